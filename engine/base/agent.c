@@ -1,0 +1,161 @@
+/*
+ * agent.c - the thread under the agents: pin, run each in turn, measure the turn, idle.
+ *
+ * The clock is read once before each agent: its end stamp is the next one's start.
+ */
+#include "engine/base/agent.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/clock.h"
+
+#define BACKOFF_SPINS        64u
+#define BACKOFF_YIELDS       16u
+#define BACKOFF_SLEEP_MIN_NS 2000u
+#define BACKOFF_SLEEP_MAX_NS 100000u
+
+void agent_init(struct agent *a, const char *name, int (*do_work)(void *, u64), void *self,
+                u64 turn_limit_ns)
+{
+    memset(a, 0, sizeof *a);
+    a->name = name;
+    a->do_work = do_work;
+    a->self = self;
+    a->turn_limit_ns = turn_limit_ns;
+}
+
+int agent_turn(struct agent *a, u64 now_ns)
+{
+    return a->do_work(a->self, now_ns);
+}
+
+void agent_thread_init(struct agent_thread *t, const char *name, int cpu, enum idle_strategy idle)
+{
+    memset(t, 0, sizeof *t);
+    t->name = name;
+    t->cpu = cpu;
+    t->idle = idle;
+}
+
+void agent_thread_add(struct agent_thread *t, struct agent *a)
+{
+    ASSERT_LT(t->agents_used, AGENT_THREAD_AGENTS_MAX);
+    ASSERT(!t->running);
+    t->agents[t->agents_used++] = a;
+}
+
+/* One writer, so a plain read-modify-write on a relaxed atomic is enough. */
+static void bump(_Atomic u64 *counter, u64 value)
+{
+    atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+static void turn_measure(struct agent *a, u64 took_ns)
+{
+    bump(&a->turns, atomic_load_explicit(&a->turns, memory_order_relaxed) + 1);
+    if (took_ns > atomic_load_explicit(&a->turn_max_ns, memory_order_relaxed))
+        bump(&a->turn_max_ns, took_ns);
+    if (a->turn_limit_ns != 0 && took_ns > a->turn_limit_ns)
+        bump(&a->turns_over_limit,
+             atomic_load_explicit(&a->turns_over_limit, memory_order_relaxed) + 1);
+}
+
+static void cpu_relax(void)
+{
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");
+#endif
+}
+
+static void idle(enum idle_strategy strategy, u32 *idle_turns)
+{
+    u32 n = ++*idle_turns;
+
+    if (strategy == IDLE_SPIN || (strategy == IDLE_BACKOFF && n < BACKOFF_SPINS)) {
+        cpu_relax();
+    } else if (strategy == IDLE_YIELD || n < BACKOFF_SPINS + BACKOFF_YIELDS) {
+        sched_yield();
+    } else {
+        u32 doublings = n - BACKOFF_SPINS - BACKOFF_YIELDS;
+        u64 ns = doublings > 6 ? BACKOFF_SLEEP_MAX_NS : BACKOFF_SLEEP_MIN_NS << doublings;
+        clock_sleep_ns(min_u64(ns, BACKOFF_SLEEP_MAX_NS));
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct agent_thread *t = arg;
+    u32 idle_turns = 0;
+    u64 now_ns = clock_now_ns();
+
+    prctl(PR_SET_NAME, t->name);
+    prctl(PR_SET_TIMERSLACK, 1000);
+    while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
+        int work = 0;
+        for (u32 i = 0; i < t->agents_used; i++) {
+            struct agent *a = t->agents[i];
+            work += a->do_work(a->self, now_ns);
+            u64 end_ns = clock_now_ns();
+            turn_measure(a, end_ns - now_ns);
+            now_ns = end_ns;
+        }
+        if (work > 0) {
+            idle_turns = 0;
+        } else {
+            idle(t->idle, &idle_turns);
+            now_ns = clock_now_ns();
+        }
+    }
+    return NULL;
+}
+
+int agent_thread_start(struct agent_thread *t)
+{
+    pthread_attr_t attr;
+    int rc;
+
+    ASSERT(!t->running);
+    atomic_store_explicit(&t->stop, false, memory_order_relaxed);
+    pthread_attr_init(&attr);
+    if (t->cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)t->cpu, &set);
+        rc = pthread_attr_setaffinity_np(&attr, sizeof set, &set);
+        if (rc != 0) {
+            pthread_attr_destroy(&attr);
+            return rc;
+        }
+    }
+    rc = pthread_create(&t->thread, &attr, thread_main, t);
+    pthread_attr_destroy(&attr);
+    t->running = rc == 0;
+    return rc;
+}
+
+void agent_thread_stop(struct agent_thread *t)
+{
+    if (!t->running)
+        return;
+    atomic_store_explicit(&t->stop, true, memory_order_release); /* pairs with thread_main's load */
+    pthread_join(t->thread, NULL);
+    t->running = false;
+}
+
+bool idle_strategy_parse(const char *text, enum idle_strategy *out)
+{
+    static const char *const names[] = {"spin", "yield", "backoff"};
+    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum idle_strategy)i;
+            return true;
+        }
+    }
+    return false;
+}

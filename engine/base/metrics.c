@@ -1,0 +1,71 @@
+/* metrics.c - the registry behind metrics.h: filled before the threads start, read-only after. */
+#include "engine/base/metrics.h"
+
+#include <string.h>
+
+#include "engine/base/assert.h"
+
+struct entry {
+    const char *name;
+    const char *help;
+    const struct metric *metric;
+    enum metric_kind kind;
+    char labels[48];
+};
+
+static struct entry entries[METRICS_MAX];
+static u32 entries_used;
+
+void metrics_register(const char *name, const char *labels, const char *help, enum metric_kind kind,
+                      const struct metric *m)
+{
+    struct entry *e = &entries[entries_used];
+
+    ASSERT_LT(entries_used, METRICS_MAX);
+    ASSERT_LT(strlen(labels), sizeof e->labels);
+    e->name = name;
+    e->help = help;
+    e->kind = kind;
+    e->metric = m;
+    memcpy(e->labels, labels, strlen(labels) + 1);
+    entries_used++;
+}
+
+static void print_family(FILE *out, u32 first)
+{
+    const struct entry *head = &entries[first];
+
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", head->name, head->help, head->name,
+            head->kind == METRIC_COUNTER ? "counter" : "gauge");
+    for (u32 i = first; i < entries_used; i++) {
+        const struct entry *e = &entries[i];
+        if (strcmp(e->name, head->name) != 0)
+            continue;
+        fprintf(out, e->labels[0] ? "%s{%s} %llu\n" : "%s%s %llu\n", e->name, e->labels,
+                (unsigned long long)metric_get(e->metric));
+    }
+}
+
+void metrics_print(FILE *out)
+{
+    for (u32 i = 0; i < entries_used; i++) {
+        u32 j = 0;
+        while (strcmp(entries[j].name, entries[i].name) != 0)
+            j++;
+        if (j == i)
+            print_family(out, i);
+    }
+}
+
+u64 metrics_sum(const char *name)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < entries_used; i++)
+        sum += strcmp(entries[i].name, name) == 0 ? metric_get(entries[i].metric) : 0;
+    return sum;
+}
+
+void metrics_reset(void)
+{
+    entries_used = 0;
+}

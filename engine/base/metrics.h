@@ -1,0 +1,70 @@
+/*
+ * metrics.h - counters and gauges, each with one writer, read by anybody.
+ *
+ * A module keeps `struct metric` fields in the struct of the agent that writes them and registers
+ * each once under its Prometheus name before the threads start. Writing is a relaxed load and store;
+ * there is no lock and no read-modify-write on the bus.
+ */
+#ifndef WIREBOOK_BASE_METRICS_H
+#define WIREBOOK_BASE_METRICS_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "engine/base/types.h"
+
+struct metric {
+    _Atomic u64 value;
+};
+
+enum metric_kind {
+    METRIC_COUNTER, /* only grows */
+    METRIC_GAUGE,
+};
+
+#define METRICS_MAX 4096u
+
+/* Adds `n`. The owning thread only. */
+static inline void metric_add(struct metric *m, u64 n)
+{
+    u64 value = atomic_load_explicit(&m->value, memory_order_relaxed);
+    atomic_store_explicit(&m->value, value + n, memory_order_relaxed);
+}
+
+/* Sets to `value`. The owning thread only. */
+static inline void metric_set(struct metric *m, u64 value)
+{
+    atomic_store_explicit(&m->value, value, memory_order_relaxed);
+}
+
+/* Raises to `value` if that is more: a high-water mark. The owning thread only. */
+static inline void metric_max(struct metric *m, u64 value)
+{
+    if (value > atomic_load_explicit(&m->value, memory_order_relaxed))
+        metric_set(m, value);
+}
+
+/* The value as last written. Any thread. */
+static inline u64 metric_get(const struct metric *m)
+{
+    return atomic_load_explicit(&m->value, memory_order_relaxed);
+}
+
+/*
+ * Makes `m` known as `name` (wirebook_..., with unit and _total as Prometheus asks). `labels` is
+ * "" or like `gateway="0"`; `help` one sentence. The texts must outlive the process' use of metrics;
+ * labels are copied. Before the threads start. More than METRICS_MAX is a broken invariant.
+ */
+void metrics_register(const char *name, const char *labels, const char *help, enum metric_kind kind,
+                      const struct metric *m);
+
+/* Writes all metrics in the Prometheus text format, grouped by name. Cold thread. */
+void metrics_print(FILE *out);
+
+/* The sum over all labels of the metric `name`; 0 when there is none. Cold thread and tests. */
+u64 metrics_sum(const char *name);
+
+/* Forgets all registrations: between two systems in one process (tests, the simulator). */
+void metrics_reset(void);
+
+#endif

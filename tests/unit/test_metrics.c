@@ -1,0 +1,81 @@
+/* test_metrics.c - the registry and its text format. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "engine/base/metrics.h"
+
+static char *printed(void)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    metrics_print(f);
+    fclose(f);
+    return text;
+}
+
+static void test_add_set_max(void **state)
+{
+    struct metric m = {0};
+
+    (void)state;
+    metric_add(&m, 3);
+    metric_add(&m, 4);
+    assert_int_equal(metric_get(&m), 7);
+    metric_max(&m, 5);
+    assert_int_equal(metric_get(&m), 7);
+    metric_max(&m, 9);
+    assert_int_equal(metric_get(&m), 9);
+    metric_set(&m, 1);
+    assert_int_equal(metric_get(&m), 1);
+}
+
+/* One family a name, in order of first registration, wherever its members were registered. */
+static void test_print_groups_by_name(void **state)
+{
+    static struct metric a = {1}, b = {2}, c = {3};
+    char labels[] = "gateway=\"1\"";
+
+    (void)state;
+    metrics_reset();
+    metrics_register("wirebook_a_total", "gateway=\"0\"", "Things.", METRIC_COUNTER, &a);
+    metrics_register("wirebook_b", "", "A level.", METRIC_GAUGE, &b);
+    metrics_register("wirebook_a_total", labels, "Things.", METRIC_COUNTER, &c);
+    memset(labels, 'x', sizeof labels - 1); /* labels are copied */
+    char *text = printed();
+    assert_string_equal(text, "# HELP wirebook_a_total Things.\n"
+                              "# TYPE wirebook_a_total counter\n"
+                              "wirebook_a_total{gateway=\"0\"} 1\n"
+                              "wirebook_a_total{gateway=\"1\"} 3\n"
+                              "# HELP wirebook_b A level.\n"
+                              "# TYPE wirebook_b gauge\n"
+                              "wirebook_b 2\n");
+    free(text);
+    assert_int_equal(metrics_sum("wirebook_a_total"), 4);
+    assert_int_equal(metrics_sum("wirebook_b"), 2);
+    assert_int_equal(metrics_sum("wirebook_c"), 0);
+}
+
+static void test_reset(void **state)
+{
+    (void)state;
+    metrics_reset();
+    char *text = printed();
+    assert_string_equal(text, "");
+    free(text);
+    assert_int_equal(metrics_sum("wirebook_b"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add_set_max),
+        cmocka_unit_test(test_print_groups_by_name),
+        cmocka_unit_test(test_reset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,361 @@
+/*
+ * msg.c - what each type of message looks like: its name, count, legal flags, padding and fields.
+ *
+ * Pure, any thread, no state: three tables. What enters are bytes from a ring (trusted) or from a
+ * disk (not trusted: msg_check). What leaves is a verdict or one line of text for a person; nothing
+ * hot runs here. A type without a row in `shapes` does not exist for anybody.
+ */
+#include "engine/msg/msg.h"
+
+#include <string.h>
+
+/* ---- the shape of each type ---- */
+
+struct range {
+    u8 at; /* byte in the message */
+    u8 bytes;
+};
+
+struct field {
+    const char *name;
+    u16 at;
+    u8 bytes;
+    u8 kind;
+    u32 tags; /* printed when one of these is set in order_terms.tags; 0: always */
+};
+
+enum field_kind {
+    NUM,   /* unsigned decimal */
+    INT,   /* signed decimal */
+    HEX,   /* bits */
+    PRICE, /* in 1/10,000 */
+    CHAR,  /* one letter; - when absent */
+    TEXT,  /* padded with spaces */
+    IPV4,  /* network order */
+};
+
+struct shape {
+    const char *name;
+    const struct field *fields;
+    u16 fields_used;
+    u16 flags; /* the legal ones */
+    u8 slots;
+    struct range zero; /* its padding beyond the head */
+};
+
+/* clang-format off */
+#define SIZE(s, member) sizeof(((struct s *)0)->member)
+#define F(type, member, kind) {#member, offsetof(struct type, member), SIZE(type, member), kind, 0}
+#define T(member, kind, tags) \
+    {#member, SLOT_BYTES + offsetof(struct order_terms, member), SIZE(order_terms, member), kind, \
+     tags}
+#define ZERO(type, member) {offsetof(struct type, member), SIZE(type, member)}
+
+static const struct field start_fields[] = {
+    F(msg_start, epoch, NUM), F(msg_start, shard, NUM),
+};
+static const struct field day_fields[] = {
+    F(msg_day, day, NUM), F(msg_day, midnight_ns, NUM),
+};
+static const struct field instrument_fields[] = {
+    F(msg_instrument, symbol, TEXT), F(msg_instrument, instrument, NUM),
+    F(msg_instrument, tick, PRICE), F(msg_instrument, lot, NUM), F(msg_instrument, halted, NUM),
+};
+static const struct field account_fields[] = {
+    F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
+};
+static const struct field work_fields[] = {
+    F(msg_work, kind, NUM), F(msg_work, phase, NUM), F(msg_work, order_ref, NUM),
+    F(msg_work, cursor, NUM), F(msg_work, account, NUM),
+};
+static const struct field login_fields[] = {
+    F(msg_login, conn, NUM), F(msg_login, requested_day, NUM), F(msg_login, requested_seq, NUM),
+    F(msg_login, peer_ipv4, IPV4), F(msg_login, peer_port, NUM),
+};
+static const struct field unbind_fields[] = {
+    F(msg_unbind, conn, NUM), F(msg_unbind, bind_id, NUM), F(msg_unbind, gateway, NUM),
+    F(msg_unbind, reason, CHAR),
+};
+static const struct field bound_fields[] = {
+    F(msg_bound, conn, NUM), F(msg_bound, bind_id, NUM), F(msg_bound, gateway, NUM),
+    F(msg_bound, from_seq, NUM), F(msg_bound, next_seq, NUM),
+};
+static const struct field login_rejected_fields[] = {
+    F(msg_login_rejected, conn, NUM), F(msg_login_rejected, gateway, NUM),
+    F(msg_login_rejected, reason, CHAR),
+};
+static const struct field enter_fields[] = {
+    F(msg_enter, user_ref, NUM), F(msg_enter, user_ref_idx, NUM), F(msg_enter, side, CHAR),
+    F(msg_enter, qty, NUM), F(msg_enter, symbol, TEXT), F(msg_enter, instrument, NUM),
+    F(msg_enter, price, PRICE), F(msg_enter, tif, CHAR), F(msg_enter, display, CHAR),
+    F(msg_enter, capacity, CHAR), F(msg_enter, cross_type, CHAR), F(msg_enter, reject, NUM),
+};
+static const struct field replace_fields[] = {
+    F(msg_replace, orig_user_ref, NUM), F(msg_replace, user_ref, NUM),
+    F(msg_replace, user_ref_idx, NUM), F(msg_replace, side, CHAR), F(msg_replace, qty, NUM),
+    F(msg_replace, price, PRICE), F(msg_replace, tif, CHAR), F(msg_replace, display, CHAR),
+    F(msg_replace, reject, NUM),
+};
+static const struct field cancel_fields[] = {
+    F(msg_cancel, user_ref, NUM), F(msg_cancel, user_ref_idx, NUM), F(msg_cancel, qty, NUM),
+};
+static const struct field query_fields[] = {
+    F(msg_query, next_user_ref, NUM), F(msg_query, user_ref_idx, NUM),
+};
+static const struct field system_fields[] = {
+    F(msg_system, code, CHAR),
+};
+static const struct field order_fields[] = {
+    F(msg_order, order_ref, NUM), F(msg_order, orig_user_ref, NUM), F(msg_order, user_ref, NUM),
+    F(msg_order, user_ref_idx, NUM), F(msg_order, side, CHAR), F(msg_order, qty, NUM),
+    F(msg_order, instrument, NUM), F(msg_order, price, PRICE), F(msg_order, tif, CHAR),
+    F(msg_order, display, CHAR), F(msg_order, capacity, CHAR), F(msg_order, cross_type, CHAR),
+};
+static const struct field cancelled_fields[] = {
+    F(msg_cancelled, order_ref, NUM), F(msg_cancelled, user_ref, NUM),
+    F(msg_cancelled, user_ref_idx, NUM), F(msg_cancelled, instrument, NUM),
+    F(msg_cancelled, qty, NUM), F(msg_cancelled, leaves, NUM), F(msg_cancelled, reason, CHAR),
+};
+static const struct field executed_fields[] = {
+    F(msg_executed, order_ref, NUM), F(msg_executed, match, NUM), F(msg_executed, user_ref, NUM),
+    F(msg_executed, user_ref_idx, NUM), F(msg_executed, instrument, NUM),
+    F(msg_executed, qty, NUM), F(msg_executed, price, PRICE), F(msg_executed, liquidity, CHAR),
+};
+static const struct field rejected_fields[] = {
+    F(msg_rejected, user_ref, NUM), F(msg_rejected, user_ref_idx, NUM),
+    F(msg_rejected, reason, NUM), F(msg_rejected, instrument, NUM),
+    F(msg_rejected, clordid, TEXT),
+};
+
+/* The second slot of the messages that have two. */
+static const struct field terms_fields[] = {
+    T(clordid, TEXT, 0), T(tags, HEX, ~0u), T(firm, TEXT, TAG_BIT(2)),
+    T(min_qty, NUM, TAG_BIT(3)), T(customer_type, CHAR, TAG_BIT(4)),
+    T(max_floor, NUM, TAG_BIT(5)), T(price_type, CHAR, TAG_BIT(6)),
+    T(peg_offset, INT, TAG_BIT(7)), T(discretion_price, PRICE, TAG_BIT(9)),
+    T(discretion_price_type, CHAR, TAG_BIT(10)), T(discretion_peg_offset, INT, TAG_BIT(11)),
+    T(yes, HEX, TAG_BIT(12) | TAG_BIT(16) | TAG_BIT(25)), T(random_reserves, NUM, TAG_BIT(13)),
+    T(expire_s, NUM, TAG_BIT(15)), T(handle_inst, CHAR, TAG_BIT(17)),
+    T(group_id, NUM, TAG_BIT(24)), T(locate_broker, TEXT, TAG_BIT(26)),
+    T(aiq_strategy, CHAR, TAG_BIT(29)), T(aiq_group, TEXT, TAG_BIT(30)),
+};
+
+#define FIELDS(f) f, ARRAY_LEN(f)
+#define NONE NULL, 0
+#define ORDER_FLAGS (MSG_TX_END | MSG_ISO | MSG_DEAD)
+
+static const struct shape shapes[256] = {
+    [CMD_START] = {"CMD_START", FIELDS(start_fields), 0, 1, ZERO(msg_start, zero)},
+    [CMD_DAY_OPEN] = {"CMD_DAY_OPEN", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
+    [CMD_DAY_END] = {"CMD_DAY_END", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
+    [CMD_INSTRUMENT] = {"CMD_INSTRUMENT", FIELDS(instrument_fields), 0, 1,
+                        ZERO(msg_instrument, zero)},
+    [CMD_ACCOUNT] = {"CMD_ACCOUNT", FIELDS(account_fields), 0, 1, ZERO(msg_account, zero)},
+    [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 1, ZERO(msg_login, zero)},
+    [CMD_DISCONNECT] = {"CMD_DISCONNECT", FIELDS(unbind_fields), 0, 1, ZERO(msg_unbind, zero)},
+    [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero)},
+    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, ZERO(msg_replace, zero)},
+    [CMD_CANCEL] = {"CMD_CANCEL", FIELDS(cancel_fields), 0, 1, ZERO(msg_cancel, zero)},
+    [CMD_QUERY] = {"CMD_QUERY", FIELDS(query_fields), 0, 1, ZERO(msg_query, zero)},
+    [CMD_CONTINUE] = {"CMD_CONTINUE", NONE, 0, 1, ZERO(msg_bare, zero)},
+    [CMD_TICK] = {"CMD_TICK", NONE, 0, 1, ZERO(msg_bare, zero)},
+    [EV_STARTED] = {"EV_STARTED", FIELDS(start_fields), MSG_TX_END, 1, ZERO(msg_start, zero)},
+    [EV_DAY_OPENED] = {"EV_DAY_OPENED", FIELDS(day_fields), MSG_TX_END, 1, ZERO(msg_day, zero)},
+    [EV_DAY_ENDED] = {"EV_DAY_ENDED", FIELDS(day_fields), MSG_TX_END, 1, ZERO(msg_day, zero)},
+    [EV_INSTRUMENT] = {"EV_INSTRUMENT", FIELDS(instrument_fields), MSG_TX_END, 1,
+                       ZERO(msg_instrument, zero)},
+    [EV_ACCOUNT] = {"EV_ACCOUNT", FIELDS(account_fields), MSG_TX_END, 1, ZERO(msg_account, zero)},
+    [EV_WORK] = {"EV_WORK", FIELDS(work_fields), MSG_TX_END, 1, ZERO(msg_work, zero)},
+    [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 1, ZERO(msg_bound, zero)},
+    [EV_UNBOUND] = {"EV_UNBOUND", FIELDS(unbind_fields), MSG_TX_END, 1, ZERO(msg_unbind, zero)},
+    [EV_LOGIN_REJECTED] = {"EV_LOGIN_REJECTED", FIELDS(login_rejected_fields), MSG_TX_END, 1,
+                           ZERO(msg_login_rejected, zero)},
+    [EV_SYSTEM] = {"EV_SYSTEM", FIELDS(system_fields), MSG_TX_END, 1, ZERO(msg_system, zero)},
+    [EV_ACCEPTED] = {"EV_ACCEPTED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
+    [EV_REPLACED] = {"EV_REPLACED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
+    [EV_CANCELLED] = {"EV_CANCELLED", FIELDS(cancelled_fields), MSG_TX_END | MSG_SELL, 1,
+                      ZERO(msg_cancelled, zero)},
+    [EV_EXECUTED] = {"EV_EXECUTED", FIELDS(executed_fields), MSG_TX_END | MSG_SELL | MSG_TAKER, 1,
+                     {0, 0}},
+    [EV_REJECTED] = {"EV_REJECTED", FIELDS(rejected_fields), MSG_TX_END, 1,
+                     ZERO(msg_rejected, zero)},
+    [EV_QUERIED] = {"EV_QUERIED", FIELDS(query_fields), MSG_TX_END, 1, ZERO(msg_query, zero)},
+};
+/* clang-format on */
+
+const char *msg_type_name(u8 type)
+{
+    return shapes[type].name ? shapes[type].name : "?";
+}
+
+u32 msg_type_slots(u8 type)
+{
+    return shapes[type].slots;
+}
+
+/* ---- checking ---- */
+
+static bool all_zero(const u8 *bytes, u32 n)
+{
+    u8 seen = 0;
+    for (u32 i = 0; i < n; i++)
+        seen |= bytes[i];
+    return seen == 0;
+}
+
+/* `tags` may name what OUCH 5.0 knows; what is absent must be zero. */
+static const char *terms_check(const u8 *m)
+{
+    const struct order_terms *terms = (const void *)(m + SLOT_BYTES);
+    u32 known = TAG_BIT(27) | TAG_BIT(28); /* these two stand in the first slot */
+
+    for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++) {
+        const struct field *f = &terms_fields[i];
+        if (f->tags == 0 || f->tags == ~0u)
+            continue;
+        known |= f->tags;
+        if ((terms->tags & f->tags) == 0 && !all_zero(m + f->at, f->bytes))
+            return "an absent appendage field is not zero";
+    }
+    if ((terms->tags & ~known) != 0)
+        return "unknown appendage tag";
+    return NULL;
+}
+
+const char *msg_check(const struct slot *slots, u32 avail)
+{
+    const u8 *m = (const u8 *)slots;
+
+    if (avail == 0)
+        return "no message";
+    const struct shape *shape = &shapes[m[0]];
+    if (shape->slots == 0)
+        return "unknown message type";
+    if (m[1] != shape->slots)
+        return "wrong slot count for its type";
+    if (shape->slots > avail)
+        return "message is cut short";
+
+    const struct cmd_head *head = (const void *)m;
+    if ((head->flags & ~shape->flags) != 0)
+        return "illegal flags for its type";
+    if (msg_is_command(head->type) && head->zero != 0)
+        return "padding is not zero";
+    if (!all_zero(m + shape->zero.at, shape->zero.bytes))
+        return "padding is not zero";
+    return shape->slots == 2 ? terms_check(m) : NULL;
+}
+
+/* ---- printing ---- */
+
+static u64 load(const u8 *p, u32 bytes)
+{
+    u64 v = 0;
+    memcpy(&v, p, bytes);
+    return v;
+}
+
+/* Text as it is, without its trailing spaces; what is not printable as \xNN, so a line stays one. */
+static void print_text(FILE *out, const u8 *text, u32 n)
+{
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == 0))
+        n--;
+    fputc('"', out);
+    for (u32 i = 0; i < n; i++) {
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\')
+            fprintf(out, "\\x%02x", text[i]);
+        else
+            fputc(text[i], out);
+    }
+    fputc('"', out);
+}
+
+static void print_char(FILE *out, u8 c)
+{
+    if (c == 0)
+        fputc('-', out);
+    else if (c > ' ' && c <= '~')
+        fputc(c, out);
+    else
+        fprintf(out, "\\x%02x", c);
+}
+
+static void print_price(FILE *out, u32 price)
+{
+    if (price == PRICE_MARKET)
+        fputs("market", out);
+    else
+        fprintf(out, "%u.%04u", price / 10000, price % 10000);
+}
+
+static void print_field(FILE *out, const u8 *m, const struct field *f)
+{
+    const u8 *p = m + f->at;
+
+    fprintf(out, " %s=", f->name);
+    switch ((enum field_kind)f->kind) {
+    case NUM:
+        fprintf(out, "%llu", (unsigned long long)load(p, f->bytes));
+        break;
+    case INT:
+        fprintf(out, "%d", (i32)load(p, f->bytes));
+        break;
+    case HEX:
+        fprintf(out, "0x%llx", (unsigned long long)load(p, f->bytes));
+        break;
+    case PRICE:
+        print_price(out, (u32)load(p, f->bytes));
+        break;
+    case CHAR:
+        print_char(out, *p);
+        break;
+    case TEXT:
+        print_text(out, p, f->bytes);
+        break;
+    case IPV4:
+        fprintf(out, "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
+        break;
+    }
+}
+
+static void print_flags(FILE *out, u16 flags)
+{
+    static const char *const names[] = {"end", "sell", "iso", "dead", "taker"};
+    const char *between = " flags=";
+
+    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
+        if ((flags & (1u << i)) == 0)
+            continue;
+        fprintf(out, "%s%s", between, names[i]);
+        between = ",";
+    }
+}
+
+static void print_head(FILE *out, const union msg *m)
+{
+    fprintf(out, "seq=%llu time_ns=%llu type=%s account=%u", (unsigned long long)m->cmd.seq,
+            (unsigned long long)(msg_is_command(m->cmd.type) ? m->cmd.time_ns : m->ev.time_ns),
+            msg_type_name(m->cmd.type), m->cmd.account);
+    if (!msg_is_command(m->cmd.type))
+        fprintf(out, " session_seq=%llu", (unsigned long long)m->ev.session_seq);
+    else if (m->cmd.bind_id != 0 || m->cmd.gateway != 0)
+        fprintf(out, " gateway=%u bind_id=%u", m->cmd.gateway, m->cmd.bind_id);
+    print_flags(out, m->cmd.flags);
+}
+
+void msg_print(FILE *out, const union msg *m)
+{
+    const struct shape *shape = &shapes[m->cmd.type];
+    const u8 *bytes = (const u8 *)m;
+
+    print_head(out, m);
+    for (u32 i = 0; i < shape->fields_used; i++)
+        print_field(out, bytes, &shape->fields[i]);
+    if (shape->slots == 2) {
+        u32 tags = (u32)load(bytes + SLOT_BYTES + offsetof(struct order_terms, tags), 4);
+        for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++)
+            if (terms_fields[i].tags == 0 || (terms_fields[i].tags & tags) != 0)
+                print_field(out, bytes, &terms_fields[i]);
+    }
+    fputc('\n', out);
+}

@@ -1,0 +1,483 @@
+/*
+ * msg.h - everything that crosses a ring, lies in a session store or stands in the journal.
+ *
+ * A message is 1 to 4 slots of 64 bytes; the first slot's second byte is the count. The same bytes
+ * lie in the ring, in the store and on the disk. All integers little-endian (we run on such machines
+ * only, asserted below); all structs have fixed widths, offsets in the margin and a checked size.
+ * Padding is written as zero, so that equal messages are equal bytes.
+ *
+ * Commands have types below 0x80, events from 0x80 on. A transaction is one command, numbered and
+ * stamped by the engine, followed by its events; the last message carries MSG_TX_END.
+ *
+ * Prices are u32 in 1/10,000 of the currency: OUCH's highest limit price 199,999.9900 is
+ * 1,999,999,900, and a market order 0x7FFFFFFF (PROTOCOL.md section 1). Letters (side, time in
+ * force, ...) are OUCH 5.0's own characters. Text is padded with spaces as on the wire.
+ */
+#ifndef WIREBOOK_MSG_MSG_H
+#define WIREBOOK_MSG_MSG_H
+
+#include <stdio.h>
+
+#include "engine/base/limits.h"
+#include "engine/base/ring.h"
+#include "engine/base/types.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "messages are used as they lie in memory");
+
+#define PRICE_MARKET    0x7FFFFFFFu /* a market order */
+#define PRICE_LIMIT_MAX 1999999900u /* the highest limit price, 199,999.9900 */
+#define QTY_MAX         999999u     /* of one order or one replace chain, in shares */
+
+enum msg_type {
+    /* from main and admin: the venue's own course */
+    CMD_START = 0x01,      /* a process begins to lead the shard under a new epoch */
+    CMD_DAY_OPEN = 0x02,   /* a trading day begins */
+    CMD_DAY_END = 0x03,    /* ... and ends: orders expire, streams close */
+    CMD_INSTRUMENT = 0x04, /* an instrument is added or its terms change */
+    CMD_ACCOUNT = 0x05,    /* an account is added or its terms change */
+    /* from gateways */
+    CMD_LOGIN = 0x10,      /* a connection asks for an account's session */
+    CMD_DISCONNECT = 0x11, /* a bound connection is gone */
+    CMD_ENTER = 0x12,      /* OUCH O */
+    CMD_REPLACE = 0x13,    /* OUCH U */
+    CMD_CANCEL = 0x14,     /* OUCH X */
+    CMD_QUERY = 0x15,      /* OUCH Q */
+    /* made by the engine itself */
+    CMD_CONTINUE = 0x20, /* the next chunk of long work */
+    CMD_TICK = 0x21,     /* a timer is due */
+
+    /* the venue's course */
+    EV_STARTED = 0x81,
+    EV_DAY_OPENED = 0x82,
+    EV_DAY_ENDED = 0x83,
+    EV_INSTRUMENT = 0x84,
+    EV_ACCOUNT = 0x85,
+    EV_WORK = 0x86, /* where long work stands: what the next CONTINUE goes on from */
+    /* connections */
+    EV_BOUND = 0x90,
+    EV_UNBOUND = 0x91,
+    EV_LOGIN_REJECTED = 0x92,
+    /* what clients see, each with a session_seq */
+    EV_SYSTEM = 0xA0,    /* OUCH S */
+    EV_ACCEPTED = 0xA1,  /* OUCH A */
+    EV_REPLACED = 0xA2,  /* OUCH U */
+    EV_CANCELLED = 0xA3, /* OUCH C */
+    EV_EXECUTED = 0xA4,  /* OUCH E */
+    EV_REJECTED = 0xA5,  /* OUCH J */
+    EV_QUERIED = 0xA6,   /* OUCH Q */
+};
+
+enum msg_flags {
+    MSG_TX_END = 1 << 0, /* the last message of its transaction */
+    MSG_SELL = 1 << 1,   /* on EXECUTED and CANCELLED: the order is on the sell side */
+    MSG_ISO = 1 << 2,    /* on orders: ISO eligibility Y */
+    MSG_DEAD = 1 << 3,   /* on ACCEPTED and REPLACED: order state D */
+    MSG_TAKER = 1 << 4,  /* on EXECUTED: this side is the aggressor */
+};
+
+/* The first 32 bytes of a command. */
+struct cmd_head {
+    u8 type;     /*  0 enum msg_type */
+    u8 slots;    /*  1 of the whole message, 1..4 */
+    u16 flags;   /*  2 enum msg_flags */
+    u32 account; /*  4 account id from 1; 0 is the venue */
+    u64 seq;     /*  8 number of the transaction; 0 until the engine has numbered it */
+    u32 bind_id; /* 16 the binding that a client's request came under; 0 for the venue's */
+    u16 gateway; /* 20 index of the gateway that sent it */
+    u16 zero;    /* 22 */
+    u64 time_ns; /* 24 the engine's time, ns since 1970 UTC; 0 until the engine has stamped it */
+};
+_Static_assert(sizeof(struct cmd_head) == 32, "half a slot");
+
+/* The first 32 bytes of an event. */
+struct event_head {
+    u8 type;         /*  0 enum msg_type */
+    u8 slots;        /*  1 */
+    u16 flags;       /*  2 enum msg_flags */
+    u32 account;     /*  4 whose event this is; 0 is the venue */
+    u64 seq;         /*  8 number of the transaction */
+    u64 session_seq; /* 16 number in the account's stream of the day from 1; 0: not in it */
+    u64 time_ns;     /* 24 the engine's time, ns since 1970 UTC */
+};
+_Static_assert(sizeof(struct event_head) == 32, "half a slot");
+
+/* ---- the venue's course ---- */
+
+/* CMD_START, EV_STARTED. After it no connection is bound and all bind ids are stale. */
+struct msg_start {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 epoch;   /* 32 from 1 */
+    u32 shard;   /* 40 */
+    u32 zero[5]; /* 44 */
+};
+_Static_assert(sizeof(struct msg_start) == 64, "one slot");
+
+/* CMD_DAY_OPEN, EV_DAY_OPENED, CMD_DAY_END, EV_DAY_ENDED. */
+struct msg_day {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 midnight_ns; /* 32 the day's midnight in the venue's time zone, ns since 1970 UTC */
+    u32 day;         /* 40 as yyyymmdd */
+    u32 zero[5];     /* 44 */
+};
+_Static_assert(sizeof(struct msg_day) == 64, "one slot");
+
+/* CMD_INSTRUMENT, EV_INSTRUMENT. The id is given by the engine and never changes its meaning. */
+struct msg_instrument {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    char symbol[8]; /* 32 */
+    u32 tick;       /* 40 smallest price step, in price units; prices are multiples of it */
+    u32 lot;        /* 44 round lot in shares */
+    u16 instrument; /* 48 from 1; 0 in the command: known by its symbol */
+    u8 halted;      /* 50 1: no new orders */
+    u8 zero[13];    /* 51 */
+};
+_Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
+
+/* CMD_ACCOUNT, EV_ACCOUNT. The account's id is head.account in the event, 0 in the command. */
+struct msg_account {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    char user[6]; /* 32 SoupBinTCP user name, upper case, padded with spaces */
+    char firm[4]; /* 38 the account's default firm */
+    u8 disabled;  /* 42 1: no login, no new orders */
+    u8 zero[21];  /* 43 */
+};
+_Static_assert(sizeof(struct msg_account) == 64, "one slot");
+
+/* CMD_CONTINUE and CMD_TICK have nothing but their head. */
+struct msg_bare {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 zero[4]; /* 32 */
+};
+_Static_assert(sizeof(struct msg_bare) == 64, "one slot");
+
+enum work_kind {
+    WORK_NONE = 0,
+    WORK_MATCH = 1,   /* an order that goes on sweeping */
+    WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
+};
+
+/* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
+struct msg_work {
+    struct event_head head;
+    u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
+    u32 cursor;    /* 40 WORK_DAY_END: where to go on */
+    u32 account;   /* 44 */
+    u8 kind;       /* 48 enum work_kind */
+    u8 phase;      /* 49 of that kind of work, the engine's own meaning */
+    u8 zero[14];   /* 50 */
+};
+_Static_assert(sizeof(struct msg_work) == 64, "one slot");
+
+/* ---- connections ---- */
+
+/* CMD_LOGIN, after the password was found right. */
+struct msg_login {
+    struct cmd_head head; /* account, gateway */
+    u64 conn;             /* 32 the gateway's name for the connection, given back in the answer */
+    u64 requested_seq;    /* 40 first wanted session_seq; 0: the most recent message */
+    u32 requested_day;    /* 48 yyyymmdd of the requested session; 0: the current one */
+    u32 peer_ipv4;        /* 52 the client's address, network order, for the audit trail */
+    u16 peer_port;        /* 56 host order */
+    u8 zero[6];           /* 58 */
+};
+_Static_assert(sizeof(struct msg_login) == 64, "one slot");
+
+enum unbind_reason {
+    UNBIND_CLOSED = 'C',   /* the connection was closed or reset by the peer */
+    UNBIND_LOGOUT = 'O',   /* Logout Request */
+    UNBIND_SILENT = 'H',   /* heartbeats stayed away */
+    UNBIND_TAKEOVER = 'T', /* a second login took the session over */
+    UNBIND_PROTOCOL = 'P', /* the client broke the protocol */
+    UNBIND_SLOW = 'L',     /* the client acknowledged nothing for too long */
+    UNBIND_SHUTDOWN = 'D', /* the venue is going down, or the day has ended */
+};
+
+/* CMD_DISCONNECT (bind_id in the head), EV_UNBOUND (to the gateway that held it). */
+struct msg_unbind {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 conn;    /* 32 */
+    u32 bind_id; /* 40 the binding that ends */
+    u16 gateway; /* 44 that held it */
+    u8 reason;   /* 46 enum unbind_reason */
+    u8 zero[17]; /* 47 */
+};
+_Static_assert(sizeof(struct msg_unbind) == 64, "one slot");
+
+/* EV_BOUND: the connection now has the session. */
+struct msg_bound {
+    struct event_head head;
+    u64 conn;     /* 32 */
+    u64 from_seq; /* 40 first session_seq to send, 1..next_seq */
+    u64 next_seq; /* 48 session_seq that the account's next message will have */
+    u32 bind_id;  /* 56 to be put into each command from now on */
+    u16 gateway;  /* 60 */
+    u16 zero;     /* 62 */
+};
+_Static_assert(sizeof(struct msg_bound) == 64, "one slot");
+
+/* EV_LOGIN_REJECTED: SoupBinTCP's reason, A or S. */
+struct msg_login_rejected {
+    struct event_head head;
+    u64 conn;    /* 32 */
+    u16 gateway; /* 40 */
+    u8 reason;   /* 42 */
+    u8 zero[21]; /* 43 */
+};
+_Static_assert(sizeof(struct msg_login_rejected) == 64, "one slot");
+
+/* ---- orders ---- */
+
+/* Bits of order_terms.yes. */
+enum terms_yes {
+    YES_POST_ONLY = 1,      /* tag 12 = P */
+    YES_TRADE_NOW = 2,      /* tag 16 = Y */
+    YES_SHARES_LOCATED = 4, /* tag 25 = Y */
+};
+
+#define TAG_BIT(tag) (1u << (tag))
+
+/*
+ * The second slot of Enter, Replace, Accepted and Replaced: ClOrdID and the appendage. `tags` has
+ * TAG_BIT(t) for each OUCH 5.0 option tag t that was present (PROTOCOL.md section 5; tag 28 is
+ * user_ref_idx in the first slot and has its bit too); an absent tag's field is zero.
+ */
+struct order_terms {
+    char clordid[14];          /*  0 */
+    u16 group_id;              /* 14 tag 24 */
+    u32 tags;                  /* 16 */
+    char firm[4];              /* 20 tag 2 */
+    u32 min_qty;               /* 24 tag 3 */
+    u32 max_floor;             /* 28 tag 5 */
+    i32 peg_offset;            /* 32 tag 7, price units */
+    u32 discretion_price;      /* 36 tag 9 */
+    i32 discretion_peg_offset; /* 40 tag 11 */
+    u32 random_reserves;       /* 44 tag 13 */
+    u32 expire_s;              /* 48 tag 15, seconds to live */
+    char locate_broker[4];     /* 52 tag 26 */
+    char aiq_group[2];         /* 56 tag 30 */
+    u8 customer_type;          /* 58 tag 4 */
+    u8 price_type;             /* 59 tag 6 */
+    u8 discretion_price_type;  /* 60 tag 10 */
+    u8 yes;                    /* 61 enum terms_yes: tags 12, 16, 25 */
+    u8 handle_inst;            /* 62 tag 17 */
+    u8 aiq_strategy;           /* 63 tag 29 */
+};
+_Static_assert(sizeof(struct order_terms) == 64, "one slot");
+
+/* CMD_ENTER: Enter Order. MSG_ISO in the flags. */
+struct msg_enter {
+    struct cmd_head head;
+    u32 user_ref;    /* 32 UserRefNum */
+    u32 qty;         /* 36 shares */
+    u32 price;       /* 40 */
+    u16 instrument;  /* 44 0: unknown symbol */
+    u16 reject;      /* 46 OUCH reason found by the gateway's checks; 0: none */
+    u8 side;         /* 48 B S T E */
+    u8 tif;          /* 49 0 3 5 6 E */
+    u8 display;      /* 50 Y N A */
+    u8 capacity;     /* 51 A P R O */
+    u8 cross_type;   /* 52 N O C H S R E A */
+    u8 user_ref_idx; /* 53 tag 28; 0: the base channel */
+    u16 zero;        /* 54 */
+    char symbol[8];  /* 56 as sent */
+    struct order_terms terms;
+};
+_Static_assert(sizeof(struct msg_enter) == 128, "two slots");
+
+/* CMD_REPLACE: Replace Order. MSG_ISO in the flags. */
+struct msg_replace {
+    struct cmd_head head;
+    u32 orig_user_ref; /* 32 */
+    u32 user_ref;      /* 36 */
+    u32 qty;           /* 40 total liability of the chain */
+    u32 price;         /* 44 */
+    u16 reject;        /* 48 as in msg_enter */
+    u8 tif;            /* 50 */
+    u8 display;        /* 51 */
+    u8 user_ref_idx;   /* 52 */
+    u8 side;           /* 53 tag 27; 0: unchanged */
+    u8 zero[10];       /* 54 */
+    struct order_terms terms;
+};
+_Static_assert(sizeof(struct msg_replace) == 128, "two slots");
+
+/* CMD_CANCEL: Cancel Order. */
+struct msg_cancel {
+    struct cmd_head head;
+    u32 user_ref;    /* 32 */
+    u32 qty;         /* 36 intended total size of the order; 0: cancel all that is open */
+    u8 user_ref_idx; /* 40 */
+    u8 zero[23];     /* 41 */
+};
+_Static_assert(sizeof(struct msg_cancel) == 64, "one slot");
+
+/* CMD_QUERY and EV_QUERIED: Account Query and its answer. */
+struct msg_query {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u32 next_user_ref; /* 32 in the answer: the smallest UserRefNum that may still be used */
+    u8 user_ref_idx;   /* 36 */
+    u8 zero[27];       /* 37 */
+};
+_Static_assert(sizeof(struct msg_query) == 64, "one slot");
+
+/* EV_SYSTEM: S start of day, E end of day. One in each account's stream. */
+struct msg_system {
+    struct event_head head;
+    u8 code;     /* 32 */
+    u8 zero[31]; /* 33 */
+};
+_Static_assert(sizeof(struct msg_system) == 64, "one slot");
+
+/* EV_ACCEPTED and EV_REPLACED. MSG_ISO and MSG_DEAD in the flags. */
+struct msg_order {
+    struct event_head head;
+    u64 order_ref;     /* 32 the engine's number of the order, never used twice */
+    u32 user_ref;      /* 40 */
+    u32 orig_user_ref; /* 44 EV_REPLACED: the order that it replaces; else 0 */
+    u32 qty;           /* 48 open shares */
+    u32 price;         /* 52 */
+    u16 instrument;    /* 56 */
+    u8 side;           /* 58 */
+    u8 tif;            /* 59 */
+    u8 display;        /* 60 */
+    u8 capacity;       /* 61 */
+    u8 cross_type;     /* 62 */
+    u8 user_ref_idx;   /* 63 */
+    struct order_terms terms;
+};
+_Static_assert(sizeof(struct msg_order) == 128, "two slots");
+
+/* EV_CANCELLED. MSG_SELL in the flags. */
+struct msg_cancelled {
+    struct event_head head;
+    u64 order_ref;   /* 32 */
+    u32 user_ref;    /* 40 */
+    u32 qty;         /* 44 shares taken off by this event */
+    u32 leaves;      /* 48 shares still open; 0: the order is gone */
+    u16 instrument;  /* 52 */
+    u8 reason;       /* 54 PROTOCOL.md section 6.1 */
+    u8 user_ref_idx; /* 55 */
+    u64 zero;        /* 56 */
+};
+_Static_assert(sizeof(struct msg_cancelled) == 64, "one slot");
+
+/* EV_EXECUTED, one for each side of a fill. MSG_SELL and MSG_TAKER in the flags. */
+struct msg_executed {
+    struct event_head head;
+    u64 order_ref;   /* 32 */
+    u64 match;       /* 40 match number, the same on both sides */
+    u32 user_ref;    /* 48 */
+    u32 qty;         /* 52 shares of this fill */
+    u32 price;       /* 56 */
+    u16 instrument;  /* 60 */
+    u8 liquidity;    /* 62 PROTOCOL.md section 6.2 */
+    u8 user_ref_idx; /* 63 */
+};
+_Static_assert(sizeof(struct msg_executed) == 64, "one slot");
+
+/* EV_REJECTED. */
+struct msg_rejected {
+    struct event_head head;
+    u32 user_ref;     /* 32 */
+    u16 reason;       /* 36 PROTOCOL.md section 7 */
+    u16 instrument;   /* 38 0: unknown */
+    char clordid[14]; /* 40 */
+    u8 user_ref_idx;  /* 54 */
+    u8 zero[9];       /* 55 */
+};
+_Static_assert(sizeof(struct msg_rejected) == 64, "one slot");
+
+/* Any message by its first slot. */
+union msg {
+    struct slot slots[MSG_SLOTS_MAX];
+    struct cmd_head cmd;
+    struct event_head ev;
+    struct msg_start start;
+    struct msg_day day;
+    struct msg_instrument instrument;
+    struct msg_account account;
+    struct msg_bare bare;
+    struct msg_work work;
+    struct msg_login login;
+    struct msg_unbind unbind;
+    struct msg_bound bound;
+    struct msg_login_rejected login_rejected;
+    struct msg_enter enter;
+    struct msg_replace replace;
+    struct msg_cancel cancel;
+    struct msg_query query;
+    struct msg_system system;
+    struct msg_order order;
+    struct msg_cancelled cancelled;
+    struct msg_executed executed;
+    struct msg_rejected rejected;
+};
+
+static inline bool msg_is_command(u8 type)
+{
+    return type < 0x80;
+}
+
+/* Slots of the message that begins at `slot`. */
+static inline u32 msg_slots(const void *slot)
+{
+    return ((const u8 *)slot)[1];
+}
+
+/*
+ * The next whole message of `r`, or NULL when there is none. It lies in the ring, or in `copy` where
+ * it wraps around the ring's end; valid until ring_take(r, msg_slots(m)).
+ */
+static inline const union msg *msg_peek(struct ring *r, union msg *copy)
+{
+    if (ring_avail(r, 1) == 0)
+        return NULL;
+    const struct slot *first = ring_at(r, 0);
+    u32 n = msg_slots(first);
+    ASSERT(n >= 1 && n <= MSG_SLOTS_MAX);
+    ASSERT_GE(ring_avail(r, n), n); /* producers publish whole messages */
+    if (first + n <= r->slots + r->mask + 1)
+        return (const union msg *)(const void *)first;
+    for (u32 i = 0; i < n; i++)
+        copy->slots[i] = *ring_at(r, i);
+    return copy;
+}
+
+/* "CMD_ENTER" and the like; "?" for an unknown type. */
+const char *msg_type_name(u8 type);
+
+/* Slots that a message of `type` has; 0 for an unknown type. */
+u32 msg_type_slots(u8 type);
+
+/*
+ * Checks what lies at `slots`, of which `avail` may be read: known type, right count, flags and
+ * padding. For bytes from a disk. Returns NULL when it is well formed, else what is wrong.
+ */
+const char *msg_check(const struct slot *slots, u32 avail);
+
+/* Prints one message as one line of name=value pairs, with the newline. */
+void msg_print(FILE *out, const union msg *m);
+
+#endif

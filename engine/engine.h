@@ -1,0 +1,105 @@
+/*
+ * engine.h - the matching engine: commands in, transactions out. One thread.
+ *
+ * The core is a pure function of its state, one command and the time: engine_step. It makes no
+ * system call and reads no clock, so the same commands give the same bytes anywhere. It decides,
+ * writes its decisions as events, and changes its state only by applying those events - the same
+ * code that recovery uses (engine_apply). engine_do_work is the thin agent around it: command rings
+ * in, event rings and the transaction ring out.
+ */
+#ifndef WIREBOOK_ENGINE_ENGINE_H
+#define WIREBOOK_ENGINE_ENGINE_H
+
+#include "engine/base/mem.h"
+#include "engine/base/ring.h"
+#include "engine/msg/msg.h"
+
+struct engine;
+
+/* Sizes of the pools; all memory is taken by engine_new. */
+struct engine_conf {
+    u32 accounts_max;    /* 1..ACCOUNTS_MAX */
+    u32 instruments_max; /* 1..INSTRUMENTS_MAX */
+    u32 orders_max;      /* open orders, 1..ORDERS_MAX */
+    u32 gateways;        /* 1..GATEWAYS_MAX */
+    u64 seed;            /* of the generator in the engine's state */
+};
+
+#define ENGINE_CMD_RINGS_MAX (GATEWAYS_MAX + 2u)
+
+/* The rings around an engine. Gateway i's commands come by cmd[i], its events leave by events[i]. */
+struct engine_rings {
+    struct ring *cmd[ENGINE_CMD_RINGS_MAX]; /* gateways first, then main's and admin's */
+    u32 cmd_used;
+    struct ring *events[GATEWAYS_MAX];
+    u32 events_used;
+    struct ring *tx; /* to persist: whole transactions */
+};
+
+/* One transaction: the numbered and stamped command, then its events. */
+struct tx {
+    u32 used; /* slots */
+    struct slot slots[TX_SLOTS_MAX];
+};
+
+/* An empty engine with its memory from `m`. */
+struct engine *engine_new(const struct engine_conf *conf, struct mem *m);
+
+/* Gives the engine its rings. Before engine_do_work. */
+void engine_attach(struct engine *e, const struct engine_rings *rings);
+
+/*
+ * One command of `cmd` at `now_ns`. Returns true when it made events: then `out` holds the
+ * transaction. Returns false when it made none (a resend, a superfluous cancel, a stale binding):
+ * then nothing but counters has changed. Must not be called while engine_busy.
+ */
+bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *out);
+
+/* True when the engine has work of its own that comes before all commands (a CONTINUE). */
+bool engine_busy(const struct engine *e);
+
+/* The next piece of that work; `out` holds the transaction. Only while engine_busy. */
+void engine_continue(struct engine *e, u64 now_ns, struct tx *out);
+
+/*
+ * Applies one journalled transaction without matching again: recovery. Returns NULL, or what about
+ * it cannot be (a gap in seq, an unknown order): then the journal and this state do not fit.
+ */
+const char *engine_apply(struct engine *e, const struct slot *tx, u32 slots);
+
+/* The agent's turn: at most ENGINE_CMDS_PER_TURN commands, round robin over the rings. */
+int engine_do_work(void *engine, u64 now_ns);
+
+/* Number of the last transaction; 0 before the first. */
+u64 engine_seq(const struct engine *e);
+
+/* The epoch of the last CMD_START, 0 before it. */
+u64 engine_epoch(const struct engine *e);
+
+/* The open trading day as yyyymmdd; 0 when none is open. */
+u32 engine_day(const struct engine *e);
+
+/* A hash over the whole state that recovery must restore; equal states have equal hashes. */
+u64 engine_state_hash(const struct engine *e);
+
+/* ---- reference data, as the journal knows it; ids are from 1 without gaps ---- */
+u32 engine_accounts(const struct engine *e);
+u32 engine_instruments(const struct engine *e);
+/* The EV_ACCOUNT / EV_INSTRUMENT that last set them; NULL for an unknown id. */
+const struct msg_account *engine_account(const struct engine *e, u32 account);
+const struct msg_instrument *engine_instrument(const struct engine *e, u16 instrument);
+/* The id of a padded, upper-case user name or symbol; 0 when there is none. */
+u32 engine_account_find(const struct engine *e, const char user[6]);
+u16 engine_instrument_find(const struct engine *e, const char symbol[8]);
+/* session_seq of the account's next message of this day, from 1. */
+u64 engine_next_session_seq(const struct engine *e, u32 account);
+
+/* ---- what tests and tools ask ---- */
+u32 engine_open_orders(const struct engine *e);
+/* Best price of a side ('B' or 'S') and the shares there; 0 when the side is empty. */
+u32 engine_best_price(const struct engine *e, u16 instrument, char side);
+u64 engine_best_qty(const struct engine *e, u16 instrument, char side);
+/* Asserts every invariant of books, indexes and sums; slow. For tests and the simulator. */
+void engine_check(const struct engine *e);
+
+#endif

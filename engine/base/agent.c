@@ -12,11 +12,14 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 
 #define BACKOFF_SPINS        64u
 #define BACKOFF_YIELDS       16u
 #define BACKOFF_SLEEP_MIN_NS 2000u
 #define BACKOFF_SLEEP_MAX_NS 100000u
+#define COLD_SLEEP_MIN_NS    50000u
+#define COLD_SLEEP_MAX_NS    2000000u
 
 void agent_init(struct agent *a, const char *name, int (*do_work)(void *, u64), void *self,
                 u64 turn_limit_ns)
@@ -73,18 +76,25 @@ static void cpu_relax(void)
 #endif
 }
 
+/* Doubles from `min` with each idle turn, up to `max`. */
+static u64 sleep_ns(u32 turns, u64 min, u64 max)
+{
+    return turns > 16 ? max : min_u64(min << turns, max);
+}
+
 static void idle(enum idle_strategy strategy, u32 *idle_turns)
 {
     u32 n = ++*idle_turns;
 
-    if (strategy == IDLE_SPIN || (strategy == IDLE_BACKOFF && n < BACKOFF_SPINS)) {
+    if (strategy == IDLE_COLD) {
+        clock_sleep_ns(sleep_ns(n, COLD_SLEEP_MIN_NS, COLD_SLEEP_MAX_NS));
+    } else if (strategy == IDLE_SPIN || (strategy == IDLE_BACKOFF && n < BACKOFF_SPINS)) {
         cpu_relax();
     } else if (strategy == IDLE_YIELD || n < BACKOFF_SPINS + BACKOFF_YIELDS) {
         sched_yield();
     } else {
-        u32 doublings = n - BACKOFF_SPINS - BACKOFF_YIELDS;
-        u64 ns = doublings > 6 ? BACKOFF_SLEEP_MAX_NS : BACKOFF_SLEEP_MIN_NS << doublings;
-        clock_sleep_ns(min_u64(ns, BACKOFF_SLEEP_MAX_NS));
+        clock_sleep_ns(sleep_ns(n - BACKOFF_SPINS - BACKOFF_YIELDS, BACKOFF_SLEEP_MIN_NS,
+                                BACKOFF_SLEEP_MAX_NS));
     }
 }
 
@@ -94,6 +104,7 @@ static void *thread_main(void *arg)
     u32 idle_turns = 0;
     u64 now_ns = clock_now_ns();
 
+    log_attach(t->log_ring);
     prctl(PR_SET_NAME, t->name);
     prctl(PR_SET_TIMERSLACK, 1000);
     while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {

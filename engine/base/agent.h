@@ -12,12 +12,15 @@
 
 #include "engine/base/types.h"
 
+struct ring;
+
 #define AGENT_THREAD_AGENTS_MAX 24u
 
 enum idle_strategy {
     IDLE_SPIN,    /* never gives the core away: measured runs on cores of their own */
     IDLE_YIELD,   /* sched_yield when there is nothing to do */
     IDLE_BACKOFF, /* spins a little, yields a little, then sleeps up to 100 us: laptops and tests */
+    IDLE_COLD,    /* sleeps at once, up to 2 ms: cold agents; no word in the config means it */
 };
 
 struct agent {
@@ -38,6 +41,7 @@ struct agent_thread {
     u32 agents_used;
     int cpu; /* -1: not pinned */
     enum idle_strategy idle;
+    struct ring *log_ring; /* its log lines go there; NULL: written at once */
     _Atomic bool stop;
     pthread_t thread;
     bool running;

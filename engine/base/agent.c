@@ -51,20 +51,12 @@ void agent_thread_add(struct agent_thread *t, struct agent *a)
     t->agents[t->agents_used++] = a;
 }
 
-/* One writer, so a plain read-modify-write on a relaxed atomic is enough. */
-static void bump(_Atomic u64 *counter, u64 value)
-{
-    atomic_store_explicit(counter, value, memory_order_relaxed);
-}
-
 static void turn_measure(struct agent *a, u64 took_ns)
 {
-    bump(&a->turns, atomic_load_explicit(&a->turns, memory_order_relaxed) + 1);
-    if (took_ns > atomic_load_explicit(&a->turn_max_ns, memory_order_relaxed))
-        bump(&a->turn_max_ns, took_ns);
+    metric_add(&a->turns, 1);
+    metric_max(&a->turn_max_ns, took_ns);
     if (a->turn_limit_ns != 0 && took_ns > a->turn_limit_ns)
-        bump(&a->turns_over_limit,
-             atomic_load_explicit(&a->turns_over_limit, memory_order_relaxed) + 1);
+        metric_add(&a->turns_over_limit, 1);
 }
 
 static void cpu_relax(void)

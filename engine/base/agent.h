@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/base/metrics.h"
 #include "engine/base/types.h"
 
 struct ring;
@@ -30,9 +31,9 @@ struct agent {
 
     /* owner: the thread that runs it; others read them for metrics */
     u64 turn_limit_ns; /* a turn longer than this is counted; 0 counts none */
-    _Atomic u64 turns;
-    _Atomic u64 turn_max_ns;
-    _Atomic u64 turns_over_limit;
+    struct metric turns;
+    struct metric turn_max_ns;
+    struct metric turns_over_limit;
 };
 
 struct agent_thread {

@@ -23,6 +23,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
+#include "engine/base/metrics.h"
 #include "engine/base/types.h"
 
 struct slot {
@@ -42,7 +43,7 @@ struct ring {
     CACHE_ALIGNED _Atomic u64 tail; /* published end; read by the consumer */
     u64 staged;                     /* end of what is put but not yet published */
     u64 head_seen;                  /* the consumer's index, as last looked up */
-    u64 used_max;                   /* high-water mark in slots, a metric; see ring_used_measure */
+    struct metric used_max;         /* high-water mark in slots, a metric; see ring_used_measure */
 
     /* owner: consumer */
     CACHE_ALIGNED _Atomic u64 head; /* everything before it may be overwritten; read by producer */
@@ -89,11 +90,11 @@ static inline void ring_put(struct ring *r, const void *slots, u32 n)
 static inline void ring_used_measure(struct ring *r)
 {
     u64 used = r->staged - r->head_seen;
-    if (LIKELY(used <= r->used_max || used <= (r->mask + 1) / 16))
+    if (LIKELY(used <= metric_get(&r->used_max) || used <= (r->mask + 1) / 16))
         return;
     r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire); /* P2, with C2 */
     used = r->staged - r->head_seen;
-    r->used_max = used > r->used_max ? used : r->used_max;
+    metric_max(&r->used_max, used);
 }
 
 /* Makes all that is staged visible to the consumer. */

@@ -77,10 +77,10 @@ static void play(enum idle_strategy idle)
     agent_thread_stop(&ta);
     agent_thread_stop(&tb);
     assert_int_equal(pa.seen + pb.seen, TOKENS);
-    assert_true(a.turns >= TOKENS / 2 && b.turns >= TOKENS / 2);
-    assert_true(a.turn_max_ns > 0);
-    assert_int_equal(a.turns_over_limit, 0);
-    assert_true(b.turns_over_limit > 0);
+    assert_true(metric_get(&a.turns) >= TOKENS / 2 && metric_get(&b.turns) >= TOKENS / 2);
+    assert_true(metric_get(&a.turn_max_ns) > 0);
+    assert_int_equal(metric_get(&a.turns_over_limit), 0);
+    assert_true(metric_get(&b.turns_over_limit) > 0);
     mem_free_all(&m);
 }
 
@@ -139,7 +139,7 @@ static void test_agents_take_turns(void **state)
     wait_for(&c[2].enough);
     agent_thread_stop(&t);
     for (u32 i = 0; i < 3; i++) {
-        assert_int_equal(a[i].turns, a[0].turns);
+        assert_int_equal(metric_get(&a[i].turns), metric_get(&a[0].turns));
         assert_int_equal(c[i].calls, c[0].calls);
         assert_string_equal(c[i].name, "turns");
         assert_int_equal(c[i].cpu, 0);
@@ -189,7 +189,7 @@ static void test_turn_by_hand(void **state)
     assert_int_equal(agent_turn(&a, 5), 1);
     assert_int_equal(agent_turn(&a, 6), 0);
     assert_int_equal(c.last_ns, 6);
-    assert_int_equal(a.turns, 0);
+    assert_int_equal(metric_get(&a.turns), 0);
 }
 
 static void test_idle_strategy_parse(void **state)

@@ -64,7 +64,7 @@ static void test_empty_and_full(void **state)
     assert_false(ring_push(&r, s, 4));
     assert_true(ring_push(&r, s, 3));
     assert_int_equal(ring_avail(&r, 8), 8);
-    assert_int_equal(r.used_max, 8);
+    assert_int_equal(metric_get(&r.used_max), 8);
     mem_free_all(&m);
 }
 
@@ -141,10 +141,10 @@ static void test_high_water_mark(void **state)
         assert_int_equal(ring_avail(&r, 5), 5);
         ring_take(&r, 5);
     }
-    assert_int_equal(r.used_max, 5);
+    assert_int_equal(metric_get(&r.used_max), 5);
     assert_true(ring_push(&r, s, 20));
     assert_true(ring_push(&r, s, 20));
-    assert_int_equal(r.used_max, 40);
+    assert_int_equal(metric_get(&r.used_max), 40);
     mem_free_all(&m);
 }
 
@@ -214,7 +214,7 @@ static void test_two_threads(void **state)
     }
     pthread_join(producer, NULL);
     assert_int_equal(ring_avail(&r, 1), 0);
-    assert_true(r.used_max > 0 && r.used_max <= 256);
+    assert_true(metric_get(&r.used_max) > 0 && metric_get(&r.used_max) <= 256);
     mem_free_all(&m);
 }
 

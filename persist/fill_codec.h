@@ -1,0 +1,55 @@
+/*
+ * fill_codec.h - what consumers get on Redis: fills and trades as msgpack maps.
+ *
+ * The schema stands in config/sql/README.md. Keys are short and stable: none is ever given another
+ * meaning. A reader ignores keys that it does not know, so new ones may come at any time; the version
+ * goes up only when a reader must change. tests/data holds golden bytes of each version.
+ */
+#ifndef WIREBOOK_PERSIST_FILL_CODEC_H
+#define WIREBOOK_PERSIST_FILL_CODEC_H
+
+#include "engine/base/types.h"
+
+#define FILL_VERSION   1u
+#define FILL_BYTES_MAX 256u /* an encoded fill or trade is never longer */
+
+/* One side of one fill. Texts are NUL-terminated, without padding. */
+struct fill {
+    u32 version;    /* "v" from a decoder: of the writer; 0 for encoding means FILL_VERSION */
+    u64 seq;        /* "s" number of the transaction */
+    u32 idx;        /* "n" of the event within it */
+    u32 shard;      /* "h" */
+    u32 day;        /* "d" trading day, yyyymmdd */
+    u64 time_ns;    /* "t" the engine's time, ns since 1970 UTC */
+    u64 match;      /* "m" match number, the same on both sides */
+    char symbol[9]; /* "y" */
+    u32 qty;        /* "q" shares */
+    u32 price;      /* "p" in 1/10,000 of the currency */
+    char side;      /* "b" 'B' or 'S': of this side; in a trade, of the aggressor */
+    bool taker;     /* "g" this side is the aggressor */
+    /* not in a trade: who traded is nobody else's business */
+    u32 account;      /* "a" */
+    char user[7];     /* "u" */
+    char firm[5];     /* "f" */
+    u64 order_ref;    /* "o" */
+    u32 user_ref;     /* "r" */
+    u32 user_ref_idx; /* "x" */
+    u64 session_seq;  /* "k" number of the message in the account's stream of the day */
+    char liquidity;   /* "l" OUCH liquidity flag */
+};
+
+/* Encodes all of `f` to `out` (FILL_BYTES_MAX bytes). Returns the length. */
+u32 fill_encode(const struct fill *f, u8 *out);
+
+/* The same for everybody: the keys v s n h d t m y q p b g. */
+u32 fill_encode_trade(const struct fill *f, u8 *out);
+
+/*
+ * Decodes a fill or a trade of any version. Returns NULL, or what is wrong with the bytes: not one
+ * map, a known key with a value of another kind or out of range, or one of v s n t y q p missing.
+ * Keys that are missing beyond those are 0. Unknown keys are ignored. Takes memory from malloc while
+ * it runs: cold code.
+ */
+const char *fill_decode(const u8 *bytes, u32 n, struct fill *out);
+
+#endif

@@ -59,7 +59,8 @@ for call in 'strcpy(a, b)' 'strcat(a, b)' 'sprintf(a, b)' 'vsprintf(a, b, c)' 'g
 done
 expect_code banned-call tests/unit/test_twice.c 'strcpy(a, b)'
 for call in 'time(a)' 'gettimeofday(a, b)' 'clock_gettime(a, b)'; do expect_code clock $src "$call"; done
-for call in 'malloc(1)' 'calloc(1, 1)' 'realloc(a, 1)' 'free(a)'; do expect_code heap $src "$call"; done
+for call in 'malloc(1)' 'calloc(1, 1)' 'realloc(a, 1)' 'free(a)' 'strdup(a)' 'aligned_alloc(8, 8)' \
+    'posix_memalign(a, 8, 8)' 'strndup(a, 1)'; do expect_code heap $src "$call"; done
 
 echo '#include "twice.h"' | expect 'include-path layers' $src
 echo '#include <engine/base/twice.h>' | expect include-path $src

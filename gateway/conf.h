@@ -1,0 +1,164 @@
+/*
+ * conf.h - the configuration: a YAML file against one schema, all that is wrong said at once.
+ *
+ * conf_schema.c has the table of keys; config/reference.yaml explains each. What is not in the file
+ * has its default. Numbers keep the unit that their key's name ends in. Plain data, filled once at
+ * the start, before any thread runs; read-only after. Cold.
+ */
+#ifndef WIREBOOK_GATEWAY_CONF_H
+#define WIREBOOK_GATEWAY_CONF_H
+
+#include <stdio.h>
+
+#include "engine/base/agent.h"
+#include "engine/base/log.h"
+#include "engine/base/types.h"
+
+#define CONF_LISTEN_MAX  8u
+#define CONF_THREADS_MAX 8u
+#define CONF_TEXT_BYTES  512u /* of one text value, with its final zero */
+
+enum conf_takeover {
+    CONF_TAKEOVER_YES, /* a second valid login takes the session over */
+};
+
+enum conf_seq_ahead {
+    CONF_SEQ_AHEAD_REJECT, /* a login that asks for what is yet to come is rejected with S */
+};
+
+enum conf_durability {
+    CONF_DURABILITY_DISK,
+    CONF_DURABILITY_NONE, /* unsafe, for benchmarks */
+};
+
+enum conf_journal_io {
+    CONF_JOURNAL_IO_URING,
+};
+
+enum conf_huge_pages {
+    CONF_HUGE_PAGES_TRY,
+    CONF_HUGE_PAGES_OFF,
+};
+
+/* Bits of conf_thread.agents. */
+enum conf_agent {
+    CONF_AGENT_GATEWAY = 1 << 0,
+    CONF_AGENT_ENGINE = 1 << 1,
+    CONF_AGENT_PERSIST = 1 << 2,
+};
+#define CONF_AGENTS_ALL 7u
+
+struct conf_listen {
+    u32 ipv4; /* network order; 0: any */
+    u64 port;
+};
+
+/* One hot thread. */
+struct conf_thread {
+    char name[16];
+    i64 cpu; /* -1: not pinned */
+    enum idle_strategy idle;
+    u32 agents; /* enum conf_agent; run in the order gateway, engine, persist */
+};
+
+struct conf_gateway {
+    u64 count;
+    struct conf_listen listen[CONF_LISTEN_MAX];
+    u32 listen_used; /* at least 1 */
+    u64 connections_max;
+    u64 login_timeout_ms;
+    u64 heartbeat_ms;
+    u64 silence_timeout_ms;
+    u64 slow_timeout_ms;
+    u64 store_slots; /* quota of an account's session store, a multiple of STORE_CHUNK_SLOTS */
+    enum conf_takeover takeover;
+    enum conf_seq_ahead requested_seq_ahead;
+};
+
+struct conf_auth {
+    u64 failures_max; /* 0: no limit */
+    u64 failures_window_ms;
+};
+
+struct conf_engine {
+    u64 accounts_max;
+    u64 instruments_max;
+    u64 orders_max;
+    u64 seed;
+};
+
+struct conf_journal {
+    u64 segment_mb;
+    u64 segments_ahead;
+    u64 low_space_mb;
+    u64 hard_space_mb;
+    enum conf_journal_io io;
+};
+
+struct conf_postgres {
+    bool enabled;
+    char conninfo[CONF_TEXT_BYTES];      /* libpq's; never has a password */
+    char password_file[CONF_TEXT_BYTES]; /* in .pgpass format, libpq's passfile; "": PGPASSFILE */
+    u64 batch_rows;
+    u64 batch_ms;
+    u64 connect_timeout_ms;
+    u64 commit_timeout_ms;
+};
+
+struct conf_redis {
+    bool enabled;
+    char host[CONF_TEXT_BYTES];
+    u64 port;
+    char socket[CONF_TEXT_BYTES]; /* path of a Unix socket; "": host and port */
+    char username[CONF_TEXT_BYTES];
+    char password_file[CONF_TEXT_BYTES]; /* its first line; "": no password */
+    char prefix[CONF_TEXT_BYTES];        /* in front of every key and channel */
+    u64 stream_max_len;
+    u64 batch_rows;
+    u64 batch_ms;
+    u64 connect_timeout_ms;
+    u64 commit_timeout_ms;
+};
+
+struct conf {
+    u64 shard;
+    char data_dir[CONF_TEXT_BYTES];
+    char timezone[CONF_TEXT_BYTES]; /* venue.timezone, a name of the tz database */
+    i64 day_end_minute;             /* venue.day_end in minutes after midnight; -1: none */
+    char instruments_file[CONF_TEXT_BYTES];
+    char accounts_file[CONF_TEXT_BYTES];
+    struct conf_gateway gateway;
+    struct conf_auth auth;
+    struct conf_engine engine;
+    enum conf_durability durability;
+    struct conf_journal journal;
+    struct conf_thread threads[CONF_THREADS_MAX];
+    u32 threads_used;
+    u64 export_retry_min_ms; /* export.retry_min_ms */
+    u64 export_retry_max_ms;
+    u64 export_refused_retry_ms;
+    struct conf_postgres postgres; /* export.postgres */
+    struct conf_redis redis;       /* export.redis */
+    enum conf_huge_pages huge_pages;
+    enum log_level log_level;
+    char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
+    u64 metrics_interval_ms;
+};
+
+/* The embedded default: what config/dev.yaml states. */
+void conf_default(struct conf *out);
+
+/*
+ * Reads `path` to `out`. Each thing that is wrong is a line of its own in `errors`:
+ * `FILE:LINE: key: value: what is wrong; allowed: ...`. Returns the number of errors; only after 0
+ * is `out` to be used.
+ */
+int conf_load(const char *path, struct conf *out, FILE *errors);
+
+/* The same for YAML in memory; `name` stands for the file's name in errors. */
+int conf_parse(const char *name, const char *text, size_t bytes, struct conf *out, FILE *errors);
+
+/* Writes every key with value, what is allowed, default and help, as YAML that conf_load takes. */
+void conf_print(const struct conf *c, FILE *out);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * conf_schema.c - every key of the configuration: type, unit, range, default and what it is for.
+ *
+ * The one table that reading, checking, printing and config/reference.yaml come from. Rows stand
+ * grouped by section, in the order in which they are printed; a list's keys follow the list.
+ */
+#include "gateway/conf_schema.h"
+
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/limits.h"
+
+#define AT(member)    offsetof(struct conf, member)
+#define BYTES(member) sizeof(((struct conf *)0)->member)
+
+/* clang-format off */
+#define SECTION(path, help) {path, CONF_SECTION, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, help}
+#define INT(path, member, min, max, unit, def, help) \
+    {path, CONF_INT, AT(member), 8, 0, min, max, NULL, NULL, unit, def, help}
+#define BOOL(path, member, def, help) \
+    {path, CONF_BOOL, AT(member), 1, 0, 0, 0, NULL, NULL, NULL, def, help}
+#define WORD(path, member, words, later, def, help) \
+    {path, CONF_WORD, AT(member), 4, 0, 0, 0, words, later, NULL, def, help}
+#define TEXT(path, member, min, max, def, help) \
+    {path, CONF_TEXT, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help}
+#define SPECIAL(type, path, member, min, max, def, help) \
+    {path, type, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help}
+#define LIST(path, array, used, max, def, help) \
+    {path, CONF_LIST, AT(array), BYTES(array[0]), AT(used), 1, max, NULL, NULL, NULL, def, help}
+/* Of a list's item. */
+#define ITEM(type, path, str, member, min, max, words, def, help)                             \
+    {path, type, offsetof(struct str, member), sizeof(((struct str *)0)->member), 0, min, max, \
+     words, NULL, NULL, def, help}
+/* clang-format on */
+
+#define PATH_MAX_CHARS 255
+#define MS             "ms"
+
+/* clang-format off */
+const struct conf_key conf_schema[] = {
+INT("shard", shard, 1, 99, NULL, "1",
+    "Number of this shard. The last two digits of every SoupBinTCP session id; a journal of "
+    "another shard is refused."),
+TEXT("data_dir", data_dir, 1, PATH_MAX_CHARS, "var/wirebook",
+     "Directory of the journal, made if it is missing; relative to the working directory. One "
+     "process at a time."),
+WORD("durability", durability, "disk none", "quorum", "disk",
+     "What must hold before a client sees anything. disk: on stable storage, costs one device "
+     "write per group of orders. none: nothing, a crash loses acknowledged orders; for benchmarks "
+     "only."),
+
+SECTION("venue", "The trading day."),
+SPECIAL(CONF_ZONE, "venue.timezone", timezone, 1, 63, "America/New_York",
+        "Time zone of dates and midnights."),
+SPECIAL(CONF_MINUTE, "venue.day_end", day_end_minute, 0, 0, "none",
+        "Local time at which the day's orders expire and the streams close. none: at midnight."),
+
+SECTION("reference", "Files of reference data (CSV), read at the start."),
+TEXT("reference.instruments_file", instruments_file, 1, PATH_MAX_CHARS, "config/instruments.csv",
+     "Instruments; relative to the working directory."),
+TEXT("reference.accounts_file", accounts_file, 1, PATH_MAX_CHARS, "config/accounts.csv",
+     "Accounts with password hashes and limits; relative to the working directory."),
+
+SECTION("gateway", "Client connections and their sessions."),
+INT("gateway.count", gateway.count, 1, 1, NULL, "1",
+    "Gateway agents. More than one needs the hand-over of sessions, which is not built yet."),
+LIST("gateway.listen", gateway.listen, gateway.listen_used, CONF_LISTEN_MAX,
+     "[{address: 127.0.0.1, port: 9000}]",
+     "Where clients connect, each an IPv4 address and a port."),
+ITEM(CONF_ADDRESS, "gateway.listen[].address", conf_listen, ipv4, 0, 0, NULL, "127.0.0.1",
+     "IPv4 address of this machine; 0.0.0.0 is all of them."),
+ITEM(CONF_INT, "gateway.listen[].port", conf_listen, port, 1, 65535, NULL, NULL,
+     "TCP port."),
+INT("gateway.connections_max", gateway.connections_max, 1, CONNS_MAX, "connections", "1024",
+    "Open connections; more are reset. Costs buffers in memory and a file descriptor each."),
+INT("gateway.login_timeout_ms", gateway.login_timeout_ms, 100, 600000, MS, "30000",
+    "A connection that has not asked to log in by then is closed."),
+INT("gateway.heartbeat_ms", gateway.heartbeat_ms, 100, 60000, MS, "1000",
+    "A heartbeat goes out when nothing else did for so long. SoupBinTCP says one second."),
+INT("gateway.silence_timeout_ms", gateway.silence_timeout_ms, 200, 600000, MS, "15000",
+    "A client of which nothing was heard for so long is taken for dead. SoupBinTCP says 15 "
+    "seconds; a client of version 4.1 may ask for another time at its login."),
+INT("gateway.slow_timeout_ms", gateway.slow_timeout_ms, 100, 600000, MS, "30000",
+    "A client that acknowledges nothing for so long, although something waits, is cut."),
+INT("gateway.store_slots", gateway.store_slots, 256, 1048576, "slots of 64 bytes", "2048",
+    "Recent messages kept in memory for each account, for replay; a multiple of 32. Older ones "
+    "come from the journal, more slowly. Costs 64 bytes a slot times engine.accounts_max."),
+WORD("gateway.takeover", gateway.takeover, "yes", "reject", "yes",
+     "What a second valid login to a bound session does. yes: it takes the session over, so that a "
+     "half-open connection does not lock its own client out."),
+WORD("gateway.requested_seq_ahead", gateway.requested_seq_ahead, "reject", "next", "reject",
+     "What a login does that asks for a message which is still to come. reject: Login Rejected S."),
+
+SECTION("auth", "Password checks, on a thread of their own."),
+INT("auth.failures_max", auth.failures_max, 0, 1000000, "logins", "10",
+    "Failed logins from one address within the window, after which its logins are refused without "
+    "a look at the password. 0: no limit."),
+INT("auth.failures_window_ms", auth.failures_window_ms, 1000, 3600000, MS, "60000",
+    "The window."),
+
+SECTION("engine", "Sizes of the engine's pools. All of it is taken at the start."),
+INT("engine.accounts_max", engine.accounts_max, 1, ACCOUNTS_MAX, "accounts", "64",
+    "Accounts that the shard can have. Each costs a session store (gateway.store_slots)."),
+INT("engine.instruments_max", engine.instruments_max, 1, INSTRUMENTS_MAX, "instruments", "1024",
+    "Instruments that the shard can have. Each costs an empty book."),
+INT("engine.orders_max", engine.orders_max, 1, ORDERS_MAX, "orders", "262144",
+    "Orders open at the same time; what comes beyond is rejected. Costs a fixed slab of memory."),
+INT("engine.seed", engine.seed, 0, INT64_MAX, NULL, "1",
+    "Of the generator in the engine's state: the same seed and commands give the same bytes."),
+
+SECTION("journal", "The files that everything is recovered from."),
+INT("journal.segment_mb", journal.segment_mb, 1, 4096, "MiB", "64",
+    "Size of one file. Larger ones are made less often and keep more of what is no longer needed."),
+INT("journal.segments_ahead", journal.segments_ahead, 1, 8, "files", "2",
+    "Zero-filled files kept ready. Costs their space; too few let a burst wait for the disk."),
+INT("journal.low_space_mb", journal.low_space_mb, 2, 1048576, "MiB", "1024",
+    "Free space below which new orders are rejected while cancels are still taken."),
+INT("journal.hard_space_mb", journal.hard_space_mb, 1, 1048575, "MiB", "256",
+    "Free space below which nothing more is read from clients."),
+WORD("journal.io", journal.io, "io_uring", NULL, "io_uring",
+     "How it is written: several O_DIRECT|O_DSYNC writes in flight, completed in order."),
+
+LIST("threads", threads, threads_used, CONF_THREADS_MAX,
+     "[{name: gateway, agents: [gateway]}, {name: engine, agents: [engine]}, "
+     "{name: persist, agents: [persist]}]",
+     "The hot threads. Each hot agent (gateway, engine, persist) runs in exactly one of them; "
+     "agents of one thread take turns. Fewer threads need fewer cores and cost latency."),
+ITEM(CONF_TEXT, "threads[].name", conf_thread, name, 1, 15, NULL, NULL,
+     "Name of the thread, as top and ps show it."),
+ITEM(CONF_CPU, "threads[].cpu", conf_thread, cpu, 0, 1023, NULL, "none",
+     "Core that the thread is pinned to, as numbered by the kernel. none: not pinned."),
+ITEM(CONF_WORD, "threads[].idle", conf_thread, idle, 0, 0, "spin yield backoff", "backoff",
+     "What it does without work. spin: lowest latency, wants the core for itself. yield: gives the "
+     "core away when another wants it. backoff: sleeps up to 100 us, for laptops and tests."),
+ITEM(CONF_SET, "threads[].agents", conf_thread, agents, 0, 0, "gateway engine persist", NULL,
+     "The agents that it runs."),
+
+SECTION("export", "Copies of the journal in databases. They may be slow or away: they catch up."),
+INT("export.retry_min_ms", export_retry_min_ms, 1, 60000, MS, "100",
+    "First wait after a lost connection; doubled each time, with jitter."),
+INT("export.retry_max_ms", export_retry_max_ms, 1, 600000, MS, "5000",
+    "... and never longer than this."),
+INT("export.refused_retry_ms", export_refused_retry_ms, 1, 600000, MS, "5000",
+    "Wait after the database answered that it will not work with us (rights, missing tables)."),
+SECTION("export.postgres", "Every order and fill in PostgreSQL, each exactly once."),
+BOOL("export.postgres.enabled", postgres.enabled, "no",
+     "Whether to export there at all."),
+SPECIAL(CONF_CONNINFO, "export.postgres.conninfo", postgres.conninfo, 0, CONF_TEXT_BYTES - 1, "",
+        "libpq's connection string: host=a,b port=... dbname=... user=... sslmode=verify-full "
+        "target_session_attrs=read-write. Never a password: see password_file."),
+TEXT("export.postgres.password_file", postgres.password_file, 0, PATH_MAX_CHARS, "",
+     "File in .pgpass format, readable by its owner only. Empty: libpq's own PGPASSFILE."),
+INT("export.postgres.batch_rows", postgres.batch_rows, 1, 1000000, "rows", "4096",
+    "Rows of one COPY at most. More rows a batch: more throughput, later rows."),
+INT("export.postgres.batch_ms", postgres.batch_ms, 0, 60000, MS, "20",
+    "A batch is sent when it is full or so old. Each costs a commit of the database. 0: at once."),
+INT("export.postgres.connect_timeout_ms", postgres.connect_timeout_ms, 100, 600000, MS, "5000",
+    "A connection that does not stand by then is given up."),
+INT("export.postgres.commit_timeout_ms", postgres.commit_timeout_ms, 100, 600000, MS, "30000",
+    "A batch that is not committed by then: the connection is given up and its outcome looked up."),
+SECTION("export.redis", "Every fill on Redis streams and channels, and the last trades."),
+BOOL("export.redis.enabled", redis.enabled, "no",
+     "Whether to export there at all."),
+TEXT("export.redis.host", redis.host, 1, 255, "127.0.0.1",
+     "Name or address of the primary."),
+INT("export.redis.port", redis.port, 1, 65535, NULL, "6379",
+    "TCP port."),
+TEXT("export.redis.socket", redis.socket, 0, 107, "",
+     "Path of a Unix socket to use instead of host and port. Empty: none."),
+TEXT("export.redis.username", redis.username, 0, 63, "",
+     "User for AUTH. Empty: the default user."),
+TEXT("export.redis.password_file", redis.password_file, 0, PATH_MAX_CHARS, "",
+     "File with the password on its first line. Empty: no AUTH."),
+TEXT("export.redis.prefix", redis.prefix, 1, 63, "wirebook:",
+     "In front of every key and channel, so that several shards can share one Redis."),
+INT("export.redis.stream_max_len", redis.stream_max_len, 1000, 1000000000, "entries", "1000000",
+    "Entries kept in a stream, about. Costs some 200 bytes of Redis' memory each."),
+INT("export.redis.batch_rows", redis.batch_rows, 1, 100000, "entries", "1024",
+    "Fills of one round trip at most."),
+INT("export.redis.batch_ms", redis.batch_ms, 0, 60000, MS, "5",
+    "A batch is sent when it is full or so old. 0: at once."),
+INT("export.redis.connect_timeout_ms", redis.connect_timeout_ms, 100, 600000, MS, "2000",
+    "A connection that does not stand by then is given up."),
+INT("export.redis.commit_timeout_ms", redis.commit_timeout_ms, 100, 600000, MS, "5000",
+    "A batch that is not answered by then: the connection is given up."),
+
+SECTION("memory", "Memory of the hot agents, all of it taken at the start."),
+WORD("memory.huge_pages", huge_pages, "try off", NULL, "try",
+     "try: 2 MB pages as far as the machine has reserved them (scripts/setup does), ordinary ones "
+     "beyond. off: ordinary ones."),
+
+SECTION("log", "Lines for people, to standard error."),
+WORD("log.level", log_level, "debug info warn error", NULL, "info",
+     "Lines below it are not written."),
+
+SECTION("metrics", "Numbers for machines, in the Prometheus text format."),
+TEXT("metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
+     "File that they are written to, replaced whole each time. Empty: none."),
+INT("metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
+    "Time between two writes."),
+};
+/* clang-format on */
+
+const u32 conf_schema_used = ARRAY_LEN(conf_schema);
+_Static_assert(ARRAY_LEN(conf_schema) <= CONF_KEYS_MAX, "conf_lines has room for every row");
+
+/* The prefix of a list's items ends in [], what follows a prefix is a dot and one more part. */
+bool conf_key_in(const struct conf_key *key, const char *prefix, const char **name)
+{
+    size_t n = strlen(prefix);
+    const char *rest = key->path;
+
+    if (n > 0) {
+        if (strncmp(key->path, prefix, n) != 0 || key->path[n] != '.')
+            return false;
+        rest += n + 1;
+    }
+    if (strpbrk(rest, ".[") != NULL)
+        return false;
+    *name = rest;
+    return true;
+}
+
+int conf_key_find(const char *prefix, const char *name, size_t bytes)
+{
+    const char *last;
+
+    for (u32 i = 0; i < conf_schema_used; i++)
+        if (conf_key_in(&conf_schema[i], prefix, &last) && strlen(last) == bytes &&
+            memcmp(last, name, bytes) == 0)
+            return (int)i;
+    return -1;
+}
+
+u32 conf_key_row(const char *path)
+{
+    for (u32 i = 0; i < conf_schema_used; i++)
+        if (strcmp(conf_schema[i].path, path) == 0)
+            return i;
+    ASSERT(!"every path asked for is in the schema");
+    return 0;
+}
+
+/* Edit distance with transpositions, for names of at most 31 characters; else a large number. */
+static u32 distance(const char *a, const char *b)
+{
+    u32 d[33][33];
+    size_t n = strlen(a), m = strlen(b);
+
+    if (n > 31 || m > 31)
+        return UINT32_MAX;
+    for (u32 i = 0; i <= n; i++)
+        d[i][0] = i;
+    for (u32 j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (u32 i = 1; i <= n; i++) {
+        for (u32 j = 1; j <= m; j++) {
+            u32 same = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            d[i][j] = min_u32(same, 1 + min_u32(d[i - 1][j], d[i][j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                d[i][j] = min_u32(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    }
+    return d[n][m];
+}
+
+static const char *last_part(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+const struct conf_key *conf_key_like(const char *prefix, const char *name)
+{
+    const struct conf_key *best = NULL;
+    u32 least = 1 + (u32)strlen(name) / 3; /* further away is another word */
+    const char *last;
+
+    for (u32 i = 0; i < conf_schema_used; i++) {
+        if (!conf_key_in(&conf_schema[i], prefix, &last))
+            continue;
+        u32 d = distance(name, last);
+        /* A missing or superfluous unit is the usual slip: heartbeat for heartbeat_ms. */
+        if (strncmp(name, last, strlen(name)) == 0 && last[strlen(name)] == '_')
+            d = min_u32(d, 1);
+        if (d < least + (best == NULL)) {
+            least = d;
+            best = &conf_schema[i];
+        }
+    }
+    for (u32 i = 0; i < conf_schema_used && !best; i++)
+        if (strcmp(last_part(conf_schema[i].path), name) == 0)
+            best = &conf_schema[i];
+    return best;
+}

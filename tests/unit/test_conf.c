@@ -1,0 +1,551 @@
+/*
+ * test_conf.c - the configuration: every kind of error with its exact line, every range's edges by
+ * walking the schema, and the files of config/ against the embedded default.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/conf_schema.h"
+
+static struct conf conf;
+static struct conf other;
+static char *errors;
+
+/* Parses `yaml`; what it reports lies in `errors`. */
+static int parse(const char *yaml)
+{
+    size_t n;
+
+    free(errors);
+    FILE *f = open_memstream(&errors, &n);
+    int count = conf_parse("f.yaml", yaml, strlen(yaml), &conf, f);
+    fclose(f);
+    return count;
+}
+
+static int load(const char *path)
+{
+    size_t n;
+
+    free(errors);
+    FILE *f = open_memstream(&errors, &n);
+    int count = conf_load(path, &conf, f);
+    fclose(f);
+    return count;
+}
+
+/* One thing wrong, reported with exactly this. */
+static void assert_error(const char *yaml, const char *want)
+{
+    int count = parse(yaml);
+    if (strcmp(errors, want) != 0 || count != 1)
+        fail_msg("%d errors for:\n%s\nsaid:   %swanted: %s", count, yaml, errors, want);
+}
+
+static void assert_good(const char *yaml)
+{
+    if (parse(yaml) != 0)
+        fail_msg("for:\n%s\nsaid: %s", yaml, errors);
+}
+
+/* ---- defaults ---- */
+
+static void test_default(void **state)
+{
+    (void)state;
+    conf_default(&conf);
+    assert_int_equal(conf.shard, 1);
+    assert_string_equal(conf.data_dir, "var/wirebook");
+    assert_string_equal(conf.timezone, "America/New_York");
+    assert_int_equal(conf.day_end_minute, -1);
+    assert_int_equal(conf.durability, CONF_DURABILITY_DISK);
+    assert_int_equal(conf.gateway.listen_used, 1);
+    assert_memory_equal(&conf.gateway.listen[0].ipv4, "\x7F\0\0\1", 4);
+    assert_int_equal(conf.gateway.listen[0].port, 9000);
+    assert_int_equal(conf.gateway.heartbeat_ms, 1000);
+    assert_int_equal(conf.gateway.silence_timeout_ms, 15000);
+    assert_int_equal(conf.threads_used, 3);
+    assert_string_equal(conf.threads[1].name, "engine");
+    assert_int_equal(conf.threads[1].agents, CONF_AGENT_ENGINE);
+    assert_int_equal(conf.threads[1].cpu, -1);
+    assert_int_equal(conf.threads[1].idle, IDLE_BACKOFF);
+    assert_int_equal(conf.log_level, LOG_INFO);
+    assert_false(conf.postgres.enabled || conf.redis.enabled);
+}
+
+/* Nothing in the file, a comment, empty sections: all of it is the default. */
+static void test_nothing_is_the_default(void **state)
+{
+    static const char *const texts[] = {"", "# only a comment\n", "{}", "export:\nlog:\n", "---\n"};
+
+    (void)state;
+    conf_default(&other);
+    for (u32 i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_good(texts[i]);
+        assert_memory_equal(&conf, &other, sizeof conf);
+    }
+}
+
+static void test_dev_yaml_is_the_default(void **state)
+{
+    (void)state;
+    conf_default(&other);
+    assert_int_equal(load("config/dev.yaml"), 0);
+    assert_memory_equal(&conf, &other, sizeof conf);
+}
+
+static char *printed(const struct conf *c)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    conf_print(c, f);
+    fclose(f);
+    return text;
+}
+
+/* The reference says what --print-config says: remake it with `wirebook --print-config`. */
+static void test_reference_yaml_is_printed(void **state)
+{
+    static char file[65536];
+
+    (void)state;
+    FILE *f = fopen("config/reference.yaml", "r");
+    assert_non_null(f);
+    file[fread(file, 1, sizeof file - 1, f)] = 0;
+    fclose(f);
+    conf_default(&conf);
+    char *text = printed(&conf);
+    assert_string_equal(file, text);
+    free(text);
+}
+
+/* What is printed reads back as the same configuration, whatever its values. */
+static void test_print_and_read_back(void **state)
+{
+    (void)state;
+    assert_good("shard: 7\n"
+                "data_dir: 'a \"b\" \\c: # d'\n"
+                "venue: {day_end: '16:05', timezone: UTC}\n"
+                "durability: none\n"
+                "gateway:\n"
+                "  listen: [{port: 1}, {address: 0.0.0.0, port: 65535}]\n"
+                "threads: [{name: all, cpu: 3, idle: spin, agents: [persist, gateway, engine]}]\n"
+                "export: {postgres: {enabled: true, conninfo: host=a}, redis: {socket: /s}}\n");
+    other = conf;
+    char *text = printed(&conf);
+    assert_good(text);
+    free(text);
+    assert_memory_equal(&conf, &other, sizeof conf);
+    assert_int_equal(conf.day_end_minute, 16 * 60 + 5);
+    assert_string_equal(conf.data_dir, "a \"b\" \\c: # d");
+    assert_int_equal(conf.gateway.listen_used, 2);
+    assert_int_equal(conf.gateway.listen[1].ipv4, 0);
+    assert_int_equal(conf.threads[0].agents, CONF_AGENTS_ALL);
+    assert_int_equal(conf.threads[0].cpu, 3);
+    assert_true(conf.postgres.enabled);
+}
+
+/* ---- one error each ---- */
+
+static void test_unknown_keys(void **state)
+{
+    (void)state;
+    assert_error(
+        "gateway:\n  hartbeat_ms: 5\n",
+        "f.yaml:2: gateway.hartbeat_ms: unknown key; did you mean gateway.heartbeat_ms?\n");
+    assert_error("gateway:\n  heartbeat: 5\n",
+                 "f.yaml:2: gateway.heartbeat: unknown key; did you mean gateway.heartbeat_ms?\n");
+    assert_error("heartbeat_ms: 5\n",
+                 "f.yaml:1: heartbeat_ms: unknown key; did you mean gateway.heartbeat_ms?\n");
+    assert_error("gatewya: {count: 1}\n",
+                 "f.yaml:1: gatewya: unknown key; did you mean gateway?\n");
+    assert_error("venue:\n  xyzzy: secret\n",
+                 "f.yaml:2: venue.xyzzy: unknown key; allowed: timezone, day_end\n");
+    assert_error("gateway.count: 1\n",
+                 "f.yaml:1: gateway.count: unknown key; allowed: shard, data_dir, durability, "
+                 "venue, reference, gateway, auth, engine, journal, threads, export, memory, log, "
+                 "metrics\n");
+    assert_error("gateway: {listen: [{port: 1, prot: 2}]}\n",
+                 "f.yaml:1: gateway.listen[0].prot: unknown key; did you mean "
+                 "gateway.listen[].port?\n");
+}
+
+static void test_duplicate_keys(void **state)
+{
+    (void)state;
+    assert_error("shard: 1\n\nshard: 2\n",
+                 "f.yaml:3: shard: given twice, first in line 1; allowed: each key once\n");
+    assert_error("log: {level: info}\ngateway:\n  count: 1\nlog:\n  level: warn\n",
+                 "f.yaml:4: log: given twice, first in line 1; allowed: each key once\n");
+    assert_error("gateway:\n  listen:\n    - port: 1\n      port: 2\n",
+                 "f.yaml:4: gateway.listen[0].port: given twice, first in line 3; allowed: each "
+                 "key once\n");
+}
+
+static void test_wrong_values(void **state)
+{
+    (void)state;
+    assert_error("shard: 0\n", "f.yaml:1: shard: 0: too small; allowed: 1 to 99\n");
+    assert_error("shard: -3\n", "f.yaml:1: shard: -3: too small; allowed: 1 to 99\n");
+    assert_error("shard: 100\n", "f.yaml:1: shard: 100: too large; allowed: 1 to 99\n");
+    assert_error("shard: 99999999999999999999\n",
+                 "f.yaml:1: shard: 99999999999999999999: too large; allowed: 1 to 99\n");
+    assert_error("shard: 0x10\n", "f.yaml:1: shard: 0x10: not a whole number; allowed: 1 to 99\n");
+    assert_error("shard: 1.5\n", "f.yaml:1: shard: 1.5: not a whole number; allowed: 1 to 99\n");
+    assert_error("shard:\n", "f.yaml:1: shard: \"\": not a whole number; allowed: 1 to 99\n");
+    assert_error("gateway: {count: 2}\n", "f.yaml:1: gateway.count: 2: too large; allowed: 1\n");
+    assert_error("durability: quorum\n",
+                 "f.yaml:1: durability: quorum: not built yet; allowed: disk, none\n");
+    assert_error("durability: tape\n",
+                 "f.yaml:1: durability: tape: unknown word; allowed: disk, none\n");
+    assert_error("durability: DISK\n",
+                 "f.yaml:1: durability: DISK: unknown word; allowed: disk, none\n");
+    assert_error("data_dir: ''\n",
+                 "f.yaml:1: data_dir: \"\": empty; allowed: 1 to 255 characters\n");
+    assert_error("data_dir: \"a\\nb\"\n", "f.yaml:1: data_dir: a?b: contains a control character; "
+                                          "allowed: 1 to 255 characters\n");
+    assert_error("data_dir: \"a\\0b\"\n", "f.yaml:1: data_dir: a text with a zero byte stands "
+                                          "here; allowed: 1 to 255 characters\n");
+    assert_error("export: {redis: {enabled: perhaps}}\n",
+                 "f.yaml:1: export.redis.enabled: perhaps: neither yes nor no; allowed: yes, no\n");
+    assert_error("venue: {day_end: '24:00'}\n",
+                 "f.yaml:1: venue.day_end: 24:00: not a time of day; allowed: none, or HH:MM from "
+                 "00:00 to 23:59\n");
+    assert_error("venue: {timezone: Mars/Olympus}\n",
+                 "f.yaml:1: venue.timezone: Mars/Olympus: no such time zone on this machine "
+                 "(package tzdata?); allowed: a name of the tz database such as "
+                 "America/New_York\n");
+    assert_error("venue: {timezone: ../../../etc/passwd}\n",
+                 "f.yaml:1: venue.timezone: ../../../etc/passwd: no such time zone on this machine "
+                 "(package tzdata?); allowed: a name of the tz database such as "
+                 "America/New_York\n");
+    assert_error("gateway: {listen: [{address: localhost, port: 1}]}\n",
+                 "f.yaml:1: gateway.listen[0].address: localhost: not an IPv4 address; allowed: an "
+                 "IPv4 address such as 127.0.0.1\n");
+}
+
+static void test_wrong_shapes(void **state)
+{
+    (void)state;
+    assert_error("- a\n", "f.yaml:1: this is no configuration; allowed: lines of key: value\n");
+    assert_error("shard: [1]\n", "f.yaml:1: shard: a list stands here; allowed: 1 to 99\n");
+    assert_error("shard: {a: 1}\n", "f.yaml:1: shard: a section stands here; allowed: 1 to 99\n");
+    assert_error("engine: 5\n",
+                 "f.yaml:1: engine: a single value stands here; allowed: a section of keys\n");
+    assert_error("? [a]\n: b\n", "f.yaml:1: a key that is no plain text; allowed: key: value\n");
+    assert_error("shard: 1\n---\nshard: 2\n",
+                 "f.yaml:3: a second document begins; allowed: one a file\n");
+    assert_error("shard: 1\n  a: b\n", "f.yaml:2: not YAML: mapping values are not allowed in this "
+                                       "context (column 4)\n");
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    assert_error("gateway:\n  listen: 9000\n", "f.yaml:2: gateway.listen: a single value stands "
+                                               "here; allowed: a list of 1 to 8 items\n");
+    assert_error("gateway: {listen: []}\n",
+                 "f.yaml:1: gateway.listen: empty; allowed: a list of 1 to 8 items\n");
+    assert_error("gateway: {listen: [9000]}\n",
+                 "f.yaml:1: gateway.listen[0]: 9000: not an item of this list; allowed: a section "
+                 "of keys such as {...}\n");
+    assert_error("gateway: {listen: [{}]}\n",
+                 "f.yaml:1: gateway.listen[0].port: missing; allowed: 1 to 65535\n");
+    assert_error("gateway:\n  listen:\n    - port: 1\n    - port: 2\n    - port: 3\n"
+                 "    - port: 4\n    - port: 5\n    - port: 6\n    - port: 7\n    - port: 8\n"
+                 "    - port: 9\n    - port: 10\n",
+                 "f.yaml:11: gateway.listen: too many items; allowed: a list of 1 to 8 items\n");
+    assert_error("gateway:\n  listen:\n    - {port: 1}\n    - {address: 0.0.0.0, port: 1}\n",
+                 "f.yaml:4: gateway.listen[1]: the same port as gateway.listen[0]; allowed: each "
+                 "address and port once\n");
+    assert_good("gateway: {listen: [{address: 127.0.0.2, port: 1}, {port: 1}]}\n");
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    assert_error("threads:\n  - {name: a, agents: [gateway, engine]}\n",
+                 "f.yaml:1: threads: persist: this agent runs in no thread; allowed: each of "
+                 "gateway, engine, persist in one\n");
+    assert_error("threads:\n  - {name: a, agents: [gateway, engine, persist]}\n"
+                 "  - {name: b, agents: [engine]}\n",
+                 "f.yaml:3: threads[1].agents: engine: already runs in an earlier thread; allowed: "
+                 "each agent once\n");
+    assert_error("threads:\n  - {name: a, agents: [gateway, engine]}\n"
+                 "  - {name: a, agents: [persist]}\n",
+                 "f.yaml:3: threads[1].name: a: already the name of threads[0]; allowed: each name "
+                 "once\n");
+    assert_error("threads:\n  - {name: a, agents: [gateway, engine, export, persist]}\n",
+                 "f.yaml:2: threads[0].agents: export: unknown word; allowed: a list of gateway, "
+                 "engine, persist\n");
+    assert_error("threads:\n  - {name: a, agents: [gateway, gateway, engine, persist]}\n",
+                 "f.yaml:2: threads[0].agents: gateway: given twice; allowed: each once\n");
+    assert_error("threads:\n  - {name: a, agents: []}\n",
+                 "f.yaml:2: threads[0].agents: empty; allowed: at least one of gateway engine "
+                 "persist\n");
+    assert_error("threads:\n  - {name: a, agents: engine}\n",
+                 "f.yaml:2: threads[0].agents: a single value stands here; allowed: a list of "
+                 "gateway, engine, persist\n");
+    assert_error("threads:\n  - {name: sixteen letters!, agents: [gateway, engine, persist]}\n",
+                 "f.yaml:2: threads[0].name: sixteen letters!: too long; allowed: 1 to 15 "
+                 "characters\n");
+    assert_error("threads:\n  - {name: a, cpu: 2, idle: spin, agents: [gateway, engine]}\n"
+                 "  - {name: b, cpu: 2, agents: [persist]}\n",
+                 "f.yaml:3: threads[1].cpu: 2: shared with threads[0] although one of them spins; "
+                 "allowed: a core of its own, or idle: backoff\n");
+    assert_error("threads:\n  - {name: a, cpu: 1024, agents: [gateway, engine, persist]}\n",
+                 "f.yaml:2: threads[0].cpu: 1024: too large; allowed: none, 0 to 1023\n");
+}
+
+static void test_relations(void **state)
+{
+    (void)state;
+    assert_error("gateway:\n  heartbeat_ms: 20000\n",
+                 "f.yaml:2: gateway.silence_timeout_ms: 15000: too small beside "
+                 "gateway.heartbeat_ms; allowed: more than 20000\n");
+    assert_error("journal:\n  hard_space_mb: 10\n  low_space_mb: 10\n",
+                 "f.yaml:3: journal.low_space_mb: 10: too small beside journal.hard_space_mb; "
+                 "allowed: more than 10\n");
+    assert_error("export: {retry_max_ms: 99}\n",
+                 "f.yaml:1: export.retry_max_ms: 99: too small beside export.retry_min_ms; "
+                 "allowed: at least 100\n");
+    assert_good("export: {retry_max_ms: 100}\n");
+    assert_error("gateway: {store_slots: 300}\n",
+                 "f.yaml:1: gateway.store_slots: 300: not a multiple of 32; allowed: multiples of "
+                 "it\n");
+    assert_error("export:\n  postgres:\n    enabled: yes\n",
+                 "f.yaml:3: export.postgres.conninfo: missing although the export is enabled; "
+                 "allowed: libpq's connection string\n");
+}
+
+/* A password is refused, and what was written is not repeated on a screen or in a log. */
+static void test_passwords_are_refused(void **state)
+{
+    static const char *const texts[] = {"host=a password=geheim", "host=a PASSWORD = 'geheim'",
+                                        "postgresql://me:geheim@host/db",
+                                        "postgresql://host/db?password=geheim"};
+    char yaml[200];
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(texts); i++) {
+        snprintf(yaml, sizeof yaml, "export: {postgres: {conninfo: \"%s\"}}\n", texts[i]);
+        assert_error(yaml, "f.yaml:1: export.postgres.conninfo: (not shown): a password does not "
+                           "belong in this file, it goes into password_file; allowed: 0 to 511 "
+                           "characters\n");
+    }
+    parse("password: geheim\n");
+    assert_null(strstr(errors, "geheim"));
+    assert_good("export: {postgres: {conninfo: \"postgresql://me@host:5432/db?sslmode=require\"}}");
+}
+
+static void test_default_zone_without_tzdata(void **state)
+{
+    (void)state;
+    setenv("TZDIR", "/nowhere", 1);
+    assert_error("shard: 1\n", "f.yaml: venue.timezone: America/New_York: the default is no time "
+                               "zone on this machine; install tzdata or name another\n");
+    unsetenv("TZDIR");
+}
+
+/* ---- all at once ---- */
+
+static void test_all_errors_at_once(void **state)
+{
+    (void)state;
+    int count = parse("shard: 0\n"
+                      "shrad: 1\n"
+                      "gateway:\n"
+                      "  heartbeat_ms: 99\n"
+                      "  listen: [{port: 0}, {}]\n"
+                      "durability: quorum\n"
+                      "journal: {low_space_mb: 3, hard_space_mb: 4}\n"
+                      "threads: {}\n");
+    assert_string_equal(
+        errors,
+        "f.yaml:1: shard: 0: too small; allowed: 1 to 99\n"
+        "f.yaml:2: shrad: unknown key; did you mean shard?\n"
+        "f.yaml:4: gateway.heartbeat_ms: 99: too small; allowed: 100 to 60000 ms\n"
+        "f.yaml:5: gateway.listen[0].port: 0: too small; allowed: 1 to 65535\n"
+        "f.yaml:5: gateway.listen[1].port: missing; allowed: 1 to 65535\n"
+        "f.yaml:6: durability: quorum: not built yet; allowed: disk, none\n"
+        "f.yaml:8: threads: a section stands here; allowed: a list of 1 to 8 items\n"
+        "f.yaml:7: journal.low_space_mb: 3: too small beside journal.hard_space_mb; allowed: more "
+        "than 4\n");
+    assert_int_equal(count, 8);
+}
+
+/* What a file says cannot steer the terminal that it is printed on. */
+static void test_errors_are_printable(void **state)
+{
+    (void)state;
+    parse("\"\\e[31m\": 1\n\"shard\": \"\\e[2J\\a\"\n");
+    for (const char *c = errors; *c; c++)
+        assert_true(*c == '\n' || (*c >= ' ' && *c != 0x7F));
+    char yaml[5000] = "data_dir: ";
+    memset(yaml + 10, 'x', 4000);
+    parse(yaml);
+    assert_true(strlen(errors) < 200);
+}
+
+/* ---- files ---- */
+
+static void test_files(void **state)
+{
+    char path[] = "/tmp/test_conf_XXXXXX";
+
+    (void)state;
+    assert_int_equal(load("no/such.yaml"), 1);
+    assert_string_equal(errors, "no/such.yaml: cannot be opened: No such file or directory; give "
+                                "the path of a YAML file\n");
+    assert_int_equal(load("/"), 1);
+    assert_string_equal(errors, "/: cannot be read: Is a directory\n");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "shard: 3\n", 9), 9);
+    assert_int_equal(load(path), 0);
+    assert_int_equal(conf.shard, 3);
+    assert_int_equal(ftruncate(fd, 2 << 20), 0);
+    assert_int_equal(load(path), 1);
+    assert_non_null(strstr(errors, "too large; allowed: less than 1 MiB"));
+    close(fd);
+    unlink(path);
+}
+
+/* ---- the schema itself ---- */
+
+/* A value of the right form into the field of `key`, or the message. */
+static const char *try(const struct conf_key *key, const char *text)
+{
+    u8 field[CONF_TEXT_BYTES];
+    memset(field, 0, sizeof field);
+    return conf_value_parse(key, text, field);
+}
+
+static void try_int_edges(const struct conf_key *key)
+{
+    char text[32];
+
+    assert_true(key->min <= key->max);
+    for (u32 edge = 0; edge < 2; edge++) {
+        u64 v = edge ? key->max : key->min;
+        snprintf(text, sizeof text, "%llu", (unsigned long long)v);
+        if (try(key, text))
+            fail_msg("%s: %s is refused", key->path, text);
+        snprintf(text, sizeof text, "%lld", (long long)(edge ? v + 1 : v - 1));
+        const char *wrong = try(key, text);
+        if (v - 1 + 2 * edge != INT64_MAX + 1ull &&
+            (!wrong || strcmp(wrong, edge ? "too large" : "too small") != 0))
+            fail_msg("%s: %s is taken", key->path, text);
+    }
+}
+
+static void try_text_edges(const struct conf_key *key)
+{
+    char text[CONF_TEXT_BYTES + 1];
+
+    assert_true(key->max < key->size);
+    for (u64 n = 0; n <= key->max + 1; n++) {
+        memset(text, 'x', n);
+        text[n] = 0;
+        bool good = n >= key->min && n <= key->max;
+        if ((try(key, text) == NULL) != good)
+            fail_msg("%s: %llu characters", key->path, (unsigned long long)n);
+    }
+}
+
+/* Every word by itself, and none that is a piece of one or more of them. */
+static void try_words(const struct conf_key *key)
+{
+    char word[64];
+    const char *w = key->words;
+
+    assert_non_null(try(key, ""));
+    assert_non_null(try(key, " "));
+    while (*w) {
+        size_t n = strcspn(w, " ");
+        snprintf(word, sizeof word, "%.*s", (int)n, w);
+        assert_null(try(key, word));
+        word[n - 1] = 0;
+        assert_non_null(try(key, word));
+        w += n + (w[n] == ' ');
+    }
+}
+
+static void test_every_range_edge(void **state)
+{
+    (void)state;
+    for (u32 i = 0; i < conf_schema_used; i++) {
+        const struct conf_key *key = &conf_schema[i];
+        if (key->type == CONF_INT)
+            try_int_edges(key);
+        else if (key->type == CONF_TEXT || key->type == CONF_CONNINFO)
+            try_text_edges(key);
+        else if (key->type == CONF_WORD || key->type == CONF_SET)
+            try_words(key);
+    }
+}
+
+/* Each row is complete, unique, and stands behind its section or list. */
+static void test_schema_is_sound(void **state)
+{
+    (void)state;
+    for (u32 i = 0; i < conf_schema_used; i++) {
+        const struct conf_key *key = &conf_schema[i];
+        char prefix[128] = "";
+        const char *name, *dot = strrchr(key->path, '.');
+        if (dot)
+            snprintf(prefix, sizeof prefix, "%.*s", (int)(dot - key->path), key->path);
+        assert_true(conf_key_in(key, prefix, &name));
+        assert_int_equal(conf_key_find(prefix, name, strlen(name)), i);
+        assert_int_equal(conf_key_row(key->path), i);
+        assert_true(strlen(key->help) > 5);
+        bool item = strstr(key->path, "[].") != NULL;
+        if (key->type != CONF_SECTION && !item)
+            assert_non_null(key->def);
+        if (key->type != CONF_SECTION && key->type != CONF_LIST && key->type != CONF_TEXT &&
+            key->type != CONF_CONNINFO && key->type != CONF_ZONE)
+            assert_true(key->size == (key->type == CONF_BOOL ? 1 : 4) || key->size == 8);
+        if (dot && !item)
+            assert_int_equal(conf_schema[conf_key_row(prefix)].type, CONF_SECTION);
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(errors);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_default),
+        cmocka_unit_test(test_nothing_is_the_default),
+        cmocka_unit_test(test_dev_yaml_is_the_default),
+        cmocka_unit_test(test_reference_yaml_is_printed),
+        cmocka_unit_test(test_print_and_read_back),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_duplicate_keys),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_wrong_shapes),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_relations),
+        cmocka_unit_test(test_passwords_are_refused),
+        cmocka_unit_test(test_default_zone_without_tzdata),
+        cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_errors_are_printable),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_every_range_edge),
+        cmocka_unit_test(test_schema_is_sound),
+    };
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}

@@ -33,7 +33,8 @@ expect() {
     git add -A
     out=$(scripts/tidy || true)
     got=$(sed -n 's/^[^: ]*:[0-9]*: \([a-z-]*\): .*/\1/p' <<< "$out" | sort -u | xargs)
-    [[ $out == *"tidy: "*" findings" && $got == "$rules" ]] || fail "planted ${rules:-nothing} in $file, tidy reports ${got:-nothing}: $out"
+    [[ $out == *"tidy: "*" findings" && $got == "$rules" ]] ||
+        fail "planted ${rules:-nothing} in $file, tidy reports ${got:-nothing}: $out"
 }
 
 # The same for a line of code, within a function where it is well formatted.

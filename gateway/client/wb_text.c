@@ -206,9 +206,10 @@ bool wb_parse_price(const char *text, u64 *price)
 const char *wb_price_text(char out[WB_PRICE_TEXT], u64 price)
 {
     if (price == WB_PRICE_MARKET)
-        return strcpy(out, "market");
-    snprintf(out, WB_PRICE_TEXT, "%llu.%04llu", (unsigned long long)(price / WB_PRICE_ONE),
-             (unsigned long long)(price % WB_PRICE_ONE));
+        snprintf(out, WB_PRICE_TEXT, "market");
+    else
+        snprintf(out, WB_PRICE_TEXT, "%llu.%04llu", (unsigned long long)(price / WB_PRICE_ONE),
+                 (unsigned long long)(price % WB_PRICE_ONE));
     return out;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The client's OUCH codec against the golden vectors in tests/data/ouch5_vectors.tsv, both directions,
- * against every kind of damage, and the texts.
+ * The client's OUCH codec against the golden vectors in tests/data/ouch5_vectors.tsv, both
+ * directions, against every kind of damage, and the texts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +66,7 @@ static void test_requests(void **state)
     u8 out[WB_REQUEST_MAX];
     struct wb_enter e;
     wb_enter_init(&e, 1, 'B', 100, "AAPL", 1503400);
-    strcpy(e.clordid, "CLORD1");
+    memcpy(e.clordid, "CLORD1", sizeof("CLORD1"));
     assert_encoded("in", "O", out, wb_encode_enter(out, &e));
 
     struct wb_tags tags = {0};
@@ -76,13 +76,13 @@ static void test_requests(void **state)
     wb_tag_set(&tags, 5, 100);
     wb_tag_set(&tags, 15, 3600);
     wb_enter_init(&e, 2, 'S', 500, "AAPL", 1503400);
-    strcpy(e.clordid, "CLORD1");
+    memcpy(e.clordid, "CLORD1", sizeof("CLORD1"));
     e.tags = &tags;
     assert_encoded("in", "O+tags", out, wb_encode_enter(out, &e));
 
     struct wb_replace r;
     wb_replace_init(&r, 1, 2, 500, 1503500);
-    strcpy(r.clordid, "R1");
+    memcpy(r.clordid, "R1", sizeof("R1"));
     assert_encoded("in", "U", out, wb_encode_replace(out, &r));
 
     assert_encoded("in", "X", out, wb_encode_cancel(out, 1, 0, NULL));
@@ -222,6 +222,10 @@ static void test_damage(void **state)
     assert_non_null(wb_decode(&m, v.bytes, v.n));
     v = vector("out", "A+tags");
     v.bytes[71] = 28; /* tag 28 twice */
+    assert_non_null(wb_decode(&m, v.bytes, v.n));
+    v = vector("out", "A+tags");
+    v.bytes[73] = 3; /* an unknown tag that would end one byte behind the message */
+    v.bytes[74] = 99;
     assert_non_null(wb_decode(&m, v.bytes, v.n));
 }
 

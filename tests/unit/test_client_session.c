@@ -1,6 +1,6 @@
 /*
- * The client's SoupBinTCP part against scripted bytes, cut at every place and at random ones: logins
- * byte for byte, exact counting of sequenced packets, heartbeats, silence, and broken servers.
+ * The client's SoupBinTCP part against scripted bytes, cut at every place and at random ones:
+ * logins byte for byte, exact counting of sequenced packets, heartbeats, silence, broken servers.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -25,7 +25,7 @@
 struct walk {
     yaml_document_t *doc;
     struct conf *conf;
-    struct conf_errors errors;
+    struct report errors;
     struct conf_lines lines;
 };
 
@@ -61,7 +61,7 @@ static const char *text_of(const yaml_node_t *node)
 
 static void join(char out[KEY_BYTES], const char *prefix, const char *name)
 {
-    snprintf(out, KEY_BYTES, "%s%s%s", prefix, *prefix ? "." : "", name);
+    snprintf(out, KEY_BYTES, "%.60s%s%.60s", prefix, *prefix ? "." : "", name); /* cut for show */
 }
 
 static void unknown_key(struct walk *w, u32 line, const struct place *p, const char *name)
@@ -72,7 +72,7 @@ static void unknown_key(struct walk *w, u32 line, const struct place *p, const c
 
     join(shown, p->shown, name);
     if (like) {
-        conf_error(&w->errors, line, shown, NULL, "unknown key; did you mean %s?", like->path);
+        report_error(&w->errors, line, shown, NULL, "unknown key; did you mean %s?", like->path);
         return;
     }
     for (u32 i = 0; i < conf_schema_used; i++) {
@@ -81,7 +81,7 @@ static void unknown_key(struct walk *w, u32 line, const struct place *p, const c
         size_t n = strlen(here);
         snprintf(here + n, sizeof here - n, "%s%s", n ? ", " : "", last);
     }
-    conf_error(&w->errors, line, shown, NULL, "unknown key; allowed: %s", here);
+    report_error(&w->errors, line, shown, NULL, "unknown key; allowed: %s", here);
 }
 
 static void wrong_kind(struct walk *w, const yaml_node_t *node, const struct conf_key *key,
@@ -97,8 +97,8 @@ static void wrong_kind(struct walk *w, const yaml_node_t *node, const struct con
 
     conf_allowed(key, allowed, sizeof allowed);
     bool zero = node->type == YAML_SCALAR_NODE && !text_of(node);
-    conf_error(&w->errors, line_of(node), shown, NULL, "%s stands here; allowed: %s",
-               zero ? "a text with a zero byte" : kinds[node->type], allowed);
+    report_error(&w->errors, line_of(node), shown, NULL, "%s stands here; allowed: %s",
+                 zero ? "a text with a zero byte" : kinds[node->type], allowed);
 }
 
 static void read_value(struct walk *w, const yaml_node_t *node, const struct conf_key *key,
@@ -116,7 +116,7 @@ static void read_value(struct walk *w, const yaml_node_t *node, const struct con
         return;
     conf_allowed(key, allowed, sizeof allowed);
     const char *value = key->type == CONF_CONNINFO ? "(not shown)" : text;
-    conf_error(&w->errors, line_of(node), shown, value, "%s; allowed: %s", wrong, allowed);
+    report_error(&w->errors, line_of(node), shown, value, "%s; allowed: %s", wrong, allowed);
 }
 
 /* A sequence of words, each at most once. */
@@ -135,12 +135,12 @@ static void read_set(struct walk *w, const yaml_node_t *node, const struct conf_
         int errors = w->errors.count;
         read_value(w, item, key, shown, field);
         if (*field == before && w->errors.count == errors)
-            conf_error(&w->errors, line_of(item), shown, text_of(item),
-                       "given twice; allowed: each once");
+            report_error(&w->errors, line_of(item), shown, text_of(item),
+                         "given twice; allowed: each once");
     }
     if (node->data.sequence.items.start == node->data.sequence.items.top)
-        conf_error(&w->errors, line_of(node), shown, NULL, "empty; allowed: at least one of %s",
-                   key->words);
+        report_error(&w->errors, line_of(node), shown, NULL, "empty; allowed: at least one of %s",
+                     key->words);
 }
 
 static void default_item(const char *prefix, u8 *item)
@@ -167,8 +167,8 @@ static void read_item(struct walk *w, const yaml_node_t *node, const struct conf
     snprintf(prefix, sizeof prefix, "%s[]", list->path);
     snprintf(shown, sizeof shown, "%s[%u]", list->path, i);
     if (node->type != YAML_MAPPING_NODE) {
-        conf_error(&w->errors, line_of(node), shown, text_of(node),
-                   "not an item of this list; allowed: a section of keys such as {...}");
+        report_error(&w->errors, line_of(node), shown, text_of(node),
+                     "not an item of this list; allowed: a section of keys such as {...}");
         return;
     }
     memset(item, 0, list->size);
@@ -180,7 +180,7 @@ static void read_item(struct walk *w, const yaml_node_t *node, const struct conf
             continue;
         join(missing, shown, name);
         conf_allowed(key, allowed, sizeof allowed);
-        conf_error(&w->errors, line_of(node), missing, NULL, "missing; allowed: %s", allowed);
+        report_error(&w->errors, line_of(node), missing, NULL, "missing; allowed: %s", allowed);
     }
 }
 
@@ -200,8 +200,8 @@ static void read_list(struct walk *w, const yaml_node_t *node, const struct conf
          i++) {
         const yaml_node_t *item = yaml_document_get_node(w->doc, *i);
         if (used == list->max) {
-            conf_error(&w->errors, line_of(item), list->path, NULL, "too many items; allowed: %s",
-                       allowed);
+            report_error(&w->errors, line_of(item), list->path, NULL, "too many items; allowed: %s",
+                         allowed);
             break;
         }
         w->lines.item[row][used] = line_of(item);
@@ -209,7 +209,7 @@ static void read_list(struct walk *w, const yaml_node_t *node, const struct conf
         used++;
     }
     if (used == 0)
-        conf_error(&w->errors, line_of(node), list->path, NULL, "empty; allowed: %s", allowed);
+        report_error(&w->errors, line_of(node), list->path, NULL, "empty; allowed: %s", allowed);
     memcpy(base + list->used_at, &used, sizeof used);
     for (; used < list->max; used++)
         memset(base + list->at + used * list->size, 0, list->size);
@@ -266,8 +266,8 @@ static void read_pair(struct walk *w, const yaml_node_t *mapping, const yaml_nod
     char shown[KEY_BYTES];
 
     if (!name) {
-        conf_error(&w->errors, line_of(node), *p->shown ? p->shown : NULL, NULL,
-                   "a key that is no plain text; allowed: key: value");
+        report_error(&w->errors, line_of(node), *p->shown ? p->shown : NULL, NULL,
+                     "a key that is no plain text; allowed: key: value");
         return;
     }
     int row = conf_key_find(p->prefix, name, strlen(name));
@@ -278,8 +278,8 @@ static void read_pair(struct walk *w, const yaml_node_t *mapping, const yaml_nod
     join(shown, p->shown, name);
     u32 before = earlier(w, mapping, pair, name);
     if (before != 0) {
-        conf_error(&w->errors, line_of(node), shown, NULL,
-                   "given twice, first in line %u; allowed: each key once", before);
+        report_error(&w->errors, line_of(node), shown, NULL,
+                     "given twice, first in line %u; allowed: each key once", before);
         return;
     }
     if (p->seen)
@@ -303,8 +303,8 @@ static void walk_document(struct walk *w)
     if (!root || is_empty_scalar(root))
         return; /* a file of comments: all defaults */
     if (root->type != YAML_MAPPING_NODE) {
-        conf_error(&w->errors, line_of(root), NULL, NULL,
-                   "this is no configuration; allowed: lines of key: value");
+        report_error(&w->errors, line_of(root), NULL, NULL,
+                     "this is no configuration; allowed: lines of key: value");
         return;
     }
     walk_mapping(w, root, &(struct place){"", "", w->conf, NULL});
@@ -314,9 +314,9 @@ static void syntax_error(struct walk *w, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem ? parser->problem : "cannot be parsed";
 
-    conf_error(&w->errors, (u32)parser->problem_mark.line + 1, NULL, NULL,
-               "not YAML: %s%s%s (column %zu)", problem, parser->context ? ", " : "",
-               parser->context ? parser->context : "", parser->problem_mark.column + 1);
+    report_error(&w->errors, (u32)parser->problem_mark.line + 1, NULL, NULL,
+                 "not YAML: %s%s%s (column %zu)", problem, parser->context ? ", " : "",
+                 parser->context ? parser->context : "", parser->problem_mark.column + 1);
 }
 
 /* Runs the walk over the one document in `text`. */
@@ -326,7 +326,7 @@ static void walk_text(struct walk *w, const char *text, size_t bytes)
     yaml_document_t doc, second;
 
     if (!yaml_parser_initialize(&parser)) {
-        conf_error(&w->errors, 0, NULL, NULL, "out of memory");
+        report_error(&w->errors, 0, NULL, NULL, "out of memory");
         return;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
@@ -344,8 +344,8 @@ static void walk_text(struct walk *w, const char *text, size_t bytes)
     } else if (had_root) {
         const yaml_node_t *root = yaml_document_get_root_node(&second);
         if (root)
-            conf_error(&w->errors, line_of(root), NULL, NULL,
-                       "a second document begins; allowed: one a file");
+            report_error(&w->errors, line_of(root), NULL, NULL,
+                         "a second document begins; allowed: one a file");
         yaml_document_delete(&second);
     }
     yaml_parser_delete(&parser);
@@ -398,20 +398,20 @@ int conf_parse(const char *name, const char *text, size_t bytes, struct conf *ou
 
 int conf_load(const char *path, struct conf *out, FILE *errors)
 {
-    struct conf_errors e = {.out = errors, .file = path};
+    struct report e = {.out = errors, .file = path};
     FILE *f = fopen(path, "re");
 
     if (!f) {
-        conf_error(&e, 0, NULL, NULL, "cannot be opened: %s; give the path of a YAML file",
-                   strerror(errno));
+        report_error(&e, 0, NULL, NULL, "cannot be opened: %s; give the path of a YAML file",
+                     strerror(errno));
         return e.count;
     }
     char *text = malloc(FILE_BYTES_MAX);
     size_t n = text ? fread(text, 1, FILE_BYTES_MAX, f) : 0;
     if (!text || ferror(f))
-        conf_error(&e, 0, NULL, NULL, "cannot be read: %s", strerror(errno));
+        report_error(&e, 0, NULL, NULL, "cannot be read: %s", strerror(errno));
     else if (n == FILE_BYTES_MAX)
-        conf_error(&e, 0, NULL, NULL, "too large; allowed: less than 1 MiB");
+        report_error(&e, 0, NULL, NULL, "too large; allowed: less than 1 MiB");
     fclose(f);
     int count = e.count > 0 ? e.count : conf_parse(path, text, n, out, errors);
     free(text);

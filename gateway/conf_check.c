@@ -4,50 +4,14 @@
  * Pure but for its reports. Each rule names the key that a person would most likely change, at its
  * line or, when that key has its default, at the other one's.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "engine/base/limits.h"
 #include "gateway/conf_schema.h"
 
-/* At most `max` bytes of what a file says, without anything that a terminal would obey. */
-static void print_clean(const char *text, u32 max, FILE *out)
-{
-    for (u32 i = 0; i < max && text[i]; i++)
-        fputc((u8)text[i] < ' ' || text[i] == 0x7F ? '?' : text[i], out);
-    if (strnlen(text, max + 1) > max)
-        fputs("...", out);
-}
-
-void conf_error(struct conf_errors *e, u32 line, const char *key, const char *value,
-                const char *format, ...)
-{
-    va_list args;
-
-    e->count++;
-    fprintf(e->out, "%s:", e->file);
-    if (line > 0)
-        fprintf(e->out, "%u:", line);
-    if (key) {
-        fputc(' ', e->out);
-        print_clean(key, 100, e->out);
-        fputc(':', e->out);
-    }
-    if (value) {
-        fputc(' ', e->out);
-        print_clean(*value ? value : "\"\"", 60, e->out);
-        fputc(':', e->out);
-    }
-    fputc(' ', e->out);
-    va_start(args, format);
-    vfprintf(e->out, format, args);
-    va_end(args);
-    fputc('\n', e->out);
-}
-
 /* Asserts `key` (of value `a`) > `other` (of value `b`), or >= it. */
 static void check_above(const char *key, u64 a, const char *other, u64 b, bool or_equal,
-                        const struct conf_lines *lines, struct conf_errors *e)
+                        const struct conf_lines *lines, struct report *e)
 {
     char value[24];
     u32 row = conf_key_row(key), other_row = conf_key_row(other);
@@ -56,12 +20,11 @@ static void check_above(const char *key, u64 a, const char *other, u64 b, bool o
         return;
     u32 line = lines->key[row] ? lines->key[row] : lines->key[other_row];
     snprintf(value, sizeof value, "%llu", (unsigned long long)a);
-    conf_error(e, line, key, value, "too small beside %s; allowed: %s %llu", other,
-               or_equal ? "at least" : "more than", (unsigned long long)b);
+    report_error(e, line, key, value, "too small beside %s; allowed: %s %llu", other,
+                 or_equal ? "at least" : "more than", (unsigned long long)b);
 }
 
-static void check_listen(const struct conf *c, const struct conf_lines *lines,
-                         struct conf_errors *e)
+static void check_listen(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     u32 row = conf_key_row("gateway.listen");
     char key[40];
@@ -74,16 +37,15 @@ static void check_listen(const struct conf *c, const struct conf_lines *lines,
             if (a->port != b->port || !overlap)
                 continue;
             snprintf(key, sizeof key, "gateway.listen[%u]", i);
-            conf_error(e, lines->item[row][i], key, NULL,
-                       "the same port as gateway.listen[%u]; allowed: each address and port once",
-                       j);
+            report_error(e, lines->item[row][i], key, NULL,
+                         "the same port as gateway.listen[%u]; allowed: each address and port once",
+                         j);
         }
     }
 }
 
 /* Each agent in exactly one thread. */
-static void check_agents(const struct conf *c, const struct conf_lines *lines,
-                         struct conf_errors *e)
+static void check_agents(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     static const char *const names[] = {"gateway", "engine", "persist"};
     u32 row = conf_key_row("threads");
@@ -95,19 +57,18 @@ static void check_agents(const struct conf *c, const struct conf_lines *lines,
             if ((c->threads[i].agents & 1u << a) == 0 || seen++ == 0)
                 continue;
             snprintf(key, sizeof key, "threads[%u].agents", i);
-            conf_error(e, lines->item[row][i], key, names[a],
-                       "already runs in an earlier thread; allowed: each agent once");
+            report_error(e, lines->item[row][i], key, names[a],
+                         "already runs in an earlier thread; allowed: each agent once");
         }
         if (seen == 0)
-            conf_error(e, lines->key[row], "threads", names[a],
-                       "this agent runs in no thread; allowed: each of gateway, engine, persist "
-                       "in one");
+            report_error(e, lines->key[row], "threads", names[a],
+                         "this agent runs in no thread; allowed: each of gateway, engine, persist "
+                         "in one");
     }
 }
 
 /* Names are unique, and who spins has his core to himself. */
-static void check_threads(const struct conf *c, const struct conf_lines *lines,
-                          struct conf_errors *e)
+static void check_threads(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     u32 row = conf_key_row("threads");
     char key[40], cpu[24];
@@ -118,34 +79,33 @@ static void check_threads(const struct conf *c, const struct conf_lines *lines,
             const struct conf_thread *b = &c->threads[j];
             if (strcmp(a->name, b->name) == 0) {
                 snprintf(key, sizeof key, "threads[%u].name", i);
-                conf_error(e, lines->item[row][i], key, a->name,
-                           "already the name of threads[%u]; allowed: each name once", j);
+                report_error(e, lines->item[row][i], key, a->name,
+                             "already the name of threads[%u]; allowed: each name once", j);
             }
             if (a->cpu >= 0 && a->cpu == b->cpu && (a->idle == IDLE_SPIN || b->idle == IDLE_SPIN)) {
                 snprintf(key, sizeof key, "threads[%u].cpu", i);
                 snprintf(cpu, sizeof cpu, "%lld", (long long)a->cpu);
-                conf_error(e, lines->item[row][i], key, cpu,
-                           "shared with threads[%u] although one of them spins; allowed: a core "
-                           "of its own, or idle: backoff",
-                           j);
+                report_error(e, lines->item[row][i], key, cpu,
+                             "shared with threads[%u] although one of them spins; allowed: a core "
+                             "of its own, or idle: backoff",
+                             j);
             }
         }
     }
 }
 
-static void check_export(const struct conf *c, const struct conf_lines *lines,
-                         struct conf_errors *e)
+static void check_export(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     check_above("export.retry_max_ms", c->export_retry_max_ms, "export.retry_min_ms",
                 c->export_retry_min_ms, true, lines, e);
     if (c->postgres.enabled && c->postgres.conninfo[0] == 0 &&
         !lines->bad[conf_key_row("export.postgres.conninfo")])
-        conf_error(e, lines->key[conf_key_row("export.postgres.enabled")],
-                   "export.postgres.conninfo", NULL,
-                   "missing although the export is enabled; allowed: libpq's connection string");
+        report_error(e, lines->key[conf_key_row("export.postgres.enabled")],
+                     "export.postgres.conninfo", NULL,
+                     "missing although the export is enabled; allowed: libpq's connection string");
 }
 
-void conf_check(const struct conf *c, const struct conf_lines *lines, struct conf_errors *e)
+void conf_check(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     const struct conf_gateway *g = &c->gateway;
     char value[24];
@@ -156,12 +116,12 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct con
                 c->journal.hard_space_mb, false, lines, e);
     if (g->store_slots % STORE_CHUNK_SLOTS != 0) {
         snprintf(value, sizeof value, "%llu", (unsigned long long)g->store_slots);
-        conf_error(e, lines->key[conf_key_row("gateway.store_slots")], "gateway.store_slots", value,
-                   "not a multiple of %u; allowed: multiples of it", STORE_CHUNK_SLOTS);
+        report_error(e, lines->key[conf_key_row("gateway.store_slots")], "gateway.store_slots",
+                     value, "not a multiple of %u; allowed: multiples of it", STORE_CHUNK_SLOTS);
     }
     if (lines->key[conf_key_row("venue.timezone")] == 0 && !conf_zone_exists(c->timezone))
-        conf_error(e, 0, "venue.timezone", c->timezone,
-                   "the default is no time zone on this machine; install tzdata or name another");
+        report_error(e, 0, "venue.timezone", c->timezone,
+                     "the default is no time zone on this machine; install tzdata or name another");
     if (!lines->bad[conf_key_row("gateway.listen")])
         check_listen(c, lines, e);
     if (!lines->bad[conf_key_row("threads")]) {

@@ -8,6 +8,7 @@
 #define WIREBOOK_GATEWAY_CONF_SCHEMA_H
 
 #include "gateway/conf.h"
+#include "gateway/report.h"
 
 enum conf_type {
     CONF_SECTION,  /* a mapping of keys; holds no value itself */
@@ -52,20 +53,6 @@ struct conf_lines {
             [CONF_LISTEN_MAX > CONF_THREADS_MAX ? CONF_LISTEN_MAX : CONF_THREADS_MAX];
 };
 
-/* Collects what is wrong. */
-struct conf_errors {
-    FILE *out;
-    const char *file;
-    int count;
-};
-
-/*
- * Writes one error. `line` 0 stands for no line; `value` NULL for none. The value is cut and made
- * printable.
- */
-void conf_error(struct conf_errors *e, u32 line, const char *key, const char *value,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
-
 /* Row of the key `name` (of `bytes` bytes) of the section `prefix` ("" is the top); -1: none. */
 int conf_key_find(const char *prefix, const char *name, size_t bytes);
 
@@ -91,7 +78,7 @@ bool conf_zone_exists(const char *name);
 void conf_value_print(const struct conf_key *key, const void *field, FILE *out);
 
 /* Reports what is wrong between keys that are each right alone; a key that is `bad` is left out. */
-void conf_check(const struct conf *c, const struct conf_lines *lines, struct conf_errors *e);
+void conf_check(const struct conf *c, const struct conf_lines *lines, struct report *e);
 
 /* The key of section `prefix` that is most like `name`, or one of that name elsewhere; or NULL. */
 const struct conf_key *conf_key_like(const char *prefix, const char *name);

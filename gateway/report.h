@@ -1,8 +1,8 @@
 /*
  * report.h - what is wrong with a file that a person wrote, one line each.
  *
- * `FILE:LINE: key: value: what is wrong; allowed: ...`. What the file says is cut and made printable
- * first: it cannot steer the terminal that it is shown on. Cold, one thread.
+ * `FILE:LINE: key: value: what is wrong; allowed: ...`. What the file says is cut and made
+ * printable first: it cannot steer the terminal that it is shown on. Cold, one thread.
  */
 #ifndef WIREBOOK_GATEWAY_REPORT_H
 #define WIREBOOK_GATEWAY_REPORT_H

@@ -1,0 +1,69 @@
+/*
+ * refdata.h - the venue's reference data from two CSV files: instruments and accounts.
+ *
+ * Loaded once at the start; main turns it into commands for the engine, limits for the gateways and
+ * password hashes for auth. Both files: a header line with the columns' names in any order, then a
+ * line each; # begins a comment line; fields may be quoted ("" is a quote). Prices are decimal
+ * text, parsed exactly. All that is wrong is said at once. Cold, malloc.
+ *
+ *   instruments: symbol,tick,lot,reference_price,restricted
+ *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,restricted
+ */
+#ifndef WIREBOOK_GATEWAY_REFDATA_H
+#define WIREBOOK_GATEWAY_REFDATA_H
+
+#include <stdio.h>
+
+#include "engine/base/types.h"
+#include "gateway/session/risk.h"
+
+#define REFDATA_HASH_BYTES 128u
+
+struct refdata_instrument {
+    char symbol[8];      /* padded with spaces */
+    u32 tick;            /* price units, 1/10,000 */
+    u32 lot;             /* round lot in shares */
+    u32 reference_price; /* price units, a multiple of tick; the collar is measured from it */
+    bool restricted;     /* no account may trade it */
+    u32 line;
+};
+
+struct refdata_account {
+    char user[6];                           /* upper case, padded with spaces */
+    char firm[4];                           /* upper case, padded with spaces */
+    char password_hash[REFDATA_HASH_BYTES]; /* argon2id, of the trimmed upper-case password */
+    bool enabled;
+    struct risk_limits
+        limits; /* the restricted list is sorted, with the venue's restricted symbols */
+    u32 line;
+};
+
+struct refdata {
+    struct refdata_instrument *instruments;
+    u32 instruments_used;
+    struct refdata_account *accounts;
+    u32 accounts_used;
+};
+
+/* At most so many of each: the pools of the engine. */
+struct refdata_max {
+    u32 instruments;
+    u32 accounts;
+};
+
+/*
+ * Reads both files to `out`, which refdata_free gives back. Each thing that is wrong is a line of
+ * `errors`: `FILE:LINE: column: value: what is wrong; allowed: ...`. Returns the number of errors;
+ * only after 0 is `out` to be used (refdata_free is right in any case).
+ */
+int refdata_load(const char *instruments_file, const char *accounts_file,
+                 const struct refdata_max *max, struct refdata *out, FILE *errors);
+void refdata_free(struct refdata *r);
+
+/*
+ * Decimal text ("150.25") to `*out` in units of 10^-decimals, exactly. False: not digits with at
+ * most one point, more decimals than `decimals`, or above `max`.
+ */
+bool refdata_decimal(const char *text, u32 decimals, u64 max, u64 *out);
+
+#endif

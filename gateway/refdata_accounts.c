@@ -1,0 +1,193 @@
+/*
+ * refdata_accounts.c - the accounts file: who may log in, with which password and which limits.
+ *
+ * Thread: main, at the start. A limit is a number or the word none; leaving it out is an error, so
+ * that no account is without limits by mistake. A password hash is never repeated in a report.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/msg/msg.h"
+#include "gateway/refdata_load.h"
+
+#define NOTIONAL_MAX   1000000000000000ull /* 100 billion in price units */
+#define COLLAR_BPS_MAX 10000u              /* 100 % */
+
+enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, RESTRICTED };
+static const char *const columns[] = {"user",    "firm",         "password_hash",  "enabled",
+                                      "max_qty", "max_notional", "collar_percent", "restricted"};
+
+/* 1 to `n` letters or digits, as upper case padded with spaces. */
+static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
+{
+    const char *text = csv_field(c, column);
+    size_t len = strlen(text);
+    bool good = len >= 1 && len <= n;
+
+    memset(out, ' ', n);
+    for (size_t i = 0; i < len && good; i++) {
+        good = isascii((u8)text[i]) && isalnum((u8)text[i]);
+        out[i] = (char)toupper((u8)text[i]);
+    }
+    if (!good)
+        refdata_wrong(c, column, "not a name", allowed);
+    return good;
+}
+
+/* Passes over at least `least` characters of `set`; NULL when there are fewer. */
+static const char *pass(const char *p, const char *set, size_t least)
+{
+    size_t n = p ? strspn(p, set) : 0;
+    return p && n >= least ? p + n : NULL;
+}
+
+static const char *pass_text(const char *p, const char *text)
+{
+    return p && strncmp(p, text, strlen(text)) == 0 ? p + strlen(text) : NULL;
+}
+
+/* $argon2id$v=19$m=...,t=...,p=...$salt$hash, as libsodium's crypto_pwhash_str writes it. */
+static bool is_hash(const char *text)
+{
+    static const char digits[] = "0123456789";
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *p = pass_text(text, "$argon2id$v=19$m=");
+
+    p = pass_text(pass(p, digits, 1), ",t=");
+    p = pass_text(pass(p, digits, 1), ",p=");
+    p = pass_text(pass(p, digits, 1), "$");
+    p = pass_text(pass(p, base64, 11), "$");
+    p = pass(p, base64, 22);
+    return p && *p == 0 && strlen(text) < REFDATA_HASH_BYTES;
+}
+
+/* A limit of `decimals` decimals to `*out`; none is 0. */
+static bool read_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out,
+                       const char *allowed)
+{
+    const char *text = csv_field(c, column);
+
+    *out = 0;
+    if (strcmp(text, "none") == 0)
+        return true;
+    if (refdata_decimal(text, decimals, max, out) && *out > 0)
+        return true;
+    refdata_wrong(c, column, "not such a limit", allowed);
+    return false;
+}
+
+static int compare_symbols(const void *a, const void *b)
+{
+    return memcmp(a, b, 8);
+}
+
+static void symbol_add(char (**list)[8], u32 *used, const char symbol[8])
+{
+    *list = refdata_grow(*list, *used, 8);
+    memcpy((*list)[(*used)++], symbol, 8);
+}
+
+/* The symbols of the field, separated by spaces, each of which must be an instrument. */
+static bool read_restricted(struct csv *c, const struct refdata_loader *l, char (**list)[8],
+                            u32 *used)
+{
+    const char *p = csv_field(c, RESTRICTED);
+    bool good = true;
+
+    while (*(p += strspn(p, " ")) != 0) {
+        char word[CSV_LINE_BYTES], symbol[8];
+        size_t n = strcspn(p, " ");
+        snprintf(word, sizeof word, "%.*s", (int)n, p);
+        p += n;
+        if (refdata_symbol(word, symbol) &&
+            refdata_names_have(l->symbols, l->out->instruments_used, symbol)) {
+            symbol_add(list, used, symbol);
+            continue;
+        }
+        report_error(c->report, c->line, columns[RESTRICTED], word,
+                     "no such instrument; allowed: symbols of the instruments file, separated by "
+                     "spaces");
+        good = false;
+    }
+    return good;
+}
+
+/* The account's own list and the venue's, sorted, each symbol once: what risk_limits wants. */
+static bool make_restricted(struct csv *c, const struct refdata_loader *l, struct risk_limits *out)
+{
+    char(*list)[8] = NULL;
+    u32 used = 0, kept = 0;
+    bool good = read_restricted(c, l, &list, &used);
+
+    for (u32 i = 0; i < l->out->instruments_used; i++)
+        if (l->out->instruments[i].restricted)
+            symbol_add(&list, &used, l->out->instruments[i].symbol);
+    if (used > 0)
+        qsort(list, used, 8, compare_symbols);
+    for (u32 i = 0; i < used; i++)
+        if (i == 0 || memcmp(list[i], list[kept - 1], 8) != 0)
+            memmove(list[kept++], list[i], 8);
+    out->restricted = (const char(*)[8])list;
+    out->restricted_used = kept;
+    return good;
+}
+
+/* Reads one row; all that is wrong is reported. a->limits.restricted is from malloc in any case. */
+static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
+{
+    u64 qty, collar;
+    const char *hash = csv_field(c, HASH);
+
+    memset(a, 0, sizeof *a);
+    a->line = c->line;
+    bool good = read_name(c, USER, a->user, sizeof a->user, "1 to 6 letters and digits");
+    good &= read_name(c, FIRM, a->firm, sizeof a->firm, "1 to 4 letters and digits");
+    if (is_hash(hash)) {
+        memcpy(a->password_hash, hash, strlen(hash));
+    } else {
+        report_error(c->report, c->line, columns[HASH], "(not shown)",
+                     "not a password hash; allowed: $argon2id$v=19$m=...,t=...,p=...$salt$hash");
+        good = false;
+    }
+    good &= refdata_yes_no(c, ENABLED, &a->enabled);
+    good &= read_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
+    good &= read_limit(c, NOTIONAL, 4, NOTIONAL_MAX, &a->limits.notional_max,
+                       "0.0001 to 100000000000, or none");
+    good &= read_limit(c, COLLAR, 2, COLLAR_BPS_MAX, &collar, "0.01 to 100 per cent, or none");
+    a->limits.qty_max = (u32)qty;
+    a->limits.collar_bps = (u32)collar;
+    return make_restricted(c, l, &a->limits) && good;
+}
+
+void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
+{
+    static struct csv c;
+    struct refdata_name *users = NULL;
+    struct refdata *out = l->out;
+    struct refdata_account row;
+    u32 rows = 0;
+
+    l->report.file = file;
+    if (csv_open(&c, columns, ARRAY_LEN(columns), &l->report)) {
+        while (csv_next(&c)) {
+            if (!read_account(&c, l, &row) || ++rows > max) {
+                free((void *)(uintptr_t)row.limits.restricted);
+                continue;
+            }
+            out->accounts = refdata_grow(out->accounts, out->accounts_used, sizeof row);
+            users = refdata_grow(users, out->accounts_used, sizeof *users);
+            memset(users[out->accounts_used].name, ' ', 8);
+            memcpy(users[out->accounts_used].name, row.user, sizeof row.user);
+            users[out->accounts_used].line = row.line;
+            out->accounts[out->accounts_used++] = row;
+        }
+        if (rows > max)
+            report_error(&l->report, 0, NULL, NULL,
+                         "%u accounts; allowed: %u (engine.accounts_max)", rows, max);
+    }
+    csv_close(&c);
+    refdata_names_sort(users, out->accounts_used, "user", &l->report);
+    free(users);
+}

@@ -1,0 +1,49 @@
+/*
+ * risk.h - the checks before the engine that need no state: per order, per account.
+ *
+ * Pure. A failed check gives an OUCH reject reason that is marked in the command; the command goes
+ * to the engine all the same, which numbers the reject, so that a replay shows it (DESIGN.md
+ * section 5). What needs state (last price, exposure, positions) is the engine's.
+ */
+#ifndef WIREBOOK_GATEWAY_SESSION_RISK_H
+#define WIREBOOK_GATEWAY_SESSION_RISK_H
+
+#include "engine/base/types.h"
+
+/* Reject reasons given here (PROTOCOL.md section 7). */
+enum risk_reason {
+    RISK_OK = 0,
+    RISK_UNKNOWN_SYMBOL = 0x0017,
+    RISK_RESTRICTED = 0x0022,
+    RISK_COLLAR = 0x0026,
+    RISK_NOTIONAL = 0x0030,
+    RISK_QUANTITY = 0x0031,
+};
+
+/* An account's limits; 0 or NULL: that check is off. */
+struct risk_limits {
+    u32 qty_max;                 /* shares of one order */
+    u32 collar_bps;              /* distance from the reference price, in 1/100 of a per cent */
+    u64 notional_max;            /* price times shares of one order, in price units (1/10,000) */
+    const char (*restricted)[8]; /* symbols that it may not trade, padded, in memcmp order */
+    u32 restricted_used;
+};
+
+/* What is asked of an order. */
+struct risk_order {
+    u32 qty;             /* shares */
+    u32 price;           /* price units; PRICE_MARKET: a market order */
+    u16 instrument;      /* 0: unknown symbol */
+    bool symbol_known;   /* false on Replace: only quantity and notional are checked */
+    u32 reference_price; /* of the instrument; 0: no collar */
+    char symbol[8];
+};
+
+/*
+ * The first check that fails, in this order: unknown symbol, restricted, quantity, notional,
+ * collar; RISK_OK when none does. A market order's notional is taken at the reference price and it
+ * has no collar.
+ */
+enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order);
+
+#endif

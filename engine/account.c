@@ -1,0 +1,72 @@
+/*
+ * account.c - accounts and their channels. Engine thread.
+ *
+ * Invariants: an account without a stream has no channel in use, no open order and no binding; a
+ * block is owned by one account. Failure mode: the pool of channel blocks is full; the caller
+ * rejects the order that wanted a new channel.
+ */
+#include "engine/account.h"
+
+#include <string.h>
+
+/* All 256 channels for everyone where that is cheap; else the average account may use a quarter. */
+static u32 blocks_wanted(u32 accounts)
+{
+    u64 all = (u64)accounts * CHANNEL_BLOCKS;
+    return (u32)min_u64(all, (u64)accounts * CHANNEL_BLOCKS / 4 + 4096);
+}
+
+void accounts_init(struct accounts *a, struct mem *m, u32 max, u64 seed)
+{
+    ASSERT(max >= 1 && max <= ACCOUNTS_MAX);
+    a->at = mem_alloc(m, ((u64)max + 1) * sizeof *a->at, CACHE_LINE);
+    a->blocks = pool_init(&a->block_pool, m, blocks_wanted(max), sizeof *a->blocks, CACHE_LINE);
+    names_init(&a->names, m, max, seed ^ 1);
+}
+
+struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)
+{
+    ASSERT(account_known(a, id));
+    struct account *acc = &a->at[id];
+    u32 block = acc->blocks[idx / CHANNEL_GROUP];
+
+    if (idx == 0)
+        return &acc->base;
+    return block ? &a->blocks[block].at[idx % CHANNEL_GROUP] : NULL;
+}
+
+struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx)
+{
+    struct channel *c = account_channel(a, id, idx);
+    if (LIKELY(c != NULL))
+        return c;
+
+    u32 block = pool_take(&a->block_pool);
+    if (!block)
+        return NULL;
+    memset(&a->blocks[block], 0, sizeof a->blocks[block]);
+    a->at[id].blocks[idx / CHANNEL_GROUP] = block;
+    return &a->blocks[block].at[idx % CHANNEL_GROUP];
+}
+
+u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
+{
+    const struct channel *c = account_channel(a, id, idx);
+    return c ? c->last : 0;
+}
+
+void account_day_close(struct accounts *a, u32 id)
+{
+    struct account *acc = &a->at[id];
+
+    ASSERT(acc->stream);
+    ASSERT_EQ(acc->base.open, 0);
+    for (u32 i = 0; i < CHANNEL_BLOCKS; i++) {
+        if (acc->blocks[i])
+            pool_give(&a->block_pool, acc->blocks[i]);
+        acc->blocks[i] = 0;
+    }
+    acc->base = (struct channel){0};
+    acc->stream = 0;
+    acc->next_session_seq = 1;
+}

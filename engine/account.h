@@ -1,0 +1,65 @@
+/*
+ * account.h - what the engine knows of each account: its terms, its binding, its stream of the day
+ * and its channels (PROTOCOL.md section 6, rule 2).
+ *
+ * An account's stream of a day begins with its first login and ends with the day; with it go the
+ * channels. Channel 0 lies in the account; the other 255 exist in blocks of 16 once one of them is
+ * used. One thread.
+ */
+#ifndef WIREBOOK_ENGINE_ACCOUNT_H
+#define WIREBOOK_ENGINE_ACCOUNT_H
+
+#include "engine/msg/msg.h"
+#include "engine/names.h"
+#include "engine/pool.h"
+#include "engine/refs.h"
+
+#define CHANNELS_MAX   256u
+#define CHANNEL_GROUP  16u
+#define CHANNEL_BLOCKS (CHANNELS_MAX / CHANNEL_GROUP)
+
+struct channel_block {
+    struct channel at[CHANNEL_GROUP];
+};
+
+struct account {
+    u64 next_session_seq; /* of the account's next message, from 1 each day */
+    u64 conn;             /* the gateway's name for the connection that holds the session */
+    u32 bind_id;          /* 0: no connection holds it */
+    u16 gateway;          /* that holds the session, or held it last: where its events go */
+    u8 stream;            /* 1: the day's stream has begun */
+    u8 zero;
+    struct channel base;        /* channel 0 */
+    u32 blocks[CHANNEL_BLOCKS]; /* of the other channels; 0: not used yet */
+    struct msg_account terms;   /* the EV_ACCOUNT that last set them */
+} CACHE_ALIGNED;
+
+struct accounts {
+    struct account *at; /* by id, from 1 */
+    struct channel_block *blocks;
+    struct pool block_pool;
+    struct names names;
+};
+
+/* No accounts yet, room for `max`, from `m`. */
+void accounts_init(struct accounts *a, struct mem *m, u32 max, u64 seed);
+
+/* True for the id of an account that exists. */
+static inline bool account_known(const struct accounts *a, u32 id)
+{
+    return id >= 1 && id <= a->names.used;
+}
+
+/* The channel, or NULL while it has never been used today. */
+struct channel *account_channel(const struct accounts *a, u32 id, u8 idx);
+
+/* The channel, made if need be. NULL when the pool of channels is full. */
+struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx);
+
+/* The highest UserRefNum used on the channel today. */
+u32 account_last_ref(const struct accounts *a, u32 id, u8 idx);
+
+/* The day's stream ends: numbers start over, channels are given back. No order is open any more. */
+void account_day_close(struct accounts *a, u32 id);
+
+#endif

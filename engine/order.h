@@ -1,0 +1,74 @@
+/*
+ * order.h - the slab of orders, under the engine's own 32-bit ids.
+ *
+ * What matching and cancelling touch is 32 bytes; what is only echoed or inherited lies apart. An
+ * order's instrument, side and price are those of the level on which it rests. One thread.
+ */
+#ifndef WIREBOOK_ENGINE_ORDER_H
+#define WIREBOOK_ENGINE_ORDER_H
+
+#include "engine/msg/msg.h"
+#include "engine/pool.h"
+
+/* The hot part: two orders to a cache line. */
+struct order {
+    u32 next;      /*  0 the next later order of its level; in the free list: the next free one */
+    u32 prev;      /*  4 the next earlier one */
+    u32 level;     /*  8 where it rests; 0: not in the book */
+    u32 open;      /* 12 open shares, never 0 while the order lives */
+    u32 user_ref;  /* 16 */
+    u32 owner;     /* 20 account << 8 | user_ref_idx */
+    u64 order_ref; /* 24 the venue's number of the order, never used twice */
+};
+_Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
+
+/* The cold part, beside its terms. */
+struct order_info {
+    u32 executed;   /*  0 shares of the replace chain that are filled */
+    u32 price;      /*  4 */
+    u16 instrument; /*  8 */
+    u8 side;        /* 10 B S T E */
+    u8 tif;         /* 11 */
+    u8 display;     /* 12 */
+    u8 capacity;    /* 13 */
+    u8 cross_type;  /* 14 */
+    u8 iso;         /* 15 0 or 1 */
+};
+_Static_assert(sizeof(struct order_info) == 16, "four to a cache line");
+
+struct orders {
+    struct order *hot;
+    struct order_info *info;
+    struct order_terms *terms;
+    struct pool pool;
+};
+
+/* Room for `max` orders, 1..ORDERS_MAX, from `m`. */
+void orders_init(struct orders *o, struct mem *m, u32 max);
+
+/*
+ * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
+ */
+void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
+
+static inline u32 owner_of(u32 account, u8 user_ref_idx)
+{
+    return account << 8 | user_ref_idx;
+}
+
+static inline u32 owner_account(u32 owner)
+{
+    return owner >> 8;
+}
+
+static inline u8 owner_idx(u32 owner)
+{
+    return (u8)owner;
+}
+
+static inline bool side_is_sell(u8 side)
+{
+    return side != 'B';
+}
+
+#endif

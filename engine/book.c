@@ -1,0 +1,253 @@
+/*
+ * book.c - lines and levels of resting orders. Engine thread, no system calls, no clock.
+ *
+ * Invariants: a level's `qty` is the sum of its orders' open shares; a line's bit is set exactly
+ * when its level has orders; a line in use has a bit set; the best level of a side is the first bit
+ * of its first line; the queue of a level ascends by order_ref. A freed line's `side` is 0, so that
+ * no cache entry that still names it can be mistaken for a hit.
+ */
+#include "engine/book.h"
+
+#include "engine/ladder.h"
+
+void books_init(struct books *b, struct mem *m, u32 instruments, const struct orders *o)
+{
+    u32 lines = o->pool.max;
+
+    ASSERT(instruments >= 1 && instruments <= INSTRUMENTS_MAX);
+    b->at = mem_alloc(m, ((u64)instruments + 1) * sizeof *b->at, CACHE_LINE);
+    b->hot = o->hot;
+    b->lines = pool_init(&b->line_pool, m, lines, sizeof *b->lines, CACHE_LINE);
+    b->levels = mem_alloc(m, ((u64)lines + 1) * LINE_LEVELS * sizeof *b->levels, CACHE_LINE);
+    b->forks = pool_init(&b->fork_pool, m, lines, sizeof *b->forks, CACHE_LINE);
+    b->cache = mem_alloc(m, ((u64)instruments + 1) * 2 * SIDE_CACHE * sizeof *b->cache, CACHE_LINE);
+}
+
+bool book_tick_fits(const struct books *b, u16 instrument, u32 tick)
+{
+    const struct book *k = &b->at[instrument];
+    return k->orders == 0 || tick % k->step == 0;
+}
+
+void book_tick_set(struct books *b, u16 instrument, u32 tick)
+{
+    struct book *k = &b->at[instrument];
+
+    ASSERT_GT(tick, 0);
+    ASSERT(book_tick_fits(b, instrument, tick));
+    k->tick = tick;
+    if (k->orders == 0)
+        k->step = tick;
+}
+
+/* A lower index is a better price on either side. */
+static inline u32 index_of(u32 step, enum side_index side, u32 price)
+{
+    u32 ticks = price / step;
+    return side == SELL ? ticks : ticks ^ INDEX_MAX;
+}
+
+u32 book_level_price(const struct books *b, u32 level)
+{
+    const struct line *l = &b->lines[level / LINE_LEVELS];
+    u32 index = l->key << LINE_BITS | level % LINE_LEVELS;
+    return (l->side & 1 ? index : index ^ INDEX_MAX) * b->at[l->side >> 1].step;
+}
+
+static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
+{
+    u32 line = pool_take(&b->line_pool);
+
+    ASSERT_NE(line, 0);
+    b->lines[line] = (struct line){.key = key, .side = side};
+    ladder_add(b, root, line);
+    return line;
+}
+
+/* The line of `key`, made if there is none. */
+static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
+{
+    u32 *cached = &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
+    const struct line *l = &b->lines[*cached];
+
+    if (UNLIKELY(l->key != key || l->side != side)) {
+        u32 line = ladder_find(b, *root, key);
+        *cached = line ? line : line_new(b, root, side, key);
+    }
+    return *cached;
+}
+
+void book_insert(struct books *b, u16 instrument, enum side_index side, u32 price, u32 id)
+{
+    struct book *k = &b->at[instrument];
+    struct order *o = &b->hot[id];
+
+    ASSERT_EQ(o->level, 0);
+    ASSERT_EQ(price % k->tick, 0);
+    if (k->orders == 0)
+        k->step = k->tick;
+    u32 index = index_of(k->step, side, price);
+    u32 line = line_get(b, &k->root[side], instrument * 2u + side, index >> LINE_BITS);
+    u32 level = line * LINE_LEVELS + index % LINE_LEVELS;
+    struct level *v = &b->levels[level];
+
+    o->level = level;
+    o->next = 0;
+    o->prev = v->tail;
+    if (v->tail) {
+        b->hot[v->tail].next = id;
+    } else {
+        v->head = id;
+        b->lines[line].bits |= 1u << index % LINE_LEVELS;
+        u32 best = k->best_price[side];
+        if (!best || (side == SELL ? price < best : price > best)) {
+            k->best_price[side] = price;
+            k->best_level[side] = level;
+        }
+    }
+    v->tail = id;
+    v->qty += o->open;
+    k->orders++;
+}
+
+static void line_drop(struct books *b, u32 *root, u32 line)
+{
+    ASSERT_EQ(b->lines[line].bits, 0);
+    ladder_del(b, root, line);
+    b->lines[line].side = 0;
+    pool_give(&b->line_pool, line);
+}
+
+/* The best level of the side after `level`, which was it, is gone. */
+static void best_advance(struct books *b, struct book *k, enum side_index side, u32 level)
+{
+    u32 line = level / LINE_LEVELS;
+
+    if (!b->lines[line].bits)
+        line = b->lines[line].worse;
+    u32 best = 0;
+    if (line)
+        best = line * LINE_LEVELS + (u32)__builtin_ctz(b->lines[line].bits);
+    k->best_level[side] = best;
+    k->best_price[side] = best ? book_level_price(b, best) : 0;
+}
+
+/* The last order of `level` is gone. */
+static void level_empty(struct books *b, struct book *k, u32 level)
+{
+    u32 line = level / LINE_LEVELS;
+    enum side_index side = book_level_side(b, level);
+
+    ASSERT_EQ(b->levels[level].qty, 0);
+    b->lines[line].bits &= ~(1u << level % LINE_LEVELS);
+    if (k->best_level[side] == level)
+        best_advance(b, k, side, level);
+    if (!b->lines[line].bits)
+        line_drop(b, &k->root[side], line);
+}
+
+void book_remove(struct books *b, u32 id)
+{
+    struct order *o = &b->hot[id];
+    u32 level = o->level;
+    struct level *v = &b->levels[level];
+    struct book *k = &b->at[book_level_instrument(b, level)];
+
+    ASSERT_NE(level, 0);
+    ASSERT_GE(v->qty, o->open);
+    v->qty -= o->open;
+    if (o->prev)
+        b->hot[o->prev].next = o->next;
+    else
+        v->head = o->next;
+    if (o->next)
+        b->hot[o->next].prev = o->prev;
+    else
+        v->tail = o->prev;
+    o->level = 0;
+    k->orders--;
+    if (!v->head)
+        level_empty(b, k, level);
+}
+
+void book_reduce(struct books *b, u32 id, u32 qty)
+{
+    struct order *o = &b->hot[id];
+    struct level *v = &b->levels[o->level];
+
+    ASSERT_NE(o->level, 0);
+    ASSERT_LT(qty, o->open);
+    o->open -= qty;
+    v->qty -= qty;
+}
+
+static u32 level_check(const struct books *b, u32 level)
+{
+    const struct level *v = &b->levels[level];
+    u64 qty = 0;
+    u32 orders = 0;
+    u32 prev = 0;
+
+    for (u32 id = v->head; id; id = b->hot[id].next) {
+        const struct order *o = &b->hot[id];
+        ASSERT_EQ(o->level, level);
+        ASSERT_EQ(o->prev, prev);
+        ASSERT(o->open >= 1 && o->open <= QTY_MAX);
+        ASSERT(!prev || o->order_ref > b->hot[prev].order_ref);
+        qty += o->open;
+        orders++;
+        prev = id;
+    }
+    ASSERT_EQ(v->tail, prev);
+    ASSERT_EQ(v->qty, qty);
+    return orders;
+}
+
+static u32 line_check(const struct books *b, u32 line)
+{
+    u32 orders = 0;
+
+    ASSERT_NE(b->lines[line].bits, 0);
+    for (u32 i = 0; i < LINE_LEVELS; i++) {
+        u32 here = level_check(b, line * LINE_LEVELS + i);
+        ASSERT_EQ(here != 0, b->lines[line].bits >> i & 1);
+        orders += here;
+    }
+    return orders;
+}
+
+static u32 side_check(const struct books *b, u16 instrument, enum side_index side)
+{
+    const struct book *k = &b->at[instrument];
+    u32 best = k->best_level[side];
+    u32 lines = 0;
+    u32 orders = 0;
+    u32 prev = 0;
+
+    ASSERT_EQ(best != 0, k->root[side] != 0);
+    ASSERT_EQ(k->best_price[side], best ? book_level_price(b, best) : 0);
+    for (u32 line = best / LINE_LEVELS; line; line = b->lines[line].worse) {
+        const struct line *l = &b->lines[line];
+        ASSERT_EQ(l->side, instrument * 2u + side);
+        ASSERT_EQ(l->better, prev);
+        ASSERT(!prev || l->key > b->lines[prev].key);
+        ASSERT_EQ(ladder_find(b, k->root[side], l->key), line);
+        orders += line_check(b, line);
+        lines++;
+        prev = line;
+    }
+    ASSERT(!best || best % LINE_LEVELS == (u32)__builtin_ctz(b->lines[best / LINE_LEVELS].bits));
+    ASSERT_EQ(ladder_check(b, k->root[side]), lines);
+    return orders;
+}
+
+u32 book_check(const struct books *b, u16 instrument)
+{
+    const struct book *k = &b->at[instrument];
+    u32 orders = side_check(b, instrument, BUY) + side_check(b, instrument, SELL);
+
+    ASSERT_EQ(orders, k->orders);
+    ASSERT(k->orders == 0 || k->tick % k->step == 0);
+    ASSERT(!k->best_price[BUY] || !k->best_price[SELL] || k->best_price[BUY] < k->best_price[SELL]);
+    return orders;
+}

@@ -1,0 +1,114 @@
+/*
+ * book.h - the resting orders of all instruments: price levels in order, orders in a queue at each.
+ *
+ * A price becomes a number of ticks, and the ticks of a side are folded so that a lower index is
+ * always the better price: one code for both sides. Sixteen neighbouring indices make a line: its
+ * levels lie together, a bitmap says which of them have orders, and links lead to the next better
+ * and worse line that exists. So the next best level is a bit scan, or one step along a link.
+ *
+ *   side ──▶ best level                     (touch, cached with its price)
+ *        ──▶ ladder: a binary trie over the lines' keys with its paths compressed (ladder.h)
+ *        ──▶ a small cache by the key's last bits, so that the ladder is rarely walked
+ *   line ──▶ better, worse line; bitmap; 16 levels ──▶ head, tail of the queue, shares
+ *
+ * Any price of the protocol has its place; memory goes with the number of lines that have orders; a
+ * level is found in at most 27 steps whatever the prices are. One thread. No system calls.
+ */
+#ifndef WIREBOOK_ENGINE_BOOK_H
+#define WIREBOOK_ENGINE_BOOK_H
+
+#include "engine/order.h"
+
+#define LINE_LEVELS 16u
+#define LINE_BITS   4u
+#define SIDE_CACHE  32u         /* lines remembered per side */
+#define INDEX_MAX   0x7FFFFFFFu /* indices have 31 bits, keys of lines 27 */
+
+enum side_index {
+    BUY = 0,
+    SELL = 1,
+};
+
+struct level {
+    u32 head; /* the order that is filled first; 0: none */
+    u32 tail;
+    u64 qty; /* open shares of all its orders */
+};
+_Static_assert(sizeof(struct level) == 16, "four to a cache line");
+
+struct line {
+    u32 key;    /*  0 index / 16; free list link */
+    u32 side;   /*  4 instrument * 2 + enum side_index; 0: free */
+    u32 better; /*  8 the next line towards the touch; 0: none */
+    u32 worse;  /* 12 the next line away from it */
+    u32 bits;   /* 16 bit i: level i has orders; never 0 while the line is in use */
+    u32 zero[3];
+};
+_Static_assert(sizeof(struct line) == 32, "two to a cache line");
+
+/* One place of the ladder where two groups of lines part. */
+struct fork {
+    u32 child[2]; /* ladder references; child[0] is also the free list's link */
+    u32 bit;      /* of the key, by which they part */
+};
+
+struct book {
+    u32 best_level[2]; /* by enum side_index; 0: the side is empty */
+    u32 best_price[2]; /* 0: the side is empty */
+    u32 root[2];       /* ladder references */
+    u32 step;          /* price units per index; fixed while there are orders */
+    u32 tick;          /* the instrument's, a multiple of step */
+    u32 orders;        /* resting */
+    u32 zero[7];
+} CACHE_ALIGNED;
+_Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
+
+struct books {
+    struct book *at;   /* by instrument, from 1 */
+    struct order *hot; /* the slab's hot part, shared with orders */
+    struct line *lines;
+    struct level *levels; /* level id = line * 16 + index % 16, from 16 */
+    struct fork *forks;
+    u32 *cache; /* SIDE_CACHE entries a side */
+    struct pool line_pool;
+    struct pool fork_pool;
+};
+
+/* Empty books for `instruments` instruments and the orders of `o`, from `m`. */
+void books_init(struct books *b, struct mem *m, u32 instruments, const struct orders *o);
+
+/* True when prices of the instrument may become multiples of `tick` (nothing rests in between). */
+bool book_tick_fits(const struct books *b, u16 instrument, u32 tick);
+
+/* Sets the tick; book_tick_fits. */
+void book_tick_set(struct books *b, u16 instrument, u32 tick);
+
+/*
+ * Order `id` goes to the end of the queue at `price`, a multiple of the tick. Never fails: there
+ * are as many lines as orders.
+ */
+void book_insert(struct books *b, u16 instrument, enum side_index side, u32 price, u32 id);
+
+/* Takes a resting order out of its queue, and the level or line that becomes empty with it. */
+void book_remove(struct books *b, u32 id);
+
+/* Takes `qty` shares off a resting order, less than are open, which keeps its place. */
+void book_reduce(struct books *b, u32 id, u32 qty);
+
+/* Where a level is. */
+u32 book_level_price(const struct books *b, u32 level);
+
+static inline u16 book_level_instrument(const struct books *b, u32 level)
+{
+    return (u16)(b->lines[level / LINE_LEVELS].side >> 1);
+}
+
+static inline enum side_index book_level_side(const struct books *b, u32 level)
+{
+    return (enum side_index)(b->lines[level / LINE_LEVELS].side & 1);
+}
+
+/* Asserts every invariant of one instrument's book. Returns its resting orders. */
+u32 book_check(const struct books *b, u16 instrument);
+
+#endif

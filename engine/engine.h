@@ -27,7 +27,9 @@ struct engine_conf {
 
 #define ENGINE_CMD_RINGS_MAX (GATEWAYS_MAX + 2u)
 
-/* The rings around an engine. Gateway i's commands come by cmd[i], its events leave by events[i]. */
+/*
+ * The rings around an engine. Gateway i's commands come by cmd[i], its events leave by events[i].
+ */
 struct engine_rings {
     struct ring *cmd[ENGINE_CMD_RINGS_MAX]; /* gateways first, then main's and admin's */
     u32 cmd_used;

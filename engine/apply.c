@@ -1,0 +1,216 @@
+/*
+ * apply.c - state changes, one function an event. Engine thread; no decisions, no output.
+ *
+ * Invariants kept: an order is in the slab, in its channel's lines and, unless it is the one under
+ * way, at its level - or in none of them. An account's stream has no gaps. Whatever recovery must
+ * restore changes here and in tx_settle, nowhere else.
+ */
+#include "engine/apply.h"
+
+/* The account's stream has got its next message. */
+static inline void stream_advance(struct engine *e, const struct event_head *head)
+{
+    struct account *a = &e->accounts.at[head->account];
+
+    ASSERT_EQ(head->session_seq, a->next_session_seq);
+    a->next_session_seq++;
+}
+
+void apply_started(struct engine *e, const struct msg_start *ev)
+{
+    ASSERT_GT(ev->epoch, e->epoch);
+    e->epoch = ev->epoch;
+    e->shard = ev->shard;
+    for (u32 id = 1; id <= e->accounts.names.used; id++)
+        e->accounts.at[id].bind_id = 0;
+}
+
+void apply_day_opened(struct engine *e, const struct msg_day *ev)
+{
+    ASSERT_EQ(e->day, 0);
+    ASSERT_GT(ev->day, e->day_last);
+    e->day = ev->day;
+    e->day_last = ev->day;
+    e->midnight_ns = ev->midnight_ns;
+}
+
+void apply_day_ended(struct engine *e, const struct msg_day *ev)
+{
+    ASSERT_EQ(ev->day, e->day);
+    ASSERT_EQ(e->orders.pool.used, 0);
+    e->day = 0;
+}
+
+void apply_instrument(struct engine *e, const struct msg_instrument *ev)
+{
+    struct names *names = &e->instruments.names;
+    u64 key = names_key(ev->symbol, sizeof ev->symbol);
+    u32 id = names_find(names, key);
+
+    if (!id)
+        id = names_add(names, key);
+    ASSERT_EQ(id, ev->instrument);
+    e->instruments.terms[id] = *ev;
+    e->instruments.terms[id].ev.flags = 0; /* MSG_TX_END comes after the live path has been here */
+    book_tick_set(&e->books, (u16)id, ev->tick);
+}
+
+void apply_account(struct engine *e, const struct msg_account *ev)
+{
+    struct names *names = &e->accounts.names;
+    u64 key = names_key(ev->user, sizeof ev->user);
+    u32 id = names_find(names, key);
+
+    if (!id) {
+        id = names_add(names, key);
+        e->accounts.at[id].next_session_seq = 1;
+    }
+    ASSERT_EQ(id, ev->ev.account);
+    e->accounts.at[id].terms = *ev;
+    e->accounts.at[id].terms.ev.flags = 0;
+}
+
+void apply_work(struct engine *e, const struct msg_work *ev)
+{
+    e->work.kind = ev->kind;
+    e->work.cursor = ev->kind == WORK_DAY_END ? ev->cursor : 0;
+    if (ev->kind == WORK_MATCH) {
+        u32 owner = owner_of(ev->account, ev->phase);
+        ASSERT_NE(e->taker, 0);
+        ASSERT_EQ(refs_find(&e->refs, owner, ev->cursor), e->taker);
+    }
+}
+
+void apply_bound(struct engine *e, const struct msg_bound *ev)
+{
+    struct account *a = &e->accounts.at[ev->head.account];
+
+    ASSERT_GE(ev->bind_id, e->next_bind_id);
+    ASSERT_EQ(a->bind_id, 0);
+    a->bind_id = ev->bind_id;
+    a->conn = ev->conn;
+    a->gateway = ev->gateway;
+    e->next_bind_id = ev->bind_id + 1;
+}
+
+void apply_unbound(struct engine *e, const struct msg_unbind *ev)
+{
+    struct account *a = &e->accounts.at[ev->ev.account];
+
+    ASSERT_EQ(a->bind_id, ev->bind_id);
+    a->bind_id = 0;
+}
+
+void apply_system(struct engine *e, const struct msg_system *ev)
+{
+    u32 account = ev->head.account;
+
+    stream_advance(e, &ev->head);
+    if (ev->code == 'S')
+        e->accounts.at[account].stream = 1;
+    else
+        account_day_close(&e->accounts, account);
+}
+
+void apply_queried(struct engine *e, const struct msg_query *ev)
+{
+    stream_advance(e, &ev->ev);
+}
+
+/* The number is consumed, unless it would be the first of a channel for which there is no room. */
+void apply_rejected(struct engine *e, const struct msg_rejected *ev)
+{
+    struct channel *c = account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx);
+
+    stream_advance(e, &ev->head);
+    if (c)
+        c->last = max_u32(c->last, ev->user_ref);
+}
+
+void apply_accepted(struct engine *e, const struct msg_order *ev)
+{
+    u32 account = ev->head.account;
+    u32 owner = owner_of(account, ev->user_ref_idx);
+    struct channel *c = account_channel_get(&e->accounts, account, ev->user_ref_idx);
+    u32 id = pool_take(&e->orders.pool);
+
+    ASSERT(c != NULL);
+    ASSERT_NE(id, 0);
+    ASSERT_EQ(e->taker, 0);
+    ASSERT_GT(ev->user_ref, c->last);
+    orders_fill(&e->orders, id, ev);
+    refs_add(&e->refs, c, owner, ev->user_ref, id);
+    c->last = ev->user_ref;
+    e->next_order_ref = ev->order_ref + 1;
+    e->taker = id;
+    stream_advance(e, &ev->head);
+}
+
+void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+    u32 owner = o->owner;
+    u32 executed = e->orders.info[id].executed;
+    struct channel *c = account_channel(&e->accounts, ev->head.account, ev->user_ref_idx);
+
+    ASSERT(c != NULL);
+    ASSERT_EQ(e->taker, 0);
+    ASSERT_EQ(owner, owner_of(ev->head.account, ev->user_ref_idx));
+    ASSERT_GT(ev->user_ref, c->last);
+    book_remove(&e->books, id);
+    refs_del(&e->refs, c, owner, o->user_ref);
+    refs_add(&e->refs, c, owner, ev->user_ref, id);
+    orders_fill(&e->orders, id, ev);
+    e->orders.info[id].executed = executed;
+    c->last = ev->user_ref;
+    e->next_order_ref = ev->order_ref + 1;
+    e->taker = id;
+    stream_advance(e, &ev->head);
+}
+
+/* The order has no open shares, or never will: it leaves the books, the index and the slab. */
+static void order_drop(struct engine *e, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+    u32 owner = o->owner;
+    struct channel *c = account_channel(&e->accounts, owner_account(owner), owner_idx(owner));
+
+    if (o->level)
+        book_remove(&e->books, id);
+    else
+        e->taker = 0;
+    refs_del(&e->refs, c, owner, o->user_ref);
+    pool_give(&e->orders.pool, id);
+}
+
+void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+
+    ASSERT_EQ(o->order_ref, ev->order_ref);
+    ASSERT_EQ(o->open, ev->qty + ev->leaves);
+    stream_advance(e, &ev->head);
+    if (!ev->leaves)
+        order_drop(e, id);
+    else
+        book_reduce(&e->books, id, ev->qty);
+}
+
+void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+
+    ASSERT_EQ(o->order_ref, ev->order_ref);
+    ASSERT_GE(o->open, ev->qty);
+    stream_advance(e, &ev->head);
+    e->next_match = ev->match + !(ev->head.flags & MSG_TAKER);
+    if (o->open == ev->qty) {
+        order_drop(e, id);
+        return;
+    }
+    e->orders.info[id].executed += ev->qty;
+    if (o->level)
+        book_reduce(&e->books, id, ev->qty);
+    else
+        o->open -= ev->qty;
+}

@@ -1,0 +1,33 @@
+/*
+ * apply.h - what each event does to the state: the only code that changes it, live and in recovery.
+ *
+ * The live path hands over the order that it has at hand; recovery finds it first by its numbers
+ * (recover.c), after having checked that the event can be. So everything here may assert.
+ */
+#ifndef WIREBOOK_ENGINE_APPLY_H
+#define WIREBOOK_ENGINE_APPLY_H
+
+#include "engine/state.h"
+
+void apply_started(struct engine *e, const struct msg_start *ev);
+void apply_day_opened(struct engine *e, const struct msg_day *ev);
+void apply_day_ended(struct engine *e, const struct msg_day *ev);
+void apply_instrument(struct engine *e, const struct msg_instrument *ev);
+void apply_account(struct engine *e, const struct msg_account *ev);
+void apply_work(struct engine *e, const struct msg_work *ev);
+void apply_bound(struct engine *e, const struct msg_bound *ev);
+void apply_unbound(struct engine *e, const struct msg_unbind *ev);
+void apply_system(struct engine *e, const struct msg_system *ev);
+void apply_queried(struct engine *e, const struct msg_query *ev);
+void apply_rejected(struct engine *e, const struct msg_rejected *ev);
+
+/* A new order; there is room for it and its channel. It is the one under way: e->taker. */
+void apply_accepted(struct engine *e, const struct msg_order *ev);
+
+/* Order `id` lives on under new numbers and terms and is the one under way: e->taker. */
+void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id);
+
+void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id);
+void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
+
+#endif

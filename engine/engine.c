@@ -1,0 +1,179 @@
+/*
+ * engine.c - the engine as others see it: making one, one step, and questions about its state.
+ *
+ * Engine thread. All memory is taken by engine_new, in proportion to the config. A step is: copy
+ * the command into the transaction, let step_*.c decide, mark the end. See state.h for the drawing.
+ */
+#include "engine/engine.h"
+
+#include "engine/rules.h"
+
+struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
+{
+    struct engine *e = mem_alloc(m, sizeof *e, CACHE_LINE);
+
+    ASSERT(conf->accounts_max >= 1 && conf->accounts_max <= ACCOUNTS_MAX);
+    ASSERT(conf->gateways >= 1 && conf->gateways <= GATEWAYS_MAX);
+    e->conf = *conf;
+    e->next_order_ref = 1;
+    e->next_match = 1;
+    e->next_bind_id = 1;
+    e->chunk_fills = CHUNK_FILLS_MAX;
+    e->chunk_cancels = CHUNK_CANCELS_MAX;
+    orders_init(&e->orders, m, conf->orders_max);
+    books_init(&e->books, m, conf->instruments_max, &e->orders);
+    refs_init(&e->refs, m, conf->orders_max, conf->seed);
+    accounts_init(&e->accounts, m, conf->accounts_max, conf->seed);
+    e->instruments.terms =
+        mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->instruments.terms, CACHE_LINE);
+    names_init(&e->instruments.names, m, conf->instruments_max, conf->seed ^ 2);
+    return e;
+}
+
+static void step_day(struct engine *e, const union msg *cmd)
+{
+    if (cmd->cmd.type == CMD_DAY_OPEN)
+        step_day_open(e, &cmd->day);
+    else
+        step_day_end(e, &cmd->day);
+}
+
+static void step_rare(struct engine *e, const union msg *cmd)
+{
+    switch (cmd->cmd.type) {
+    case CMD_START:
+        step_start(e, &cmd->start);
+        break;
+    case CMD_DAY_OPEN:
+    case CMD_DAY_END:
+        step_day(e, cmd);
+        break;
+    case CMD_INSTRUMENT:
+        step_instrument(e, &cmd->instrument);
+        break;
+    case CMD_ACCOUNT:
+        step_account(e, &cmd->account);
+        break;
+    case CMD_LOGIN:
+        step_login(e, &cmd->login);
+        break;
+    case CMD_DISCONNECT:
+        step_disconnect(e, &cmd->unbind);
+        break;
+    case CMD_QUERY:
+        step_query(e, &cmd->query);
+        break;
+    default:
+        metric_add(&e->metrics.unknown, 1);
+    }
+}
+
+bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *out)
+{
+    ASSERT(!engine_busy(e));
+    tx_begin(e, out, cmd, now_ns);
+    if (LIKELY(cmd->cmd.type == CMD_ENTER))
+        step_enter(e, &cmd->enter);
+    else if (cmd->cmd.type == CMD_CANCEL)
+        step_cancel(e, &cmd->cancel);
+    else if (cmd->cmd.type == CMD_REPLACE)
+        step_replace(e, &cmd->replace);
+    else
+        step_rare(e, cmd);
+    return tx_end(e);
+}
+
+bool engine_busy(const struct engine *e)
+{
+    return e->work.kind != WORK_NONE;
+}
+
+void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
+{
+    static const union msg go_on = {
+        .bare = {.cmd = {.type = CMD_CONTINUE, .slots = 1}},
+    };
+
+    ASSERT(engine_busy(e));
+    tx_begin(e, out, &go_on, now_ns);
+    if (e->work.kind == WORK_MATCH)
+        work_match(e);
+    else
+        work_day_end(e);
+    bool made = tx_end(e);
+    ASSERT(made);
+    metric_add(&e->metrics.continues, 1);
+}
+
+/* ---- questions ---- */
+
+u64 engine_seq(const struct engine *e)
+{
+    return e->seq;
+}
+
+u64 engine_epoch(const struct engine *e)
+{
+    return e->epoch;
+}
+
+u32 engine_day(const struct engine *e)
+{
+    return e->day;
+}
+
+u32 engine_accounts(const struct engine *e)
+{
+    return e->accounts.names.used;
+}
+
+u32 engine_instruments(const struct engine *e)
+{
+    return e->instruments.names.used;
+}
+
+const struct msg_account *engine_account(const struct engine *e, u32 account)
+{
+    return account_known(&e->accounts, account) ? &e->accounts.at[account].terms : NULL;
+}
+
+const struct msg_instrument *engine_instrument(const struct engine *e, u16 instrument)
+{
+    if (instrument == 0 || instrument > e->instruments.names.used)
+        return NULL;
+    return &e->instruments.terms[instrument];
+}
+
+u32 engine_account_find(const struct engine *e, const char user[6])
+{
+    return names_find(&e->accounts.names, names_key(user, 6));
+}
+
+u16 engine_instrument_find(const struct engine *e, const char symbol[8])
+{
+    return (u16)names_find(&e->instruments.names, names_key(symbol, 8));
+}
+
+u64 engine_next_session_seq(const struct engine *e, u32 account)
+{
+    ASSERT(account_known(&e->accounts, account));
+    return e->accounts.at[account].next_session_seq;
+}
+
+u32 engine_open_orders(const struct engine *e)
+{
+    return e->orders.pool.used;
+}
+
+u32 engine_best_price(const struct engine *e, u16 instrument, char side)
+{
+    ASSERT(engine_instrument(e, instrument) != NULL);
+    return e->books.at[instrument].best_price[side_is_sell((u8)side) ? SELL : BUY];
+}
+
+u64 engine_best_qty(const struct engine *e, u16 instrument, char side)
+{
+    ASSERT(engine_instrument(e, instrument) != NULL);
+    u32 level = e->books.at[instrument].best_level[side_is_sell((u8)side) ? SELL : BUY];
+    return level ? e->books.levels[level].qty : 0;
+}

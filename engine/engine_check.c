@@ -1,0 +1,191 @@
+/*
+ * engine_check.c - every invariant at once, and a hash of the whole state. For tests, the simulator
+ * and recovery; slow.
+ *
+ * The hash is a sum over the state's parts, so it depends on what there is and not on where it
+ * lies: ids of the pools, the order of free lists and caches do not enter. An order's place in its
+ * queue follows from its order_ref, so it needs no part of its own.
+ */
+#include "engine/base/hash.h"
+#include "engine/rules.h"
+
+/* A part of the state: its bytes, under a number that says what kind of part it is. */
+static u64 hash_bytes(u64 kind, const void *bytes, u32 len)
+{
+    const u8 *at = bytes;
+    u64 h = hash_u64(kind + 0x9E3779B97F4A7C15ull);
+
+    ASSERT_EQ(len % sizeof(u64), 0);
+    for (u32 i = 0; i < len; i += sizeof(u64)) {
+        u64 word;
+        memcpy(&word, at + i, sizeof word);
+        h = hash_2u64(h, i, word);
+    }
+    return h;
+}
+
+enum part {
+    PART_ORDER = 1,
+    PART_TERMS,
+    PART_CHANNEL,
+    PART_ACCOUNT,
+    PART_INSTRUMENT,
+    PART_ENGINE,
+};
+
+static u64 hash_order(const struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+    const struct order_info *i = &e->orders.info[id];
+    u64 words[] = {
+        (u64)o->owner << 32 | o->user_ref,
+        o->order_ref,
+        (u64)o->open << 32 | i->executed,
+        (u64)i->price << 32 | (u64)i->instrument << 16 | i->iso,
+        (u64)i->side << 32 | (u64)i->tif << 24 | (u64)i->display << 16 | (u64)i->capacity << 8 |
+            i->cross_type,
+        (u64)(o->level ? book_level_price(&e->books, o->level) : 0) << 1 | (id == e->taker),
+    };
+    return hash_bytes(PART_ORDER, words, sizeof words) + hash_bytes(PART_TERMS + o->order_ref * 16,
+                                                                    &e->orders.terms[id],
+                                                                    sizeof(struct order_terms));
+}
+
+static u64 hash_channel(const struct engine *e, const struct channel *c, u32 owner)
+{
+    u64 words[] = {owner, (u64)c->last << 32 | c->open};
+    u64 h = c->last ? hash_bytes(PART_CHANNEL, words, sizeof words) : 0;
+
+    for (u32 line = c->head; line; line = e->refs.lines[line].next) {
+        for (u32 i = 0; i < REF_LINE_IDS; i++) {
+            if (e->refs.lines[line].ids[i])
+                h += hash_order(e, e->refs.lines[line].ids[i]);
+        }
+    }
+    return h;
+}
+
+static u64 hash_account(const struct engine *e, u32 id)
+{
+    const struct account *a = &e->accounts.at[id];
+    u64 words[] = {
+        id,
+        a->next_session_seq,
+        a->bind_id ? a->conn : 0,
+        (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
+    };
+    u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
+            hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
+
+    for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
+        const struct channel *c = account_channel(&e->accounts, id, (u8)idx);
+        if (c)
+            h += hash_channel(e, c, owner_of(id, (u8)idx));
+    }
+    return h;
+}
+
+u64 engine_state_hash(const struct engine *e)
+{
+    u64 words[] = {
+        e->seq,
+        e->time_ns,
+        e->next_order_ref,
+        e->next_match,
+        e->epoch,
+        e->midnight_ns,
+        (u64)e->day << 32 | e->day_last,
+        (u64)e->shard << 32 | e->next_bind_id,
+        (u64)e->work.kind << 32 | e->work.cursor,
+        (u64)e->accounts.names.used << 32 | e->instruments.names.used,
+    };
+    u64 h = hash_bytes(PART_ENGINE, words, sizeof words);
+
+    for (u32 id = 1; id <= e->accounts.names.used; id++)
+        h += hash_account(e, id);
+    for (u32 id = 1; id <= e->instruments.names.used; id++) {
+        h += hash_bytes(PART_INSTRUMENT + id * 16ull, &e->instruments.terms[id],
+                        sizeof(struct msg_instrument));
+        h += hash_2u64(PART_INSTRUMENT, id, e->books.at[id].step);
+    }
+    return h;
+}
+
+/* ---- invariants ---- */
+
+static void check_order(const struct engine *e, u32 id, u32 owner, u32 user_ref)
+{
+    const struct order *o = &e->orders.hot[id];
+    const struct order_info *i = &e->orders.info[id];
+
+    ASSERT_EQ(o->owner, owner);
+    ASSERT_EQ(o->user_ref, user_ref);
+    ASSERT_LT(o->order_ref, e->next_order_ref);
+    ASSERT(o->open >= 1 && o->open + i->executed <= QTY_MAX);
+    ASSERT_EQ(o->level == 0, id == e->taker);
+    if (!o->level)
+        return;
+    ASSERT_EQ(i->tif, TIF_DAY);
+    ASSERT_EQ(book_level_price(&e->books, o->level), i->price);
+    ASSERT_EQ(book_level_instrument(&e->books, o->level), i->instrument);
+    ASSERT_EQ(book_level_side(&e->books, o->level), side_is_sell(i->side) ? SELL : BUY);
+}
+
+static u32 check_channel(const struct engine *e, const struct channel *c, u32 owner)
+{
+    refs_check(&e->refs, c, owner);
+    for (u32 line = c->head; line; line = e->refs.lines[line].next) {
+        const struct ref_line *l = &e->refs.lines[line];
+        for (u32 i = 0; i < REF_LINE_IDS; i++) {
+            if (l->ids[i])
+                check_order(e, l->ids[i], owner, l->base * REF_LINE_IDS + i);
+        }
+    }
+    return c->open;
+}
+
+static u32 check_account(const struct engine *e, u32 id)
+{
+    const struct account *a = &e->accounts.at[id];
+    u32 open = 0;
+
+    ASSERT_GE(a->next_session_seq, 1);
+    ASSERT(!a->bind_id || (a->stream && a->bind_id < e->next_bind_id && e->day));
+    ASSERT(a->stream || a->next_session_seq == 1);
+    for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
+        const struct channel *c = account_channel(&e->accounts, id, (u8)idx);
+        ASSERT(!c || a->stream || (c->last == 0 && c->open == 0));
+        open += c ? check_channel(e, c, owner_of(id, (u8)idx)) : 0;
+    }
+    return open;
+}
+
+static u64 check_lines(const struct engine *e)
+{
+    u64 lines = 0;
+
+    for (u32 id = 1; id <= e->instruments.names.used; id++) {
+        for (u32 side = BUY; side <= SELL; side++) {
+            u32 line = e->books.at[id].best_level[side] / LINE_LEVELS;
+            for (; line; line = e->books.lines[line].worse)
+                lines++;
+        }
+    }
+    return lines;
+}
+
+void engine_check(const struct engine *e)
+{
+    u32 open = 0;
+    u32 resting = 0;
+
+    for (u32 id = 1; id <= e->accounts.names.used; id++)
+        open += check_account(e, id);
+    for (u32 id = 1; id <= e->instruments.names.used; id++)
+        resting += book_check(&e->books, (u16)id);
+    ASSERT_EQ(open, e->orders.pool.used);
+    ASSERT_EQ(resting, open - (e->taker != 0));
+    ASSERT_EQ(check_lines(e), e->books.line_pool.used);
+    ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
+    ASSERT(e->work.kind != WORK_DAY_END || e->day);
+}

@@ -1,0 +1,183 @@
+/*
+ * engine_turn.c - the agent around the engine: command rings in, event rings and transactions out.
+ *
+ * Engine thread. A command is started only when every ring that it may write to has room for the
+ * longest transaction, so a transaction never waits half way; until then commands stay in their
+ * ring, and the gateways stop reading. Long work goes before all commands. What a ring is given
+ * becomes visible in whole transactions, once a batch.
+ */
+#include "engine/engine.h"
+
+#include "engine/state.h"
+
+#define BATCH_CMDS 32u /* commands of one ring before it is the next one's turn */
+
+static void register_metrics(const struct engine *e)
+{
+    const struct engine_metrics *m = &e->metrics;
+
+    metrics_register("wirebook_engine_transactions_total", "", "Transactions made.", METRIC_COUNTER,
+                     &m->transactions);
+    metrics_register("wirebook_engine_fills_total", "", "Fills, each counted once.", METRIC_COUNTER,
+                     &m->fills);
+    metrics_register("wirebook_engine_resends_total", "", "Orders ignored as retransmissions.",
+                     METRIC_COUNTER, &m->resends);
+    metrics_register("wirebook_engine_stale_total", "", "Commands of ended bindings, ignored.",
+                     METRIC_COUNTER, &m->stale);
+    metrics_register("wirebook_engine_superfluous_total", "",
+                     "Commands that changed nothing, such as cancels that came too late.",
+                     METRIC_COUNTER, &m->superfluous);
+    metrics_register("wirebook_engine_rejects_total", "", "Orders rejected.", METRIC_COUNTER,
+                     &m->rejects);
+    metrics_register("wirebook_engine_pool_full_total", "",
+                     "Orders rejected because a pool of the config was full.", METRIC_COUNTER,
+                     &m->pool_full);
+    metrics_register("wirebook_engine_refused_total", "",
+                     "Starts, days and reference data refused as impossible.", METRIC_COUNTER,
+                     &m->refused);
+    metrics_register("wirebook_engine_unknown_total", "", "Commands of an unknown type.",
+                     METRIC_COUNTER, &m->unknown);
+    metrics_register("wirebook_engine_continues_total", "", "Further pieces of long work.",
+                     METRIC_COUNTER, &m->continues);
+    metrics_register("wirebook_engine_orders_open", "", "Open orders.", METRIC_GAUGE,
+                     &m->orders_open);
+    metrics_register("wirebook_engine_orders_open_max", "", "The most orders open at once.",
+                     METRIC_GAUGE, &m->orders_open_max);
+}
+
+void engine_attach(struct engine *e, const struct engine_rings *rings)
+{
+    ASSERT_LE(rings->cmd_used, ENGINE_CMD_RINGS_MAX);
+    ASSERT_GE(rings->events_used, e->conf.gateways);
+    ASSERT(rings->tx != NULL);
+    e->rings = *rings;
+    e->next_ring = 0;
+    register_metrics(e);
+}
+
+static bool have_room(struct engine *e)
+{
+    if (ring_room(e->rings.tx, TX_SLOTS_MAX) < TX_SLOTS_MAX)
+        return false;
+    for (u32 i = 0; i < e->rings.events_used; i++) {
+        if (ring_room(e->rings.events[i], TX_SLOTS_MAX) < TX_SLOTS_MAX)
+            return false;
+    }
+    return true;
+}
+
+static void put_all(struct engine *e, const union msg *m, u32 n)
+{
+    for (u32 i = 0; i < e->rings.events_used; i++)
+        ring_put(e->rings.events[i], m, n);
+}
+
+/* The gateway that holds the account's session, or held it last. */
+static void put_owner(struct engine *e, u32 account, const union msg *m, u32 n)
+{
+    u16 gateway = e->accounts.at[account].gateway;
+    ring_put(e->rings.events[gateway < e->rings.events_used ? gateway : 0], m, n);
+}
+
+static void route(struct engine *e, const union msg *m)
+{
+    u32 n = m->ev.slots;
+
+    switch (m->ev.type) {
+    case EV_WORK:
+        break;
+    case EV_STARTED:
+    case EV_DAY_OPENED:
+    case EV_DAY_ENDED:
+    case EV_INSTRUMENT:
+    case EV_ACCOUNT:
+        put_all(e, m, n);
+        break;
+    case EV_BOUND:
+        ring_put(e->rings.events[m->bound.gateway], m, n);
+        break;
+    case EV_LOGIN_REJECTED:
+        ring_put(e->rings.events[m->login_rejected.gateway], m, n);
+        break;
+    case EV_UNBOUND:
+        if (m->unbind.gateway < e->rings.events_used)
+            ring_put(e->rings.events[m->unbind.gateway], m, n);
+        break;
+    default:
+        put_owner(e, m->ev.account, m, n);
+    }
+}
+
+/* Stages e->out on all rings that it concerns. */
+static void hand_out(struct engine *e)
+{
+    const struct tx *tx = &e->out;
+
+    ring_put(e->rings.tx, tx->slots, tx->used);
+    for (u32 at = msg_slots(tx->slots); at < tx->used;) {
+        const union msg *m = (const union msg *)(const void *)&tx->slots[at];
+        route(e, m);
+        at += m->ev.slots;
+    }
+}
+
+static void publish(struct engine *e)
+{
+    for (u32 i = 0; i < e->rings.events_used; i++)
+        ring_publish(e->rings.events[i]);
+    ring_publish(e->rings.tx);
+    metric_set(&e->metrics.orders_open, e->orders.pool.used);
+    metric_max(&e->metrics.orders_open_max, e->orders.pool.used);
+}
+
+/* Long work, as long as there is some and there is room. Returns its pieces. */
+static u32 go_on(struct engine *e, u64 now_ns, u32 budget)
+{
+    u32 done = 0;
+
+    while (engine_busy(e) && done < budget && have_room(e)) {
+        engine_continue(e, now_ns, &e->out);
+        hand_out(e);
+        done++;
+    }
+    return done;
+}
+
+/* Commands of one ring. Returns how many were taken. */
+static u32 serve(struct engine *e, struct ring *r, u64 now_ns, u32 budget)
+{
+    union msg copy;
+    const union msg *cmd;
+    u32 done = 0;
+
+    while (done < budget && !engine_busy(e) && have_room(e) && (cmd = msg_peek(r, &copy))) {
+        u32 n = cmd->cmd.slots;
+        if (engine_step(e, cmd, now_ns, &e->out))
+            hand_out(e);
+        ring_take(r, n);
+        done++;
+        done += go_on(e, now_ns, budget - done);
+    }
+    return done;
+}
+
+int engine_do_work(void *engine, u64 now_ns)
+{
+    struct engine *e = engine;
+    u32 done = go_on(e, now_ns, ENGINE_CMDS_PER_TURN);
+    u32 first = e->next_ring;
+
+    for (u32 i = 0; i < e->rings.cmd_used && !engine_busy(e); i++) {
+        u32 budget = min_u32(BATCH_CMDS, ENGINE_CMDS_PER_TURN - done);
+        struct ring *r = e->rings.cmd[(first + i) % e->rings.cmd_used];
+        u32 here = budget ? serve(e, r, now_ns, budget) : 0;
+        if (here)
+            publish(e);
+        done += here;
+    }
+    if (e->rings.cmd_used)
+        e->next_ring = (first + 1) % e->rings.cmd_used;
+    if (done)
+        publish(e);
+    return (int)done;
+}

@@ -1,0 +1,89 @@
+/*
+ * event.c - the less frequent events. Engine thread. What enters is state, what leaves is a
+ * message.
+ */
+#include "engine/event.h"
+
+const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason)
+{
+    const struct order *o = &e->orders.hot[id];
+    const struct order_info *info = &e->orders.info[id];
+    u16 instrument = o->level ? book_level_instrument(&e->books, o->level) : info->instrument;
+    bool sell = o->level ? book_level_side(&e->books, o->level) : side_is_sell(info->side);
+    union msg *m = event_room(e, 1);
+
+    ASSERT(qty >= 1 && qty <= o->open);
+    m->cancelled = (struct msg_cancelled){
+        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), sell ? MSG_SELL : 0),
+        .order_ref = o->order_ref,
+        .user_ref = o->user_ref,
+        .qty = qty,
+        .leaves = o->open - qty,
+        .instrument = instrument,
+        .reason = reason,
+        .user_ref_idx = owner_idx(o->owner),
+    };
+    return &m->cancelled;
+}
+
+const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,
+                                          u16 instrument, u16 reason, const char clordid[14])
+{
+    union msg *m = event_room(e, 1);
+
+    ASSERT_NE(reason, 0);
+    m->rejected = (struct msg_rejected){
+        .head = event_head_seq(e, EV_REJECTED, 1, account, 0),
+        .user_ref = user_ref,
+        .reason = reason,
+        .instrument = instrument,
+        .user_ref_idx = idx,
+    };
+    memcpy(m->rejected.clordid, clordid, sizeof m->rejected.clordid);
+    return &m->rejected;
+}
+
+const struct msg_system *event_system(struct engine *e, u32 account, u8 code)
+{
+    union msg *m = event_room(e, 1);
+
+    ASSERT(code == 'S' || code == 'E');
+    m->system = (struct msg_system){
+        .head = event_head_seq(e, EV_SYSTEM, 1, account, 0),
+        .code = code,
+    };
+    return &m->system;
+}
+
+const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason)
+{
+    const struct account *a = &e->accounts.at[account];
+    union msg *m = event_room(e, 1);
+
+    ASSERT_NE(a->bind_id, 0);
+    m->unbind = (struct msg_unbind){
+        .ev = event_head(e, EV_UNBOUND, 1, account),
+        .conn = a->conn,
+        .bind_id = a->bind_id,
+        .gateway = a->gateway,
+        .reason = reason,
+    };
+    return &m->unbind;
+}
+
+const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor)
+{
+    union msg *m = event_room(e, 1);
+
+    m->work = (struct msg_work){.head = event_head(e, EV_WORK, 1, 0), .kind = kind};
+    if (kind == WORK_MATCH) {
+        const struct order *o = &e->orders.hot[e->taker];
+        m->work.order_ref = o->order_ref;
+        m->work.account = owner_account(o->owner);
+        m->work.cursor = o->user_ref;
+        m->work.phase = owner_idx(o->owner);
+    } else {
+        m->work.cursor = cursor;
+    }
+    return &m->work;
+}

@@ -1,0 +1,84 @@
+/*
+ * event.h - writing an event into the transaction under way.
+ *
+ * Each function adds one whole message behind what is there and returns it, so that the caller can
+ * have it applied. Nothing else in the engine changes by it. Inline: this is the hot path.
+ */
+#ifndef WIREBOOK_ENGINE_EVENT_H
+#define WIREBOOK_ENGINE_EVENT_H
+
+#include "engine/state.h"
+
+/* Room for a message of `slots` slots at the end of the transaction. */
+static inline union msg *event_room(struct engine *e, u32 slots)
+{
+    struct tx *tx = e->tx;
+
+    ASSERT_LE(tx->used + slots, TX_SLOTS_MAX);
+    e->tx_last = tx->used;
+    tx->used += slots;
+    return (union msg *)(void *)&tx->slots[e->tx_last];
+}
+
+/* The head of an event of nobody's stream. */
+static inline struct event_head event_head(const struct engine *e, u8 type, u8 slots, u32 account)
+{
+    return (struct event_head){
+        .type = type,
+        .slots = slots,
+        .account = account,
+        .seq = e->tx_seq,
+        .time_ns = e->tx_time_ns,
+    };
+}
+
+/* The head of the next event of the account's stream. */
+static inline struct event_head event_head_seq(const struct engine *e, u8 type, u8 slots,
+                                               u32 account, u16 flags)
+{
+    struct event_head head = event_head(e, type, slots, account);
+
+    head.flags = flags;
+    head.session_seq = e->accounts.at[account].next_session_seq;
+    return head;
+}
+
+/* A fill of `qty` at `price` of order `o`; `flags` of MSG_SELL and MSG_TAKER. */
+static inline const struct msg_executed *event_executed(struct engine *e, const struct order *o,
+                                                        u32 qty, u32 price, u16 instrument,
+                                                        u16 flags)
+{
+    union msg *m = event_room(e, 1);
+    u32 account = owner_account(o->owner);
+
+    m->executed = (struct msg_executed){
+        .head = event_head_seq(e, EV_EXECUTED, 1, account, flags),
+        .order_ref = o->order_ref,
+        .match = e->next_match,
+        .user_ref = o->user_ref,
+        .qty = qty,
+        .price = price,
+        .instrument = instrument,
+        .liquidity = flags & MSG_TAKER ? 'R' : 'A',
+        .user_ref_idx = owner_idx(o->owner),
+    };
+    return &m->executed;
+}
+
+/* `qty` shares of order `id` are taken off for `reason` (PROTOCOL.md section 6.1). */
+const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason);
+
+/* An order is refused for `reason` (PROTOCOL.md section 7). */
+const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,
+                                          u16 instrument, u16 reason, const char clordid[14]);
+
+/* System Event `code` in the account's stream. */
+const struct msg_system *event_system(struct engine *e, u32 account, u8 code);
+
+/* The account's binding ends for `reason` of enum unbind_reason. */
+const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason);
+
+/* Where long work stands; WORK_NONE: it is done. */
+const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor);
+
+#endif

@@ -1,0 +1,293 @@
+/*
+ * recover.c - engine_apply: a journalled transaction changes the state without being matched again.
+ *
+ * Cold. What enters comes from a disk whose checksums were right, and yet may not fit this state
+ * (another shard's journal, pools configured smaller, a bug): everything is looked at before
+ * apply.c may assert it. A first refusal ends recovery; the state is then not to be used.
+ */
+#include "engine/apply.h"
+
+/* The order of an event by its owner's numbers, 0 when there is none with that order_ref. */
+static u32 order_find(const struct engine *e, u32 account, u8 idx, u32 user_ref, u64 order_ref)
+{
+    u32 id = refs_find(&e->refs, owner_of(account, idx), user_ref);
+    return id && e->orders.hot[id].order_ref == order_ref ? id : 0;
+}
+
+static const char *recover_order_terms(const struct engine *e, const struct msg_order *ev)
+{
+    u32 tick;
+
+    if (ev->instrument == 0 || ev->instrument > e->instruments.names.used)
+        return "an order of an unknown instrument";
+    tick = e->books.at[ev->instrument].tick;
+    if (ev->qty == 0 || ev->qty > QTY_MAX)
+        return "an order with an impossible quantity";
+    if (ev->tif != '3' && (ev->price == 0 || ev->price > PRICE_LIMIT_MAX || ev->price % tick))
+        return "an order with an impossible price";
+    if (e->taker)
+        return "a new order while another one is being matched";
+    if (ev->order_ref < e->next_order_ref)
+        return "an order number that was used before";
+    if (ev->user_ref <= account_last_ref(&e->accounts, ev->head.account, ev->user_ref_idx))
+        return "a UserRefNum that was used before";
+    return NULL;
+}
+
+static const char *recover_accepted(struct engine *e, const struct msg_order *ev)
+{
+    const char *wrong = recover_order_terms(e, ev);
+
+    if (wrong)
+        return wrong;
+    if (pool_full(&e->orders.pool))
+        return "more open orders than orders_max: raise it in the config";
+    if (!account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx))
+        return "more channels than there is room for: raise accounts_max in the config";
+    apply_accepted(e, ev);
+    return NULL;
+}
+
+static const char *recover_replaced(struct engine *e, const struct msg_order *ev)
+{
+    u32 owner = owner_of(ev->head.account, ev->user_ref_idx);
+    u32 id = refs_find(&e->refs, owner, ev->orig_user_ref);
+    const char *wrong = recover_order_terms(e, ev);
+
+    if (wrong)
+        return wrong;
+    if (!id || e->orders.info[id].instrument != ev->instrument)
+        return "a replacement of an order that is not open";
+    apply_replaced(e, ev, id);
+    return NULL;
+}
+
+static const char *recover_cancelled(struct engine *e, const struct msg_cancelled *ev)
+{
+    u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
+
+    if (!id)
+        return "a cancel of an order that is not open";
+    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+        return "a cancel of more shares than are open";
+    if (ev->leaves && id == e->taker)
+        return "a reduction of an order that is being matched";
+    apply_cancelled(e, ev, id);
+    return NULL;
+}
+
+static const char *recover_executed(struct engine *e, const struct msg_executed *ev)
+{
+    u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
+
+    if (!id)
+        return "a fill of an order that is not open";
+    if (ev->qty == 0 || ev->qty > e->orders.hot[id].open)
+        return "a fill of more shares than are open";
+    if (ev->match != e->next_match)
+        return "a gap in the match numbers";
+    if (((ev->head.flags & MSG_TAKER) != 0) != (id == e->taker))
+        return "a fill that names the wrong aggressor";
+    apply_executed(e, ev, id);
+    return NULL;
+}
+
+static const char *recover_work(struct engine *e, const struct msg_work *ev)
+{
+    u32 id;
+
+    switch (ev->kind) {
+    case WORK_NONE:
+        break;
+    case WORK_DAY_END:
+        if (!e->day || ev->cursor == 0 || ev->cursor > e->accounts.names.used)
+            return "a day's end that stands nowhere";
+        break;
+    case WORK_MATCH:
+        if (!account_known(&e->accounts, ev->account))
+            return "long work of an unknown account";
+        id = order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref);
+        if (!id || id != e->taker)
+            return "long work of an order that is not being matched";
+        break;
+    default:
+        return "long work of an unknown kind";
+    }
+    apply_work(e, ev);
+    return NULL;
+}
+
+static const char *recover_instrument(struct engine *e, const struct msg_instrument *ev)
+{
+    const struct names *names = &e->instruments.names;
+    u32 id = names_find(names, names_key(ev->symbol, sizeof ev->symbol));
+
+    if (ev->instrument != (id ? id : names->used + 1) || ev->tick == 0)
+        return "an instrument under a wrong number";
+    if (!id && names->used == names->max)
+        return "more instruments than instruments_max: raise it in the config";
+    if (!book_tick_fits(&e->books, ev->instrument, ev->tick))
+        return "a tick that does not fit the resting orders";
+    apply_instrument(e, ev);
+    return NULL;
+}
+
+static const char *recover_account(struct engine *e, const struct msg_account *ev)
+{
+    const struct names *names = &e->accounts.names;
+    u32 id = names_find(names, names_key(ev->user, sizeof ev->user));
+
+    if (ev->ev.account != (id ? id : names->used + 1))
+        return "an account under a wrong number";
+    if (!id && names->used == names->max)
+        return "more accounts than accounts_max: raise it in the config";
+    apply_account(e, ev);
+    return NULL;
+}
+
+static const char *recover_binding(struct engine *e, const union msg *m)
+{
+    const struct account *a = &e->accounts.at[m->ev.account];
+
+    if (m->ev.type == EV_BOUND) {
+        if (!e->day || a->bind_id || m->bound.bind_id < e->next_bind_id)
+            return "a binding that cannot be";
+        apply_bound(e, &m->bound);
+        return NULL;
+    }
+    if (!a->bind_id || a->bind_id != m->unbind.bind_id)
+        return "the end of a binding that does not exist";
+    apply_unbound(e, &m->unbind);
+    return NULL;
+}
+
+static const char *recover_system(struct engine *e, const struct msg_system *ev)
+{
+    const struct account *a = &e->accounts.at[ev->head.account];
+
+    if ((ev->code == 'S') == (a->stream != 0) || a->base.open)
+        return "a System Event out of its turn";
+    apply_system(e, ev);
+    return NULL;
+}
+
+static const char *recover_course(struct engine *e, const union msg *m)
+{
+    switch (m->ev.type) {
+    case EV_STARTED:
+        if (m->start.epoch <= e->epoch)
+            return "an epoch that does not grow";
+        apply_started(e, &m->start);
+        return NULL;
+    case EV_DAY_OPENED:
+        if (e->day || m->day.day <= e->day_last)
+            return "a day that cannot be opened";
+        apply_day_opened(e, &m->day);
+        return NULL;
+    case EV_DAY_ENDED:
+        if (!e->day || m->day.day != e->day || e->orders.pool.used)
+            return "a day that cannot be ended";
+        apply_day_ended(e, &m->day);
+        return NULL;
+    case EV_INSTRUMENT:
+        return recover_instrument(e, &m->instrument);
+    case EV_ACCOUNT:
+        return recover_account(e, &m->account);
+    case EV_WORK:
+        return recover_work(e, &m->work);
+    case EV_LOGIN_REJECTED:
+        return NULL;
+    default:
+        return "an event of an unknown type";
+    }
+}
+
+static const char *recover_client(struct engine *e, const union msg *m)
+{
+    const struct account *a = &e->accounts.at[m->ev.account];
+
+    if (m->ev.session_seq != a->next_session_seq)
+        return "a gap in an account's stream";
+    if (m->ev.type != EV_SYSTEM && !a->stream)
+        return "a message before the stream of its account began";
+    switch (m->ev.type) {
+    case EV_SYSTEM:
+        return recover_system(e, &m->system);
+    case EV_ACCEPTED:
+        return recover_accepted(e, &m->order);
+    case EV_REPLACED:
+        return recover_replaced(e, &m->order);
+    case EV_CANCELLED:
+        return recover_cancelled(e, &m->cancelled);
+    case EV_EXECUTED:
+        return recover_executed(e, &m->executed);
+    case EV_REJECTED:
+        apply_rejected(e, &m->rejected);
+        return NULL;
+    default:
+        apply_queried(e, &m->query);
+        return NULL;
+    }
+}
+
+static const char *recover_event(struct engine *e, const union msg *m)
+{
+    u8 type = m->ev.type;
+    bool client = type >= EV_SYSTEM && type <= EV_QUERIED;
+
+    if (!client && type != EV_BOUND && type != EV_UNBOUND)
+        return recover_course(e, m);
+    if (!account_known(&e->accounts, m->ev.account))
+        return "an event of an unknown account";
+    return client ? recover_client(e, m) : recover_binding(e, m);
+}
+
+static const char *recover_command(const struct engine *e, const union msg *m)
+{
+    if (!msg_is_command(m->cmd.type))
+        return "a transaction that does not begin with a command";
+    if (m->cmd.seq != e->seq + 1)
+        return "a gap in the numbers of transactions";
+    if (m->cmd.time_ns < e->time_ns)
+        return "a transaction from before the last one";
+    if ((m->cmd.type == CMD_CONTINUE) != engine_busy(e))
+        return "long work that was not under way, or was left";
+    return NULL;
+}
+
+/* What the transaction has left behind is a state between transactions. */
+static const char *recover_end(const struct engine *e)
+{
+    if (!e->taker)
+        return e->work.kind == WORK_MATCH ? "long work without an order" : NULL;
+    if (e->work.kind != WORK_MATCH && e->orders.info[e->taker].tif == '3')
+        return "an immediate order that would rest";
+    return NULL;
+}
+
+const char *engine_apply(struct engine *e, const struct slot *tx, u32 slots)
+{
+    const union msg *cmd = (const union msg *)(const void *)tx;
+    const char *wrong = recover_command(e, cmd);
+    u32 at = msg_slots(tx);
+    bool ended = false;
+
+    while (!wrong && at < slots) {
+        const union msg *m = (const union msg *)(const void *)&tx[at];
+        u32 n = msg_slots(m);
+        if (n == 0 || n != msg_type_slots(m->ev.type) || at + n > slots || ended)
+            return "a message of a wrong length";
+        if (msg_is_command(m->ev.type) || m->ev.seq != cmd->cmd.seq)
+            return "a message of another transaction";
+        ended = (m->ev.flags & MSG_TX_END) != 0;
+        wrong = recover_event(e, m);
+        at += n;
+    }
+    if (!wrong && !ended)
+        wrong = "a transaction without its end";
+    if (!wrong)
+        wrong = recover_end(e);
+    if (!wrong)
+        tx_settle(e, cmd->cmd.seq, cmd->cmd.time_ns);
+    return wrong;
+}

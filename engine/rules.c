@@ -1,0 +1,106 @@
+/*
+ * rules.c - what is taken and what is not. Engine thread. Pure: state and a command in, a reason
+ * out.
+ *
+ * A term whose behaviour this engine does not have is rejected with the fitting reason, never taken
+ * and silently ignored; a term that changes no execution is taken, stored and echoed.
+ */
+#include "engine/rules.h"
+
+/* Terms that would change an execution in a way we do not do. An absent tag's field is zero. */
+static enum reject_reason check_terms(const struct order_terms *t)
+{
+    if (t->min_qty)
+        return REJECT_MIN_QTY;
+    if (t->max_floor || t->random_reserves)
+        return REJECT_MAX_FLOOR;
+    if (t->price_type && t->price_type != 'L')
+        return REJECT_PEG_TYPE;
+    if (t->peg_offset)
+        return REJECT_PEGGING;
+    if (t->discretion_price || t->discretion_peg_offset)
+        return REJECT_OTHER;
+    if (t->discretion_price_type && t->discretion_price_type != 'L')
+        return REJECT_OTHER;
+    if ((t->yes & YES_POST_ONLY) || t->expire_s)
+        return REJECT_OTHER;
+    if (t->handle_inst && t->handle_inst != ' ')
+        return REJECT_CROSS;
+    if ((t->aiq_strategy && t->aiq_strategy != 'N') || (t->tags & TAG_BIT(30)))
+        return REJECT_AIQ;
+    return REJECT_NONE;
+}
+
+/* A market order is an IOC that sweeps; a limit is a multiple of the tick. */
+static enum reject_reason check_price(const struct engine *e, u16 instrument, u32 price, u8 tif)
+{
+    if (price_is_market(price))
+        return tif == TIF_IOC ? REJECT_NONE : REJECT_PRICE;
+    if (price == 0 || price > PRICE_LIMIT_MAX || price % e->books.at[instrument].tick)
+        return REJECT_PRICE;
+    return REJECT_NONE;
+}
+
+static enum reject_reason check_letters(u8 tif, u8 display, u8 cross_type)
+{
+    if (display != 'Y' && display != 'A')
+        return REJECT_DISPLAY;
+    if (cross_type != 'N')
+        return REJECT_CROSS;
+    return tif == TIF_DAY || tif == TIF_IOC ? REJECT_NONE : REJECT_OTHER;
+}
+
+static bool side_known(u8 side)
+{
+    return side == 'B' || side == 'S' || side == 'T' || side == 'E';
+}
+
+enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
+{
+    if (c->instrument == 0 || c->instrument > e->instruments.names.used)
+        return REJECT_SYMBOL;
+    if (e->instruments.terms[c->instrument].halted)
+        return REJECT_HALTED;
+    if (e->accounts.at[c->head.account].terms.disabled)
+        return REJECT_FIRM;
+    if (!side_known(c->side))
+        return REJECT_SIDE;
+    if (c->qty == 0 || c->qty > QTY_MAX)
+        return REJECT_QTY;
+    enum reject_reason reason = check_price(e, c->instrument, c->price, c->tif);
+    if (!reason)
+        reason = check_letters(c->tif, c->display, c->cross_type);
+    return reason ? reason : check_terms(&c->terms);
+}
+
+enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id)
+{
+    const struct order_info *info = &e->orders.info[id];
+
+    ASSERT_EQ(next->instrument, info->instrument);
+    if (!side_known(next->side) || side_is_sell(next->side) != side_is_sell(info->side))
+        return REJECT_SIDE;
+    if (next->qty > QTY_MAX || next->qty <= info->executed)
+        return REJECT_QTY;
+    enum reject_reason reason = check_price(e, next->instrument, next->price, next->tif);
+    if (!reason)
+        reason = check_letters(next->tif, next->display, next->cross_type);
+    return reason ? reason : check_terms(&next->terms);
+}
+
+bool rules_spares_original(u16 reason)
+{
+    switch (reason) {
+    case REJECT_HALTED:
+    case REJECT_PROCESSING:
+    case REJECT_FIRM:
+    case REJECT_OTHER:
+    case REJECT_REPLACE:
+    case REJECT_SYMBOL_RATE:
+    case REJECT_PORT_RATE:
+    case REJECT_DUPLICATE_RATE:
+        return true;
+    default:
+        return false;
+    }
+}

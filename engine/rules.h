@@ -1,0 +1,60 @@
+/*
+ * rules.h - the stateful checks of an order: what the book as it is now does not take, and why.
+ *
+ * Pure. The reasons are OUCH 5.0's (PROTOCOL.md section 7). The table of decisions is in README.md.
+ */
+#ifndef WIREBOOK_ENGINE_RULES_H
+#define WIREBOOK_ENGINE_RULES_H
+
+#include "engine/state.h"
+
+enum reject_reason {
+    REJECT_NONE = 0,
+    REJECT_DISPLAY = 0x0003,
+    REJECT_MAX_FLOOR = 0x0004,
+    REJECT_PEG_TYPE = 0x0005,
+    REJECT_HALTED = 0x0007,
+    REJECT_SIDE = 0x0009,
+    REJECT_PROCESSING = 0x000A, /* a pool is full */
+    REJECT_FIRM = 0x000C,
+    REJECT_MIN_QTY = 0x000D,
+    REJECT_OTHER = 0x000F,
+    REJECT_PEGGING = 0x0011,
+    REJECT_QTY = 0x0013,
+    REJECT_CROSS = 0x0014,
+    REJECT_REPLACE = 0x0015,
+    REJECT_SYMBOL = 0x0017,
+    REJECT_PRICE = 0x001D,
+    REJECT_SYMBOL_RATE = 0x0028,
+    REJECT_PORT_RATE = 0x0029,
+    REJECT_DUPLICATE_RATE = 0x002A,
+    REJECT_AIQ = 0x0040,
+};
+
+#define TIF_DAY '0'
+#define TIF_IOC '3'
+
+/* $200,000.0000, which OUCH also takes for a market order (PROTOCOL.md section 1). */
+#define PRICE_MARKET_OLD 2000000000u
+
+static inline bool price_is_market(u32 price)
+{
+    return price == PRICE_MARKET || price == PRICE_MARKET_OLD;
+}
+
+/* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
+enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
+
+/*
+ * Why what order `id` would become is not valid; REJECT_NONE: it is. `next` is the replacement as
+ * it would be announced, its `qty` still the total of the chain.
+ */
+enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id);
+
+/*
+ * True for a reason of the gateway's that refuses the request to replace but says nothing against
+ * the order: it is answered with a reject and the original stays (PROTOCOL.md section 6, 6c).
+ */
+bool rules_spares_original(u16 reason);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * state.h - the engine's whole state, for the engine's own files only; others use engine.h.
+ *
+ *   command ─▶ step_*.c decides ─▶ event.h writes into the transaction ─▶ apply.c changes the state
+ *                                                          journal ─▶ recover.c ─▶ ╯
+ *
+ * Only apply.c changes what recovery must restore; step_*.c and match.c read it and write events.
+ */
+#ifndef WIREBOOK_ENGINE_STATE_H
+#define WIREBOOK_ENGINE_STATE_H
+
+#include "engine/account.h"
+#include "engine/base/metrics.h"
+#include "engine/book.h"
+#include "engine/engine.h"
+#include "engine/order.h"
+#include "engine/refs.h"
+
+/* Long work that goes on with the next CONTINUE. */
+struct work {
+    u8 kind;    /* enum work_kind */
+    u32 cursor; /* WORK_DAY_END: the next account to visit */
+};
+
+struct instruments {
+    struct msg_instrument *terms; /* by id, from 1: the EV_INSTRUMENT that last set them */
+    struct names names;
+};
+
+struct engine_metrics {
+    struct metric transactions;
+    struct metric fills;
+    struct metric resends;         /* a number used before: taken for a retransmission */
+    struct metric stale;           /* a binding that has ended */
+    struct metric superfluous;     /* cancels and replaces of what is not open; repeated facts */
+    struct metric rejects;         /* orders rejected, by the gateway or here */
+    struct metric pool_full;       /* ... because a pool was full */
+    struct metric refused;         /* reference data, days and epochs that cannot be */
+    struct metric unknown;         /* commands of a type that is none */
+    struct metric continues;       /* pieces of long work */
+    struct metric orders_open;     /* gauge */
+    struct metric orders_open_max; /* high-water mark */
+};
+
+struct engine {
+    /* ---- what recovery restores ---- */
+    u64 seq;     /* of the last transaction */
+    u64 time_ns; /* of the last transaction */
+    u64 next_order_ref;
+    u64 next_match;
+    u64 epoch;
+    u64 midnight_ns;
+    u32 day;      /* open; 0: none */
+    u32 day_last; /* opened last */
+    u32 shard;
+    u32 next_bind_id;
+    u32 taker; /* the order that is being matched and does not rest yet; 0: none */
+    struct work work;
+    struct orders orders;
+    struct books books;
+    struct refs refs;
+    struct accounts accounts;
+    struct instruments instruments;
+
+    /* ---- the transaction under way ---- */
+    struct tx *tx;
+    u32 tx_last; /* slot of its last message */
+    u64 tx_seq;
+    u64 tx_time_ns;
+
+    /* ---- fixed ---- */
+    struct engine_conf conf;
+    u32 chunk_fills;   /* CHUNK_FILLS_MAX; less in tests */
+    u32 chunk_cancels; /* CHUNK_CANCELS_MAX; less in tests */
+    struct engine_rings rings;
+    u32 next_ring; /* whose turn it is */
+
+    struct engine_metrics metrics;
+    struct tx out; /* of engine_do_work */
+};
+
+/* ---- transaction.c ---- */
+
+/* Begins a transaction in `out` with a copy of `cmd`, numbered and stamped. */
+void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns);
+
+/* Ends it: marks the last event and commits. False, and nothing changed, when it has no event. */
+bool tx_end(struct engine *e);
+
+/* What a whole transaction leaves: the order under way rests, number and time move on. */
+void tx_settle(struct engine *e, u64 seq, u64 time_ns);
+
+/* ---- step_admin.c, step_session.c, step_order.c, step_work.c: one function a command ---- */
+void step_start(struct engine *e, const struct msg_start *c);
+void step_day_open(struct engine *e, const struct msg_day *c);
+void step_day_end(struct engine *e, const struct msg_day *c);
+void step_instrument(struct engine *e, const struct msg_instrument *c);
+void step_account(struct engine *e, const struct msg_account *c);
+void step_login(struct engine *e, const struct msg_login *c);
+void step_disconnect(struct engine *e, const struct msg_unbind *c);
+void step_query(struct engine *e, const struct msg_query *c);
+void step_enter(struct engine *e, const struct msg_enter *c);
+void step_replace(struct engine *e, const struct msg_replace *c);
+void step_cancel(struct engine *e, const struct msg_cancel *c);
+
+/* Goes on with the order under way (e->taker) from its first or next fill. */
+void work_match(struct engine *e);
+
+/* Goes on closing the day with the account e->work.cursor. */
+void work_day_end(struct engine *e);
+
+/* True when the command's sender holds the account's session; else it is counted as stale. */
+bool sender_bound(struct engine *e, const struct cmd_head *head);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * step_admin.c - the venue's own course: starts, days, reference data. Engine thread.
+ *
+ * A command that repeats what is known makes no event. One that cannot be (an epoch that does not
+ * grow, a day that is not later, a tick that does not fit what rests) is counted and makes none
+ * either: nothing that arrives here can stop the engine.
+ */
+#include "engine/apply.h"
+#include "engine/event.h"
+
+static void refuse(struct engine *e)
+{
+    metric_add(&e->metrics.refused, 1);
+}
+
+void step_start(struct engine *e, const struct msg_start *c)
+{
+    if (c->epoch <= e->epoch) {
+        refuse(e);
+        return;
+    }
+    union msg *m = event_room(e, 1);
+    m->start = (struct msg_start){
+        .ev = event_head(e, EV_STARTED, 1, 0),
+        .epoch = c->epoch,
+        .shard = c->shard,
+    };
+    apply_started(e, &m->start);
+}
+
+static const struct msg_day *event_day(struct engine *e, u8 type, u32 day, u64 midnight_ns)
+{
+    union msg *m = event_room(e, 1);
+
+    m->day = (struct msg_day){
+        .ev = event_head(e, type, 1, 0),
+        .midnight_ns = midnight_ns,
+        .day = day,
+    };
+    return &m->day;
+}
+
+/* A day is opened once and only forwards: session numbers of one day are never given out twice. */
+void step_day_open(struct engine *e, const struct msg_day *c)
+{
+    if (e->day == c->day && e->day) {
+        metric_add(&e->metrics.superfluous, 1);
+        return;
+    }
+    if (e->day || c->day <= e->day_last) {
+        refuse(e);
+        return;
+    }
+    apply_day_opened(e, event_day(e, EV_DAY_OPENED, c->day, c->midnight_ns));
+}
+
+/* ---- the day's end: long work over all accounts ---- */
+
+/* Cancels what the channel has open, oldest first, within the budget. True when nothing is left. */
+static bool channel_expire(struct engine *e, const struct channel *c, u32 *budget)
+{
+    for (u32 id = refs_first(&e->refs, c); id; id = refs_first(&e->refs, c)) {
+        if (*budget == 0)
+            return false;
+        (*budget)--;
+        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'E'), id);
+    }
+    return true;
+}
+
+static bool account_expire(struct engine *e, u32 id, u32 *budget)
+{
+    const struct account *a = &e->accounts.at[id];
+
+    if (!channel_expire(e, &a->base, budget))
+        return false;
+    for (u32 b = 0; b < CHANNEL_BLOCKS; b++) {
+        for (u32 i = 0; a->blocks[b] && i < CHANNEL_GROUP; i++) {
+            if (!channel_expire(e, &e->accounts.blocks[a->blocks[b]].at[i], budget))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* One account: its orders, then the end of its stream. False when the budget did not suffice. */
+static bool account_end(struct engine *e, u32 id, u32 *budget)
+{
+    const struct account *a = &e->accounts.at[id];
+
+    if (!account_expire(e, id, budget) || *budget < 2)
+        return false;
+    *budget -= 2;
+    if (a->stream)
+        apply_system(e, event_system(e, id, 'E'));
+    if (a->bind_id)
+        apply_unbound(e, event_unbound(e, id, UNBIND_SHUTDOWN));
+    return true;
+}
+
+void work_day_end(struct engine *e)
+{
+    bool resumed = e->work.kind == WORK_DAY_END;
+    u32 budget = e->chunk_cancels;
+    u32 id = resumed ? e->work.cursor : 1;
+
+    ASSERT_GE(budget, 2);
+    while (id <= e->accounts.names.used && account_end(e, id, &budget))
+        id++;
+    if (id <= e->accounts.names.used) {
+        apply_work(e, event_work(e, WORK_DAY_END, id));
+        return;
+    }
+    if (resumed)
+        apply_work(e, event_work(e, WORK_NONE, 0));
+    apply_day_ended(e, event_day(e, EV_DAY_ENDED, e->day, e->midnight_ns));
+}
+
+void step_day_end(struct engine *e, const struct msg_day *c)
+{
+    if (!e->day || (c->day && c->day != e->day)) {
+        refuse(e);
+        return;
+    }
+    work_day_end(e);
+}
+
+/* ---- reference data ---- */
+
+void step_instrument(struct engine *e, const struct msg_instrument *c)
+{
+    struct names *names = &e->instruments.names;
+    u32 id = names_find(names, names_key(c->symbol, sizeof c->symbol));
+
+    if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
+        (id ? !book_tick_fits(&e->books, (u16)id, c->tick) : names->used == names->max)) {
+        refuse(e);
+        return;
+    }
+    if (id) {
+        const struct msg_instrument *old = &e->instruments.terms[id];
+        if (old->tick == c->tick && old->lot == c->lot && old->halted == c->halted) {
+            metric_add(&e->metrics.superfluous, 1);
+            return;
+        }
+    }
+    union msg *m = event_room(e, 1);
+    m->instrument = (struct msg_instrument){
+        .ev = event_head(e, EV_INSTRUMENT, 1, 0),
+        .tick = c->tick,
+        .lot = c->lot,
+        .instrument = (u16)(id ? id : names->used + 1),
+        .halted = c->halted,
+    };
+    memcpy(m->instrument.symbol, c->symbol, sizeof c->symbol);
+    apply_instrument(e, &m->instrument);
+}
+
+void step_account(struct engine *e, const struct msg_account *c)
+{
+    struct names *names = &e->accounts.names;
+    u32 id = names_find(names, names_key(c->user, sizeof c->user));
+
+    if (c->disabled > 1 || (!id && names->used == names->max)) {
+        refuse(e);
+        return;
+    }
+    if (id) {
+        const struct msg_account *old = &e->accounts.at[id].terms;
+        if (old->disabled == c->disabled && !memcmp(old->firm, c->firm, sizeof c->firm)) {
+            metric_add(&e->metrics.superfluous, 1);
+            return;
+        }
+    }
+    union msg *m = event_room(e, 1);
+    m->account = (struct msg_account){
+        .ev = event_head(e, EV_ACCOUNT, 1, id ? id : names->used + 1),
+        .disabled = c->disabled,
+    };
+    memcpy(m->account.user, c->user, sizeof c->user);
+    memcpy(m->account.firm, c->firm, sizeof c->firm);
+    apply_account(e, &m->account);
+}

@@ -1,0 +1,229 @@
+/*
+ * step_order.c - Enter, Replace, Cancel: PROTOCOL.md section 6, rules 1 to 7.
+ *
+ * Engine thread. A command of a stale binding is counted and ignored, so is a resend; both before
+ * anything else is looked at. Then the gateway's own reject, then the rules, then the pools; only
+ * then something happens. Failure mode: a full pool rejects with 0x000A and changes nothing else.
+ */
+#include "engine/apply.h"
+#include "engine/event.h"
+#include "engine/match.h"
+#include "engine/rules.h"
+
+bool sender_bound(struct engine *e, const struct cmd_head *head)
+{
+    if (account_known(&e->accounts, head->account) && head->bind_id != 0 &&
+        e->accounts.at[head->account].bind_id == head->bind_id) {
+        ASSERT_NE(e->day, 0);
+        return true;
+    }
+    metric_add(&e->metrics.stale, 1);
+    return false;
+}
+
+void work_match(struct engine *e)
+{
+    u32 id = e->taker;
+    bool resumed = e->work.kind == WORK_MATCH;
+
+    if (!match_sweep(e)) {
+        apply_work(e, event_work(e, WORK_MATCH, 0));
+        return;
+    }
+    if (e->taker && e->orders.info[id].tif == TIF_IOC)
+        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'I'), id);
+    if (resumed)
+        apply_work(e, event_work(e, WORK_NONE, 0));
+}
+
+/* There is a place for one more order on the channel. */
+static bool pools_have_room(struct engine *e, u32 account, u8 idx)
+{
+    return !pool_full(&e->orders.pool) && account_channel_get(&e->accounts, account, idx) != NULL;
+}
+
+static void enter_reject(struct engine *e, const struct msg_enter *c, u16 reason)
+{
+    u16 instrument = c->instrument <= e->instruments.names.used ? c->instrument : 0;
+
+    metric_add(&e->metrics.rejects, 1);
+    apply_rejected(e, event_rejected(e, c->head.account, c->user_ref_idx, c->user_ref, instrument,
+                                     reason, c->terms.clordid));
+}
+
+static void enter_accept(struct engine *e, const struct msg_enter *c)
+{
+    union msg *m = event_room(e, 2);
+
+    m->order = (struct msg_order){
+        .head = event_head_seq(e, EV_ACCEPTED, 2, c->head.account, c->head.flags & MSG_ISO),
+        .order_ref = e->next_order_ref,
+        .user_ref = c->user_ref,
+        .qty = c->qty,
+        .price = c->price,
+        .instrument = c->instrument,
+        .side = c->side,
+        .tif = c->tif,
+        .display = c->display,
+        .capacity = c->capacity,
+        .cross_type = c->cross_type,
+        .user_ref_idx = c->user_ref_idx,
+        .terms = c->terms,
+    };
+    apply_accepted(e, &m->order);
+}
+
+void step_enter(struct engine *e, const struct msg_enter *c)
+{
+    if (!sender_bound(e, &c->head))
+        return;
+    if (c->user_ref <= account_last_ref(&e->accounts, c->head.account, c->user_ref_idx)) {
+        metric_add(&e->metrics.resends, 1);
+        return;
+    }
+    u16 reason = c->reject ? c->reject : rules_enter(e, c);
+    if (!reason && !pools_have_room(e, c->head.account, c->user_ref_idx)) {
+        metric_add(&e->metrics.pool_full, 1);
+        reason = REJECT_PROCESSING;
+    }
+    if (reason) {
+        enter_reject(e, c, reason);
+        return;
+    }
+    enter_accept(e, c);
+    work_match(e);
+}
+
+/* ---- replace ---- */
+
+/*
+ * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
+ */
+static void terms_inherit(struct order_terms *t, const struct order_terms *old)
+{
+    static const u8 yes_tags[] = {12, 16};
+    static const u8 yes_bits[] = {YES_POST_ONLY, YES_TRADE_NOW};
+    u32 keep = old->tags & ~t->tags & ~(TAG_BIT(25) | TAG_BIT(26));
+
+#define INHERIT(tag, member)                                     \
+    do {                                                         \
+        if (keep & TAG_BIT(tag))                                 \
+            memcpy(&t->member, &old->member, sizeof(t->member)); \
+    } while (0)
+    INHERIT(2, firm);
+    INHERIT(3, min_qty);
+    INHERIT(4, customer_type);
+    INHERIT(5, max_floor);
+    INHERIT(6, price_type);
+    INHERIT(7, peg_offset);
+    INHERIT(9, discretion_price);
+    INHERIT(10, discretion_price_type);
+    INHERIT(11, discretion_peg_offset);
+    INHERIT(13, random_reserves);
+    INHERIT(15, expire_s);
+    INHERIT(17, handle_inst);
+    INHERIT(24, group_id);
+    INHERIT(29, aiq_strategy);
+    INHERIT(30, aiq_group);
+#undef INHERIT
+    for (u32 i = 0; i < ARRAY_LEN(yes_tags); i++) {
+        if (keep & TAG_BIT(yes_tags[i]))
+            t->yes |= old->yes & yes_bits[i];
+    }
+    t->tags = (t->tags | keep) & ~TAG_BIT(27); /* the side is in the order itself */
+}
+
+/*
+ * The replacement of order `id` as it would be announced, with the chain's total as its quantity.
+ */
+static struct msg_order replacement(const struct engine *e, const struct msg_replace *c, u32 id)
+{
+    const struct order_info *info = &e->orders.info[id];
+    struct msg_order next = {
+        .head = event_head_seq(e, EV_REPLACED, 2, c->head.account, c->head.flags & MSG_ISO),
+        .order_ref = e->next_order_ref,
+        .user_ref = c->user_ref,
+        .orig_user_ref = c->orig_user_ref,
+        .qty = c->qty,
+        .price = c->price,
+        .instrument = info->instrument,
+        .side = c->side ? c->side : info->side,
+        .tif = c->tif,
+        .display = c->display,
+        .capacity = info->capacity,
+        .cross_type = info->cross_type,
+        .user_ref_idx = c->user_ref_idx,
+        .terms = c->terms,
+    };
+    terms_inherit(&next.terms, &e->orders.terms[id]);
+    return next;
+}
+
+/* Why the request is refused while the original stays (rule 6c). */
+static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, u32 id)
+{
+    if (rules_spares_original(c->reject))
+        return c->reject;
+    if (e->accounts.at[c->head.account].terms.disabled)
+        return REJECT_REPLACE;
+    return e->instruments.terms[e->orders.info[id].instrument].halted ? REJECT_HALTED : 0;
+}
+
+static void replace_refuse(struct engine *e, const struct msg_replace *c, u32 id, u16 reason)
+{
+    metric_add(&e->metrics.rejects, 1);
+    apply_rejected(e, event_rejected(e, c->head.account, c->user_ref_idx, c->user_ref,
+                                     e->orders.info[id].instrument, reason, c->terms.clordid));
+}
+
+static void cancel_open(struct engine *e, u32 id, u32 qty)
+{
+    apply_cancelled(e, event_cancelled(e, id, qty, 'U'), id);
+}
+
+void step_replace(struct engine *e, const struct msg_replace *c)
+{
+    if (!sender_bound(e, &c->head))
+        return;
+    u32 owner = owner_of(c->head.account, c->user_ref_idx);
+    u32 id = refs_find(&e->refs, owner, c->orig_user_ref);
+    if (!id || c->user_ref <= account_last_ref(&e->accounts, c->head.account, c->user_ref_idx)) {
+        metric_add(&e->metrics.superfluous, 1); /* rule 6a */
+        return;
+    }
+    u16 refusal = replace_refusal(e, c, id);
+    if (refusal) {
+        replace_refuse(e, c, id, refusal); /* rule 6c */
+        return;
+    }
+    struct msg_order next = replacement(e, c, id);
+    if (c->reject || rules_replace(e, &next, id)) {
+        cancel_open(e, id, e->orders.hot[id].open); /* rule 6b */
+        return;
+    }
+    next.qty -= e->orders.info[id].executed; /* rule 6d */
+    union msg *m = event_room(e, 2);
+    m->order = next;
+    apply_replaced(e, &m->order, id);
+    work_match(e);
+}
+
+/* ---- cancel ---- */
+
+void step_cancel(struct engine *e, const struct msg_cancel *c)
+{
+    if (!sender_bound(e, &c->head))
+        return;
+    u32 owner = owner_of(c->head.account, c->user_ref_idx);
+    u32 id = refs_find(&e->refs, owner, c->user_ref);
+    u32 off = id ? e->orders.hot[id].open : 0;
+    if (id && c->qty) {
+        u32 executed = e->orders.info[id].executed;
+        u32 leaves = c->qty > executed ? c->qty - executed : 0;
+        off -= min_u32(off, leaves);
+    }
+    if (off)
+        cancel_open(e, id, off);
+    else
+        metric_add(&e->metrics.superfluous, 1);
+}

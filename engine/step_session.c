@@ -1,0 +1,91 @@
+/*
+ * step_session.c - logins, disconnects and queries. Engine thread.
+ *
+ * An account's session is bound to at most one connection. Bind ids are never used twice, so that
+ * what a connection sent before it lost the session is recognised as stale.
+ *
+ *   unbound ── login ──▶ bound ── disconnect, day end, start ──▶ unbound
+ *                        bound ── login elsewhere: UNBOUND T, BOUND ──▶ bound
+ */
+#include "engine/apply.h"
+#include "engine/event.h"
+
+/* SoupBinTCP's reason to refuse the login, 0 to grant it. */
+static u8 login_refusal(const struct engine *e, const struct msg_login *c)
+{
+    u32 id = c->head.account;
+
+    if (!account_known(&e->accounts, id) || e->accounts.at[id].terms.disabled)
+        return 'A';
+    if (!e->day || (c->requested_day && c->requested_day != e->day))
+        return 'S';
+    return c->requested_seq > e->accounts.at[id].next_session_seq ? 'S' : 0;
+}
+
+static void login_reject(struct engine *e, const struct msg_login *c, u8 reason)
+{
+    union msg *m = event_room(e, 1);
+
+    m->login_rejected = (struct msg_login_rejected){
+        .head = event_head(e, EV_LOGIN_REJECTED, 1, c->head.account),
+        .conn = c->conn,
+        .gateway = c->head.gateway,
+        .reason = reason,
+    };
+}
+
+static void login_grant(struct engine *e, const struct msg_login *c)
+{
+    u64 next = e->accounts.at[c->head.account].next_session_seq;
+    u64 from = c->requested_seq ? c->requested_seq : max_u64(1, next - 1);
+    union msg *m = event_room(e, 1);
+
+    m->bound = (struct msg_bound){
+        .head = event_head(e, EV_BOUND, 1, c->head.account),
+        .conn = c->conn,
+        .from_seq = from,
+        .next_seq = next,
+        .bind_id = e->next_bind_id,
+        .gateway = c->head.gateway,
+    };
+    apply_bound(e, &m->bound);
+}
+
+void step_login(struct engine *e, const struct msg_login *c)
+{
+    u32 id = c->head.account;
+    u8 refusal = login_refusal(e, c);
+
+    ASSERT_LT(c->head.gateway, e->conf.gateways);
+    if (refusal) {
+        login_reject(e, c, refusal);
+        return;
+    }
+    if (e->accounts.at[id].bind_id)
+        apply_unbound(e, event_unbound(e, id, UNBIND_TAKEOVER));
+    login_grant(e, c);
+    if (!e->accounts.at[id].stream)
+        apply_system(e, event_system(e, id, 'S'));
+}
+
+void step_disconnect(struct engine *e, const struct msg_unbind *c)
+{
+    if (sender_bound(e, &c->cmd))
+        apply_unbound(e, event_unbound(e, c->cmd.account, c->reason));
+}
+
+void step_query(struct engine *e, const struct msg_query *c)
+{
+    u32 id = c->cmd.account;
+
+    if (!sender_bound(e, &c->cmd))
+        return;
+    u32 last = account_last_ref(&e->accounts, id, c->user_ref_idx);
+    union msg *m = event_room(e, 1);
+    m->query = (struct msg_query){
+        .ev = event_head_seq(e, EV_QUERIED, 1, id, 0),
+        .next_user_ref = last + 1, /* 0 when all are used */
+        .user_ref_idx = c->user_ref_idx,
+    };
+    apply_queried(e, &m->query);
+}

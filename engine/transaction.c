@@ -1,0 +1,59 @@
+/*
+ * transaction.c - the frame around each step: a command, its events, and the moment they count.
+ *
+ * Engine thread. Invariants: numbers have no gaps, time never goes back, a transaction without an
+ * event leaves no trace, and only the last message of one carries MSG_TX_END.
+ */
+#include "engine/event.h"
+#include "engine/rules.h"
+
+void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns)
+{
+    u32 n = cmd->cmd.slots;
+
+    ASSERT(n >= 1 && n <= MSG_SLOTS_MAX);
+    ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
+    e->tx = out;
+    e->tx_last = 0;
+    e->tx_seq = e->seq + 1;
+    e->tx_time_ns = max_u64(e->time_ns, now_ns);
+    for (u32 i = 0; i < n; i++)
+        out->slots[i] = cmd->slots[i];
+    union msg *m = (union msg *)(void *)out->slots;
+    m->cmd.seq = e->tx_seq;
+    m->cmd.time_ns = e->tx_time_ns;
+    out->used = n;
+}
+
+bool tx_end(struct engine *e)
+{
+    if (e->tx_last == 0)
+        return false;
+    union msg *last = (union msg *)(void *)&e->tx->slots[e->tx_last];
+    ASSERT(!msg_is_command(last->ev.type));
+    last->ev.flags |= MSG_TX_END;
+    metric_add(&e->metrics.transactions, 1);
+    tx_settle(e, e->tx_seq, e->tx_time_ns);
+    return true;
+}
+
+/* What is left of the order under way, when its matching is done, begins to rest. */
+static void taker_rest(struct engine *e)
+{
+    const struct order_info *info = &e->orders.info[e->taker];
+    enum side_index side = side_is_sell(info->side) ? SELL : BUY;
+
+    ASSERT_EQ(info->tif, TIF_DAY);
+    book_insert(&e->books, info->instrument, side, info->price, e->taker);
+    e->taker = 0;
+}
+
+void tx_settle(struct engine *e, u64 seq, u64 time_ns)
+{
+    ASSERT_EQ(seq, e->seq + 1);
+    ASSERT_GE(time_ns, e->time_ns);
+    if (e->taker && e->work.kind != WORK_MATCH)
+        taker_rest(e);
+    e->seq = seq;
+    e->time_ns = time_ns;
+}

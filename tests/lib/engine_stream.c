@@ -1,0 +1,326 @@
+/* engine_stream.c - random commands. For tests: any thread, no I/O. */
+#include "tests/lib/engine_stream.h"
+
+#include "engine/base/hash.h"
+
+static u64 next_random(struct stream *s)
+{
+    s->state += 0x9E3779B97F4A7C15ull;
+    return hash_u64(s->state);
+}
+
+u32 stream_below(struct stream *s, u32 n)
+{
+    return (u32)(((next_random(s) >> 32) * n) >> 32);
+}
+
+static bool one_in(struct stream *s, u32 n)
+{
+    return stream_below(s, n) == 0;
+}
+
+void stream_init(struct stream *s, u64 seed)
+{
+    memset(s, 0, sizeof *s);
+    s->state = seed;
+    s->now_ns = 1700000000ull * NS_PER_SEC;
+    s->day = 20261122;
+    for (u32 a = 0; a <= STREAM_ACCOUNTS; a++) {
+        for (u32 c = 0; c < STREAM_CHANNELS; c++)
+            s->next_ref[a][c] = 1;
+    }
+}
+
+static u8 channel_idx(u32 channel)
+{
+    static const u8 idx[STREAM_CHANNELS] = {0, 7, 16, 255};
+    return idx[channel];
+}
+
+/* A number for a new request: mostly the next one, sometimes an old one or a jump. */
+static u32 new_ref(struct stream *s, u32 account, u32 channel)
+{
+    u32 *next = &s->next_ref[account][channel];
+
+    if (one_in(s, 30))
+        return stream_below(s, *next + 1);
+    if (one_in(s, 50) && *next < 4000000000u)
+        *next += stream_below(s, one_in(s, 10) ? 100000 : 40);
+    return (*next)++;
+}
+
+static u32 old_ref(struct stream *s, u32 account, u32 channel)
+{
+    u32 next = s->next_ref[account][channel];
+    u32 back = stream_below(s, one_in(s, 8) ? 200 : 12) + 1;
+    return next > back ? next - back : 1;
+}
+
+static u32 price_near(struct stream *s)
+{
+    static const u32 odd[] = {0,          1,           PRICE_LIMIT_MAX,     PRICE_LIMIT_MAX + 1,
+                              2000000000, 0x7FFFFFFFu, PRICE_LIMIT_MAX - 1, 500};
+    if (one_in(s, 25))
+        return odd[stream_below(s, ARRAY_LEN(odd))];
+    if (one_in(s, 40))
+        return (stream_below(s, 19999999) + 1) * 100; /* anywhere */
+    if (one_in(s, 25))
+        return 100000 + stream_below(s, 4000); /* any tick */
+    return 100000 + (stream_below(s, 20) + stream_below(s, 20)) * 100;
+}
+
+static u32 some_qty(struct stream *s)
+{
+    static const u32 odd[] = {0, 1, QTY_MAX, QTY_MAX + 1, 500000};
+    if (one_in(s, 30))
+        return odd[stream_below(s, ARRAY_LEN(odd))];
+    if (one_in(s, 15))
+        return 1000 + stream_below(s, 20000); /* sweeps */
+    return (stream_below(s, 10) + 1) * 100;
+}
+
+static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 idx)
+{
+    memcpy(t->clordid, "ORDER         ", sizeof t->clordid);
+    t->clordid[6] = (char)('A' + stream_below(s, 26));
+    if (idx)
+        t->tags |= TAG_BIT(28);
+    if (!one_in(s, 6))
+        return;
+    u32 tag = stream_below(s, 31);
+    if (tag == 8 || (tag >= 18 && tag <= 23) || tag == 14 || tag < 2 || (replace && tag == 2))
+        return;
+    t->tags |= TAG_BIT(tag);
+    bool plain = stream_below(s, 4) != 0;
+    memcpy(t->firm, tag == 2 ? "FIRM" : "\0\0\0\0", 4);
+    t->min_qty = tag == 3 && !plain ? 100 : 0;
+    t->customer_type = tag == 4 ? 'R' : 0;
+    t->max_floor = tag == 5 && !plain ? 100 : 0;
+    t->price_type = tag == 6 ? (plain ? 'L' : 'M') : 0;
+    t->peg_offset = tag == 7 && !plain ? -100 : 0;
+    t->discretion_price = tag == 9 && !plain ? 100 : 0;
+    t->discretion_price_type = tag == 10 ? (plain ? 'L' : 'P') : 0;
+    t->discretion_peg_offset = tag == 11 && !plain ? 5 : 0;
+    t->random_reserves = tag == 13 && !plain ? 100 : 0;
+    t->expire_s = tag == 15 && !plain ? 60 : 0;
+    t->handle_inst = tag == 17 ? (plain ? ' ' : 'I') : 0;
+    t->group_id = tag == 24 ? 9 : 0;
+    t->aiq_strategy = tag == 29 ? (plain ? 'N' : 'O') : 0;
+    memcpy(t->locate_broker, tag == 26 ? "BRKR" : "\0\0\0\0", 4);
+    memcpy(t->aiq_group, tag == 30 ? "G1" : "\0\0", 2);
+    t->yes = tag == 12 && !plain ? YES_POST_ONLY : 0;
+    t->yes |= tag == 16 ? YES_TRADE_NOW : 0;
+    t->yes |= tag == 25 ? YES_SHARES_LOCATED : 0;
+}
+
+static void head(struct stream *s, union msg *m, u8 type, u32 account)
+{
+    m->cmd.type = type;
+    m->cmd.slots = (u8)msg_type_slots(type);
+    m->cmd.account = account;
+    m->cmd.bind_id = account <= STREAM_ACCOUNTS ? s->bind_id[account] : 1;
+    if (account && one_in(s, 60))
+        m->cmd.bind_id -= one_in(s, 2) ? 1 : 0u - 1; /* stale, or none */
+}
+
+static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    struct msg_enter *c = &m->enter;
+
+    head(s, m, CMD_ENTER, account);
+    c->user_ref = new_ref(s, account, channel);
+    c->user_ref_idx = channel_idx(channel);
+    c->qty = some_qty(s);
+    c->price = price_near(s);
+    c->instrument =
+        (u16)(one_in(s, 50) ? stream_below(s, 9) : stream_below(s, STREAM_INSTRUMENTS) + 1);
+    c->side = (u8)(one_in(s, 80) ? "XZ"[stream_below(s, 2)] : "BBBSTE"[stream_below(s, 6)]);
+    c->tif = (u8)(one_in(s, 40) ? "56E9"[stream_below(s, 4)] : "0003"[stream_below(s, 4)]);
+    c->display = (u8)(one_in(s, 60) ? 'N' : "YA"[stream_below(s, 2)]);
+    c->capacity = (u8) "APRO"[stream_below(s, 4)];
+    c->cross_type = (u8)(one_in(s, 60) ? 'O' : 'N');
+    c->reject = one_in(s, 40) ? 0x0030 : 0;
+    m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
+    set_terms(s, &c->terms, false, c->user_ref_idx);
+}
+
+static void make_replace(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    static const u16 reasons[] = {0x0030, 0x000F, 0x0028, 0x0015, 0x0013};
+    struct msg_replace *c = &m->replace;
+
+    head(s, m, CMD_REPLACE, account);
+    c->orig_user_ref = old_ref(s, account, channel);
+    c->user_ref = new_ref(s, account, channel);
+    c->user_ref_idx = channel_idx(channel);
+    c->qty = some_qty(s);
+    c->price = price_near(s);
+    c->tif = (u8)(one_in(s, 40) ? '6' : "0003"[stream_below(s, 4)]);
+    c->display = (u8)(one_in(s, 60) ? 'N' : "YA"[stream_below(s, 2)]);
+    c->side = (u8)(one_in(s, 10) ? "BSTE"[stream_below(s, 4)] : 0);
+    c->reject = one_in(s, 20) ? reasons[stream_below(s, ARRAY_LEN(reasons))] : 0;
+    m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
+    set_terms(s, &c->terms, true, c->user_ref_idx);
+    if (c->side)
+        c->terms.tags |= TAG_BIT(27);
+}
+
+static void make_cancel(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    head(s, m, CMD_CANCEL, account);
+    m->cancel.user_ref = old_ref(s, account, channel);
+    m->cancel.user_ref_idx = channel_idx(channel);
+    m->cancel.qty = one_in(s, 3) ? some_qty(s) / 2 : 0;
+}
+
+static void make_login(struct stream *s, union msg *m, u32 account)
+{
+    head(s, m, CMD_LOGIN, account);
+    m->login.conn = s->step;
+    m->login.requested_seq = one_in(s, 4) ? stream_below(s, 3000) : stream_below(s, 2);
+    m->login.requested_day = one_in(s, 5) ? s->day - one_in(s, 4) : 0;
+}
+
+static void make_instrument(struct stream *s, union msg *m, u32 n)
+{
+    static const u32 ticks[] = {100, 100, 100, 50, 1, 200, 0};
+
+    head(s, m, CMD_INSTRUMENT, 0);
+    memcpy(m->instrument.symbol, "SYM     ", 8);
+    m->instrument.symbol[3] = (char)('A' + n);
+    m->instrument.tick = ticks[s->step < 20 ? 0 : stream_below(s, ARRAY_LEN(ticks))];
+    m->instrument.lot = 100;
+    m->instrument.halted = s->step > 20 && one_in(s, 8);
+}
+
+static void make_account(struct stream *s, union msg *m, u32 n)
+{
+    head(s, m, CMD_ACCOUNT, 0);
+    memcpy(m->account.user, "USER  ", 6);
+    m->account.user[4] = (char)('A' + n);
+    memcpy(m->account.firm, "FRM ", 4);
+    m->account.firm[3] = (char)('A' + stream_below(s, 2));
+    m->account.disabled = s->step > 20 && one_in(s, 8);
+}
+
+static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
+{
+    head(s, m, type, 0);
+    m->day.day = day;
+    m->day.midnight_ns = s->now_ns / (86400 * NS_PER_SEC) * 86400 * NS_PER_SEC;
+}
+
+/* After a day's end client numbers start over. */
+static void make_day_turn(struct stream *s, union msg *m)
+{
+    if (one_in(s, 3) || !s->day_open) {
+        make_day(s, m, CMD_DAY_OPEN, one_in(s, 4) ? s->day : ++s->day);
+        return;
+    }
+    make_day(s, m, CMD_DAY_END, one_in(s, 3) ? 0 : s->day);
+    for (u32 a = 0; a <= STREAM_ACCOUNTS; a++) {
+        for (u32 c = 0; c < STREAM_CHANNELS; c++)
+            s->next_ref[a][c] = 1;
+    }
+}
+
+static void make_venue(struct stream *s, union msg *m)
+{
+    switch (stream_below(s, 10)) {
+    case 0:
+        head(s, m, CMD_START, 0);
+        m->start.epoch = one_in(s, 4) ? s->epoch : ++s->epoch;
+        m->start.shard = 1;
+        break;
+    case 1:
+    case 2:
+        make_instrument(s, m, stream_below(s, STREAM_INSTRUMENTS + 2));
+        break;
+    case 3:
+    case 4:
+        make_account(s, m, stream_below(s, STREAM_ACCOUNTS + 2));
+        break;
+    case 5:
+        head(s, m, CMD_TICK, 0);
+        break;
+    case 6:
+        make_day_turn(s, m);
+        break;
+    default:
+        make_enter(s, m, 1, 0);
+    }
+}
+
+/* The commands that set a venue up: a start, a day, instruments, accounts, logins. */
+static bool make_setup(struct stream *s, union msg *m)
+{
+    u32 n = s->step;
+
+    if (n == 0) {
+        head(s, m, CMD_START, 0);
+        m->start.epoch = ++s->epoch;
+        m->start.shard = 1;
+    } else if (n == 1) {
+        make_day(s, m, CMD_DAY_OPEN, s->day);
+    } else if (n < 2 + STREAM_INSTRUMENTS) {
+        make_instrument(s, m, n - 2);
+    } else if (n < 2 + STREAM_INSTRUMENTS + STREAM_ACCOUNTS) {
+        make_account(s, m, n - 2 - STREAM_INSTRUMENTS);
+    } else if (n < 2 + STREAM_INSTRUMENTS + 2 * STREAM_ACCOUNTS) {
+        head(s, m, CMD_LOGIN, n - 1 - STREAM_INSTRUMENTS - STREAM_ACCOUNTS);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void stream_next(struct stream *s, struct timed *out)
+{
+    u32 account = stream_below(s, STREAM_ACCOUNTS) + 1;
+    u32 channel = one_in(s, 3) ? stream_below(s, STREAM_CHANNELS) : 0;
+    union msg *m = &out->cmd;
+    u32 what = stream_below(s, 1000);
+
+    memset(out, 0, sizeof *out);
+    s->now_ns += stream_below(s, 2000);
+    out->now_ns = one_in(s, 50) ? s->now_ns - stream_below(s, 5000) : s->now_ns;
+    if (make_setup(s, m)) {
+        s->step++;
+        return;
+    }
+    if (!s->day_open && one_in(s, 4))
+        make_day_turn(s, m);
+    else if (s->day_open && !s->bound[account] && one_in(s, 2))
+        make_login(s, m, account);
+    else if (what < 560)
+        make_enter(s, m, account, channel);
+    else if (what < 740)
+        make_cancel(s, m, account, channel);
+    else if (what < 900)
+        make_replace(s, m, account, channel);
+    else if (what < 960)
+        make_login(s, m, one_in(s, 10) ? stream_below(s, 8) : account);
+    else if (what < 970)
+        head(s, m, CMD_DISCONNECT, account), m->unbind.reason = UNBIND_CLOSED;
+    else if (what < 985)
+        head(s, m, CMD_QUERY, account), m->query.user_ref_idx = channel_idx(channel);
+    else
+        make_venue(s, m);
+    s->step++;
+}
+
+void stream_saw(struct stream *s, const struct slot *tx, u32 slots)
+{
+    for (u32 at = 0; at < slots; at += msg_slots(&tx[at])) {
+        const union msg *m = (const union msg *)(const void *)&tx[at];
+        bool known = m->ev.account <= STREAM_ACCOUNTS;
+        if (m->ev.type == EV_BOUND && known)
+            s->bind_id[m->ev.account] = m->bound.bind_id;
+        if ((m->ev.type == EV_BOUND || m->ev.type == EV_UNBOUND) && known)
+            s->bound[m->ev.account] = m->ev.type == EV_BOUND;
+        if (m->ev.type == EV_STARTED)
+            memset(s->bound, 0, sizeof s->bound);
+        if (m->ev.type == EV_DAY_OPENED || m->ev.type == EV_DAY_ENDED)
+            s->day_open = m->ev.type == EV_DAY_OPENED;
+    }
+}

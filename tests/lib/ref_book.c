@@ -1,0 +1,401 @@
+/*
+ * ref_book.c - the reference's orders: one array, linear scans, no cleverness. For tests only.
+ *
+ * Reading order: making events, looking things up, the rules, matching, then one function a
+ * command.
+ */
+#include "tests/lib/ref_state.h"
+
+/* ---- events ---- */
+
+union msg *ref_add(struct ref *r, u8 type, u32 slots, u32 account)
+{
+    union msg *m = (union msg *)(void *)&r->tx->slots[r->tx->used];
+    memset(m, 0, slots * sizeof(struct slot));
+    m->ev.type = type;
+    m->ev.slots = (u8)slots;
+    m->ev.account = account;
+    m->ev.seq = r->seq + 1;
+    m->ev.time_ns = r->time;
+    if (type >= EV_SYSTEM)
+        m->ev.session_seq = r->accounts[account].next_seq++;
+    r->last = r->tx->used;
+    r->tx->used += slots;
+    return m;
+}
+
+void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason)
+{
+    union msg *m = ref_add(r, EV_CANCELLED, 1, o->o.head.account);
+    o->o.qty -= qty;
+    if (o->o.qty == 0) {
+        o->open = false;
+        if (r->taker == o)
+            r->taker = NULL;
+    }
+    m->ev.flags = o->o.side == 'B' ? 0 : MSG_SELL;
+    m->cancelled.order_ref = o->o.order_ref;
+    m->cancelled.user_ref = o->o.user_ref;
+    m->cancelled.user_ref_idx = o->o.user_ref_idx;
+    m->cancelled.qty = qty;
+    m->cancelled.leaves = o->o.qty;
+    m->cancelled.instrument = o->o.instrument;
+    m->cancelled.reason = reason;
+}
+
+static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker)
+{
+    union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
+    o->o.qty -= qty;
+    o->executed += qty;
+    if (o->o.qty == 0)
+        o->open = false;
+    m->ev.flags = (o->o.side == 'B' ? 0 : MSG_SELL) | (taker ? MSG_TAKER : 0);
+    m->executed.order_ref = o->o.order_ref;
+    m->executed.match = r->match;
+    m->executed.user_ref = o->o.user_ref;
+    m->executed.user_ref_idx = o->o.user_ref_idx;
+    m->executed.qty = qty;
+    m->executed.price = price;
+    m->executed.instrument = o->o.instrument;
+    m->executed.liquidity = taker ? 'R' : 'A';
+}
+
+static void rejected(struct ref *r, const struct cmd_head *h, u8 idx, u32 user_ref, u16 instrument,
+                     u16 reason, const char *clordid)
+{
+    union msg *m = ref_add(r, EV_REJECTED, 1, h->account);
+    m->rejected.user_ref = user_ref;
+    m->rejected.user_ref_idx = idx;
+    m->rejected.instrument = instrument;
+    m->rejected.reason = reason;
+    memcpy(m->rejected.clordid, clordid, 14);
+    u32 *last = &r->accounts[h->account].last[idx];
+    if (user_ref > *last)
+        *last = user_ref;
+}
+
+void ref_work(struct ref *r, u8 kind)
+{
+    union msg *m = ref_add(r, EV_WORK, 1, 0);
+    r->work = kind;
+    m->work.kind = kind;
+    if (kind == WORK_DAY_END)
+        m->work.cursor = r->cursor;
+    if (kind == WORK_MATCH) {
+        m->work.order_ref = r->taker->o.order_ref;
+        m->work.account = r->taker->o.head.account;
+        m->work.cursor = r->taker->o.user_ref;
+        m->work.phase = r->taker->o.user_ref_idx;
+    }
+}
+
+/* ---- looking things up ---- */
+
+struct ref_account *ref_bound(struct ref *r, const struct cmd_head *h)
+{
+    if (h->account == 0 || h->account > r->accounts_used || h->bind_id == 0)
+        return NULL;
+    struct ref_account *a = &r->accounts[h->account];
+    return a->bind_id == h->bind_id ? a : NULL;
+}
+
+static struct ref_order *find(struct ref *r, u32 account, u8 idx, u32 user_ref)
+{
+    for (u32 i = 0; i < r->conf.orders_max; i++) {
+        struct ref_order *o = &r->orders[i];
+        if (o->open && o->o.head.account == account && o->o.user_ref_idx == idx &&
+            o->o.user_ref == user_ref)
+            return o;
+    }
+    return NULL;
+}
+
+u32 ref_resting_on(const struct ref *r, u32 instrument)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < r->conf.orders_max; i++)
+        n += r->orders[i].open && r->orders[i].resting && r->orders[i].o.instrument == instrument;
+    return n;
+}
+
+/* The order that must be filled next by `taker`, or NULL: best price, then oldest. */
+static struct ref_order *best_against(struct ref *r, const struct ref_order *taker)
+{
+    struct ref_order *best = NULL;
+    bool buy = taker->o.side == 'B';
+    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
+
+    for (u32 i = 0; i < r->conf.orders_max; i++) {
+        struct ref_order *o = &r->orders[i];
+        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument)
+            continue;
+        if ((o->o.side == 'B') == buy)
+            continue;
+        if (!market && (buy ? o->o.price > taker->o.price : o->o.price < taker->o.price))
+            continue;
+        bool better = !best || (buy ? o->o.price < best->o.price : o->o.price > best->o.price);
+        if (better || (o->o.price == best->o.price && o->o.order_ref < best->o.order_ref))
+            best = o;
+    }
+    return best;
+}
+
+/* ---- rules ---- */
+
+static u16 terms_reason(const struct order_terms *t)
+{
+    if (t->min_qty)
+        return 0x000D;
+    if (t->max_floor || t->random_reserves)
+        return 0x0004;
+    if (t->price_type && t->price_type != 'L')
+        return 0x0005;
+    if (t->peg_offset)
+        return 0x0011;
+    if (t->discretion_price || t->discretion_peg_offset)
+        return 0x000F;
+    if (t->discretion_price_type && t->discretion_price_type != 'L')
+        return 0x000F;
+    if (t->yes & YES_POST_ONLY || t->expire_s)
+        return 0x000F;
+    if (t->handle_inst && t->handle_inst != ' ')
+        return 0x0014;
+    if ((t->aiq_strategy && t->aiq_strategy != 'N') || t->tags & TAG_BIT(30))
+        return 0x0040;
+    return 0;
+}
+
+/* What must be right of an order, new or replaced. */
+static u16 order_reason(const struct ref *r, const struct msg_order *o)
+{
+    u32 tick = r->instruments[o->instrument].tick;
+
+    if (!memchr("BSTE", o->side, 4))
+        return 0x0009;
+    if (o->qty == 0 || o->qty > 999999)
+        return 0x0013;
+    if (o->price == PRICE_MARKET || o->price == 2000000000) {
+        if (o->tif != '3')
+            return 0x001D;
+    } else if (o->price == 0 || o->price > 1999999900 || o->price % tick != 0) {
+        return 0x001D;
+    }
+    if (o->display != 'Y' && o->display != 'A')
+        return 0x0003;
+    if (o->cross_type != 'N')
+        return 0x0014;
+    if (o->tif != '0' && o->tif != '3')
+        return 0x000F;
+    return terms_reason(&o->terms);
+}
+
+/* ---- matching ---- */
+
+void ref_match(struct ref *r)
+{
+    struct ref_order *taker = r->taker;
+    bool resumed = r->work == WORK_MATCH;
+    struct ref_order *maker;
+    u32 fills = 0;
+
+    while (taker->open && (maker = best_against(r, taker)) != NULL) {
+        if (fills == r->chunk_fills) {
+            ref_work(r, WORK_MATCH);
+            return;
+        }
+        u32 qty = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
+        executed(r, taker, qty, maker->o.price, true);
+        executed(r, maker, qty, maker->o.price, false);
+        r->match++;
+        fills++;
+    }
+    if (taker->open && taker->o.tif == '3')
+        ref_cancelled(r, taker, taker->o.qty, 'I');
+    if (resumed)
+        ref_work(r, WORK_NONE);
+    if (taker->open && ref_resting_on(r, taker->o.instrument) == 0)
+        r->steps[taker->o.instrument] = r->instruments[taker->o.instrument].tick;
+    taker->resting = taker->open;
+    r->taker = NULL;
+}
+
+/* ---- orders ---- */
+
+static struct msg_order entered(const struct ref *r, const struct msg_enter *c)
+{
+    struct msg_order o = {
+        .order_ref = r->order_ref,
+        .user_ref = c->user_ref,
+        .qty = c->qty,
+        .price = c->price,
+        .instrument = c->instrument,
+        .side = c->side,
+        .tif = c->tif,
+        .display = c->display,
+        .capacity = c->capacity,
+        .cross_type = c->cross_type,
+        .user_ref_idx = c->user_ref_idx,
+        .terms = c->terms,
+    };
+    return o;
+}
+
+static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const struct msg_order *o)
+{
+    if (c->reject)
+        return c->reject;
+    if (c->instrument == 0 || c->instrument > r->instruments_used)
+        return 0x0017;
+    if (r->instruments[c->instrument].halted)
+        return 0x0007;
+    if (r->accounts[c->head.account].terms.disabled)
+        return 0x000C;
+    return order_reason(r, o);
+}
+
+/* A resting or new order begins its life as `o`: announced, then matched. */
+static void announce(struct ref *r, struct ref_order *place, u8 type, u32 account, u16 flags,
+                     const struct msg_order *o)
+{
+    union msg *m = ref_add(r, type, 2, account);
+    struct event_head head = m->ev;
+
+    m->order = *o;
+    m->order.head = head;
+    m->ev.flags = flags & MSG_ISO;
+    place->o = m->order;
+    place->open = true;
+    place->resting = false;
+    r->accounts[account].last[o->user_ref_idx] = o->user_ref;
+    r->order_ref++;
+    r->taker = place;
+    ref_match(r);
+}
+
+void ref_enter(struct ref *r, const struct msg_enter *c)
+{
+    struct ref_account *a = ref_bound(r, &c->head);
+    struct ref_order *place = NULL;
+
+    if (!a || c->user_ref <= a->last[c->user_ref_idx])
+        return;
+    struct msg_order o = entered(r, c);
+    u16 reason = enter_reason(r, c, &o);
+    for (u32 i = 0; i < r->conf.orders_max && !place; i++)
+        place = r->orders[i].open ? NULL : &r->orders[i];
+    if (!reason && !place)
+        reason = 0x000A;
+    if (reason) {
+        rejected(r, &c->head, c->user_ref_idx, c->user_ref,
+                 c->instrument > r->instruments_used ? 0 : c->instrument, reason, c->terms.clordid);
+        return;
+    }
+    memset(place, 0, sizeof *place);
+    announce(r, place, EV_ACCEPTED, c->head.account, c->head.flags, &o);
+}
+
+/* Terms of a replacement: given ones, else the original's, but for tags 25 and 26. */
+static struct order_terms merged(const struct order_terms *n, const struct order_terms *old)
+{
+    static const struct {
+        u8 tag, at, bytes;
+    } fields[] = {
+        {2, offsetof(struct order_terms, firm), 4},
+        {3, offsetof(struct order_terms, min_qty), 4},
+        {4, offsetof(struct order_terms, customer_type), 1},
+        {5, offsetof(struct order_terms, max_floor), 4},
+        {6, offsetof(struct order_terms, price_type), 1},
+        {7, offsetof(struct order_terms, peg_offset), 4},
+        {9, offsetof(struct order_terms, discretion_price), 4},
+        {10, offsetof(struct order_terms, discretion_price_type), 1},
+        {11, offsetof(struct order_terms, discretion_peg_offset), 4},
+        {13, offsetof(struct order_terms, random_reserves), 4},
+        {15, offsetof(struct order_terms, expire_s), 4},
+        {17, offsetof(struct order_terms, handle_inst), 1},
+        {24, offsetof(struct order_terms, group_id), 2},
+        {28, 0, 0}, /* in the order itself */
+        {29, offsetof(struct order_terms, aiq_strategy), 1},
+        {30, offsetof(struct order_terms, aiq_group), 2},
+    };
+    struct order_terms t = *n;
+
+    for (u32 i = 0; i < ARRAY_LEN(fields); i++) {
+        u32 bit = TAG_BIT(fields[i].tag);
+        if (n->tags & bit || !(old->tags & bit))
+            continue;
+        memcpy((char *)&t + fields[i].at, (const char *)old + fields[i].at, fields[i].bytes);
+        t.tags |= bit;
+    }
+    if (!(n->tags & TAG_BIT(12)) && old->tags & TAG_BIT(12)) {
+        t.tags |= TAG_BIT(12);
+        t.yes |= old->yes & YES_POST_ONLY;
+    }
+    if (!(n->tags & TAG_BIT(16)) && old->tags & TAG_BIT(16)) {
+        t.tags |= TAG_BIT(16);
+        t.yes |= old->yes & YES_TRADE_NOW;
+    }
+    t.tags &= ~TAG_BIT(27); /* replace only; the side is in the order itself */
+    return t;
+}
+
+/* The gateway's reasons that leave the original alone. */
+static bool spares(u16 reason)
+{
+    return reason == 0x0007 || reason == 0x000A || reason == 0x000C || reason == 0x000F ||
+           reason == 0x0015 || reason == 0x0028 || reason == 0x0029 || reason == 0x002A;
+}
+
+static u16 replace_refusal(const struct ref *r, const struct msg_replace *c,
+                           const struct ref_order *o)
+{
+    if (spares(c->reject))
+        return c->reject;
+    if (r->accounts[c->head.account].terms.disabled)
+        return 0x0015;
+    return r->instruments[o->o.instrument].halted ? 0x0007 : 0;
+}
+
+void ref_replace(struct ref *r, const struct msg_replace *c)
+{
+    struct ref_account *a = ref_bound(r, &c->head);
+    struct ref_order *old = a ? find(r, c->head.account, c->user_ref_idx, c->orig_user_ref) : NULL;
+
+    if (!old || c->user_ref <= a->last[c->user_ref_idx])
+        return;
+    u16 refusal = replace_refusal(r, c, old);
+    if (refusal) {
+        rejected(r, &c->head, c->user_ref_idx, c->user_ref, old->o.instrument, refusal,
+                 c->terms.clordid);
+        return;
+    }
+    struct msg_order o = old->o;
+    o.order_ref = r->order_ref;
+    o.orig_user_ref = c->orig_user_ref;
+    o.user_ref = c->user_ref;
+    o.qty = c->qty;
+    o.price = c->price;
+    o.side = c->side ? c->side : o.side;
+    o.tif = c->tif;
+    o.display = c->display;
+    o.terms = merged(&c->terms, &old->o.terms);
+    bool turned = (o.side == 'B') != (old->o.side == 'B');
+    if (c->reject || turned || order_reason(r, &o) || c->qty <= old->executed) {
+        ref_cancelled(r, old, old->o.qty, 'U');
+        return;
+    }
+    o.qty = c->qty - old->executed;
+    announce(r, old, EV_REPLACED, c->head.account, c->head.flags, &o);
+}
+
+void ref_cancel(struct ref *r, const struct msg_cancel *c)
+{
+    struct ref_account *a = ref_bound(r, &c->head);
+    struct ref_order *o = a ? find(r, c->head.account, c->user_ref_idx, c->user_ref) : NULL;
+
+    if (!o)
+        return;
+    u32 leaves = c->qty > o->executed ? c->qty - o->executed : 0;
+    if (leaves < o->o.qty)
+        ref_cancelled(r, o, o->o.qty - leaves, 'U');
+}

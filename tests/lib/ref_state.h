@@ -1,0 +1,65 @@
+/*
+ * ref_state.h - the reference engine's tables, and what its two files ask of each other.
+ */
+#ifndef WIREBOOK_TESTS_REF_STATE_H
+#define WIREBOOK_TESTS_REF_STATE_H
+
+#include "tests/lib/ref_book.h"
+
+struct ref_order {
+    bool open;
+    bool resting;
+    u32 executed;
+    struct msg_order o; /* as announced; o.qty counts down */
+};
+
+struct ref_account {
+    struct msg_account terms;
+    bool stream;
+    u32 bind_id;
+    u64 conn;
+    u16 gateway;
+    u64 next_seq;
+    u32 last[256];
+};
+
+struct ref {
+    struct engine_conf conf;
+    u32 chunk_fills, chunk_cancels;
+    u64 seq, time, epoch, midnight, order_ref, match;
+    u32 day, day_last, bind_id, cursor;
+    u8 work;
+    struct ref_order *taker;
+    struct ref_order *orders; /* conf.orders_max */
+    struct ref_account *accounts;
+    u32 accounts_used;
+    struct msg_instrument *instruments;
+    u32 *steps; /* what the instrument's resting prices are multiples of */
+    u32 instruments_used;
+    struct tx *tx;
+    u32 last;
+};
+
+/* A zeroed event of the account, numbered in its stream if clients see it. */
+union msg *ref_add(struct ref *r, u8 type, u32 slots, u32 account);
+
+/* Where long work stands. */
+void ref_work(struct ref *r, u8 kind);
+
+/* The sender's account if its binding is the current one, else NULL. */
+struct ref_account *ref_bound(struct ref *r, const struct cmd_head *h);
+
+/* Orders resting on the instrument. */
+u32 ref_resting_on(const struct ref *r, u32 instrument);
+
+/* Takes `qty` shares off the order. */
+void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason);
+
+/* Goes on with r->taker. */
+void ref_match(struct ref *r);
+
+void ref_enter(struct ref *r, const struct msg_enter *c);
+void ref_replace(struct ref *r, const struct msg_replace *c);
+void ref_cancel(struct ref *r, const struct msg_cancel *c);
+
+#endif

@@ -1,0 +1,285 @@
+/*
+ * test_engine_prop.c - the engine against the reference, command by command, byte by byte.
+ *
+ * Random streams (tests/lib/engine_stream.h) go through the engine and through
+ * tests/lib/ref_book.c; each transaction must be the same bytes. A third engine only applies the
+ * transactions, as recovery does; now and then it takes the live one's place in the middle of
+ * whatever is going on, and nobody may notice. WB_COMMANDS sets the number of commands, WB_SEED a
+ * single seed.
+ *
+ * A difference prints the seed and the index, then the stream is shrunk: pieces are left out,
+ * halves first, as long as some difference remains, and what is left is printed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/base/crc32c.h"
+#include "engine/state.h"
+#include "tests/lib/engine_stream.h"
+#include "tests/lib/ref_book.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COMMANDS_DEFAULT 60000u
+#else
+#define COMMANDS_DEFAULT 1000000u
+#endif
+#define STREAM_LEN 5000u
+#define CHECK_EACH 250u
+
+/* What varies from stream to stream beside the commands. */
+struct shape {
+    u32 orders_max, chunk_fills, chunk_cancels;
+};
+
+struct rig {
+    struct mem mem;
+    struct engine *live;   /* takes commands */
+    struct engine *shadow; /* only applies */
+    struct ref *ref;
+    u64 mix;    /* decides when the two change places */
+    u32 shrunk; /* no lines while shrinking */
+    u64 transactions, fills, chunks, cuts;
+};
+
+static u64 current_seed;
+static u32 current_index;
+
+static struct shape shape_of(u64 seed)
+{
+    static const u32 orders[] = {150, 40, 6, 150};
+    static const u32 fills[] = {CHUNK_FILLS_MAX, 3, 1, 2};
+    static const u32 cancels[] = {CHUNK_CANCELS_MAX, 7, 2, 3};
+    return (struct shape){orders[seed % 4], fills[seed / 4 % 4], cancels[seed / 16 % 4]};
+}
+
+static struct engine *new_engine(struct rig *r, const struct shape *shape)
+{
+    struct engine_conf conf = {
+        .accounts_max = STREAM_ACCOUNTS + 1,
+        .instruments_max = STREAM_INSTRUMENTS + 1,
+        .orders_max = shape->orders_max,
+        .gateways = 1,
+        .seed = 7,
+    };
+    struct engine *e = engine_new(&conf, &r->mem);
+    e->chunk_fills = shape->chunk_fills;
+    e->chunk_cancels = shape->chunk_cancels;
+    if (!r->ref)
+        r->ref = ref_new(&conf, shape->chunk_fills, shape->chunk_cancels);
+    return e;
+}
+
+static void rig_init(struct rig *r, const struct shape *shape)
+{
+    memset(r, 0, sizeof *r);
+    mem_init(&r->mem, 0);
+    r->live = new_engine(r, shape);
+    r->shadow = new_engine(r, shape);
+}
+
+static void rig_free(struct rig *r)
+{
+    ref_free(r->ref);
+    mem_free_all(&r->mem);
+}
+
+static bool same(struct rig *r, bool made, const struct tx *a, bool made_ref, const struct tx *b)
+{
+    if (made == made_ref &&
+        (!made || (a->used == b->used && !memcmp(a->slots, b->slots, a->used * SLOT_BYTES))))
+        return true;
+    if (r->shrunk)
+        return false;
+    const struct tx *both[] = {made ? a : NULL, made_ref ? b : NULL};
+    for (u32 i = 0; i < 2; i++) {
+        printf("%s\n", i ? "the reference:" : "the engine:");
+        for (u32 at = 0; both[i] && at < both[i]->used; at += msg_slots(&both[i]->slots[at]))
+            msg_print(stdout, (const union msg *)(const void *)&both[i]->slots[at]);
+    }
+    return false;
+}
+
+/*
+ * The shadow follows; now and then the two change places. False: it could not, or the states
+ * differ.
+ */
+static bool follow(struct rig *r, const struct tx *tx, bool look)
+{
+    const char *wrong = engine_apply(r->shadow, tx->slots, tx->used);
+
+    r->mix = r->mix * 6364136223846793005ull + 1442695040888963407ull;
+    bool cut = (r->mix >> 59) == 0;
+    if (!wrong && (look || cut) && engine_state_hash(r->shadow) != engine_state_hash(r->live))
+        wrong = "the recovered state differs";
+    if (wrong && !r->shrunk)
+        printf("recovery: %s\n", wrong);
+    if (cut) {
+        struct engine *e = r->live;
+        r->live = r->shadow;
+        r->shadow = e;
+        r->cuts++;
+    }
+    r->transactions++;
+    return !wrong;
+}
+
+/* One command and the long work after it. */
+static bool run_one(struct rig *r, const struct timed *t, bool look, struct tx *tx)
+{
+    struct tx want;
+    u64 fills = r->live->next_match;
+    bool made = engine_step(r->live, &t->cmd, t->now_ns, tx);
+    bool made_ref = ref_step(r->ref, &t->cmd, t->now_ns, &want);
+
+    if (!same(r, made, tx, made_ref, &want) || (made && !follow(r, tx, look)))
+        return false;
+    while (engine_busy(r->live)) {
+        engine_continue(r->live, t->now_ns, tx);
+        ref_continue(r->ref, t->now_ns, &want);
+        if (!same(r, true, tx, true, &want) || !follow(r, tx, look))
+            return false;
+        r->chunks++;
+    }
+    r->fills += r->live->next_match - fills;
+    if (look) {
+        engine_check(r->live);
+        engine_check(r->shadow);
+    }
+    return !ref_busy(r->ref);
+}
+
+/* ---- a failure, made small ---- */
+
+static bool fails(const struct timed *list, u32 n, const struct shape *shape)
+{
+    struct rig r;
+    struct tx tx;
+    bool good = true;
+
+    rig_init(&r, shape);
+    r.shrunk = 1;
+    for (u32 i = 0; i < n && good; i++)
+        good = run_one(&r, &list[i], true, &tx);
+    rig_free(&r);
+    return !good;
+}
+
+static void shrink(struct timed *list, u32 n, const struct shape *shape)
+{
+    struct timed *less = malloc(n * sizeof *less);
+
+    for (u32 piece = n / 2; piece >= 1; piece /= 2) {
+        for (u32 at = 0; at + piece <= n;) {
+            memcpy(less, list, at * sizeof *list);
+            memcpy(less + at, list + at + piece, (n - at - piece) * sizeof *list);
+            if (fails(less, n - piece, shape)) {
+                n -= piece;
+                memcpy(list, less, n * sizeof *list);
+            } else {
+                at += piece;
+            }
+        }
+    }
+    printf("shrunk to %u commands:\n", n);
+    for (u32 i = 0; i < n; i++)
+        msg_print(stdout, &list[i].cmd);
+    free(less);
+}
+
+/* Runs the stream of `seed`; returns the CRC of all its transactions. */
+static u32 run_stream(u64 seed, u32 len, u64 *totals)
+{
+    struct shape shape = shape_of(seed);
+    struct timed *list = malloc(len * sizeof *list);
+    struct stream s;
+    struct rig r;
+    struct tx tx;
+    u32 crc = 0;
+
+    current_seed = seed;
+    stream_init(&s, seed);
+    rig_init(&r, &shape);
+    for (u32 i = 0; i < len; i++) {
+        current_index = i;
+        stream_next(&s, &list[i]);
+        u64 before = r.transactions;
+        if (!run_one(&r, &list[i], i % CHECK_EACH == 0, &tx)) {
+            printf("seed %llu, command %u\n", (unsigned long long)seed, i);
+            shrink(list, i + 1, &shape);
+            fail();
+        }
+        if (r.transactions != before) {
+            stream_saw(&s, tx.slots, tx.used);
+            crc = crc32c(crc, tx.slots, tx.used * SLOT_BYTES);
+        }
+    }
+    totals[0] += r.transactions;
+    totals[1] += r.fills;
+    totals[2] += r.chunks;
+    totals[3] += r.cuts;
+    rig_free(&r);
+    free(list);
+    return crc;
+}
+
+static u64 from_env(const char *name, u64 otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static void test_engine_equals_reference(void **state)
+{
+    u64 commands = from_env("WB_COMMANDS", COMMANDS_DEFAULT);
+    u64 seed = from_env("WB_SEED", 1);
+    u64 totals[4] = {0};
+    (void)state;
+
+    for (u64 done = 0; done < commands; done += STREAM_LEN, seed++)
+        run_stream(seed, STREAM_LEN, totals);
+    printf("%llu commands: %llu transactions, %llu fills, %llu further chunks, %llu cuts\n",
+           (unsigned long long)commands, (unsigned long long)totals[0],
+           (unsigned long long)totals[1], (unsigned long long)totals[2],
+           (unsigned long long)totals[3]);
+    assert_true(totals[0] > commands / 3);
+    assert_true(totals[1] > commands / 20);
+    assert_true(totals[2] > 0 && totals[3] > 0);
+}
+
+/* The same on every compiler and at every level of optimisation: the constant is the test. */
+static void test_bytes_do_not_depend_on_the_build(void **state)
+{
+    u64 totals[4] = {0};
+    u32 crc = run_stream(12, STREAM_LEN, totals);
+    (void)state;
+
+    assert_int_equal(crc, run_stream(12, STREAM_LEN, totals));
+    assert_int_equal(crc, 0x1E82930F);
+}
+
+static void on_abort(int sig)
+{
+    char line[96];
+    int n = snprintf(line, sizeof line, "aborted in seed %llu, command %u\n",
+                     (unsigned long long)current_seed, current_index);
+    (void)sig;
+    if (write(STDERR_FILENO, line, (size_t)n) < 0)
+        _exit(3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_engine_equals_reference),
+        cmocka_unit_test(test_bytes_do_not_depend_on_the_build),
+    };
+    signal(SIGABRT, on_abort);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,383 @@
+/*
+ * replay.c - see replay.h. Which bad block ends the journal, and which one stops the start.
+ *
+ * Segments are read in order, each block must be whole and follow the one before it. The first one
+ * that does not is judged by what stands behind it in its segment and in later ones:
+ *   1. A later segment begins, under a higher epoch, at or before the bad block: that process has
+ *      already cut here. What stands behind the cut in the older segment is void; go on there.
+ *   2. No later whole block says (durable_block) that the bad one was durable once: a torn tail.
+ *      Writes were under way when the process or the machine died, and none of them was reported as
+ *      done. Cut: the journal ends before the bad block.
+ *   3. Else it was durable, and is not readable now: damage. So is a segment that is missing in the
+ *      middle or has lost its length, a broken chain of checksums, and a transaction that the state
+ *      does not take.
+ * What a whole block says is true wherever it is found: numbers of durable blocks are never given
+ * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they rot
+ * away, that looks like a torn tail. A second copy (quorum) is the answer to that.
+ *
+ * A transaction that is incomplete at a cut is dropped: no part of it has been released.
+ *
+ * What a dead process had written without a sync is readable and yet not stable; every file is
+ * therefore synced before it is read. Nothing else touches the disk here.
+ */
+#include "persist/replay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "persist/segment_file.h"
+#include "persist/tx_builder.h"
+
+struct replay {
+    const struct replay_conf *conf;
+    struct replay_result *r;
+    struct why *why;
+    struct catalog catalog;
+    struct segment_file file;
+    struct tx_builder builder;
+    u32 i;           /* the segment that is being read, index into the catalog */
+    u64 epoch;       /* its epoch */
+    bool chained;    /* last_crc is known: not at the oldest segment's first block */
+    bool full;       /* the segment before was read to its last block */
+    u64 progress_ns; /* when the next line is due */
+    u64 started_ns;
+};
+
+/* ---- reports ---- */
+
+static enum replay_status damaged(struct replay *p, u64 index, u64 block, const char *what)
+{
+    char name[DISK_NAME_MAX];
+
+    segment_name(p->catalog.entries[p->i].segment, name);
+    why_set(p->why,
+            "journal damaged: %s/%s, offset %" PRIu64 ", block %" PRIu64
+            ": %s; nothing was changed: restore the file from a copy, or move the directory away "
+            "and start with an empty one",
+            p->conf->disk->where, name, index * BLOCK_BYTES, block, what);
+    return REPLAY_DAMAGED;
+}
+
+static enum replay_status failed(struct replay *p, int error, const char *doing)
+{
+    why_set(p->why, "journal %s: %s: %s", p->conf->disk->where, doing, strerror(-error));
+    return REPLAY_FAILED;
+}
+
+static void progress(struct replay *p)
+{
+    u64 now_ns = clock_now_ns();
+
+    if (p->conf->quiet || now_ns < p->progress_ns)
+        return;
+    p->progress_ns = now_ns + NS_PER_SEC;
+    log_info("journal: replayed %" PRIu64 " transactions, segment %u of %u, %.0f s",
+             p->r->transactions, p->i + 1, p->catalog.used,
+             (double)(now_ns - p->started_ns) / NS_PER_SEC);
+}
+
+/* ---- transactions ---- */
+
+static const char *check_messages(const struct slot *slots, u32 used)
+{
+    for (u32 at = 0; at < used; at += msg_slots(&slots[at])) {
+        const char *what = msg_check(&slots[at], used - at);
+        if (what)
+            return what;
+    }
+    return NULL;
+}
+
+/* One whole transaction of the builder's: NULL, or why it cannot be. */
+static const char *take(struct replay *p)
+{
+    const struct tx_builder *b = &p->builder;
+    u64 seq = tx_builder_seq(b);
+    const char *what = check_messages(b->slots, b->used);
+
+    if (what)
+        return what;
+    if (p->r->last_seq != 0 ? seq != p->r->last_seq + 1 : seq != 1 && p->r->first_segment == 1)
+        return "the number of its transaction does not follow";
+    what = p->conf->apply ? p->conf->apply(p->conf->ctx, b->slots, b->used) : NULL;
+    if (what)
+        return what;
+    for (u32 at = 0; at < b->used; at += msg_slots(&b->slots[at])) {
+        if (((const u8 *)&b->slots[at])[0] == EV_DAY_OPENED)
+            p->r->day_seq = seq;
+    }
+    p->r->last_seq = seq;
+    p->r->transactions++;
+    p->r->slots += b->used;
+    return NULL;
+}
+
+/* All transactions that end in `block`. NULL, or what is wrong. */
+static const char *take_block(struct replay *p, const struct block *block)
+{
+    const char *what = NULL;
+
+    tx_builder_block(&p->builder, block);
+    for (;;) {
+        switch (tx_builder_next(&p->builder, &what)) {
+        case TX_BUILDER_TX:
+            what = take(p);
+            if (what)
+                return what;
+            break;
+        case TX_BUILDER_BLOCK:
+            return NULL;
+        case TX_BUILDER_BAD:
+            return what;
+        }
+    }
+}
+
+/* ---- blocks ---- */
+
+/* Does `b` stand where it belongs and follow the last one? NULL or what is wrong. */
+static const char *follows(const struct replay *p, const struct block *b)
+{
+    const char *what = block_check(b, p->conf->shard);
+
+    if (what)
+        return what;
+    if (b->head.segment != p->catalog.entries[p->i].segment)
+        return "the number of another segment";
+    if (b->head.block != p->r->next_block)
+        return "the number of another block";
+    if (b->head.epoch != p->epoch)
+        return "another epoch than its segment's first block";
+    if (p->chained && b->head.prev_crc != p->r->last_crc)
+        return "does not follow the block before (checksum chain)";
+    return NULL;
+}
+
+/* What the blocks from the bad one on say about it. */
+struct tail {
+    u64 written;    /* of them that are not zero */
+    u64 durable;    /* highest durable_block of a whole one */
+    u64 durable_at; /* the block that says so */
+};
+
+/* Looks at the blocks from `index` on of the open segment. */
+static int tail_segment(struct replay *p, u64 index, struct tail *t)
+{
+    const struct block *b;
+    int error;
+
+    while ((error = segment_file_block(&p->file, index++, false, &b)) == 0) {
+        if (block_is_zero(b))
+            continue;
+        t->written++;
+        if (block_check(b, p->conf->shard))
+            continue; /* torn too */
+        p->r->max_epoch = max_u64(p->r->max_epoch, b->head.epoch);
+        if (b->head.durable_block > t->durable) {
+            t->durable = b->head.durable_block;
+            t->durable_at = b->head.block;
+        }
+    }
+    return error == -ENODATA ? 0 : error;
+}
+
+/* Everything from block `index` of the segment being read to the end of the last segment. */
+static int tail_look(struct replay *p, u64 index, struct tail *t)
+{
+    int error = tail_segment(p, index, t);
+
+    for (u32 i = p->i + 1; !error && i < p->catalog.used; i++) {
+        const struct segment_entry *e = &p->catalog.entries[i];
+        error = segment_file_open(&p->file, e->segment, e->bytes);
+        if (!error)
+            error = tail_segment(p, 0, t);
+    }
+    return error;
+}
+
+/* Block `index` of the segment being read is bad and no later process has cut here. */
+static enum replay_status end_here(struct replay *p, u64 index, const char *what)
+{
+    struct replay_result *r = p->r;
+    struct tail t = {0};
+    char text[160];
+    int error = tail_look(p, index, &t);
+
+    if (error)
+        return failed(p, error, "reading the tail");
+    if (t.durable >= r->next_block) {
+        snprintf(text, sizeof text, "%s, but block %" PRIu64 " says that it was durable", what,
+                 t.durable_at);
+        return damaged(p, index, r->next_block, text);
+    }
+    r->next_segment = p->catalog.entries[p->i].segment + (index > 0 ? 1 : 0);
+    r->cut_slots = tx_builder_reset(&p->builder);
+    r->cut = t.written > 0 || r->cut_slots > 0;
+    r->cut_segment = p->catalog.entries[p->i].segment;
+    r->cut_block = r->next_block;
+    r->cut_bytes = t.written * BLOCK_BYTES;
+    r->cut_what = what;
+    return REPLAY_OK;
+}
+
+/* ---- segments ---- */
+
+/* Where segment p->i ends because the next one begins there; UINT64_MAX when it is the last. */
+static u64 segment_limit(const struct replay *p)
+{
+    const struct segment_entry *next = &p->catalog.entries[p->i + 1];
+
+    return p->i + 1 < p->catalog.used && next->state == SEGMENT_USED ? next->head.block
+                                                                     : UINT64_MAX;
+}
+
+/* May segment p->i begin like this? NULL or what is wrong with it. */
+static const char *segment_begins(struct replay *p)
+{
+    const struct segment_entry *e = &p->catalog.entries[p->i];
+    bool first = p->i == 0;
+
+    if (e->state != SEGMENT_USED)
+        return NULL; /* its first block will be found bad, and judged */
+    if (e->bytes != (u64)e->head.segment_blocks * BLOCK_BYTES)
+        return "the file has not the length that its header says";
+    if (first) {
+        if (e->segment == 1 && e->head.block != 1)
+            return "the first segment does not begin with block 1";
+        p->r->next_block = e->head.block;
+        p->chained = e->head.block == 1;
+    } else if (e->head.epoch < p->epoch) {
+        return "an epoch that was over";
+    } else if (e->head.epoch == p->epoch && !p->full) {
+        return "begins before the one before it is full";
+    }
+    p->r->segments++;
+    if (e->head.epoch != p->epoch) {
+        p->r->epochs++;
+        u32 dropped = tx_builder_reset(&p->builder);
+        p->r->dropped_partial_tx += dropped > 0;
+        p->epoch = e->head.epoch;
+        p->r->max_epoch = max_u64(p->r->max_epoch, p->epoch);
+    }
+    return NULL;
+}
+
+/* Reads segment p->i. `*ended` is set when the journal ends in it. */
+static enum replay_status read_segment(struct replay *p, bool *ended)
+{
+    struct replay_result *r = p->r;
+    const struct segment_entry *e = &p->catalog.entries[p->i];
+    u64 limit = segment_limit(p);
+    int error = segment_file_open(&p->file, e->segment, e->bytes);
+
+    if (!error)
+        error = p->conf->disk->ops->sync(p->conf->disk, p->file.file);
+    if (error)
+        return failed(p, error, "opening and syncing a segment");
+    const char *what = segment_begins(p);
+    if (what)
+        return damaged(p, 0, r->next_block, what);
+    u64 index;
+    for (index = 0; r->next_block < limit && index < p->file.blocks; index++) {
+        const struct block *b;
+        error = segment_file_block(&p->file, index, false, &b);
+        if (error && error != -ENODATA)
+            return failed(p, error, "reading a segment");
+        what = error ? "the file is cut short" : follows(p, b);
+        if (what) {
+            *ended = true;
+            return end_here(p, index, what);
+        }
+        what = take_block(p, b);
+        if (what)
+            return damaged(p, index, r->next_block, what);
+        r->last_crc = b->head.crc;
+        p->chained = true;
+        r->next_block++;
+        r->blocks++;
+    }
+    p->full = index == p->file.blocks;
+    progress(p);
+    if (limit != UINT64_MAX && r->next_block != limit)
+        return damaged(p, index, r->next_block, "the next segment begins with another block");
+    return REPLAY_OK;
+}
+
+static enum replay_status read_all(struct replay *p)
+{
+    struct replay_result *r = p->r;
+    enum replay_status s = REPLAY_OK;
+    bool ended = false;
+
+    for (u32 i = 0; i < p->catalog.used; i++) {
+        struct segment_entry *e;
+        int error = catalog_entry(&p->catalog, i, &e);
+        if (error)
+            return failed(p, error, "reading a segment's head");
+        p->i = i;
+        if (i > 0 && e->segment != e[-1].segment + 1)
+            return damaged(p, 0, e->head.block, "the segment before this one is missing");
+    }
+    if (p->catalog.used > 0) {
+        r->first_segment = p->catalog.entries[0].segment;
+        if (r->first_segment != 1 && p->catalog.entries[0].state != SEGMENT_USED)
+            return damaged(p, 0, 0, "the oldest segment that is left begins with a bad block");
+    }
+    for (p->i = 0; p->i < p->catalog.used && !ended && s == REPLAY_OK; p->i++) {
+        s = read_segment(p, &ended);
+        if (!ended)
+            r->next_segment = p->catalog.entries[p->i].segment + 1;
+    }
+    if (s == REPLAY_OK && !ended) {
+        r->cut_slots = tx_builder_reset(&p->builder); /* the last segment is full */
+        r->cut = r->cut_slots > 0;
+        r->cut_block = r->next_block;
+        r->cut_segment = r->next_segment;
+        r->cut_what = "its end was never written";
+    }
+    return s;
+}
+
+static void report(const struct replay *p)
+{
+    const struct replay_result *r = p->r;
+
+    if (r->cut)
+        log_warn("journal: torn tail cut at segment %" PRIx64 ", block %" PRIu64 " (%s): %" PRIu64
+                 " bytes and %u slots of an incomplete transaction dropped, none of it was "
+                 "acknowledged",
+                 r->cut_segment, r->cut_block, r->cut_what, r->cut_bytes, r->cut_slots);
+    if (!p->conf->quiet)
+        log_info("journal: %" PRIu64 " transactions in %" PRIu64 " blocks replayed, last %" PRIu64
+                 ", highest epoch %" PRIu64,
+                 r->transactions, r->blocks, r->last_seq, r->max_epoch);
+}
+
+enum replay_status replay_run(const struct replay_conf *conf, struct replay_result *result,
+                              struct why *why)
+{
+    struct replay p = {.conf = conf, .r = result, .why = why};
+    enum replay_status s = REPLAY_FAILED;
+
+    memset(result, 0, sizeof *result);
+    why->text[0] = '\0';
+    result->next_segment = 1;
+    result->next_block = 1;
+    result->first_segment = 1;
+    p.chained = true; /* block 1 follows "0" */
+    p.started_ns = clock_now_ns();
+    p.progress_ns = p.started_ns + NS_PER_SEC;
+    bool ok = catalog_init(&p.catalog, conf->disk, conf->shard);
+    ok = segment_file_init(&p.file, conf->disk) && ok;
+    int error = ok ? catalog_load(&p.catalog) : -ENOMEM;
+    s = error ? failed(&p, error, "listing the directory") : read_all(&p);
+    if (s == REPLAY_OK)
+        report(&p);
+    segment_file_free(&p.file);
+    catalog_free(&p.catalog);
+    return s;
+}

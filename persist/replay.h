@@ -1,0 +1,66 @@
+/*
+ * replay.h - recovery: reads the whole journal, judges every block, applies every transaction.
+ *
+ * Cold; before any agent runs. It changes nothing on the disk (but syncs the files, so that what it
+ * has read is also what a later power cut leaves). See replay.c for the rules.
+ */
+#ifndef WIREBOOK_PERSIST_REPLAY_H
+#define WIREBOOK_PERSIST_REPLAY_H
+
+#include "engine/engine.h"
+#include "persist/disk.h"
+#include "persist/why.h"
+
+/* Takes one whole transaction. Returns NULL, or why it cannot be; then replay ends as damage. */
+typedef const char *replay_apply_fn(void *ctx, const struct slot *tx, u32 slots);
+
+struct replay_conf {
+    struct disk *disk;
+    u32 shard;
+    replay_apply_fn *apply;
+    void *ctx;
+    bool quiet; /* no progress lines */
+};
+
+/* Where the journal stands; what persist_new needs to go on. */
+struct replay_result {
+    /* where the next process goes on */
+    u64 next_segment;  /* number of the fresh segment; higher ones are leftovers */
+    u64 next_block;    /* number of its first block */
+    u64 first_segment; /* the oldest one there is; next_segment when there is none */
+    u32 last_crc;      /* of block next_block - 1; 0 when there is none */
+    u64 last_seq;      /* last whole transaction; 0: none */
+    u64 max_epoch;     /* of any block, cut ones too; 0: none */
+    u64 day_seq;       /* transaction of the last EV_DAY_OPENED; 0: none */
+
+    /* what was read */
+    u64 segments, blocks, transactions, slots;
+    u64 epochs; /* different ones */
+
+    /* the torn tail, if there was one */
+    bool cut;
+    u64 cut_segment;        /* segment and block of the first bad block */
+    u64 cut_block;          /* = next_block */
+    u64 cut_bytes;          /* in written blocks from the cut on */
+    u32 cut_slots;          /* of the incomplete last transaction that was dropped */
+    u32 dropped_partial_tx; /* transactions left incomplete at earlier cuts */
+    const char *cut_what;   /* what was wrong with it */
+};
+
+enum replay_status {
+    REPLAY_OK,
+    REPLAY_DAMAGED, /* refuse to start; `why` says file, offset, block and what */
+    REPLAY_FAILED,  /* the disk could not be read */
+};
+
+/* Reads the journal. An empty directory is an empty journal. Logs progress and what was cut. */
+enum replay_status replay_run(const struct replay_conf *conf, struct replay_result *result,
+                              struct why *why);
+
+/* A replay_apply_fn for a struct engine. */
+static inline const char *replay_into_engine(void *engine, const struct slot *tx, u32 slots)
+{
+    return engine_apply(engine, tx, slots);
+}
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * segments.c - see segments.h. Cold thread, but for the hot ends of the two rings.
+ *
+ *        create + fill + sync          rename, sync_dir, open         ring            ring
+ *   (no file) ──────────▶ new.segment ─────────────────▶ NNN.journal ─────▶ journal ─────▶ close
+ *
+ * A segment has its final name only when it is whole and zero, and is handed over only when that
+ * name is on stable storage: otherwise a power cut could take acknowledged blocks with the file.
+ *
+ * Failure modes: no space (or quota): said once, tried again every second; meanwhile the hot agent
+ * uses up what is ready, then takes nothing more from its ring, and all that stands before it waits.
+ * Any other error, above all of a sync, is final: the second try would lie.
+ */
+#include "persist/segments.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+#include "persist/journal_format.h"
+
+#define RETRY_NS NS_PER_SEC
+#define SPACE_NS (NS_PER_SEC / 2)
+
+void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, u64 next,
+                   struct mem *m)
+{
+    ASSERT(bytes % BLOCK_BYTES == 0 && bytes >= SEGMENT_BLOCKS_MIN * BLOCK_BYTES);
+    ASSERT(ahead >= 1 && ahead < SEGMENT_RING_SLOTS && next >= 1);
+    memset(s, 0, sizeof *s);
+    s->disk = disk;
+    s->bytes = bytes;
+    s->ahead = ahead;
+    s->next = next;
+    ring_init(&s->ready, m, "segments_ready", SEGMENT_RING_SLOTS);
+    ring_init(&s->retired, m, "segments_retired", SEGMENT_RING_SLOTS);
+}
+
+/* ---- leftovers ---- */
+
+struct highest {
+    u64 from;
+    u64 segment; /* 0: none found */
+};
+
+static void find_highest(void *ctx, const struct disk_entry *e)
+{
+    struct highest *h = ctx;
+    u64 segment = segment_parse(e->name);
+
+    if (segment >= h->from && segment > h->segment)
+        h->segment = segment;
+}
+
+bool segments_remove(struct disk *disk, u64 from, struct why *why)
+{
+    int error = disk->ops->unlink(disk, SEGMENT_NEW);
+    char name[DISK_NAME_MAX] = SEGMENT_NEW;
+
+    if (error == -ENOENT)
+        error = 0;
+    while (!error) {
+        struct highest h = {.from = from};
+        error = disk->ops->list(disk, find_highest, &h);
+        if (error || h.segment == 0)
+            break;
+        segment_name(h.segment, name); /* from the end: a crash in between leaves no hole */
+        error = disk->ops->unlink(disk, name);
+    }
+    if (!error)
+        error = disk->ops->sync_dir(disk);
+    return !error || why_set(why, "journal %s: removing %s, a leftover: %s", disk->where, name,
+                             strerror(-error));
+}
+
+/* ---- preparing ---- */
+
+/* Makes segment `segment` up to its open file. Returns the handle or a negative errno. */
+static int make(struct segments *s, u64 segment)
+{
+    struct disk *d = s->disk;
+    char name[DISK_NAME_MAX];
+
+    segment_name(segment, name);
+    int error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+    if (error == -EEXIST) { /* left by a try that failed */
+        error = d->ops->unlink(d, SEGMENT_NEW);
+        if (!error)
+            error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+    }
+    if (!error)
+        error = d->ops->rename(d, SEGMENT_NEW, name);
+    if (!error)
+        error = d->ops->sync_dir(d);
+    return error ? error : d->ops->open(d, name, DISK_WRITE);
+}
+
+static void complain(struct segments *s, int error)
+{
+    s->no_space = error == -ENOSPC || error == -EDQUOT;
+    if (!s->no_space) {
+        log_error("journal %s: preparing a segment: %s; this is final: nothing more is prepared",
+                  s->disk->where, strerror(-error));
+        atomic_store_explicit(&s->failed, true, memory_order_release);
+    } else if (!s->complained) {
+        log_error("journal %s: no space for the next segment; make some: tried every second",
+                  s->disk->where);
+    }
+    s->complained = true;
+}
+
+static int prepare(struct segments *s, u64 now_ns)
+{
+    u64 ready = ring_capacity(&s->ready) - ring_room(&s->ready, ring_capacity(&s->ready));
+
+    if (ready >= s->ahead || now_ns < s->retry_ns ||
+        atomic_load_explicit(&s->failed, memory_order_relaxed))
+        return 0;
+    int file = make(s, s->next);
+    if (file < 0) {
+        s->retry_ns = now_ns + RETRY_NS;
+        complain(s, file);
+        return 0;
+    }
+    struct segment made = {
+        .segment = s->next,
+        .file = file,
+        .blocks = (u32)(s->bytes / BLOCK_BYTES),
+    };
+    bool pushed = ring_push(&s->ready, &made, 1);
+    ASSERT(pushed); /* ahead is less than the ring */
+    s->next++;
+    s->complained = false;
+    s->no_space = false;
+    return 1;
+}
+
+static void watch_space(struct segments *s, u64 now_ns)
+{
+    static const char *const names[] = {"enough", "low: new orders are rejected",
+                                        "at the hard mark: nothing more is taken"};
+
+    if (now_ns < s->space_ns)
+        return;
+    s->space_ns = now_ns + SPACE_NS;
+    i64 bytes = s->disk->ops->free_bytes(s->disk);
+    if (bytes < 0)
+        return; /* the marks stay as they were; writes will say more */
+    u32 level = SPACE_OK;
+    if (s->no_space || (u64)bytes < s->space_hard_bytes)
+        level = SPACE_HARD;
+    else if ((u64)bytes < s->space_low_bytes)
+        level = SPACE_LOW;
+    if (level != atomic_load_explicit(&s->level, memory_order_relaxed))
+        log_line(level == SPACE_OK ? LOG_INFO : LOG_ERROR, "journal %s: %lld MiB free, %s",
+                 s->disk->where, (long long)(bytes >> 20), names[level]);
+    atomic_store_explicit(&s->level, level, memory_order_relaxed);
+}
+
+static int close_ring(struct segments *s, struct ring *r)
+{
+    int n = 0;
+
+    while (ring_avail(r, 1) > 0) {
+        const struct segment *old = (const struct segment *)(const void *)ring_at(r, 0);
+        s->disk->ops->close(s->disk, old->file);
+        ring_take(r, 1);
+        n++;
+    }
+    return n;
+}
+
+int segments_do_work(struct segments *s, u64 now_ns)
+{
+    int work = close_ring(s, &s->retired);
+
+    work += prepare(s, now_ns);
+    watch_space(s, now_ns);
+    return work;
+}
+
+void segments_close(struct segments *s)
+{
+    close_ring(s, &s->retired);
+    close_ring(s, &s->ready);
+}

@@ -1,0 +1,17 @@
+/* uring.h - the real disk: a directory, written through io_uring. See disk.h for what it promises. */
+#ifndef WIREBOOK_PERSIST_URING_H
+#define WIREBOOK_PERSIST_URING_H
+
+#include "persist/disk.h"
+#include "persist/why.h"
+
+/*
+ * The disk that is directory `path`, which is made when it does not exist. NULL: `why` says what is
+ * wrong and what to do. `path` must outlive it. Cold. Only reading: `hot` false saves the io_uring.
+ */
+struct disk *uring_new(const char *path, bool hot, struct why *why);
+
+/* Waits for writes under way, closes all, gives up the lock. */
+void uring_free(struct disk *d);
+
+#endif

@@ -1,0 +1,107 @@
+/* fake_tx.c - see fake_tx.h. */
+#include "tests/lib/fake_tx.h"
+
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/hash.h"
+#include "engine/base/metrics.h"
+#include "engine/msg/msg.h"
+
+#define SHARD   7u
+#define ACCOUNT 3u
+
+static void put(struct tx *t, const void *msg, u32 slots)
+{
+    ASSERT_LE(t->used + slots, TX_SLOTS_MAX);
+    memcpy(&t->slots[t->used], msg, slots * SLOT_BYTES);
+    t->used += slots;
+}
+
+void fake_tx(u64 seq, struct tx *out)
+{
+    union msg m = {.cmd = {.type = CMD_TICK, .slots = 1, .seq = seq, .time_ns = seq * 1000}};
+    u64 random = hash_u64(seq);
+    u32 events = 1 + (u32)(random % 4);
+
+    if (random % 31 == 0)
+        events += (u32)(random >> 32) % 120; /* some run over blocks */
+    out->used = 0;
+    put(out, &m, 1);
+    for (u32 i = 0; i < events; i++) {
+        bool wide = ((random >> i % 60) & 1) != 0;
+        memset(&m, 0, sizeof m);
+        m.ev = (struct event_head){
+            .type = wide ? EV_ACCEPTED : EV_EXECUTED,
+            .slots = wide ? 2 : 1,
+            .flags = i + 1 == events ? MSG_TX_END : 0,
+            .account = ACCOUNT,
+            .seq = seq,
+            .session_seq = seq * 1000 + i,
+        };
+        m.order.order_ref = random + i;
+        put(out, &m, m.ev.slots);
+    }
+}
+
+bool fake_tx_is(u64 seq, const struct slot *slots, u32 used)
+{
+    struct tx want;
+
+    fake_tx(seq, &want);
+    return want.used == used && memcmp(want.slots, slots, used * SLOT_BYTES) == 0;
+}
+
+const char *fake_tx_apply(void *ctx, const struct slot *slots, u32 used)
+{
+    u64 *n = ctx;
+
+    return fake_tx_is(++*n, slots, used) ? NULL : "another transaction than the test has written";
+}
+
+void fake_process_init(struct fake_process *p, u32 segment_blocks)
+{
+    memset(p, 0, sizeof *p);
+    persist_conf_defaults(&p->conf);
+    p->conf.shard = SHARD;
+    p->conf.segment_bytes = (u64)segment_blocks * BLOCK_BYTES;
+    mem_init(&p->mem, 0);
+    ring_init(&p->tx, &p->mem, "tx", TX_RING_SLOTS);
+}
+
+enum replay_status fake_process_start(struct fake_process *p, struct disk *d, struct why *why)
+{
+    struct replay_conf conf = {
+        .disk = d, .shard = SHARD, .apply = fake_tx_apply, .ctx = &p->replayed, .quiet = true};
+    enum replay_status s = replay_run(&conf, &p->at, why);
+
+    if (s == REPLAY_OK) {
+        metrics_reset();
+        p->persist = persist_new(&p->conf, d, &p->tx, &p->at, p->at.max_epoch + 1, &p->mem, why);
+        p->sent = p->at.last_seq;
+    }
+    return s;
+}
+
+void fake_process_send(struct fake_process *p, u32 n)
+{
+    struct tx t;
+
+    for (u32 i = 0; i < n; i++) {
+        fake_tx(++p->sent, &t);
+        bool pushed = ring_push(&p->tx, t.slots, t.used);
+        ASSERT(pushed);
+    }
+}
+
+void fake_process_run(struct fake_process *p)
+{
+    while (persist_do_work(p->persist, 0) + persist_segments_do_work(p->persist, 0) > 0)
+        ;
+}
+
+void fake_process_end(struct fake_process *p)
+{
+    metrics_reset();
+    mem_free_all(&p->mem);
+}

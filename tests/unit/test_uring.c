@@ -1,0 +1,279 @@
+/*
+ * test_uring.c - the real disk on a real directory: writes, files, lock, a whole journal, and tmpfs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+#include "persist/journal_format.h"
+#include "persist/uring.h"
+#include "tests/lib/fake_tx.h"
+
+struct fixture {
+    char dir[256];
+    struct disk *d;
+    struct why why;
+};
+
+static void make_dir(struct fixture *f, const char *base)
+{
+    snprintf(f->dir, sizeof f->dir, "%s/wb-uring-XXXXXX", base);
+    assert_non_null(mkdtemp(f->dir));
+}
+
+static int setup(void **state)
+{
+    const char *tmp = getenv("WB_TMP");
+    struct fixture *f = calloc(1, sizeof *f);
+
+    make_dir(f, tmp ? tmp : "/var/tmp");
+    f->d = uring_new(f->dir, true, &f->why);
+    if (!f->d)
+        fail_msg("%s", f->why.text);
+    *state = f;
+    return 0;
+}
+
+static void remove_dir(const char *dir)
+{
+    char command[300];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->d)
+        uring_free(f->d);
+    remove_dir(f->dir);
+    free(f);
+    return 0;
+}
+
+static u32 reap_all(struct disk *d, struct disk_done *done, u32 want)
+{
+    u32 n = 0;
+
+    for (u32 tries = 0; n < want && tries < 100000; tries++) {
+        n += d->ops->reap(d, done + n, want - n);
+        clock_sleep_ns(10 * NS_PER_US);
+    }
+    return n;
+}
+
+static void writes_test(void **state)
+{
+    struct fixture *f = *state;
+    struct disk *d = f->d;
+    u8 *data = aligned_alloc(BLOCK_BYTES, 64 * BLOCK_BYTES);
+    u8 *back = aligned_alloc(BLOCK_BYTES, 64 * BLOCK_BYTES);
+    struct disk_done done[8];
+
+    for (u32 i = 0; i < 64 * BLOCK_BYTES; i++)
+        data[i] = (u8)(i / BLOCK_BYTES + i);
+    assert_int_equal(d->ops->create(d, "a", 64 * BLOCK_BYTES), 0);
+    assert_int_equal(d->ops->create(d, "a", 64 * BLOCK_BYTES), -EEXIST);
+    int file = d->ops->open(d, "a", DISK_WRITE);
+    assert_true(file >= 0);
+    memset(back, 1, BLOCK_BYTES);
+    assert_int_equal(d->ops->read(d, file, 63 * BLOCK_BYTES, back, BLOCK_BYTES), BLOCK_BYTES);
+    assert_true(block_is_zero((struct block *)(void *)back));
+
+    for (u32 round = 0; round < 2; round++) { /* the queue fills: eight at a time, then again */
+        for (u32 i = 0; i < 8; i++) {
+            u32 at = (round * 32 + i * 4) * BLOCK_BYTES;
+            assert_true(d->ops->write(d, file, at, data + at, 4 * BLOCK_BYTES, 100 + i));
+        }
+        assert_false(d->ops->write(d, file, 0, data, BLOCK_BYTES, 99));
+        assert_int_equal(reap_all(d, done, 8), 8);
+        u64 tags = 0;
+        for (u32 i = 0; i < 8; i++) {
+            assert_int_equal(done[i].error, 0);
+            tags |= 1ull << (done[i].tag - 100);
+        }
+        assert_int_equal(tags, 0xFF);
+    }
+    assert_int_equal(d->ops->reap(d, done, 8), 0);
+    assert_int_equal(d->ops->read(d, file, 0, back, 64 * BLOCK_BYTES), 64 * BLOCK_BYTES);
+    assert_memory_equal(back, data, 64 * BLOCK_BYTES);
+    assert_int_equal(d->ops->read(d, file, 64 * BLOCK_BYTES, back, BLOCK_BYTES), 0);
+    assert_int_equal(d->ops->sync(d, file), 0);
+    d->ops->close(d, file);
+    free(data);
+    free(back);
+}
+
+/* An error comes up once, with its number. */
+static void write_error_test(void **state)
+{
+    struct fixture *f = *state;
+    u8 *data = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+    struct disk_done done[2];
+
+    memset(data, 1, BLOCK_BYTES);
+    assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_READ); /* not open for writing */
+    assert_true(f->d->ops->write(f->d, file, 0, data, BLOCK_BYTES, 5));
+    assert_int_equal(reap_all(f->d, done, 1), 1);
+    assert_int_equal(done[0].tag, 5);
+    assert_int_equal(done[0].error, EBADF);
+    f->d->ops->close(f->d, file);
+    free(data);
+}
+
+/* A file that may not grow is written short by the kernel first; the rest is tried, then fails. */
+static void short_write_test(void **state)
+{
+    struct fixture *f = *state;
+    u8 *data = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
+    struct rlimit unlimited, small = {.rlim_cur = 2 * BLOCK_BYTES};
+    struct disk_done done[2];
+
+    memset(data, 1, 4 * BLOCK_BYTES);
+    assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &unlimited);
+    small.rlim_max = unlimited.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    assert_true(f->d->ops->write(f->d, file, 0, data, 4 * BLOCK_BYTES, 6));
+    u32 n = reap_all(f->d, done, 1);
+    setrlimit(RLIMIT_FSIZE, &unlimited);
+    assert_int_equal(n, 1);
+    assert_int_equal(done[0].error, EFBIG);
+    assert_int_equal(f->d->ops->read(f->d, file, 0, data, 4 * BLOCK_BYTES), 2 * BLOCK_BYTES);
+    f->d->ops->close(f->d, file);
+    free(data);
+}
+
+static void count_file(void *ctx, const struct disk_entry *e)
+{
+    u64 *sums = ctx;
+
+    sums[0]++;
+    sums[1] += e->bytes;
+}
+
+static void files_test(void **state)
+{
+    struct fixture *f = *state;
+    struct disk *d = f->d;
+    u64 sums[2] = {0, 0};
+
+    assert_int_equal(d->ops->open(d, "none", DISK_READ), -ENOENT);
+    assert_int_equal(d->ops->create(d, "a", BLOCK_BYTES), 0);
+    assert_int_equal(d->ops->create(d, "b", 3 * BLOCK_BYTES), 0);
+    assert_int_equal(d->ops->rename(d, "a", "b"), 0); /* replaces */
+    assert_int_equal(d->ops->create(d, "c", 2 * BLOCK_BYTES), 0);
+    assert_int_equal(d->ops->sync_dir(d), 0);
+    assert_int_equal(d->ops->list(d, count_file, sums), 0);
+    assert_int_equal(sums[0], 2);
+    assert_int_equal(sums[1], 3 * BLOCK_BYTES);
+    assert_int_equal(d->ops->unlink(d, "b"), 0);
+    assert_int_equal(d->ops->unlink(d, "b"), -ENOENT);
+    assert_true(d->ops->free_bytes(d) > 0);
+}
+
+/* One directory, one process. */
+static void lock_test(void **state)
+{
+    struct fixture *f = *state;
+    int status;
+
+    assert_int_equal(f->d->ops->lock(f->d), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct disk *other = uring_new(f->dir, false, &f->why);
+        _exit(other && other->ops->lock(other) == -EWOULDBLOCK ? 42 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 42);
+    uring_free(f->d);
+    f->d = uring_new(f->dir, true, &f->why);
+    assert_int_equal(f->d->ops->lock(f->d), 0); /* free again */
+}
+
+static void no_directory_test(void **state)
+{
+    struct fixture *f = *state;
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/no/such", f->dir);
+    assert_null(uring_new(path, false, &f->why)); /* reading makes nothing */
+    assert_non_null(strstr(f->why.text, path));
+    struct disk *d = uring_new(path, true, &f->why); /* writing makes the way to it */
+    assert_non_null(d);
+    uring_free(d);
+    snprintf(path, sizeof path, "%s/file", f->dir);
+    fclose(fopen(path, "w"));
+    assert_null(uring_new(path, true, &f->why));
+    assert_non_null(strstr(f->why.text, "Not a directory"));
+}
+
+/* A whole journal, three processes one after the other. */
+static void journal_on(struct fixture *f)
+{
+    for (u32 round = 1; round <= 3; round++) {
+        struct fake_process p;
+        fake_process_init(&p, 16);
+        if (fake_process_start(&p, f->d, &f->why) != REPLAY_OK || !p.persist)
+            fail_msg("%s", f->why.text);
+        assert_int_equal(p.at.last_seq, (round - 1) * 500);
+        fake_process_send(&p, 500);
+        for (u32 i = 0; i < 100000 && !persist_idle(p.persist); i++) {
+            fake_process_run(&p);
+            clock_sleep_ns(10 * NS_PER_US);
+        }
+        assert_int_equal(durable_get(persist_durable(p.persist)), round * 500);
+        persist_free(p.persist);
+        fake_process_end(&p);
+    }
+}
+
+static void journal_test(void **state)
+{
+    journal_on(*state);
+}
+
+/* A file system that may have no O_DIRECT. */
+static void tmpfs_test(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture shm = {.d = NULL};
+
+    if (access("/dev/shm", W_OK) != 0)
+        skip();
+    (void)f;
+    make_dir(&shm, "/dev/shm");
+    shm.d = uring_new(shm.dir, true, &shm.why);
+    assert_non_null(shm.d);
+    journal_on(&shm);
+    uring_free(shm.d);
+    remove_dir(shm.dir);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(writes_test), T(write_error_test),  T(short_write_test), T(files_test),
+        T(lock_test),   T(no_directory_test), T(journal_test),     T(tmpfs_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

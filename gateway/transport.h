@@ -1,9 +1,9 @@
 /*
  * transport.h - what carries bytes between clients and a gateway agent: the interface.
  *
- * Two ways to do it for real: socket.c (kernel sockets) and port.c with net/ (DPDK and our own TCP);
- * a third, in-memory pipes in virtual time, belongs to the simulator. One transport belongs to one
- * gateway agent and is used by its thread alone. Nothing here blocks.
+ * Two ways to do it for real: socket.c (kernel sockets) and port.c with net/ (DPDK and our own
+ * TCP); a third, in-memory pipes in virtual time, belongs to the simulator. One transport belongs
+ * to one gateway agent and is used by its thread alone. Nothing here blocks.
  *
  * Data flows like this: poll() takes in what has arrived and calls up: opened, data, writable,
  * closed. The gateway answers with send() into the connection's bounded send space, and flush() at

@@ -1,9 +1,9 @@
 /*
  * assert.h - assertions that stay on in every build.
  *
- * An assertion states what must hold if this program is right. A failed one prints the place and the
- * values and aborts at once: the journal stands, a restart recovers. Input from outside (network,
- * files, operators) is never checked with these: bad input is counted and answered.
+ * An assertion states what must hold if this program is right. A failed one prints the place and
+ * the values and aborts at once: the journal stands, a restart recovers. Input from outside
+ * (network, files, operators) is never checked with these: bad input is counted and answered.
  */
 #ifndef WIREBOOK_BASE_ASSERT_H
 #define WIREBOOK_BASE_ASSERT_H

@@ -4,7 +4,7 @@
 
 #include "engine/base/types.h"
 
-/* A bijection of 64 bits in which each input bit reaches each output bit (splitmix64's finalizer). */
+/* A bijection of 64 bits: each input bit reaches each output bit (splitmix64's finalizer). */
 static inline u64 hash_u64(u64 x)
 {
     x ^= x >> 30;

@@ -34,7 +34,7 @@ void log_level_set(enum log_level level);
 /* The log's agent: writes what is in the rings. Cold thread. Returns the number of lines. */
 int log_do_work(void *unused, u64 now_ns);
 
-/* One line of at most LOG_LINE_BYTES, without the newline; control characters become '?'. Any thread. */
+/* A line of at most LOG_LINE_BYTES, no newline; control characters become '?'. Any thread. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

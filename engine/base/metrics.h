@@ -2,8 +2,8 @@
  * metrics.h - counters and gauges, each with one writer, read by anybody.
  *
  * A module keeps `struct metric` fields in the struct of the agent that writes them and registers
- * each once under its Prometheus name before the threads start. Writing is a relaxed load and store;
- * there is no lock and no read-modify-write on the bus.
+ * each once under its Prometheus name before the threads start. Writing is a relaxed load and
+ * store; there is no lock and no read-modify-write on the bus.
  */
 #ifndef WIREBOOK_BASE_METRICS_H
 #define WIREBOOK_BASE_METRICS_H
@@ -52,8 +52,9 @@ static inline u64 metric_get(const struct metric *m)
 
 /*
  * Makes `m` known as `name` (wirebook_..., with unit and _total as Prometheus asks). `labels` is
- * "" or like `gateway="0"`; `help` one sentence. The texts must outlive the process' use of metrics;
- * labels are copied. Before the threads start. More than METRICS_MAX is a broken invariant.
+ * "" or like `gateway="0"`; `help` one sentence. The texts must outlive the process' use of
+ * metrics; labels are copied. Before the threads start. More than METRICS_MAX is a broken
+ * invariant.
  */
 void metrics_register(const char *name, const char *labels, const char *help, enum metric_kind kind,
                       const struct metric *m);

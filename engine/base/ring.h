@@ -64,7 +64,7 @@ static inline u64 ring_capacity(const struct ring *r)
 
 /* ---- producer ---- */
 
-/* Free slots, at least; looks at the consumer's index only when fewer than `want` are known free. */
+/* Free slots, at least; looks at the consumer's index only when fewer than `want` are known. */
 static inline u64 ring_room(struct ring *r, u64 want)
 {
     u64 room = r->mask + 1 - (r->staged - r->head_seen);
@@ -116,7 +116,7 @@ static inline bool ring_push(struct ring *r, const void *slots, u32 n)
 
 /* ---- consumer ---- */
 
-/* Slots that can be read now; looks at the producer's index only when fewer than `want` are known. */
+/* Readable slots, at least; looks at the producer's index only when fewer than `want` are known. */
 static inline u64 ring_avail(struct ring *r, u64 want)
 {
     u64 avail = r->tail_seen - r->head_own;

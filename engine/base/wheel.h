@@ -1,11 +1,11 @@
 /*
  * wheel.h - hierarchical timer wheel: start and stop in O(1), any number of timers.
  *
- * Time is cut into ticks of `tick_ns` (1 us is fine: empty ticks are skipped by bitmaps, not walked).
- * A timer lies in the level of the highest group of six bits in which its tick differs from now, in
- * the slot that these six bits name; when now reaches the slot's first tick, its timers move to lower
- * levels, and from level 0 they are due. So each timer moves at most once per level, and eleven
- * levels cover all 64 bits.
+ * Time is cut into ticks of `tick_ns` (1 us is fine: empty ticks are skipped by bitmaps, not
+ * walked). A timer lies in the level of the highest group of six bits in which its tick differs
+ * from now, in the slot that these six bits name; when now reaches the slot's first tick, its
+ * timers move to lower levels, and from level 0 they are due. So each timer moves at most once per
+ * level, and eleven levels cover all 64 bits.
  *
  * A timer never fires early: its time is rounded up to a tick and now down. One thread; timers are
  * intrusive and owned by the caller.

@@ -255,7 +255,7 @@ static u64 load(const u8 *p, u32 bytes)
     return v;
 }
 
-/* Text as it is, without its trailing spaces; what is not printable as \xNN, so a line stays one. */
+/* Text without its trailing spaces; what is not printable as \xNN, so that a line stays one. */
 static void print_text(FILE *out, const u8 *text, u32 n)
 {
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == 0))

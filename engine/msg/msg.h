@@ -2,9 +2,9 @@
  * msg.h - everything that crosses a ring, lies in a session store or stands in the journal.
  *
  * A message is 1 to 4 slots of 64 bytes; the first slot's second byte is the count. The same bytes
- * lie in the ring, in the store and on the disk. All integers little-endian (we run on such machines
- * only, asserted below); all structs have fixed widths, offsets in the margin and a checked size.
- * Padding is written as zero, so that equal messages are equal bytes.
+ * lie in the ring, in the store and on the disk. All integers are little-endian (we run on such
+ * machines only, asserted below); all structs have fixed widths, offsets in the margin and a
+ * checked size. Padding is written as zero, so that equal messages are equal bytes.
  *
  * Commands have types below 0x80, events from 0x80 on. A transaction is one command, numbered and
  * stamped by the engine, followed by its events; the last message carries MSG_TX_END.
@@ -447,8 +447,8 @@ static inline u32 msg_slots(const void *slot)
 }
 
 /*
- * The next whole message of `r`, or NULL when there is none. It lies in the ring, or in `copy` where
- * it wraps around the ring's end; valid until ring_take(r, msg_slots(m)).
+ * The next whole message of `r`, or NULL when there is none. It lies in the ring, or in `copy`
+ * where it wraps around the ring's end; valid until ring_take(r, msg_slots(m)).
  */
 static inline const union msg *msg_peek(struct ring *r, union msg *copy)
 {

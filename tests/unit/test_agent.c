@@ -1,4 +1,4 @@
-/* test_agent.c - threads that run agents: tokens between two of them, idling, pinning, statistics. */
+/* test_agent.c - threads that run agents: tokens between two, idling, pinning, statistics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

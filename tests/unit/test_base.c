@@ -111,7 +111,7 @@ static void test_list_refuses_twice(void **state)
 
 /* ---- hash ---- */
 
-/* Each flipped input bit changes about half of the output bits, each of them about half the time. */
+/* A flipped input bit changes each output bit about half the time. */
 static void test_hash_avalanche(void **state)
 {
     u32 flips[64] = {0};

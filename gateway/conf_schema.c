@@ -289,8 +289,8 @@ const struct conf_key *conf_key_like(const char *prefix, const char *name)
             best = &conf_schema[i];
         }
     }
-    for (u32 i = 0; i < conf_schema_used && !best; i++)
+    for (u32 i = 0; i < conf_schema_used && (!best || least > 1); i++)
         if (strcmp(last_part(conf_schema[i].path), name) == 0)
-            best = &conf_schema[i];
+            return &conf_schema[i]; /* the right name in the wrong section */
     return best;
 }

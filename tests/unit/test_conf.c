@@ -1,6 +1,6 @@
 /*
- * test_conf.c - the configuration: every kind of error with its exact line, every range's edges by
- * walking the schema, and the files of config/ against the embedded default.
+ * test_conf.c - the configuration: every kind of error with its exact line, all of them at once,
+ * and the files of config/ against the embedded default.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/conf_schema.h"
+#include "gateway/conf.h"
+#include "gateway/report.h"
 
 static struct conf conf;
 static struct conf other;
@@ -418,105 +419,6 @@ static void test_files(void **state)
     unlink(path);
 }
 
-/* ---- the schema itself ---- */
-
-/* A value of the right form into the field of `key`, or the message. */
-static const char *try(const struct conf_key *key, const char *text)
-{
-    u8 field[CONF_TEXT_BYTES];
-    memset(field, 0, sizeof field);
-    return conf_value_parse(key, text, field);
-}
-
-static void try_int_edges(const struct conf_key *key)
-{
-    char text[32];
-
-    assert_true(key->min <= key->max);
-    for (u32 edge = 0; edge < 2; edge++) {
-        u64 v = edge ? key->max : key->min;
-        snprintf(text, sizeof text, "%llu", (unsigned long long)v);
-        if (try(key, text))
-            fail_msg("%s: %s is refused", key->path, text);
-        snprintf(text, sizeof text, "%lld", (long long)(edge ? v + 1 : v - 1));
-        const char *wrong = try(key, text);
-        if (v - 1 + 2 * edge != INT64_MAX + 1ull &&
-            (!wrong || strcmp(wrong, edge ? "too large" : "too small") != 0))
-            fail_msg("%s: %s is taken", key->path, text);
-    }
-}
-
-static void try_text_edges(const struct conf_key *key)
-{
-    char text[CONF_TEXT_BYTES + 1];
-
-    assert_true(key->max < key->size);
-    for (u64 n = 0; n <= key->max + 1; n++) {
-        memset(text, 'x', n);
-        text[n] = 0;
-        bool good = n >= key->min && n <= key->max;
-        if ((try(key, text) == NULL) != good)
-            fail_msg("%s: %llu characters", key->path, (unsigned long long)n);
-    }
-}
-
-/* Every word by itself, and none that is a piece of one or more of them. */
-static void try_words(const struct conf_key *key)
-{
-    char word[64];
-    const char *w = key->words;
-
-    assert_non_null(try(key, ""));
-    assert_non_null(try(key, " "));
-    while (*w) {
-        size_t n = strcspn(w, " ");
-        snprintf(word, sizeof word, "%.*s", (int)n, w);
-        assert_null(try(key, word));
-        word[n - 1] = 0;
-        assert_non_null(try(key, word));
-        w += n + (w[n] == ' ');
-    }
-}
-
-static void test_every_range_edge(void **state)
-{
-    (void)state;
-    for (u32 i = 0; i < conf_schema_used; i++) {
-        const struct conf_key *key = &conf_schema[i];
-        if (key->type == CONF_INT)
-            try_int_edges(key);
-        else if (key->type == CONF_TEXT || key->type == CONF_CONNINFO)
-            try_text_edges(key);
-        else if (key->type == CONF_WORD || key->type == CONF_SET)
-            try_words(key);
-    }
-}
-
-/* Each row is complete, unique, and stands behind its section or list. */
-static void test_schema_is_sound(void **state)
-{
-    (void)state;
-    for (u32 i = 0; i < conf_schema_used; i++) {
-        const struct conf_key *key = &conf_schema[i];
-        char prefix[128] = "";
-        const char *name, *dot = strrchr(key->path, '.');
-        if (dot)
-            snprintf(prefix, sizeof prefix, "%.*s", (int)(dot - key->path), key->path);
-        assert_true(conf_key_in(key, prefix, &name));
-        assert_int_equal(conf_key_find(prefix, name, strlen(name)), i);
-        assert_int_equal(conf_key_row(key->path), i);
-        assert_true(strlen(key->help) > 5);
-        bool item = strstr(key->path, "[].") != NULL;
-        if (key->type != CONF_SECTION && !item)
-            assert_non_null(key->def);
-        if (key->type != CONF_SECTION && key->type != CONF_LIST && key->type != CONF_TEXT &&
-            key->type != CONF_CONNINFO && key->type != CONF_ZONE)
-            assert_true(key->size == (key->type == CONF_BOOL ? 1 : 4) || key->size == 8);
-        if (dot && !item)
-            assert_int_equal(conf_schema[conf_key_row(prefix)].type, CONF_SECTION);
-    }
-}
-
 static int teardown(void **state)
 {
     (void)state;
@@ -544,8 +446,6 @@ int main(void)
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_errors_are_printable),
         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_every_range_edge),
-        cmocka_unit_test(test_schema_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

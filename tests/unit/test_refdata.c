@@ -1,4 +1,4 @@
-/* test_refdata.c - exact decimals, both CSV files, every error with its line, the files of config/. */
+/* test_refdata.c - exact decimals, both CSV files, every error with its line, config/. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -312,8 +312,8 @@ static void test_wrong_accounts(void **state)
     assert_accounts_error("A,F," HASH ",yes,1,1,100.01,\n",
                           "a:2: collar_percent: 100.01: not such a limit; allowed: 0.01 to 100 per "
                           "cent, or none\n");
-    assert_accounts_error("A,F," HASH ",yes,1,1,1,AAPL XXX\n",
-                          "a:2: restricted: XXX: no such instrument; allowed: symbols of the "
+    assert_accounts_error("A,F," HASH ",yes,1,1,1,AAPL QQQ\n",
+                          "a:2: restricted: QQQ: no such instrument; allowed: symbols of the "
                           "instruments file, separated by spaces\n");
     assert_accounts_error("A,F," HASH ",yes,1,1,1,\na,G," HASH ",yes,1,1,1,\n",
                           "a:3: user: A: given twice, before in line 2\n");

@@ -78,8 +78,7 @@ void cursor_free(struct cursor *c)
 static void position(struct cursor *c, u64 seq, u64 block)
 {
     tx_builder_reset(&c->builder);
-    segment_file_close(&c->file);
-    c->seq = seq;
+    c->seq = seq; /* the open file stays: the next block may well be in it */
     c->block = block;
     c->epoch = 0;
     c->chained = false;

@@ -8,7 +8,7 @@
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
 
-#define SHARD   7u
+#define SHARD   7u /* as the tests say it */
 #define ACCOUNT 3u
 
 static void put(struct tx *t, const void *msg, u32 slots)
@@ -63,6 +63,7 @@ void fake_process_init(struct fake_process *p, u32 segment_blocks)
 {
     memset(p, 0, sizeof *p);
     persist_conf_defaults(&p->conf);
+    p->make = fake_tx;
     p->conf.shard = SHARD;
     p->conf.segment_bytes = (u64)segment_blocks * BLOCK_BYTES;
     mem_init(&p->mem, 0);
@@ -73,6 +74,9 @@ enum replay_status fake_process_start(struct fake_process *p, struct disk *d, st
 {
     struct replay_conf conf = {
         .disk = d, .shard = SHARD, .apply = fake_tx_apply, .ctx = &p->replayed, .quiet = true};
+
+    if (p->make != fake_tx)
+        conf.apply = NULL;
     enum replay_status s = replay_run(&conf, &p->at, why);
 
     if (s == REPLAY_OK) {
@@ -88,7 +92,7 @@ void fake_process_send(struct fake_process *p, u32 n)
     struct tx t;
 
     for (u32 i = 0; i < n; i++) {
-        fake_tx(++p->sent, &t);
+        p->make(++p->sent, &t);
         bool pushed = ring_push(&p->tx, t.slots, t.used);
         ASSERT(pushed);
     }

@@ -27,8 +27,9 @@ struct fake_process {
     struct persist *persist;
     struct replay_result at;
     struct persist_conf conf;
-    u64 replayed; /* transactions */
-    u64 sent;     /* last one put into the ring */
+    void (*make)(u64 seq, struct tx *out); /* what is sent; fake_tx is also checked at replay */
+    u64 replayed;                          /* transactions */
+    u64 sent;                              /* last one put into the ring */
 };
 
 /* Segments of `segment_blocks` blocks, shard 7; everything else can be changed before _start. */

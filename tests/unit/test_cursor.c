@@ -10,6 +10,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "persist/cursor.h"
 #include "persist/journal_format.h"
 #include "tests/lib/fake_disk.h"
@@ -219,8 +220,15 @@ static void half_durable_test(void **state)
     expect(c, 1, seq - 1);
     fake_disk_end(f->fd, 0, 0); /* on the disk, but the mark has not moved */
     expect(c, seq, seq - 1);
+    struct cursor *by_block = live_cursor(f, 1, false);
+    struct cursor_tx tx;
+    cursor_seek_block(by_block, f->p.at.next_block + metrics_sum("wirebook_journal_blocks_total"));
+    assert_int_equal(cursor_next(by_block, &tx), CURSOR_WAIT); /* nor is it got by its place */
+    assert_int_equal(cursor_next(by_block, &tx), CURSOR_WAIT);
     persist_do_work(f->p.persist, 0);
     expect(c, seq, seq);
+    expect(by_block, seq, seq);
+    cursor_free(by_block);
     cursor_free(c);
 }
 

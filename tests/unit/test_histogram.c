@@ -120,6 +120,8 @@ static void test_merge(void **state)
     histogram_merge(&h, &other);
     for (u32 i = 0; i < VALUES; i++) {
         values[i] = hash_2u64(seed(), i, 9) >> 30;
+        if (i < 6) /* both extremes are in the one that is merged */
+            values[i] = i == 0 ? 1ull << 39 : i == 3 ? 0 : 5;
         histogram_record(i % 3 ? &h : &other, values[i]);
         histogram_record(&whole, values[i]);
     }

@@ -1,0 +1,182 @@
+/*
+ * ouch5_in.c - a client's message to a command. Pure; what enters is hostile.
+ *
+ * Lengths first, then each field. A message that is long enough to be understood but wrong somewhere
+ * becomes a command with a reject reason: the first in the order of its fields, the appendage last.
+ */
+#include "gateway/session/bytes.h"
+#include "gateway/session/ouch5.h"
+#include "gateway/session/ouch5_tags.h"
+
+/* Offsets of PROTOCOL.md 3.1, 3.2, 3.3; the appendage length follows the base. */
+#define ENTER_BASE   45u
+#define REPLACE_BASE 38u
+#define CANCEL_BASE  9u
+#define QUERY_BASE   1u
+#define MARKET_2     2000000000ull /* the other price that means a market order */
+
+/* Remembers the first thing that is wrong. */
+static void wrong(u16 *reject, u16 reason)
+{
+    if (*reject == 0)
+        *reject = reason;
+}
+
+/* A letter of the set, or '?' and a reject. */
+static u8 letter(u8 c, const char *set, u16 *reject, u16 reason)
+{
+    if (c != 0 && strchr(set, c) != NULL)
+        return c;
+    wrong(reject, reason);
+    return '?';
+}
+
+/* Copies text if all of it is printable ASCII, else blanks; says which. */
+static bool text(char *out, const u8 *from, u32 n)
+{
+    for (u32 i = 0; i < n; i++) {
+        if (from[i] < 0x20 || from[i] > 0x7E) {
+            memset(out, ' ', n);
+            return false;
+        }
+    }
+    memcpy(out, from, n);
+    return true;
+}
+
+/* A wire price in 32 bits; what cannot be a price becomes 0xFFFFFFFF. */
+static u32 price(u64 wire)
+{
+    if (wire == PRICE_MARKET || wire == MARKET_2)
+        return PRICE_MARKET;
+    return wire <= PRICE_LIMIT_MAX ? (u32)wire : 0xFFFFFFFFu;
+}
+
+/*
+ * Reads the appendage behind `base` bytes: its length field and its list. Where it is optional, the
+ * message may also end at `base`.
+ */
+static u16 appendage(const u8 *bytes, u32 n, u32 base, enum tags_on on, struct tags_in *in)
+{
+    if (n == base && on == TAGS_SMALL)
+        return 0;
+    if (n < base + 2 || get_be16(bytes + base) != n - base - 2)
+        return OUCH5_OTHER;
+    return ouch5_tags_read(bytes + base + 2, n - base - 2, on, in);
+}
+
+/* The head of a command of `type`, everything else zero. */
+static void begin(union msg *out, u8 type, u8 slots)
+{
+    memset(out, 0, sizeof *out);
+    out->cmd.type = type;
+    out->cmd.slots = slots;
+}
+
+static enum ouch5_status decode_enter(const u8 *p, u32 n, union msg *out)
+{
+    struct msg_enter *m = &out->enter;
+    struct tags_in tags = {.terms = &m->terms};
+    u16 reject = 0;
+
+    if (n < ENTER_BASE)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_ENTER, sizeof *m / SLOT_BYTES);
+    m->user_ref = get_be32(p + 1);
+    m->side = letter(p[5], "BSTE", &reject, OUCH5_INVALID_SIDE);
+    m->qty = get_be32(p + 6);
+    if (m->qty == 0 || m->qty > QTY_MAX)
+        wrong(&reject, OUCH5_INVALID_QTY);
+    text(m->symbol, p + 10, 8); /* blanks are no instrument: rejected as unknown */
+    m->price = price(get_be64(p + 18));
+    if (m->price == 0xFFFFFFFFu)
+        wrong(&reject, OUCH5_INVALID_PRICE);
+    m->tif = letter(p[26], "0356E", &reject, OUCH5_OTHER);
+    m->display = letter(p[27], "YNA", &reject, OUCH5_INVALID_DISPLAY);
+    m->capacity = letter(p[28], "APRO", &reject, OUCH5_OTHER);
+    if (letter(p[29], "YN", &reject, OUCH5_OTHER) == 'Y')
+        m->head.flags = MSG_ISO;
+    m->cross_type = letter(p[30], "NOCHSREA", &reject, OUCH5_INVALID_CROSS);
+    u16 bad_tags = appendage(p, n, ENTER_BASE, TAGS_ENTER, &tags); /* may clear the terms */
+    if (!text(m->terms.clordid, p + 31, 14))
+        wrong(&reject, OUCH5_OTHER);
+    wrong(&reject, bad_tags);
+    if (m->tif == '6' && (m->terms.tags & TAG_BIT(15)) == 0)
+        wrong(&reject, OUCH5_OTHER);
+    m->user_ref_idx = tags.user_ref_idx;
+    m->reject = reject;
+    return OUCH5_COMMAND;
+}
+
+static enum ouch5_status decode_replace(const u8 *p, u32 n, union msg *out)
+{
+    struct msg_replace *m = &out->replace;
+    struct tags_in tags = {.terms = &m->terms};
+    u16 reject = 0;
+
+    if (n < REPLACE_BASE)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_REPLACE, sizeof *m / SLOT_BYTES);
+    m->orig_user_ref = get_be32(p + 1);
+    m->user_ref = get_be32(p + 5);
+    m->qty = get_be32(p + 9);           /* a wrong quantity or price is the engine's: it cancels */
+    m->price = price(get_be64(p + 13)); /* the original (PROTOCOL.md 6, rule 6b) */
+    m->tif = letter(p[21], "0356", &reject, OUCH5_OTHER);
+    m->display = letter(p[22], "YNA", &reject, OUCH5_INVALID_DISPLAY);
+    if (letter(p[23], "YN", &reject, OUCH5_OTHER) == 'Y')
+        m->head.flags = MSG_ISO;
+    u16 bad_tags = appendage(p, n, REPLACE_BASE, TAGS_REPLACE, &tags); /* may clear the terms */
+    if (!text(m->terms.clordid, p + 24, 14))
+        wrong(&reject, OUCH5_OTHER);
+    wrong(&reject, bad_tags);
+    m->side = tags.side;
+    m->user_ref_idx = tags.user_ref_idx;
+    m->reject = reject;
+    return OUCH5_COMMAND;
+}
+
+static enum ouch5_status decode_cancel(const u8 *p, u32 n, union msg *out)
+{
+    struct tags_in tags = {0};
+
+    if (n < CANCEL_BASE || appendage(p, n, CANCEL_BASE, TAGS_SMALL, &tags) != 0)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_CANCEL, sizeof out->cancel / SLOT_BYTES);
+    out->cancel.user_ref = get_be32(p + 1);
+    out->cancel.qty = get_be32(p + 5);
+    out->cancel.user_ref_idx = tags.user_ref_idx;
+    return OUCH5_COMMAND;
+}
+
+static enum ouch5_status decode_query(const u8 *p, u32 n, union msg *out)
+{
+    struct tags_in tags = {0};
+
+    if (appendage(p, n, QUERY_BASE, TAGS_SMALL, &tags) != 0)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_QUERY, sizeof out->query / SLOT_BYTES);
+    out->query.user_ref_idx = tags.user_ref_idx;
+    return OUCH5_COMMAND;
+}
+
+enum ouch5_status ouch5_decode(const u8 *bytes, u32 n, union msg *out)
+{
+    ASSERT_GT(n, 0);
+    switch (bytes[0]) {
+    case 'O':
+        return decode_enter(bytes, n, out);
+    case 'U':
+        return decode_replace(bytes, n, out);
+    case 'X':
+        return decode_cancel(bytes, n, out);
+    case 'Q':
+        return decode_query(bytes, n, out);
+    case 'M':
+    case 'C':
+    case 'D':
+    case 'E':
+        return OUCH5_UNSUPPORTED;
+    default:
+        return OUCH5_UNKNOWN;
+    }
+}

@@ -1,0 +1,565 @@
+/* test_ouch5.c - OUCH 5.0: golden vectors both ways, every field's set, every tag's rules. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "gateway/session/ouch5.h"
+#include "gateway/session/ouch5_tags.h"
+#include "tests/lib/hex.h"
+#include "tests/lib/seed.h"
+
+/* ---- golden vectors (tests/data/ouch5_vectors.tsv) ---- */
+
+static u32 vector(u8 *out, const char *dir, const char *type)
+{
+    FILE *f = fopen("tests/data/ouch5_vectors.tsv", "r");
+    char line[1024];
+    char key[32];
+    u32 n = 0;
+
+    assert_non_null(f);
+    snprintf(key, sizeof key, "5.0\t%s\t%s\t", dir, type);
+    while (n == 0 && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0)
+            n = hex_read(out, 256, strchr(line + strlen(key), '\t') + 1);
+    }
+    fclose(f);
+    assert_true(n > 0);
+    return n;
+}
+
+static union msg decoded(const char *type)
+{
+    u8 bytes[256];
+    union msg m;
+
+    assert_int_equal(ouch5_decode(bytes, vector(bytes, "in", type), &m), OUCH5_COMMAND);
+    return m;
+}
+
+static void test_in_enter(void **state)
+{
+    (void)state;
+    union msg m = decoded("O");
+    assert_int_equal(m.cmd.type, CMD_ENTER);
+    assert_int_equal(m.cmd.slots, 2);
+    assert_int_equal(m.cmd.flags, 0);
+    assert_int_equal(m.enter.user_ref, 1);
+    assert_int_equal(m.enter.side, 'B');
+    assert_int_equal(m.enter.qty, 100);
+    assert_memory_equal(m.enter.symbol, "AAPL    ", 8);
+    assert_int_equal(m.enter.price, 1503400);
+    assert_int_equal(m.enter.tif, '0');
+    assert_int_equal(m.enter.display, 'Y');
+    assert_int_equal(m.enter.capacity, 'A');
+    assert_int_equal(m.enter.cross_type, 'N');
+    assert_memory_equal(m.enter.terms.clordid, "CLORD1        ", 14);
+    assert_int_equal(m.enter.terms.tags, 0);
+    assert_int_equal(m.enter.reject, 0);
+}
+
+static void test_in_enter_with_tags(void **state)
+{
+    (void)state;
+    union msg m = decoded("O+tags");
+    assert_int_equal(m.enter.reject, 0);
+    assert_int_equal(m.enter.terms.tags,
+                     TAG_BIT(2) | TAG_BIT(3) | TAG_BIT(5) | TAG_BIT(15) | TAG_BIT(28));
+    assert_memory_equal(m.enter.terms.firm, "FIRM", 4);
+    assert_int_equal(m.enter.terms.min_qty, 100);
+    assert_int_equal(m.enter.terms.max_floor, 100);
+    assert_int_equal(m.enter.terms.expire_s, 3600);
+    assert_int_equal(m.enter.user_ref_idx, 5);
+}
+
+static void test_in_others(void **state)
+{
+    u8 bytes[256];
+    union msg m = decoded("U");
+    (void)state;
+
+    assert_int_equal(m.cmd.type, CMD_REPLACE);
+    assert_int_equal(m.replace.orig_user_ref, 1);
+    assert_int_equal(m.replace.user_ref, 2);
+    assert_int_equal(m.replace.qty, 500);
+    assert_int_equal(m.replace.price, 1503500);
+    assert_int_equal(m.replace.tif, '0');
+    assert_int_equal(m.replace.display, 'Y');
+    assert_memory_equal(m.replace.terms.clordid, "R1            ", 14);
+    assert_int_equal(m.replace.reject, 0);
+
+    m = decoded("X");
+    assert_int_equal(m.cmd.type, CMD_CANCEL);
+    assert_int_equal(m.cancel.user_ref, 1);
+    assert_int_equal(m.cancel.qty, 0);
+    assert_int_equal(m.cancel.user_ref_idx, 0);
+    m = decoded("X+idx");
+    assert_int_equal(m.cancel.qty, 25);
+    assert_int_equal(m.cancel.user_ref_idx, 7);
+
+    m = decoded("Q");
+    assert_int_equal(m.cmd.type, CMD_QUERY);
+
+    static const char *const unsupported[] = {
+        "4d000000015400000032", "43000000034649524d20202020202020200007021b5303180007",
+        "44000000044649524d0000", "45000000054649524d0000"};
+    for (u32 i = 0; i < ARRAY_LEN(unsupported); i++) {
+        u32 n = hex_read(bytes, sizeof bytes, unsupported[i]);
+        assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_UNSUPPORTED);
+    }
+}
+
+#define MIDNIGHT 1700000000000000000ull
+#define STAMP    0x00001f1aced9f07bull /* of the vectors */
+
+static struct event_head head(u8 type, u16 flags)
+{
+    return (struct event_head){.type = type,
+                               .slots = (u8)msg_type_slots(type),
+                               .flags = flags,
+                               .account = 1,
+                               .seq = 9,
+                               .session_seq = 3,
+                               .time_ns = MIDNIGHT + STAMP};
+}
+
+static void expect_out(const union msg *m, const char *type)
+{
+    u8 want[256];
+    u8 got[OUCH5_OUT_MAX];
+    u32 n = vector(want, "out", type);
+
+    memset(got, 0xEE, sizeof got);
+    assert_int_equal(ouch5_encode(m, "AAPL    ", MIDNIGHT, got), n);
+    assert_memory_equal(got, want, n);
+}
+
+static struct msg_order order_of_vector(u8 type)
+{
+    struct msg_order o = {.head = head(type, 0),
+                          .order_ref = 0x4d,
+                          .user_ref = 1,
+                          .qty = 100,
+                          .price = 1503400,
+                          .side = 'B',
+                          .tif = '0',
+                          .display = 'Y',
+                          .capacity = 'A',
+                          .cross_type = 'N'};
+
+    memcpy(o.terms.clordid, "CLORD1        ", 14);
+    return o;
+}
+
+static void test_out_orders(void **state)
+{
+    union msg m = {.order = order_of_vector(EV_ACCEPTED)};
+    (void)state;
+
+    expect_out(&m, "A");
+    m.order.user_ref_idx = 5;
+    m.order.terms.tags = TAG_BIT(2) | TAG_BIT(12) | TAG_BIT(28);
+    memcpy(m.order.terms.firm, "FIRM", 4);
+    m.order.terms.yes = YES_POST_ONLY;
+    expect_out(&m, "A+tags");
+
+    m.order = order_of_vector(EV_REPLACED);
+    m.order.orig_user_ref = 1;
+    m.order.user_ref = 2;
+    m.order.qty = 400;
+    m.order.price = 1503500;
+    m.order.order_ref = 0x4e;
+    memcpy(m.order.terms.clordid, "R1            ", 14);
+    expect_out(&m, "U");
+}
+
+static void test_out_others(void **state)
+{
+    union msg m;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    m.system = (struct msg_system){.head = head(EV_SYSTEM, 0), .code = 'S'};
+    expect_out(&m, "S");
+    m.cancelled = (struct msg_cancelled){
+        .head = head(EV_CANCELLED, MSG_SELL), .user_ref = 1, .qty = 60, .reason = 'U'};
+    expect_out(&m, "C");
+    m.executed = (struct msg_executed){.head = head(EV_EXECUTED, MSG_TAKER),
+                                       .match = 0xf1206,
+                                       .user_ref = 1,
+                                       .qty = 40,
+                                       .price = 1503400,
+                                       .liquidity = 'A'};
+    expect_out(&m, "E");
+    m.rejected = (struct msg_rejected){.head = head(EV_REJECTED, 0), .user_ref = 2, .reason = 0x1d};
+    memcpy(m.rejected.clordid, "CLORD2        ", 14);
+    expect_out(&m, "J");
+    m.query = (struct msg_query){.ev = head(EV_QUERIED, 0), .next_user_ref = 6};
+    expect_out(&m, "Q");
+}
+
+/* Where the appendage is optional it appears only with a channel, and echoes it. */
+static void test_out_channel(void **state)
+{
+    u8 out[OUCH5_OUT_MAX];
+    union msg m;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    m.cancelled = (struct msg_cancelled){.head = head(EV_CANCELLED, 0), .user_ref_idx = 255};
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 18 + 5);
+    assert_memory_equal(out + 18, "\0\3\2\x1c\xff", 5);
+    m.executed = (struct msg_executed){.head = head(EV_EXECUTED, 0), .user_ref_idx = 9};
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 34 + 5);
+    assert_memory_equal(out + 34, "\0\3\2\x1c\x09", 5);
+    m.rejected = (struct msg_rejected){.head = head(EV_REJECTED, 0), .user_ref_idx = 9};
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 29 + 5);
+    m.query = (struct msg_query){.ev = head(EV_QUERIED, 0), .user_ref_idx = 9};
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 13 + 5);
+    m.order = order_of_vector(EV_ACCEPTED);
+    m.order.head.flags = MSG_ISO | MSG_DEAD;
+    ouch5_encode(&m, "AAPL    ", MIDNIGHT, out);
+    assert_int_equal(out[45], 'Y');
+    assert_int_equal(out[47], 'D');
+    m.order.head.time_ns = MIDNIGHT - 1; /* never a negative time */
+    ouch5_encode(&m, "AAPL    ", MIDNIGHT, out);
+    assert_memory_equal(out + 1, "\0\0\0\0\0\0\0\0", 8);
+}
+
+/* ---- fields ---- */
+
+/* The good Enter of the vectors with one byte changed. */
+static u16 enter_with(u32 offset, u8 value)
+{
+    u8 bytes[256];
+    union msg m;
+    u32 n = vector(bytes, "in", "O");
+
+    bytes[offset] = value;
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
+    return m.enter.reject;
+}
+
+struct set {
+    u32 offset;
+    const char *letters;
+    u16 reason;
+};
+
+static void test_enter_letters(void **state)
+{
+    static const struct set sets[] = {
+        {5, "BSTE", OUCH5_INVALID_SIDE},
+        {27, "YNA", OUCH5_INVALID_DISPLAY},
+        {26, "035E", OUCH5_OTHER} /* 6 needs tag 15 */,
+        {28, "APRO", OUCH5_OTHER},
+        {29, "YN", OUCH5_OTHER},
+        {30, "NOCHSREA", OUCH5_INVALID_CROSS},
+    };
+    (void)state;
+
+    for (u32 i = 0; i < ARRAY_LEN(sets); i++) {
+        for (u32 c = 0; c < 256; c++) {
+            bool ok = c != 0 && strchr(sets[i].letters, (int)c) != NULL;
+            assert_int_equal(enter_with(sets[i].offset, (u8)c), ok ? 0 : sets[i].reason);
+        }
+    }
+}
+
+static void test_enter_numbers_and_text(void **state)
+{
+    u8 bytes[256];
+    union msg m;
+    u32 n = vector(bytes, "in", "O");
+    (void)state;
+
+    assert_int_equal(enter_with(6, 0xff), OUCH5_INVALID_QTY);
+    assert_int_equal(enter_with(9, 0), OUCH5_INVALID_QTY);
+    assert_int_equal(enter_with(18, 1), OUCH5_INVALID_PRICE); /* above 32 bits */
+    assert_int_equal(enter_with(22, 0x80), OUCH5_INVALID_PRICE);
+    memcpy(bytes + 18, "\0\0\0\0\x7f\xff\xff\xff", 8);
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.enter.price, PRICE_MARKET);
+    memcpy(bytes + 18, "\0\0\0\0\x77\x35\x94\x00", 8); /* 2,000,000,000: market too */
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.enter.price, PRICE_MARKET);
+    assert_int_equal(m.enter.reject, 0);
+    memcpy(bytes + 18, "\0\0\0\0\x77\x35\x93\x9c", 8); /* the highest limit price */
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.enter.price, PRICE_LIMIT_MAX);
+    assert_int_equal(m.enter.reject, 0);
+    memcpy(bytes + 18, "\0\0\0\0\x77\x35\x93\x9d", 8);
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.enter.reject, OUCH5_INVALID_PRICE);
+    assert_int_equal(enter_with(31, 0), OUCH5_OTHER); /* ClOrdID */
+    assert_int_equal(enter_with(44, 0x7f), OUCH5_OTHER);
+    assert_int_equal(enter_with(44, '~'), 0);
+    bytes[31] = 1;
+    bytes[10] = 0x80;
+    ouch5_decode(bytes, n, &m); /* nothing unprintable goes on */
+    assert_memory_equal(m.enter.terms.clordid, "              ", 14);
+    assert_memory_equal(m.enter.symbol, "        ", 8);
+}
+
+static void test_lengths(void **state)
+{
+    static const char *const types[] = {"O", "U", "X", "Q"};
+    u8 bytes[256] = {0};
+    union msg m;
+    (void)state;
+
+    for (u32 i = 0; i < 4; i++) {
+        u32 whole = vector(bytes, "in", types[i]);
+        bool answered = i < 2; /* Enter and Replace are rejected from their base on */
+        for (u32 n = 1; n < whole + 20; n++) {
+            if (n > whole)
+                bytes[n - 1] = 0;
+            enum ouch5_status s = ouch5_decode(bytes, n, &m);
+            if (n == whole || (!answered && n == whole + 2)) { /* a list of length 0 */
+                assert_int_equal(s, OUCH5_COMMAND);
+                assert_int_equal(i == 0 ? m.enter.reject : i == 1 ? m.replace.reject : 0, 0);
+            } else if (answered && n >= whole - 2) {
+                assert_int_equal(s, OUCH5_COMMAND);
+                assert_int_equal(i == 0 ? m.enter.reject : m.replace.reject, OUCH5_OTHER);
+            } else {
+                assert_int_equal(s, OUCH5_MALFORMED);
+            }
+        }
+    }
+    for (u32 type = 0; type < 256; type++) {
+        bytes[0] = (u8)type;
+        enum ouch5_status s = ouch5_decode(bytes, 1, &m);
+        bool known = type != 0 && strchr("OUXQMCDE", (int)type) != NULL;
+        assert_true((s == OUCH5_UNKNOWN) == !known);
+    }
+}
+
+static void test_replace_leaves_numbers_to_the_engine(void **state)
+{
+    u8 bytes[256];
+    union msg m;
+    u32 n = vector(bytes, "in", "U");
+    (void)state;
+
+    memset(bytes + 9, 0xff, 12); /* quantity and price: PROTOCOL 6, rule 6b */
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
+    assert_int_equal(m.replace.reject, 0);
+    assert_true(m.replace.qty > QTY_MAX);
+    assert_true(m.replace.price > PRICE_MARKET);
+    bytes[21] = 'E'; /* not on a replace */
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.replace.reject, OUCH5_OTHER);
+}
+
+/* ---- tags ---- */
+
+struct tag_case {
+    u8 tag;
+    u8 size;
+    bool enter, replace, accepted, replaced;
+    const char *good; /* value as hex */
+    const char *bad;  /* value that its set does not have; NULL: all are good */
+    u16 wrong;
+};
+
+/* PROTOCOL sections 3 to 5, written down a second time. */
+static const struct tag_case tags[] = {
+    {2, 4, true, false, true, false, "46495232", "46495200", 0x0f},
+    {3, 4, true, true, true, true, "00000064", NULL, 0},
+    {4, 1, true, false, true, false, "52", "41", 0x0f},
+    {5, 4, true, true, true, true, "00000064", NULL, 0},
+    {6, 1, true, true, true, true, "6d", "70", 0x05},
+    {7, 4, true, true, true, false, "ffffff9c", NULL, 0},
+    {9, 8, true, true, true, false, "000000000016f0a8", "0000000100000000", 0x1d},
+    {10, 1, true, true, true, false, "52", "51", 0x05},
+    {11, 4, true, true, true, false, "ffffff9c", NULL, 0},
+    {12, 1, true, true, true, true, "50", "59", 0x0f},
+    {13, 4, true, true, true, false, "00000064", NULL, 0},
+    {15, 4, true, true, true, true, "0001517f", "00015180", 0x0f},
+    {16, 1, true, true, true, true, "59", "50", 0x0f},
+    {17, 1, true, true, true, true, "49", "58", 0x0f},
+    {24, 2, true, false, true, false, "0102", NULL, 0},
+    {25, 1, true, true, true, false, "59", "20", 0x0f},
+    {26, 4, true, true, false, false, "4c4f4331", "6c6f6331", 0x0f},
+    {27, 1, false, true, false, false, "54", "58", 0x09},
+    {28, 1, true, true, true, true, "07", NULL, 0},
+    {29, 1, true, true, true, true, "4e", "4f", 0x40},
+    {30, 2, true, true, true, true, "4142", "4162", 0x0f},
+};
+
+static u16 read_list(const u8 *list, u32 n, enum tags_on on, struct tags_in *in,
+                     struct order_terms *terms)
+{
+    memset(terms, 0, sizeof *terms);
+    *in = (struct tags_in){.terms = on == TAGS_SMALL ? NULL : terms};
+    return ouch5_tags_read(list, n, on, in);
+}
+
+/* One element. */
+static u32 element(u8 *list, u8 tag, const char *value)
+{
+    u32 n = hex_read(list + 2, 16, value);
+
+    list[0] = (u8)(n + 1);
+    list[1] = tag;
+    return n + 2;
+}
+
+static void check_tag(const struct tag_case *t, enum tags_on on, bool allowed)
+{
+    struct order_terms terms;
+    struct tags_in in;
+    u8 list[64];
+    u32 n = element(list, t->tag, t->good);
+
+    assert_int_equal(n, t->size + 2u);
+    assert_int_equal(read_list(list, n, on, &in, &terms), allowed ? 0 : OUCH5_OTHER);
+    if (!allowed)
+        return;
+    if (on != TAGS_SMALL)
+        assert_int_equal(terms.tags, TAG_BIT(t->tag));
+    memcpy(list + n, list, n); /* twice */
+    assert_int_equal(read_list(list, 2 * n, on, &in, &terms), OUCH5_OTHER);
+    if (on != TAGS_SMALL)
+        assert_int_equal(terms.tags & ~TAG_BIT(28), 0);
+    list[0]++; /* a byte too long, which belongs to the second one */
+    assert_int_equal(read_list(list, n + 1, on, &in, &terms), OUCH5_OTHER);
+    list[0] -= 2; /* a byte too short */
+    assert_int_equal(read_list(list, n - 1, on, &in, &terms), OUCH5_OTHER);
+    list[0]++;
+    assert_int_equal(read_list(list, n - 1, on, &in, &terms), OUCH5_OTHER); /* cut */
+    assert_int_equal(read_list(list, n + 1, on, &in, &terms), OUCH5_OTHER); /* a byte behind */
+    if (t->bad == NULL)
+        return;
+    n = element(list, t->tag, t->bad);
+    assert_int_equal(read_list(list, n, on, &in, &terms), t->wrong);
+    assert_int_equal(terms.tags, 0);
+}
+
+static void test_each_tag(void **state)
+{
+    u8 list[16] = {2, 0, 'X'};
+    struct order_terms terms;
+    struct tags_in in;
+    (void)state;
+
+    for (u32 i = 0; i < ARRAY_LEN(tags); i++) {
+        check_tag(&tags[i], TAGS_ENTER, tags[i].enter);
+        check_tag(&tags[i], TAGS_REPLACE, tags[i].replace);
+        check_tag(&tags[i], TAGS_SMALL, tags[i].tag == 28);
+    }
+    for (u32 tag = 0; tag < 256; tag++) { /* unknown ones, and those that only go out */
+        bool known = false;
+        for (u32 i = 0; i < ARRAY_LEN(tags); i++)
+            known = known || tags[i].tag == tag;
+        list[1] = (u8)tag;
+        if (!known)
+            assert_int_equal(read_list(list, 3, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
+    }
+    list[0] = 0; /* an element of length 0 ends everything */
+    assert_int_equal(read_list(list, 3, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
+}
+
+/* A violation leaves nothing of the list but the channel, wherever that stands. */
+static void test_channel_survives(void **state)
+{
+    struct order_terms terms;
+    struct tags_in in;
+    u8 list[64];
+    u32 n = element(list, 2, "46495200");
+    (void)state;
+
+    n += element(list + n, 28, "2a");
+    assert_int_equal(read_list(list, n, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
+    assert_int_equal(in.user_ref_idx, 42);
+    assert_int_equal(terms.tags, TAG_BIT(28));
+    assert_memory_equal(terms.firm, "\0\0\0\0", 4);
+}
+
+/* What comes in goes out again, as far as the outbound message shows it, in the order of tags. */
+static void test_echo(void **state)
+{
+    static const enum tags_on outs[] = {TAGS_ACCEPTED, TAGS_REPLACED};
+    struct order_terms terms;
+    struct tags_in in;
+    u8 list[256];
+    (void)state;
+
+    for (u32 o = 0; o < 2; o++) {
+        u8 want[256];
+        u8 got[256];
+        u32 n = 0;
+        u32 wanted = 2;
+        for (u32 i = 0; i < ARRAY_LEN(tags); i++) {
+            bool shown = o == 0 ? tags[i].accepted : tags[i].replaced;
+            if (!tags[i].enter)
+                continue;
+            n += element(list + n, tags[i].tag, tags[i].good);
+            if (shown)
+                wanted += element(want + wanted, tags[i].tag, tags[i].good);
+        }
+        want[0] = 0;
+        want[1] = (u8)(wanted - 2);
+        assert_int_equal(read_list(list, n, TAGS_ENTER, &in, &terms), 0);
+        assert_int_equal(ouch5_tags_write(got, outs[o], &terms, in.user_ref_idx), wanted);
+        assert_memory_equal(got, want, wanted);
+        assert_true(66 + wanted <= OUCH5_OUT_MAX); /* all tags at once still fit */
+    }
+}
+
+static void test_good_till_time_needs_its_time(void **state)
+{
+    u8 bytes[256];
+    union msg m;
+    u32 n = vector(bytes, "in", "O+tags"); /* has tag 15 */
+    (void)state;
+
+    bytes[26] = '6';
+    ouch5_decode(bytes, n, &m);
+    assert_int_equal(m.enter.reject, 0);
+    assert_int_equal(enter_with(26, '6'), OUCH5_OTHER);
+}
+
+/* Any bytes at all: no crash, and whatever becomes a command is fit for the journal. */
+static void test_random_bytes(void **state)
+{
+    struct rng rng = {.seed = test_seed()};
+    u8 bytes[256];
+    union msg m;
+    (void)state;
+
+    for (u64 i = 0; i < test_count("WB_ROUNDS", 100000); i++) {
+        u32 n = 1 + (u32)rng_below(&rng, 120);
+        for (u32 j = 0; j < n; j++)
+            bytes[j] = (u8)rng_next(&rng);
+        bytes[0] = (u8) "OUXQ"[i % 4];
+        if (ouch5_decode(bytes, n, &m) == OUCH5_COMMAND) {
+            m.cmd.seq = 1;
+            assert_null(msg_check(m.slots, MSG_SLOTS_MAX));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_enter),
+        cmocka_unit_test(test_in_enter_with_tags),
+        cmocka_unit_test(test_in_others),
+        cmocka_unit_test(test_out_orders),
+        cmocka_unit_test(test_out_others),
+        cmocka_unit_test(test_out_channel),
+        cmocka_unit_test(test_enter_letters),
+        cmocka_unit_test(test_enter_numbers_and_text),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_replace_leaves_numbers_to_the_engine),
+        cmocka_unit_test(test_each_tag),
+        cmocka_unit_test(test_channel_survives),
+        cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_good_till_time_needs_its_time),
+        cmocka_unit_test(test_random_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -14,12 +14,14 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 
-#define BACKOFF_SPINS        64u
-#define BACKOFF_YIELDS       16u
-#define BACKOFF_SLEEP_MIN_NS 2000u
-#define BACKOFF_SLEEP_MAX_NS 100000u
-#define COLD_SLEEP_MIN_NS    50000u
-#define COLD_SLEEP_MAX_NS    2000000u
+#define BACKOFF_SPINS          64u
+#define BACKOFF_YIELDS         16u
+#define BACKOFF_SLEEP_MIN_NS   2000u
+#define BACKOFF_SLEEP_MAX_NS   100000u
+#define BACKOFF_QUIET_TURNS    3000u /* about 0.3 s without anything to do */
+#define BACKOFF_QUIET_SLEEP_NS 1000000u
+#define COLD_SLEEP_MIN_NS      50000u
+#define COLD_SLEEP_MAX_NS      2000000u
 
 void agent_init(struct agent *a, const char *name, int (*do_work)(void *, u64), void *self,
                 u64 turn_limit_ns)
@@ -85,8 +87,8 @@ static void idle(enum idle_strategy strategy, u32 *idle_turns)
     } else if (strategy == IDLE_YIELD || n < BACKOFF_SPINS + BACKOFF_YIELDS) {
         sched_yield();
     } else {
-        clock_sleep_ns(sleep_ns(n - BACKOFF_SPINS - BACKOFF_YIELDS, BACKOFF_SLEEP_MIN_NS,
-                                BACKOFF_SLEEP_MAX_NS));
+        u64 max_ns = n < BACKOFF_QUIET_TURNS ? BACKOFF_SLEEP_MAX_NS : BACKOFF_QUIET_SLEEP_NS;
+        clock_sleep_ns(sleep_ns(n - BACKOFF_SPINS - BACKOFF_YIELDS, BACKOFF_SLEEP_MIN_NS, max_ns));
     }
 }
 

@@ -1,0 +1,69 @@
+/*
+ * directory.h - whom and what a gateway knows: accounts by user and id, instruments by symbol and id.
+ *
+ * Filled from the config at start (ids of what the engine does not know yet come later, by
+ * EV_ACCOUNT and EV_INSTRUMENT) and only added to. One thread.
+ */
+#ifndef WIREBOOK_GATEWAY_SESSION_DIRECTORY_H
+#define WIREBOOK_GATEWAY_SESSION_DIRECTORY_H
+
+#include "engine/base/mem.h"
+#include "engine/base/types.h"
+#include "gateway/session/map.h"
+#include "gateway/session/risk.h"
+#include "gateway/session/store.h"
+
+struct session;
+
+struct account {
+    u32 id;                    /* the engine's; 0: not yet known */
+    char user[6];              /* padded, upper case */
+    struct risk_limits limits; /* zero: none */
+    struct store store;        /* the day's recent messages */
+    struct session *session;   /* the connection that it is bound to, or NULL */
+};
+
+struct instrument {
+    u16 id; /* the engine's; 0: not yet known */
+    char symbol[8];
+    u32 reference_price; /* price units; 0: no collar */
+};
+
+struct directory {
+    struct account *accounts;
+    u32 accounts_used;
+    u32 accounts_max;
+    u32 *account_by_id; /* index + 1; 0: none */
+    struct map users;
+
+    struct instrument *instruments;
+    u32 instruments_used;
+    u32 instruments_max;
+    u32 *instrument_by_id; /* index + 1; 0: none */
+    struct map symbols;
+};
+
+/* An empty directory for so many entries (> 0 each), with memory from `m`. */
+void directory_init(struct directory *d, struct mem *m, u32 accounts_max, u32 instruments_max,
+                    u64 seed);
+
+/* The account of a padded, upper-case user, made if it is new; `id` 0 leaves the id as it is. */
+struct account *directory_account_add(struct directory *d, u32 id, const char user[6]);
+
+/* The account of a user; NULL: there is none, or the engine does not know it. */
+struct account *directory_account_of_user(const struct directory *d, const char user[6]);
+
+/* The account with an id that the engine gave; NULL: there is none. */
+struct account *directory_account(const struct directory *d, u32 id);
+
+/* The instrument of a padded symbol, made if it is new; `id` 0 leaves the id as it is. */
+struct instrument *directory_instrument_add(struct directory *d, u16 id, const char symbol[8]);
+
+/* The instrument of a symbol as sent; NULL: there is none, or the engine does not know it. */
+const struct instrument *directory_instrument_of_symbol(const struct directory *d,
+                                                        const char symbol[8]);
+
+/* The instrument with an id that the engine gave; NULL: there is none. */
+const struct instrument *directory_instrument(const struct directory *d, u16 id);
+
+#endif

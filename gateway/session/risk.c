@@ -1,0 +1,57 @@
+/* risk.c - stateless checks of one order; risk.h says which, in which order. Pure. */
+#include "gateway/session/risk.h"
+
+#include <string.h>
+
+#include "engine/msg/msg.h"
+
+/* Binary search in the account's sorted list. */
+static bool restricted(const struct risk_limits *limits, const char symbol[8])
+{
+    u32 low = 0;
+    u32 high = limits->restricted_used;
+
+    while (low < high) {
+        u32 mid = low + (high - low) / 2;
+        int order = memcmp(limits->restricted[mid], symbol, 8);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+/* The price that an order is worth; 0: nobody knows (a market order without a reference). */
+static u64 worth(const struct risk_order *order)
+{
+    return order->price == PRICE_MARKET ? order->reference_price : order->price;
+}
+
+static bool outside_collar(const struct risk_limits *limits, const struct risk_order *order)
+{
+    u64 reference = order->reference_price;
+    u64 away;
+
+    if (limits->collar_bps == 0 || reference == 0 || order->price == PRICE_MARKET)
+        return false;
+    away = order->price > reference ? order->price - reference : reference - order->price;
+    return away * 10000 > reference * limits->collar_bps; /* 32 bits times 32 each: no overflow */
+}
+
+enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order)
+{
+    if (order->symbol_known && order->instrument == 0)
+        return RISK_UNKNOWN_SYMBOL;
+    if (order->symbol_known && restricted(limits, order->symbol))
+        return RISK_RESTRICTED;
+    if (limits->qty_max != 0 && order->qty > limits->qty_max)
+        return RISK_QUANTITY;
+    if (limits->notional_max != 0 && worth(order) * order->qty > limits->notional_max)
+        return RISK_NOTIONAL;
+    if (order->symbol_known && outside_collar(limits, order))
+        return RISK_COLLAR;
+    return RISK_OK;
+}

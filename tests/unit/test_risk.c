@@ -1,0 +1,129 @@
+/* test_risk.c - each check at its boundary, and their order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/msg/msg.h"
+#include "gateway/session/risk.h"
+
+static const char list[][8] = {"AAA     ", "BBB     ", "CCC     ", "MSFT    ", "ZZZ     "};
+
+static struct risk_order order(u32 qty, u32 price)
+{
+    struct risk_order o = {.qty = qty,
+                           .price = price,
+                           .instrument = 1,
+                           .symbol_known = true,
+                           .reference_price = 1000000};
+
+    memcpy(o.symbol, "AAPL    ", 8);
+    return o;
+}
+
+static void test_no_limits(void **state)
+{
+    struct risk_limits none = {0};
+    struct risk_order o = order(QTY_MAX, PRICE_LIMIT_MAX);
+    (void)state;
+
+    assert_int_equal(risk_check(&none, &o), RISK_OK);
+    o.instrument = 0;
+    assert_int_equal(risk_check(&none, &o), RISK_UNKNOWN_SYMBOL);
+    o.symbol_known = false; /* a replace: the engine knows the symbol */
+    assert_int_equal(risk_check(&none, &o), RISK_OK);
+}
+
+static void test_quantity_and_notional(void **state)
+{
+    struct risk_limits l = {.qty_max = 1000, .notional_max = 500ull * 1000000};
+    struct risk_order o = order(1000, 500000);
+    (void)state;
+
+    assert_int_equal(risk_check(&l, &o), RISK_OK); /* both exactly at the limit */
+    o.qty = 1001;
+    assert_int_equal(risk_check(&l, &o), RISK_QUANTITY);
+    o = order(1000, 500001);
+    assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
+    o = order(501, PRICE_MARKET); /* worth its reference price */
+    assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
+    o.qty = 500;
+    assert_int_equal(risk_check(&l, &o), RISK_OK);
+    l.notional_max = UINT64_MAX;
+    l.qty_max = 0;
+    o = order(UINT32_MAX, UINT32_MAX);
+    assert_int_equal(risk_check(&l, &o), RISK_OK); /* no overflow */
+}
+
+static void test_collar(void **state)
+{
+    struct risk_limits l = {.collar_bps = 500}; /* 5 % of 100.0000 */
+    struct risk_order o = order(1, 1050000);
+    (void)state;
+
+    assert_int_equal(risk_check(&l, &o), RISK_OK);
+    o.price = 1050001;
+    assert_int_equal(risk_check(&l, &o), RISK_COLLAR);
+    o.price = 950000;
+    assert_int_equal(risk_check(&l, &o), RISK_OK);
+    o.price = 949999;
+    assert_int_equal(risk_check(&l, &o), RISK_COLLAR);
+    o.reference_price = 0;
+    assert_int_equal(risk_check(&l, &o), RISK_OK);
+    o = order(1, PRICE_MARKET);
+    assert_int_equal(risk_check(&l, &o), RISK_OK);
+    l.collar_bps = UINT32_MAX;
+    o = order(1, PRICE_LIMIT_MAX);
+    o.reference_price = UINT32_MAX;
+    assert_int_equal(risk_check(&l, &o), RISK_OK); /* no overflow */
+    o = order(1, 2000000);
+    o.symbol_known = false;
+    l.collar_bps = 1;
+    assert_int_equal(risk_check(&l, &o), RISK_OK); /* a replace: no reference here */
+}
+
+static void test_restricted(void **state)
+{
+    (void)state;
+    for (u32 used = 0; used <= 5; used++) {
+        struct risk_limits l = {.restricted = list, .restricted_used = used};
+        for (u32 i = 0; i < 5; i++) {
+            struct risk_order o = order(1, 1);
+            memcpy(o.symbol, list[i], 8);
+            assert_int_equal(risk_check(&l, &o), i < used ? RISK_RESTRICTED : RISK_OK);
+        }
+        struct risk_order o = order(1, 1);
+        assert_int_equal(risk_check(&l, &o), RISK_OK);
+    }
+}
+
+static void test_order_of_checks(void **state)
+{
+    struct risk_limits l = {
+        .qty_max = 1, .notional_max = 1, .collar_bps = 1, .restricted = list, .restricted_used = 5};
+    struct risk_order o = order(2, 2000000);
+    (void)state;
+
+    memcpy(o.symbol, "MSFT    ", 8);
+    o.instrument = 0;
+    assert_int_equal(risk_check(&l, &o), RISK_UNKNOWN_SYMBOL);
+    o.instrument = 1;
+    assert_int_equal(risk_check(&l, &o), RISK_RESTRICTED);
+    l.restricted_used = 0;
+    assert_int_equal(risk_check(&l, &o), RISK_QUANTITY);
+    l.qty_max = 0;
+    assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
+    l.notional_max = 0;
+    assert_int_equal(risk_check(&l, &o), RISK_COLLAR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_limits),       cmocka_unit_test(test_quantity_and_notional),
+        cmocka_unit_test(test_collar),          cmocka_unit_test(test_restricted),
+        cmocka_unit_test(test_order_of_checks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

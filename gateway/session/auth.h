@@ -1,0 +1,72 @@
+/*
+ * auth.h - the password check: a cold agent on a thread of its own (the only libsodium file).
+ *
+ * Gateways ask by ring and never wait: a slow hash costs the hot path nothing. Requests and answers
+ * are one slot each; whoever answers them instead (the simulator, tests) uses the same structs.
+ */
+#ifndef WIREBOOK_GATEWAY_SESSION_AUTH_H
+#define WIREBOOK_GATEWAY_SESSION_AUTH_H
+
+#include "engine/base/ring.h"
+#include "engine/base/types.h"
+
+/* Gateway -> auth. Trimmed, upper case, padded with spaces. */
+struct auth_request {
+    u64 conn;          /*  0 the gateway's name for the connection */
+    u32 peer_ipv4;     /*  8 network order */
+    char user[6];      /* 12 */
+    char password[10]; /* 18 */
+    u8 zero[36];       /* 28 */
+};
+_Static_assert(sizeof(struct auth_request) == 64, "one slot");
+
+enum auth_result {
+    AUTH_OK = 1,
+    AUTH_BAD = 2,     /* wrong password, unknown user */
+    AUTH_LIMITED = 3, /* too many failures from that address; the password was not looked at */
+};
+
+/* Auth -> gateway, one for each request, in the same order. */
+struct auth_answer {
+    u64 conn;    /*  0 */
+    u8 result;   /*  8 enum auth_result */
+    u8 zero[55]; /*  9 */
+};
+_Static_assert(sizeof(struct auth_answer) == 64, "one slot");
+
+struct auth;
+
+struct auth_conf {
+    u32 users_max;
+    u32 failures_max;       /* from one address within the window; 0: no limit */
+    u64 failures_window_ns; /* how long an address over the limit is refused; typically 60 s */
+};
+
+#define AUTH_HASH_BYTES 128u /* of a stored hash, with its final zero */
+
+/*
+ * An auth agent without users; memory from malloc. NULL when libsodium cannot start. Cold.
+ * auth_free wipes and gives back all.
+ */
+struct auth *auth_new(const struct auth_conf *conf);
+void auth_free(struct auth *a);
+
+/* Gives it the rings of one more gateway, at most GATEWAYS_MAX. Before the threads start. */
+void auth_attach(struct auth *a, struct ring *requests, struct ring *answers);
+
+/*
+ * Adds a user (upper case, padded with spaces) or changes its hash, an argon2id string as made by
+ * auth_hash. False: there is no room, or `hash` is not such a string. Before the threads start.
+ */
+bool auth_user_set(struct auth *a, const char user[6], const char *hash);
+
+/* The agent: at most one slow hash a turn. `auth` is a struct auth. */
+int auth_do_work(void *auth, u64 now_ns);
+
+/*
+ * The stored form of `password` (1 to 10 letters and digits; case does not matter), salted, to
+ * `out`. False: not such a password, or no memory. Takes tens of milliseconds. For tools and tests.
+ */
+bool auth_hash(const char *password, char out[AUTH_HASH_BYTES]);
+
+#endif

@@ -43,7 +43,9 @@ enum tx_builder_status tx_builder_next(struct tx_builder *t, const char **what);
 /* The number of the whole transaction in slots[]. */
 static inline u64 tx_builder_seq(const struct tx_builder *t)
 {
-    return ((const struct cmd_head *)(const void *)t->slots)->seq;
+    const union msg *m = (const union msg *)(const void *)&t->slots[0];
+
+    return m->cmd.seq;
 }
 
 #endif

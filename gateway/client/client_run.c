@@ -1,10 +1,11 @@
 /*
  * client_run.c - one session of wirebook-client, from the login to the exit code.
  *
- * One thread. Enters: commands (client_command.h), one a line, and the venue's messages. Leaves: one
- * line a message, an exit code. After the login it asks for the next free order number, so that
- * orders number themselves; then it runs command after command. A command that waits for messages
- * reads them from a cursor over what has come, so an answer that arrives early is not missed.
+ * One thread. Enters: commands (client_command.h), one a line, and the messages of the venue.
+ * Leaves: one line a message, an exit code. After the login it asks for the next free order number,
+ * so that orders number themselves; then it runs command after command. A command that waits for
+ * messages reads them from a cursor over what has come, so an answer that arrives early is not
+ * missed.
  *
  * Where old messages are asked for, a first login (PROBE) only learns where the stream ends: the
  * answer to our query must not be mistaken for a replayed one.

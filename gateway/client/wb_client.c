@@ -283,6 +283,11 @@ bool wb_client_raw(struct wb_client *c, const u8 *bytes, u32 n)
     return wb_soup_send(&c->soup, bytes, n);
 }
 
+u32 wb_client_room(const struct wb_client *c)
+{
+    return wb_soup_room(&c->soup);
+}
+
 void wb_client_logout(struct wb_client *c, u64 now_ns)
 {
     wb_soup_logout(&c->soup);

@@ -81,6 +81,9 @@ bool wb_client_query(struct wb_client *c);
 /* Any bytes as one Unsequenced Data packet. */
 bool wb_client_raw(struct wb_client *c, const u8 *bytes, u32 n);
 
+/* Bytes of such a message that can be queued now; 0 when not logged in. */
+u32 wb_client_room(const struct wb_client *c);
+
 /* Gives what is queued to the kernel. Returns the bytes that still wait. */
 u32 wb_client_flush(struct wb_client *c, u64 now_ns);
 

@@ -125,6 +125,12 @@ bool wb_soup_send(struct wb_soup *s, const u8 *bytes, u32 n)
     return s->state == WB_SOUP_LIVE && put_packet(s, 'U', bytes, n);
 }
 
+u32 wb_soup_room(const struct wb_soup *s)
+{
+    u32 free_bytes = s->out_bytes - (s->out_used - s->out_from);
+    return s->state == WB_SOUP_LIVE && free_bytes > 3 ? free_bytes - 3 : 0;
+}
+
 void wb_soup_logout(struct wb_soup *s)
 {
     if (s->state == WB_SOUP_LIVE)

@@ -116,6 +116,9 @@ enum wb_soup_kind wb_soup_next(struct wb_soup *s, struct wb_soup_event *ev);
  */
 bool wb_soup_send(struct wb_soup *s, const u8 *bytes, u32 n);
 
+/* Bytes of payload that wb_soup_send would take now; 0 when not live. */
+u32 wb_soup_room(const struct wb_soup *s);
+
 /* Queues a Logout Request; the server then closes. Nothing can be sent after it. */
 void wb_soup_logout(struct wb_soup *s);
 

@@ -187,6 +187,7 @@ static void test_requests(void **state)
     while (wb_soup_send(&p.soup, payload, sizeof(payload)))
         queued++;
     assert_int_equal(queued, sizeof(p.out) / 103);
+    assert_int_equal(wb_soup_room(&p.soup), sizeof(p.out) % 103 - 3);
     wb_soup_sent(&p.soup, 7, T0);
     assert_false(wb_soup_send(&p.soup, payload, sizeof(payload)));
     wb_soup_sent(&p.soup, 96, T0);

@@ -1,0 +1,274 @@
+/*
+ * wirebook-bench - latency and correctness of a venue under a fixed schedule of orders.
+ *
+ * Reads the options and leaves the rest to bench_run.c. Exit codes are those of bench_run.h.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "gateway/client/bench_run.h"
+#include "gateway/client/client_options.h"
+
+static const char help[] =
+    "wirebook-bench - latency and correctness of a venue under a fixed schedule of orders\n"
+    "\n"
+    "  wirebook-bench --accounts USER:PASSWORD,... [OPTION...]\n"
+    "\n"
+    "Open loop: each request has its time, and its latency is measured from that time to its "
+    "answer,\n"
+    "however late it could be sent. Every answer is checked; at the end nothing may be "
+    "unanswered.\n"
+    "\n"
+    "  --host HOST            default 127.0.0.1\n"
+    "  --port PORT            default 9000\n"
+    "  --accounts LIST|FILE   a session each: USER:PASSWORD,... or a file of such, one a line\n"
+    "  --rate N               requests a second, all sessions together; default 1000\n"
+    "  --seconds S            measured time, default 10\n"
+    "  --warmup S             before it and not measured, default 2\n"
+    "  --mix A,C,R,X          percent of adds, cancels, replaces, aggressive; default 45,40,10,5\n"
+    "  --symbols LIST|FILE    AAPL:225.50,... or a CSV like config/instruments.csv\n"
+    "  --open N               open orders of a session at most, default 1000\n"
+    "  --seed N               of the order flow, default 1\n"
+    "  --keep                 leave open orders in the book at the end\n"
+    "  --drain S              how long the last answers may take, default 10\n"
+    "  --ack-log FILE         append each message: USER NUMBER HEX; flushed before it counts as "
+    "seen\n"
+    "  --reconnect            log in again when a connection is lost, and send again what is "
+    "unanswered\n"
+    "  --reconnect-for S      give up after so long without a connection, default 30\n"
+    "  --verify-replay        on such a login, and at the end, have the whole stream replayed and\n"
+    "                         compare it with what was seen\n"
+    "  --lines                print `name value unit` lines instead of the table\n"
+    "  --spin                 never sleep: wants a core of its own\n"
+    "  --help\n"
+    "\n"
+    "Exit codes: 0 good, 1 options that make no sense, 2 login rejected, 3 connection lost, 4 "
+    "something\n"
+    "was lost, doubled or contradicts itself, 5 the offered rate was not reached within 1 %.\n";
+
+enum {
+    OPT_HOST,
+    OPT_PORT,
+    OPT_ACCOUNTS,
+    OPT_RATE,
+    OPT_SECONDS,
+    OPT_WARMUP,
+    OPT_MIX,
+    OPT_SYMBOLS,
+    OPT_OPEN,
+    OPT_SEED,
+    OPT_KEEP,
+    OPT_DRAIN,
+    OPT_ACK_LOG,
+    OPT_RECONNECT,
+    OPT_RECONNECT_FOR,
+    OPT_VERIFY,
+    OPT_LINES,
+    OPT_SPIN,
+    OPT_HELP,
+};
+
+static const struct option option_list[] = {
+    {"host", required_argument, NULL, OPT_HOST},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"accounts", required_argument, NULL, OPT_ACCOUNTS},
+    {"rate", required_argument, NULL, OPT_RATE},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"warmup", required_argument, NULL, OPT_WARMUP},
+    {"mix", required_argument, NULL, OPT_MIX},
+    {"symbols", required_argument, NULL, OPT_SYMBOLS},
+    {"open", required_argument, NULL, OPT_OPEN},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"keep", no_argument, NULL, OPT_KEEP},
+    {"drain", required_argument, NULL, OPT_DRAIN},
+    {"ack-log", required_argument, NULL, OPT_ACK_LOG},
+    {"reconnect", no_argument, NULL, OPT_RECONNECT},
+    {"reconnect-for", required_argument, NULL, OPT_RECONNECT_FOR},
+    {"verify-replay", no_argument, NULL, OPT_VERIFY},
+    {"lines", no_argument, NULL, OPT_LINES},
+    {"spin", no_argument, NULL, OPT_SPIN},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+__attribute__((noreturn)) static void usage(const char *what, const char *value)
+{
+    fprintf(stderr, "wirebook-bench: %s%s%s; see --help\n", what, value[0] != 0 ? ": " : "", value);
+    exit(BENCH_USAGE);
+}
+
+static u64 wanted_number(const char *name, u64 low, u64 high)
+{
+    u64 value;
+    if (!client_number(optarg, low, high, &value))
+        usage(name, optarg);
+    return value;
+}
+
+/* Seconds with decimals, as milliseconds. */
+static u64 wanted_seconds(const char *name)
+{
+    char *end;
+    double s = strtod(optarg, &end);
+    if (*end != 0 || !(s >= 0 && s <= 86400))
+        usage(name, optarg);
+    return (u64)(s * 1000 + 0.5);
+}
+
+/* One USER:PASSWORD; it is not printed when it is wrong. */
+static void add_account(struct bench_options *o, char *text)
+{
+    char *colon = strchr(text, ':');
+    if (colon == NULL || o->sessions == BENCH_SESSIONS_MAX)
+        usage("accounts are USER:PASSWORD, at most 1024 of them", "");
+    *colon = 0;
+    struct wb_login *l = &o->logins[o->sessions++];
+    if (strlen(text) >= sizeof(l->user) || strlen(colon + 1) >= sizeof(l->password))
+        usage("a user has up to 6 characters, a password up to 10", text);
+    snprintf(l->user, sizeof(l->user), "%s", text);
+    snprintf(l->password, sizeof(l->password), "%s", colon + 1);
+}
+
+static void take_accounts(struct bench_options *o)
+{
+    char line[256];
+    char *rest = NULL;
+    if (strchr(optarg, ':') != NULL) {
+        for (char *w = strtok_r(optarg, ",", &rest); w != NULL; w = strtok_r(NULL, ",", &rest))
+            add_account(o, w);
+        return;
+    }
+    FILE *f = fopen(optarg, "r");
+    if (f == NULL)
+        usage("neither USER:PASSWORD,... nor a file that can be read", optarg);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        line[strcspn(line, " \t\r\n")] = 0;
+        if (line[0] != 0 && line[0] != '#')
+            add_account(o, line);
+    }
+    fclose(f);
+}
+
+static void take_symbols(struct bench_options *o)
+{
+    const char *wrong = bench_symbols_parse(&o->symbols, optarg);
+    if (wrong != NULL)
+        usage(wrong, optarg);
+}
+
+/* The options that say what is sent. */
+static bool take_load_option(struct bench_options *o, int option)
+{
+    switch (option) {
+    case OPT_RATE:
+        o->rate = wanted_number("--rate is 1..10000000", 1, 10000000);
+        return true;
+    case OPT_SECONDS:
+        o->run_ms = wanted_seconds("--seconds is a time");
+        return true;
+    case OPT_WARMUP:
+        o->warmup_ms = wanted_seconds("--warmup is a time");
+        return true;
+    case OPT_MIX:
+        if (!bench_mix_parse(o->percent, optarg))
+            usage("--mix wants four percentages that sum to 100, like 45,40,10,5", optarg);
+        return true;
+    case OPT_SYMBOLS:
+        take_symbols(o);
+        return true;
+    case OPT_OPEN:
+        o->open_max = (u32)wanted_number("--open is 1..65536", 1, LEDGER_OPEN_MAX);
+        return true;
+    case OPT_SEED:
+        o->seed = wanted_number("--seed is a number", 0, UINT64_MAX);
+        return true;
+    case OPT_KEEP:
+        o->keep = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void take_option(struct bench_options *o, int option)
+{
+    if (take_load_option(o, option))
+        return;
+    switch (option) {
+    case OPT_HOST:
+        o->host = optarg;
+        return;
+    case OPT_PORT:
+        o->port = (u16)wanted_number("--port is 1..65535", 1, 65535);
+        return;
+    case OPT_ACCOUNTS:
+        take_accounts(o);
+        return;
+    case OPT_DRAIN:
+        o->drain_ms = wanted_seconds("--drain is a time");
+        return;
+    case OPT_ACK_LOG:
+        o->ack_log = optarg;
+        return;
+    case OPT_RECONNECT:
+        o->reconnect = true;
+        return;
+    case OPT_RECONNECT_FOR:
+        o->reconnect_ms = wanted_seconds("--reconnect-for is a time");
+        return;
+    case OPT_VERIFY:
+        o->verify_replay = true;
+        return;
+    case OPT_LINES:
+        o->lines = true;
+        return;
+    case OPT_SPIN:
+        o->spin = true;
+        return;
+    case OPT_HELP:
+        fputs(help, stdout);
+        exit(BENCH_OK);
+    default:
+        usage("an option that there is not, or without its value", "");
+    }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    bench_stop();
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench_options o = {
+        .host = "127.0.0.1",
+        .port = 9000,
+        .rate = 1000,
+        .warmup_ms = 2000,
+        .run_ms = 10000,
+        .drain_ms = 10000,
+        .reconnect_ms = 30000,
+        .seed = 1,
+        .percent =
+            {[BENCH_ADD] = 45, [BENCH_CANCEL] = 40, [BENCH_REPLACE] = 10, [BENCH_AGGRESSIVE] = 5},
+        .open_max = 1000,
+    };
+    int option;
+    bench_symbols_default(&o.symbols);
+    while ((option = getopt_long(argc, argv, "", option_list, NULL)) != -1)
+        take_option(&o, option);
+    if (optind < argc)
+        usage("not an option", argv[optind]);
+    if (o.sessions == 0)
+        usage("--accounts is needed", "");
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    clock_init();
+    return bench_run(&o);
+}

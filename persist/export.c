@@ -1,0 +1,383 @@
+/*
+ * export.c - see export.h. The cold thread's own; no I/O of its own, no clock, no library.
+ *
+ * A turn of a RUNNING lane: look at the batch under way; take transactions from the source into the
+ * batch being filled; send that off when nothing is under way and it is full or old enough. Both
+ * batches exist at once, so rows are made while the far end commits.
+ *
+ * Invariants of a lane:
+ *   - sink->mark is what the far end is known to have; `filled` >= it; the source's next
+ *     transaction is filled.seq + 1, or `next` holds that one.
+ *   - Only poll() answering SINK_OK to a commit moves the mark forward.
+ *   - A transaction enters a batch in order and without a gap (asserted; a gap is a broken cursor).
+ *
+ * Failure modes: SINK_LOST is ordinary - back-off with jitter, open, read the mark, go on behind
+ * it. SINK_REFUSED and a mark that does not fit the journal need a person: said once a minute,
+ * retried slowly. SINK_FENCED ends the lane. A journal that cannot be read is said and retried
+ * slowly.
+ */
+#include "persist/export.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "engine/base/log.h"
+#include "engine/base/sm.h"
+
+#define TXS_PER_TURN      512u              /* of one lane before the next has its turn */
+#define COMPLAIN_EVERY_NS (60 * NS_PER_SEC) /* the same line is not logged more often */
+#define LANE_STATES_TO(x) (1u << LANE_##x)
+
+static const struct sm_state lane_states[] = {
+    [LANE_DOWN] = {"down", LANE_STATES_TO(OPENING)},
+    [LANE_OPENING] = {"opening",
+                      LANE_STATES_TO(DOWN) | LANE_STATES_TO(RUNNING) | LANE_STATES_TO(FENCED)},
+    [LANE_RUNNING] = {"running", LANE_STATES_TO(DOWN)},
+    [LANE_FENCED] = {"fenced", 0},
+};
+
+void export_init(struct exporter *x, const struct export_conf *conf, struct mem *m)
+{
+    ASSERT(conf->retry_min_ns > 0);
+    ASSERT_LE(conf->retry_min_ns, conf->retry_max_ns);
+    memset(x, 0, sizeof *x);
+    x->conf = *conf;
+    x->random = conf->seed;
+    x->mem = m;
+}
+
+void export_add(struct exporter *x, const char *name, struct sink *sink,
+                const struct export_source *source, const struct export_names *names,
+                u64 batch_age_ns)
+{
+    ASSERT_LT(x->lanes_used, EXPORT_LANES_MAX);
+    struct export_lane *l = &x->lanes[x->lanes_used++];
+    l->name = name;
+    l->sink = sink;
+    l->source = *source;
+    l->batch_age_ns = batch_age_ns;
+    l->state = LANE_DOWN;
+    l->retry_ns = x->conf.retry_min_ns;
+    export_names_init(&l->names, x->mem, names->accounts_max, names->instruments_max);
+    export_names_copy(&l->names, names);
+}
+
+void export_register_metrics(struct exporter *x)
+{
+    for (u32 i = 0; i < x->lanes_used; i++) {
+        struct export_lane *l = &x->lanes[i];
+        char label[48];
+        snprintf(label, sizeof label, "sink=\"%s\"", l->name);
+        metrics_register("wirebook_export_state", label,
+                         "0 down, 1 opening, 2 running, 3 fenced for good", METRIC_GAUGE,
+                         &l->m_state);
+        metrics_register("wirebook_export_mark_seq", label,
+                         "Last transaction that the sink has committed", METRIC_GAUGE,
+                         &l->m_mark_seq);
+        metrics_register("wirebook_export_lag_transactions", label,
+                         "Durable transactions that the sink does not have yet", METRIC_GAUGE,
+                         &l->m_lag_seq);
+        metrics_register("wirebook_export_lag_ns", label,
+                         "How far the sink's view is behind the venue, 0 when it has all",
+                         METRIC_GAUGE, &l->m_lag_ns);
+        metrics_register("wirebook_export_rows_total", label, "Rows committed", METRIC_COUNTER,
+                         &l->m_rows);
+        metrics_register("wirebook_export_batches_total", label, "Batches committed",
+                         METRIC_COUNTER, &l->m_batches);
+        metrics_register("wirebook_export_reconnects_total", label,
+                         "Connections and attempts given up", METRIC_COUNTER, &l->m_reconnects);
+        metrics_register("wirebook_export_duplicates_total", label,
+                         "Rows that the sink refused because it had them", METRIC_COUNTER,
+                         &l->m_duplicates);
+    }
+}
+
+/*
+ * Says what is wrong, the same thing at most once a minute: an outage is two lines, not thousands.
+ */
+static void __attribute__((format(printf, 4, 5)))
+complain(struct export_lane *l, enum log_level level, u64 now_ns, const char *format, ...)
+{
+    char text[SINK_ERROR_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (strcmp(text, l->complaint) == 0 && now_ns < l->complained_ns + COMPLAIN_EVERY_NS)
+        return;
+    memcpy(l->complaint, text, sizeof text);
+    l->complained_ns = now_ns;
+    log_line(level, "export %s: %s", l->name, text);
+}
+
+/* ---- the way down ---- */
+
+static void lane_down(struct exporter *x, struct export_lane *l, u64 now_ns, u64 wait_ns)
+{
+    l->sink->ops->close(l->sink);
+    l->sink->batch_rows = 0;
+    l->committing = false;
+    l->has_next = false;
+    l->batch_txs = 0;
+    sm_move(lane_states, &l->state, LANE_DOWN);
+    metric_add(&l->m_reconnects, 1);
+
+    /* Half fixed, half random: exporters that lost the same database do not return in step. */
+    x->random = hash_u64(x->random + 1);
+    l->retry_at_ns = now_ns + wait_ns / 2 + x->random % (wait_ns / 2 + 1);
+}
+
+static void lane_lost(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    complain(l, LOG_WARN, now_ns, "connection lost: %s", l->sink->error);
+    lane_down(x, l, now_ns, l->retry_ns);
+    l->retry_ns = min_u64(l->retry_ns * 2, x->conf.retry_max_ns);
+}
+
+static void lane_refused(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    complain(l, LOG_ERROR, now_ns, "%s", l->sink->error);
+    lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+}
+
+static void lane_fenced(struct export_lane *l)
+{
+    log_error("export %s: stopped for good: %s", l->name, l->sink->error);
+    l->sink->ops->close(l->sink);
+    sm_move(lane_states, &l->state, LANE_FENCED);
+}
+
+/* ---- opening ---- */
+
+/* The sink is open and its mark is read: the source goes on behind it. */
+static void lane_opened(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    u64 mark = l->sink->mark.seq;
+    u64 durable = l->source.durable_seq(l->source.ctx);
+
+    if (mark > durable) {
+        complain(l, LOG_ERROR, now_ns,
+                 "is at seq %" PRIu64 " but the journal ends at %" PRIu64
+                 ": it was filled from another journal, point it elsewhere",
+                 mark, durable);
+        lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+        return;
+    }
+    l->source.seek(l->source.ctx, mark + 1);
+    sm_move(lane_states, &l->state, LANE_RUNNING);
+    l->filled = l->sink->mark;
+    metric_set(&l->m_mark_seq, mark);
+    log_info("export %s: goes on from seq %" PRIu64, l->name, mark + 1);
+}
+
+static int lane_opening(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    switch (l->sink->ops->poll(l->sink, now_ns)) {
+    case SINK_BUSY:
+        return 0;
+    case SINK_OK:
+        lane_opened(x, l, now_ns);
+        break;
+    case SINK_LOST:
+        lane_lost(x, l, now_ns);
+        break;
+    case SINK_FENCED:
+        lane_fenced(l);
+        break;
+    case SINK_REFUSED:
+        lane_refused(x, l, now_ns);
+        break;
+    }
+    return 1;
+}
+
+/* ---- running ---- */
+
+/* What the lane itself must know of a transaction: names, and which day it belongs to. */
+static u32 lane_note(struct export_lane *l, const struct cursor_tx *tx)
+{
+    u32 day = l->filled.day;
+
+    for (u32 i = 0; i < tx->used; i += msg_slots(&tx->slots[i])) {
+        const union msg *m = (const union msg *)(const void *)&tx->slots[i];
+        ASSERT(msg_slots(m) >= 1 && i + msg_slots(m) <= tx->used);
+        if (m->ev.type == EV_DAY_OPENED)
+            day = m->day.day;
+        export_names_note(&l->names, m);
+    }
+    return day;
+}
+
+/* Adds `l->next`; false when the batch has no room for it. */
+static bool lane_add(struct export_lane *l, u64 now_ns)
+{
+    const union msg *command = (const union msg *)(const void *)l->next.slots;
+
+    ASSERT_EQ(l->next.seq, l->filled.seq + 1);
+    ASSERT(l->next.used >= 2 && msg_is_command(command->cmd.type));
+    struct sink_tx tx = {
+        .seq = l->next.seq,
+        .time_ns = command->cmd.time_ns,
+        .day = lane_note(l, &l->next),
+        .used = l->next.used,
+        .slots = l->next.slots,
+        .names = &l->names,
+    };
+    if (!l->sink->ops->add(l->sink, &tx, now_ns)) {
+        ASSERT_GT(l->batch_txs, 0);
+        return false;
+    }
+    if (l->batch_txs++ == 0)
+        l->batch_since_ns = now_ns;
+    l->filled.seq = tx.seq;
+    l->filled.day = tx.day;
+    l->filled_time_ns = tx.time_ns;
+    l->has_next = false;
+    return true;
+}
+
+/*
+ * Fills the batch from the source. Returns transactions added, -1 when the journal is unreadable.
+ */
+static int lane_fill(struct export_lane *l, u64 now_ns)
+{
+    int added = 0;
+
+    while (added < (int)TXS_PER_TURN) {
+        if (!l->has_next) {
+            enum cursor_status got = l->source.next(l->source.ctx, &l->next);
+            if (got == CURSOR_GONE || got == CURSOR_ERROR)
+                return -1;
+            if (got == CURSOR_WAIT)
+                break;
+            l->has_next = true;
+        }
+        if (!lane_add(l, now_ns))
+            break;
+        added++;
+    }
+    return added;
+}
+
+static void lane_committed(struct exporter *x, struct export_lane *l)
+{
+    l->committing = false;
+    l->retry_ns = x->conf.retry_min_ns;
+    l->fresh_ns = max_u64(l->fresh_ns, l->sent_time_ns);
+    metric_add(&l->m_batches, 1);
+    metric_set(&l->m_rows, l->sink->rows_committed);
+    metric_set(&l->m_duplicates, l->sink->duplicates);
+    metric_set(&l->m_mark_seq, l->sink->mark.seq);
+}
+
+/* Sends the batch off when it is due. A batch without room is due at any age. */
+static bool lane_commit(struct export_lane *l, u64 now_ns)
+{
+    bool due = l->has_next || now_ns >= l->batch_since_ns + l->batch_age_ns;
+
+    if (l->committing || l->batch_txs == 0 || !due)
+        return false;
+    ASSERT_GT(l->filled.seq, l->sink->mark.seq);
+    l->sink->ops->commit(l->sink, &l->filled, now_ns);
+    l->sent_time_ns = l->filled_time_ns;
+    l->committing = true;
+    l->batch_txs = 0;
+    return true;
+}
+
+static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    enum sink_status status = l->sink->ops->poll(l->sink, now_ns);
+    int work = 0;
+
+    ASSERT_NE(status, SINK_FENCED);
+    if (status == SINK_LOST) {
+        lane_lost(x, l, now_ns);
+        return 1;
+    }
+    if (status == SINK_REFUSED) {
+        lane_refused(x, l, now_ns);
+        return 1;
+    }
+    if (status == SINK_OK && l->committing) {
+        lane_committed(x, l);
+        work++;
+    }
+    int added = lane_fill(l, now_ns);
+    if (added < 0 && l->batch_txs == 0 && !l->committing) {
+        complain(l, LOG_ERROR, now_ns, "cannot read seq %" PRIu64 " of the journal: %s",
+                 l->filled.seq + 1, l->source.why(l->source.ctx));
+        lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+        return 1;
+    }
+    return work + (added > 0 ? added : 0) + lane_commit(l, now_ns);
+}
+
+static void lane_measure(struct export_lane *l, u64 now_ns)
+{
+    u64 durable = l->source.durable_seq(l->source.ctx);
+    u64 mark = metric_get(&l->m_mark_seq);
+    u64 lag = durable > mark ? durable - mark : 0;
+
+    if (lag == 0 || l->fresh_ns == 0)
+        l->fresh_ns = now_ns;
+    metric_set(&l->m_lag_seq, lag);
+    metric_set(&l->m_lag_ns, lag > 0 && now_ns > l->fresh_ns ? now_ns - l->fresh_ns : 0);
+    metric_set(&l->m_state, l->state);
+}
+
+static int lane_turn(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    int work = 0;
+
+    switch (l->state) {
+    case LANE_DOWN:
+        if (now_ns >= l->retry_at_ns) {
+            l->sink->error[0] = '\0';
+            sm_move(lane_states, &l->state, LANE_OPENING);
+            l->sink->ops->open(l->sink, now_ns);
+            work = 1;
+        }
+        break;
+    case LANE_OPENING:
+        work = lane_opening(x, l, now_ns);
+        break;
+    case LANE_RUNNING:
+        work = lane_running(x, l, now_ns);
+        break;
+    case LANE_FENCED:
+        break;
+    }
+    lane_measure(l, now_ns);
+    return work;
+}
+
+int export_do_work(void *exporter, u64 now_ns)
+{
+    struct exporter *x = exporter;
+    int work = 0;
+
+    for (u32 i = 0; i < x->lanes_used; i++)
+        work += lane_turn(x, &x->lanes[i], now_ns);
+    return work;
+}
+
+bool export_has_passed(const struct exporter *x, u64 seq)
+{
+    for (u32 i = 0; i < x->lanes_used; i++) {
+        const struct export_lane *l = &x->lanes[i];
+        if (l->state != LANE_FENCED && metric_get(&l->m_mark_seq) < seq)
+            return false;
+    }
+    return true;
+}
+
+void export_close(struct exporter *x)
+{
+    for (u32 i = 0; i < x->lanes_used; i++)
+        x->lanes[i].sink->ops->close(x->lanes[i].sink);
+}

@@ -1,0 +1,87 @@
+/*
+ * sink.h - where the journal is exported to: the interface of one far end.
+ *
+ * Three implementations: postgres.c, redis.c, and one in memory for tests and the simulator. A sink
+ * knows how to connect, to claim the shard for an epoch, to turn transactions into rows and to
+ * commit a batch of them together with the mark. It decides nothing: when to connect, what to send
+ * next, what a lost connection means, when to give up - all of that is export.c.
+ *
+ * The contract on which "exactly once" rests:
+ *   - A mark (seq, day) lies in the far end beside the rows. open() takes the shard for our epoch
+ *     and a claim of its own, raised each time, and reads the mark in the same atomic step.
+ *   - commit() lets a batch and its new mark take effect together or not at all, and only if epoch,
+ *     claim and previous mark in the far end are still ours. So a batch of a connection that was
+ *     given up can still land late, but never after the next open() has read the mark.
+ *
+ * Nothing here blocks. One thread. Each call is given the time.
+ */
+#ifndef WIREBOOK_PERSIST_SINK_H
+#define WIREBOOK_PERSIST_SINK_H
+
+#include "engine/msg/msg.h"
+
+struct export_names;
+struct sink;
+
+#define SINK_ERROR_BYTES 200u
+
+/* How far a far end has got: all transactions up to `seq` are in. */
+struct sink_mark {
+    u64 seq; /* 0: none yet */
+    u32 day; /* trading day as yyyymmdd that was open at `seq`, or the last one; 0: none yet */
+};
+
+/* One transaction on its way into a sink. The pointers are valid during the call only. */
+struct sink_tx {
+    u64 seq;
+    u64 time_ns; /* the engine's, ns since 1970 UTC */
+    u32 day;     /* the trading day it belongs to, yyyymmdd: the open one, else the last; 0: none */
+    u32 used;    /* slots */
+    const struct slot *slots; /* the command, then its events */
+    const struct export_names *names;
+};
+
+enum sink_status {
+    SINK_OK,      /* nothing is under way: what was asked for last has been done */
+    SINK_BUSY,    /* still under way: poll again */
+    SINK_LOST,    /* the connection is gone or useless; the outcome of a commit is unknown */
+    SINK_FENCED,  /* open() only: the far end belongs to a higher epoch */
+    SINK_REFUSED, /* the far end answers but will not work with us: `error` has reason and remedy */
+};
+
+struct sink_ops {
+    /* Begins to connect, to claim the shard and to read the mark. Only after close(). */
+    void (*open)(struct sink *s, u64 now_ns);
+
+    /*
+     * Goes on with what is under way. Once it has answered SINK_OK after open(), `mark` is what the
+     * far end has; after commit(), `mark` is the committed one. When idle it only looks whether the
+     * connection still stands. After LOST, FENCED or REFUSED the next call is close().
+     */
+    enum sink_status (*poll)(struct sink *s, u64 now_ns);
+
+    /*
+     * Adds one transaction to the batch being filled, also while the batch before it is under way.
+     * False: no room; nothing was taken, commit first. An empty batch takes any transaction.
+     */
+    bool (*add)(struct sink *s, const struct sink_tx *tx, u64 now_ns);
+
+    /* Sends the batch being filled off and moves the mark from `mark` to `to`. When idle only. */
+    void (*commit)(struct sink *s, const struct sink_mark *to, u64 now_ns);
+
+    /* Drops the connection and both batches. Harmless when there is nothing to drop. */
+    void (*close)(struct sink *s);
+};
+
+/* The head of every sink; the implementation's own struct begins with it. */
+struct sink {
+    const struct sink_ops *ops;
+    u64 epoch;                    /* of this process; set by main before the first open() */
+    struct sink_mark mark;        /* valid after SINK_OK */
+    u32 batch_rows;               /* rows of the batch being filled */
+    u64 rows_committed;           /* since the process began */
+    u64 duplicates;               /* rows that the far end itself refused as already there */
+    char error[SINK_ERROR_BYTES]; /* after LOST, FENCED, REFUSED: one line for the log, else "" */
+};
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * test_export.c - the lanes of persist/export.c over a far end that dies at any point.
+ *
+ * The property: whatever is lost, late or restarted, the far end ends up with every event of the
+ * journal once, in order, each under the trading day that it belongs to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/base/log.h"
+#include "persist/export.h"
+#include "tests/lib/fake_sink.h"
+#include "tests/lib/made_journal.h"
+
+static const struct export_conf conf = {
+    .seed = 7,
+    .retry_min_ns = 10 * NS_PER_MS,
+    .retry_max_ns = 80 * NS_PER_MS,
+    .refused_retry_ns = 100 * NS_PER_MS,
+};
+
+static u64 env_number(const char *name, u64 standard)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : standard;
+}
+
+/* One process' exporter over one far end. */
+struct bench {
+    struct mem mem;
+    struct exporter x;
+    struct fake_sink sink;
+    struct made_source source;
+};
+
+static void bench_start(struct bench *b, const struct made_journal *j, struct fake_far *far,
+                        u64 epoch, u64 known)
+{
+    struct export_names names;
+    memset(b, 0, sizeof *b);
+    mem_init(&b->mem, 0);
+    export_init(&b->x, &conf, &b->mem);
+    fake_sink_init(&b->sink, far, epoch, 64);
+    made_journal_names(j, &names, &b->mem, known);
+    struct export_source source = made_journal_source(&b->source, j);
+    export_add(&b->x, "fake", &b->sink.sink, &source, &names, NS_PER_MS);
+}
+
+static void bench_stop(struct bench *b)
+{
+    export_close(&b->x);
+    fake_sink_free(&b->sink);
+    mem_free_all(&b->mem);
+}
+
+static void bench_run(struct bench *b, u64 *now_ns, u64 turns)
+{
+    for (u64 i = 0; i < turns; i++) {
+        *now_ns += 100 * NS_PER_US;
+        export_do_work(&b->x, *now_ns);
+    }
+}
+
+/* The far end against the journal, row by row. */
+static void assert_same(const struct fake_far *far, const struct made_journal *j, u64 seed)
+{
+    u64 row = 0;
+    u32 day = 0;
+
+    for (u64 seq = 1; seq <= j->txs; seq++) {
+        u32 used, idx = 0;
+        const struct slot *slots = made_journal_tx(j, seq, &used);
+        if (msg_is_command(((const u8 *)slots)[0]) && ((const u8 *)slots)[0] == CMD_DAY_OPEN)
+            day = ((const union msg *)(const void *)slots)->day.day;
+        for (u32 i = 0; i < used; i += msg_slots(&slots[i]), idx++) {
+            if (msg_is_command(((const u8 *)&slots[i])[0]))
+                continue;
+            if (row >= far->used || far->rows[row].seq != seq || far->rows[row].idx != idx ||
+                far->rows[row].day != day ||
+                memcmp(&far->rows[row].first, &slots[i], sizeof slots[i]) != 0)
+                fail_msg("seed %llu: row %llu of %llu is not seq %llu idx %u day %u",
+                         (unsigned long long)seed, (unsigned long long)row,
+                         (unsigned long long)far->used, (unsigned long long)seq, idx, day);
+            row++;
+        }
+    }
+    if (row != far->used)
+        fail_msg("seed %llu: %llu rows, wanted %llu", (unsigned long long)seed,
+                 (unsigned long long)far->used, (unsigned long long)row);
+}
+
+/* One life of a far end and several of the exporter. Returns false when the rows differ. */
+static void one_history(u64 seed, struct fake_far *far)
+{
+    struct made_journal j;
+    struct bench b;
+    u64 now_ns = 0, epoch = 1;
+
+    made_journal_init(&j, seed);
+    made_journal_start(&j, 1, 20261123);
+    fake_far_init(far, seed);
+    far->faults_per_mille = 20;
+    far->latency_max_ns = 2 * NS_PER_MS;
+    bench_start(&b, &j, far, epoch, 0);
+    for (u32 round = 0; round < 12; round++) {
+        made_journal_trade(&j, 60);
+        if (round % 5 == 4)
+            made_journal_next_day(&j, 20261124 + round);
+        bench_run(&b, &now_ns, 40 + seed % 100);
+        if (round % 4 == 3) { /* the process dies and comes again, sometimes under the same epoch */
+            bench_stop(&b);
+            epoch += seed % 2;
+            bench_start(&b, &j, far, epoch, j.txs);
+        }
+    }
+    far->faults_per_mille = 0;
+    for (u32 i = 0; i < 200 && !export_has_passed(&b.x, j.txs); i++)
+        bench_run(&b, &now_ns, 100);
+    assert_true(export_has_passed(&b.x, j.txs));
+    assert_same(far, &j, seed);
+    assert_int_equal(far->mark.seq, j.txs);
+    assert_int_equal(far->mark.day, j.day);
+    bench_run(&b, &now_ns, 1);
+    assert_int_equal(metric_get(&b.x.lanes[0].m_lag_seq), 0);
+    assert_int_equal(metric_get(&b.x.lanes[0].m_lag_ns), 0);
+    bench_stop(&b);
+    made_journal_free(&j);
+}
+
+static void test_exactly_once(void **state)
+{
+    u64 first = env_number("WB_SEED", 1), count = env_number("WB_COUNT", 300);
+    u64 faults = 0, landed = 0, refused = 0;
+
+    (void)state;
+    for (u64 seed = first; seed < first + count; seed++) {
+        struct fake_far far;
+        one_history(seed, &far);
+        faults += far.faults;
+        landed += far.late_landings;
+        refused += far.late_refusals;
+        fake_far_free(&far);
+    }
+    print_message("%llu histories, %llu faults, %llu batches landed late, %llu came too late\n",
+                  (unsigned long long)count, (unsigned long long)faults, (unsigned long long)landed,
+                  (unsigned long long)refused);
+    if (count >= 100) { /* the unkind cases must really have occurred */
+        assert_true(landed > 0);
+        assert_true(refused > 0);
+    }
+}
+
+/* Runs until all is over or `turns` have passed. */
+static bool settles(struct bench *b, u64 *now_ns, u64 seq, u64 turns)
+{
+    for (u64 i = 0; i < turns && !export_has_passed(&b->x, seq); i++)
+        bench_run(b, now_ns, 1);
+    return export_has_passed(&b->x, seq);
+}
+
+static void test_fenced_stops_for_good(void **state)
+{
+    struct made_journal j;
+    struct fake_far far;
+    struct bench old, new;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 3);
+    made_journal_start(&j, 1, 20261123);
+    made_journal_trade(&j, 500);
+    fake_far_init(&far, 3);
+    far.latency_max_ns = NS_PER_MS;
+    bench_start(&old, &j, &far, 1, 0);
+    bench_run(&old, &now_ns, 30);
+    assert_true(metric_get(&old.x.lanes[0].m_mark_seq) > 0);
+    assert_true(metric_get(&old.x.lanes[0].m_mark_seq) < j.txs);
+
+    bench_start(&new, &j, &far, 2, 0);
+    for (u32 i = 0; i < 3000; i++) {
+        bench_run(&old, &now_ns, 1);
+        bench_run(&new, &now_ns, 1);
+    }
+    assert_int_equal(old.x.lanes[0].state, LANE_FENCED);
+    assert_int_equal(metric_get(&old.x.lanes[0].m_state), LANE_FENCED);
+    assert_true(metric_get(&old.x.lanes[0].m_mark_seq) < j.txs);
+    assert_int_equal(metric_get(&new.x.lanes[0].m_mark_seq), j.txs);
+    assert_same(&far, &j, 3);
+    bench_stop(&old);
+    bench_stop(&new);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+/* One lane's far end is away from the start: the other does not notice. */
+static void test_lanes_are_apart(void **state)
+{
+    struct made_journal j;
+    struct fake_far far, away;
+    struct fake_sink other;
+    struct made_source source2;
+    struct export_names names;
+    struct bench b;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 4);
+    made_journal_start(&j, 1, 20261123);
+    made_journal_trade(&j, 500);
+    fake_far_init(&far, 4);
+    fake_far_init(&away, 5);
+    away.down = true;
+    bench_start(&b, &j, &far, 1, 0);
+    fake_sink_init(&other, &away, 1, 64);
+    made_journal_names(&j, &names, &b.mem, 0);
+    struct export_source source = made_journal_source(&source2, &j);
+    export_add(&b.x, "other", &other.sink, &source, &names, NS_PER_MS);
+
+    bench_run(&b, &now_ns, 1000);
+    assert_int_equal(metric_get(&b.x.lanes[0].m_lag_seq), 0);
+    assert_int_equal(metric_get(&b.x.lanes[1].m_lag_seq), j.txs);
+    assert_true(metric_get(&b.x.lanes[1].m_lag_ns) > 50 * NS_PER_MS);
+    assert_true(metric_get(&b.x.lanes[1].m_reconnects) >= 2);
+    away.down = false;
+    assert_true(settles(&b, &now_ns, j.txs, 3000));
+    assert_same(&away, &j, 4);
+    fake_sink_free(&other);
+    bench_stop(&b);
+    fake_far_free(&far);
+    fake_far_free(&away);
+    made_journal_free(&j);
+}
+
+/* 10, 20, 40, 80, 80 ... ms, of which half is random; back to 10 after a commit. */
+static void test_backs_off(void **state)
+{
+    static const u64 wanted_ms[] = {10, 20, 40, 80, 80, 80};
+    struct made_journal j;
+    struct fake_far far;
+    struct bench b;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 5);
+    made_journal_start(&j, 1, 20261123);
+    fake_far_init(&far, 5);
+    far.down = true;
+    bench_start(&b, &j, &far, 1, 0);
+    struct export_lane *l = &b.x.lanes[0];
+    for (u32 i = 0; i < ARRAY_LEN(wanted_ms); i++) {
+        u64 before = metric_get(&l->m_reconnects);
+        while (metric_get(&l->m_reconnects) == before)
+            bench_run(&b, &now_ns, 1);
+        u64 wait = l->retry_at_ns - now_ns;
+        assert_in_range(wait, wanted_ms[i] * NS_PER_MS / 2, wanted_ms[i] * NS_PER_MS);
+    }
+    far.down = false;
+    assert_true(settles(&b, &now_ns, j.txs, 3000));
+    assert_int_equal(l->retry_ns, conf.retry_min_ns);
+    bench_stop(&b);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+static void test_refused_then_mended(void **state)
+{
+    struct made_journal j;
+    struct fake_far far;
+    struct bench b;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 6);
+    made_journal_start(&j, 1, 20261123);
+    fake_far_init(&far, 6);
+    far.refuses = true;
+    bench_start(&b, &j, &far, 1, 0);
+    bench_run(&b, &now_ns, 5000); /* 500 ms */
+    assert_in_range(metric_get(&b.x.lanes[0].m_reconnects), 5, 10);
+    far.refuses = false;
+    assert_true(settles(&b, &now_ns, j.txs, 3000));
+    assert_same(&far, &j, 6);
+    bench_stop(&b);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+/* A far end that is ahead of the journal belongs to another one: nothing may be written. */
+static void test_foreign_mark(void **state)
+{
+    struct made_journal j;
+    struct fake_far far;
+    struct bench b;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 7);
+    made_journal_start(&j, 1, 20261123);
+    fake_far_init(&far, 7);
+    far.mark.seq = j.txs + 1;
+    bench_start(&b, &j, &far, 1, 0);
+    bench_run(&b, &now_ns, 3000);
+    assert_int_equal(far.used, 0);
+    assert_int_not_equal(b.x.lanes[0].state, LANE_RUNNING);
+    bench_stop(&b);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+/* What lies before the unreadable place is exported; then the lane waits for a person. */
+static void test_unreadable_journal(void **state)
+{
+    struct made_journal j;
+    struct fake_far far;
+    struct bench b;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 8);
+    made_journal_start(&j, 1, 20261123);
+    made_journal_trade(&j, 100);
+    fake_far_init(&far, 8);
+    j.broken_at = 50;
+    bench_start(&b, &j, &far, 1, 0);
+    bench_run(&b, &now_ns, 3000);
+    assert_int_equal(far.mark.seq, 49);
+    assert_true(metric_get(&b.x.lanes[0].m_reconnects) >= 1);
+    j.broken_at = 0;
+    assert_true(settles(&b, &now_ns, j.txs, 5000));
+    assert_same(&far, &j, 8);
+    bench_stop(&b);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+static void test_names(void **state)
+{
+    struct made_journal j;
+    struct export_names n;
+    struct mem m;
+
+    (void)state;
+    mem_init(&m, 0);
+    made_journal_init(&j, 9);
+    made_journal_start(&j, 1, 20261123);
+    made_journal_names(&j, &n, &m, j.txs);
+    assert_memory_equal(export_names_account(&n, 2)->user, "USER2 ", 6);
+    assert_memory_equal(export_names_account(&n, 2)->firm, "F002", 4);
+    assert_memory_equal(export_names_symbol(&n, 4), "SYM4    ", 8);
+    assert_memory_equal(export_names_symbol(&n, 0), "        ", 8);
+    assert_memory_equal(export_names_symbol(&n, 60000), "        ", 8);
+    assert_memory_equal(export_names_account(&n, 60000)->user, "      ", 6);
+    assert_int_equal(export_names_trim("SYM4    ", 8), 4);
+    assert_int_equal(export_names_trim("        ", 8), 0);
+    made_journal_free(&j);
+    mem_free_all(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exactly_once),        cmocka_unit_test(test_fenced_stops_for_good),
+        cmocka_unit_test(test_lanes_are_apart),     cmocka_unit_test(test_backs_off),
+        cmocka_unit_test(test_refused_then_mended), cmocka_unit_test(test_foreign_mark),
+        cmocka_unit_test(test_unreadable_journal),  cmocka_unit_test(test_names),
+    };
+
+    log_level_set(LOG_ERROR + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

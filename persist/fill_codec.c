@@ -1,9 +1,9 @@
 /*
  * fill_codec.c - see fill_codec.h. The only file that knows msgpack-c. No thread of its own.
  *
- * One table says what each key is, where it lies in struct fill and what may go into it; encoder and
- * decoder both walk it, so they cannot disagree. Bytes to decode come from outside: every length and
- * kind is checked before the library sees them, nothing is asserted about them.
+ * One table says what each key is, where it lies in struct fill and what may go into it; encoder
+ * and decoder both walk it, so they cannot disagree. Bytes to decode come from outside: every
+ * length and kind is checked before the library sees them, nothing is asserted about them.
  */
 #include "persist/fill_codec.h"
 
@@ -241,9 +241,9 @@ static struct shape shape_of(u8 c)
 }
 
 /*
- * Walks over one object without believing it: true when it ends within `n`. The library takes memory
- * for as many elements as a few hostile bytes claim; an element has at least a byte, so here no claim
- * beyond what is there gets past.
+ * Walks over one object without believing it: true when it ends within `n`. The library takes
+ * memory for as many elements as a few hostile bytes claim; an element has at least a byte, so here
+ * no claim beyond what is there gets past.
  */
 static bool is_whole(const u8 *bytes, u64 n)
 {

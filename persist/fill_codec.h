@@ -2,8 +2,8 @@
  * fill_codec.h - what consumers get on Redis: fills and trades as msgpack maps.
  *
  * The schema stands in config/sql/README.md. Keys are short and stable: none is ever given another
- * meaning. A reader ignores keys that it does not know, so new ones may come at any time; the version
- * goes up only when a reader must change. tests/data holds golden bytes of each version.
+ * meaning. A reader ignores keys that it does not know, so new ones may come at any time; the
+ * version goes up only when a reader must change. tests/data holds golden bytes of each version.
  */
 #ifndef WIREBOOK_PERSIST_FILL_CODEC_H
 #define WIREBOOK_PERSIST_FILL_CODEC_H
@@ -47,8 +47,8 @@ u32 fill_encode_trade(const struct fill *f, u8 *out);
 /*
  * Decodes a fill or a trade of any version. Returns NULL, or what is wrong with the bytes: not one
  * map, a known key with a value of another kind or out of range, or one of v s n t y q p missing.
- * Keys that are missing beyond those are 0. Unknown keys are ignored. Takes memory from malloc while
- * it runs: cold code.
+ * Keys that are missing beyond those are 0. Unknown keys are ignored. Takes memory from malloc
+ * while it runs: cold code.
  */
 const char *fill_decode(const u8 *bytes, u32 n, struct fill *out);
 

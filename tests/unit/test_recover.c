@@ -1,0 +1,279 @@
+/*
+ * test_recover.c - engine_apply refuses whatever does not fit its state, and crashes on nothing.
+ *
+ * That what does fit restores the state is shown by every other test of the engine: they all have
+ * each transaction applied to a second engine (tests/lib/engine_venue.h).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engine/apply.h"
+#include "engine/base/hash.h"
+#include "tests/lib/engine_venue.h"
+
+static struct venue v;
+
+static int set_up(void **state)
+{
+    (void)state;
+    venue_init(&v, 300);
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    venue_free(&v);
+    return 0;
+}
+
+/* The live engine makes a transaction which the shadow has not seen. */
+static void make(union msg *m)
+{
+    m->cmd.bind_id = m->cmd.account ? v.e->accounts.at[m->cmd.account].bind_id : 0;
+    v.now_ns += 1000;
+    v.made = engine_step(v.e, m, v.now_ns, &v.tx);
+    assert_true(v.made);
+}
+
+static union msg *change(u32 event)
+{
+    return (union msg *)(void *)(uintptr_t)venue_event(&v, event);
+}
+
+static void assert_refused(const char *why)
+{
+    const char *wrong = engine_apply(v.shadow, v.tx.slots, v.tx.used);
+    if (!wrong)
+        fail_msg("was not refused for: %s", why);
+    assert_string_equal(wrong, why);
+}
+
+static void make_fill(void)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 40, 10000, '0');
+    make(&m);
+}
+
+static void test_gaps(void **state)
+{
+    (void)state;
+    make_fill();
+    ((union msg *)(void *)v.tx.slots)->cmd.seq++;
+    assert_refused("a gap in the numbers of transactions");
+}
+
+static void test_time_that_goes_back(void **state)
+{
+    (void)state;
+    make_fill();
+    ((union msg *)(void *)v.tx.slots)->cmd.time_ns = 1;
+    assert_refused("a transaction from before the last one");
+}
+
+static void test_a_transaction_cut_short(void **state)
+{
+    (void)state;
+    make_fill();
+    v.tx.used--;
+    assert_refused("a transaction without its end");
+}
+
+static void test_a_transaction_and_more(void **state)
+{
+    (void)state;
+    make_fill();
+    change(0)->ev.flags |= MSG_TX_END;
+    assert_refused("a message of a wrong length");
+}
+
+static void test_an_event_as_a_command(void **state)
+{
+    (void)state;
+    make_fill();
+    v.tx.slots[0].w[0] |= 0x80;
+    assert_refused("a transaction that does not begin with a command");
+}
+
+static void test_an_event_of_another_transaction(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->ev.seq++;
+    assert_refused("a message of another transaction");
+}
+
+static void test_an_unknown_account(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->ev.account = 4;
+    assert_refused("an event of an unknown account");
+}
+
+static void test_a_gap_in_a_stream(void **state)
+{
+    (void)state;
+    make_fill();
+    change(2)->ev.session_seq++;
+    assert_refused("a gap in an account's stream");
+}
+
+static void test_an_order_that_is_not_open(void **state)
+{
+    (void)state;
+    make_fill();
+    change(2)->executed.user_ref = 9;
+    assert_refused("a fill of an order that is not open");
+}
+
+static void test_a_fill_of_too_much(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->executed.qty = 41;
+    assert_refused("a fill of more shares than are open");
+}
+
+static void test_a_fill_of_the_wrong_side(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->ev.flags &= (u16)~MSG_TAKER;
+    assert_refused("a fill that names the wrong aggressor");
+}
+
+static void test_a_match_number_that_is_left_out(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->executed.match++;
+    assert_refused("a gap in the match numbers");
+}
+
+static void test_an_order_at_no_price(void **state)
+{
+    (void)state;
+    make_fill();
+    change(0)->order.price = 10001;
+    assert_refused("an order with an impossible price");
+}
+
+static void test_an_order_of_no_instrument(void **state)
+{
+    (void)state;
+    make_fill();
+    change(0)->order.instrument = 3;
+    assert_refused("an order of an unknown instrument");
+}
+
+static void test_a_number_used_twice(void **state)
+{
+    (void)state;
+    make_fill();
+    change(0)->order.user_ref = 0;
+    assert_refused("a UserRefNum that was used before");
+}
+
+static void test_an_ioc_that_would_rest(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 10, 9000, '3');
+    (void)state;
+
+    make(&m);
+    change(0)->ev.flags |= MSG_TX_END;
+    v.tx.used = 4; /* without its cancel */
+    assert_refused("an immediate order that would rest");
+}
+
+static void test_a_cancel_of_too_much(void **state)
+{
+    union msg m = venue_cmd(CMD_CANCEL, ANN);
+    (void)state;
+
+    m.cancel.user_ref = 1;
+    make(&m);
+    change(0)->cancelled.qty = 101;
+    assert_refused("a cancel of more shares than are open");
+}
+
+static void test_a_pool_that_is_smaller(void **state)
+{
+    (void)state;
+    v.shadow->orders.pool.max = 1;
+    make_fill();
+    assert_refused("more open orders than orders_max: raise it in the config");
+}
+
+static void test_long_work_that_is_left(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 2, 10000, '0');
+    (void)state;
+
+    v.e->chunk_fills = v.shadow->chunk_fills = 1;
+    venue_enter(&v, ANN, 2, 'S', 1, 9900, '0');
+    venue_send(&v, &m);
+    assert_true(engine_busy(v.e) && engine_busy(v.shadow));
+    v.e->work.kind = WORK_NONE; /* a writer that forgets it */
+    v.e->taker = 0;
+    m = venue_enter_cmd(BOB, 2, 'B', 2, 9000, '0');
+    make(&m);
+    assert_refused("long work that was not under way, or was left");
+}
+
+/* Any word of any slot changed: an answer, or a state that fits; never a crash. */
+static void test_damage_never_crashes(void **state)
+{
+    u32 refused = 0;
+    u32 taken = 0;
+    (void)state;
+
+    for (u64 seed = 0; seed < 3000; seed++) {
+        make_fill();
+        u64 x = hash_u64(seed);
+        u32 slot = (u32)(x % v.tx.used);
+        u32 byte = (u32)(x >> 20) % SLOT_BYTES;
+        ((u8 *)&v.tx.slots[slot])[byte] ^= (u8)(1 + (x >> 40) % 255);
+        if (engine_apply(v.shadow, v.tx.slots, v.tx.used))
+            refused++;
+        else
+            taken++;
+        tear_down(NULL);
+        set_up(NULL);
+    }
+    assert_true(refused > 500);
+    assert_true(taken > 100); /* bytes that nobody reads, such as a ClOrdID */
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_gaps),
+        CASE(test_time_that_goes_back),
+        CASE(test_a_transaction_cut_short),
+        CASE(test_a_transaction_and_more),
+        CASE(test_an_event_as_a_command),
+        CASE(test_an_event_of_another_transaction),
+        CASE(test_an_unknown_account),
+        CASE(test_a_gap_in_a_stream),
+        CASE(test_an_order_that_is_not_open),
+        CASE(test_a_fill_of_too_much),
+        CASE(test_a_fill_of_the_wrong_side),
+        CASE(test_a_match_number_that_is_left_out),
+        CASE(test_an_order_at_no_price),
+        CASE(test_an_order_of_no_instrument),
+        CASE(test_a_number_used_twice),
+        CASE(test_an_ioc_that_would_rest),
+        CASE(test_a_cancel_of_too_much),
+        CASE(test_a_pool_that_is_smaller),
+        CASE(test_long_work_that_is_left),
+        CASE(test_damage_never_crashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

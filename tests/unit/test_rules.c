@@ -1,0 +1,507 @@
+/*
+ * test_rules.c - Enter, Replace and Cancel by the rules of PROTOCOL.md section 6, and every reason
+ * to reject by the table of engine/README.md.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engine/rules.h"
+#include "tests/lib/engine_venue.h"
+
+static struct venue v;
+
+static int set_up(void **state)
+{
+    (void)state;
+    venue_init(&v, 20);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    venue_free(&v);
+    return 0;
+}
+
+static u32 last_ref(u32 account)
+{
+    return account_last_ref(&v.e->accounts, account, 0);
+}
+
+static u64 count(const struct metric *m)
+{
+    return metric_get(m);
+}
+
+/* ---- rule 1: idempotency; rule 2: channels ---- */
+
+static void test_rule_1_a_resend_is_ignored(void **state)
+{
+    (void)state;
+    assert_int_equal(venue_enter(&v, ANN, 5, 'B', 10, 10000, '0'), 1);
+    u64 seq = engine_seq(v.e);
+    assert_int_equal(venue_enter(&v, ANN, 5, 'B', 10, 10000, '0'), 0);
+    assert_int_equal(venue_enter(&v, ANN, 4, 'B', 10, 10000, '0'), 0);
+    assert_int_equal(venue_enter(&v, ANN, 0, 'B', 10, 10000, '0'), 0);
+    assert_int_equal(engine_seq(v.e), seq);
+    assert_int_equal(count(&v.e->metrics.resends), 3);
+    assert_int_equal(venue_enter(&v, ANN, 6, 'B', 10, 10000, '0'), 1);
+    assert_int_equal(venue_enter(&v, BOB, 5, 'B', 10, 10000, '0'), 1); /* numbers are his own */
+}
+
+static void test_rule_1_a_resend_of_a_rejected_order_is_ignored(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0');
+    (void)state;
+
+    m.enter.reject = 0x0030;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x0030);
+    assert_memory_equal(venue_event(&v, 0)->rejected.clordid, "ENTERED       ", 14);
+    assert_int_equal(last_ref(ANN), 1);
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.enter.reject = 0;
+    assert_int_equal(venue_send(&v, &m), 0);
+}
+
+static void test_rule_1_query_tells_the_next_number(void **state)
+{
+    union msg m = venue_cmd(CMD_QUERY, ANN);
+    (void)state;
+
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->query.next_user_ref, 1);
+    venue_enter(&v, ANN, 4000000000u, 'B', 10, 10000, '0');
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->query.next_user_ref, 4000000001u);
+    m.query.user_ref_idx = 9;
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->query.next_user_ref, 1);
+    assert_int_equal(venue_event(&v, 0)->query.user_ref_idx, 9);
+}
+
+static void test_rule_2_channels_count_apart(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 7, 'B', 10, 10000, '0');
+    (void)state;
+
+    assert_int_equal(venue_send(&v, &m), 1);
+    m.enter.user_ref_idx = 3;
+    m.enter.terms.tags = TAG_BIT(28);
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->order.user_ref_idx, 3);
+    assert_int_equal(venue_send(&v, &m), 0);
+    m = venue_cmd(CMD_CANCEL, ANN);
+    m.cancel.user_ref = 7;
+    m.cancel.user_ref_idx = 4;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.cancel.user_ref_idx = 3;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->cancelled.user_ref_idx, 3);
+    assert_int_equal(engine_open_orders(v.e), 1);
+}
+
+/* ---- rule 6: replace ---- */
+
+static void test_rule_6a_nothing_to_replace_is_ignored(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    venue_enter(&v, ANN, 2, 'B', 10, 10000, '0');
+    assert_int_equal(venue_replace(&v, ANN, 9, 10, 50, 10000), 0);
+    assert_int_equal(last_ref(ANN), 2);
+    assert_int_equal(venue_replace(&v, ANN, 1, 2, 50, 10000), 0); /* the number is used */
+    assert_int_equal(venue_replace(&v, ANN, 1, 1, 50, 10000), 0);
+    assert_int_equal(venue_replace(&v, BOB, 1, 3, 50, 10000), 0); /* not his */
+    assert_int_equal(engine_open_orders(v.e), 2);
+}
+
+static void assert_cancelled_for(const union msg *request, const char *what)
+{
+    union msg m = *request;
+
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    if (venue_send(&v, &m) != 1)
+        fail_msg("%s: not one event", what);
+    const struct msg_cancelled *c = &venue_event(&v, 0)->cancelled;
+    assert_int_equal(c->head.type, EV_CANCELLED);
+    assert_int_equal(c->reason, 'U');
+    assert_int_equal(c->qty, 10);
+    assert_int_equal(c->user_ref, 1);
+    assert_int_equal(last_ref(ANN), 1); /* the new number is not consumed */
+    assert_int_equal(engine_open_orders(v.e), 0);
+    tear_down(NULL);
+    set_up(NULL);
+}
+
+static void test_rule_6b_invalid_details_cancel_the_original(void **state)
+{
+    union msg good = venue_replace_cmd(ANN, 1, 2, 20, 10100);
+    union msg m;
+    (void)state;
+
+    m = good, m.replace.qty = 1000000;
+    assert_cancelled_for(&m, "quantity of a million");
+    m = good, m.replace.qty = 0;
+    assert_cancelled_for(&m, "quantity 0");
+    m = good, m.replace.price = 10150;
+    assert_cancelled_for(&m, "price between ticks");
+    m = good, m.replace.price = PRICE_MARKET;
+    assert_cancelled_for(&m, "market order for the day");
+    m = good, m.replace.tif = '6';
+    assert_cancelled_for(&m, "time in force");
+    m = good, m.replace.display = 'N';
+    assert_cancelled_for(&m, "display");
+    m = good, m.replace.side = 'S';
+    assert_cancelled_for(&m, "side");
+    m = good, m.replace.terms.min_qty = 100;
+    assert_cancelled_for(&m, "minimum quantity");
+    m = good, m.replace.reject = 0x0030;
+    assert_cancelled_for(&m, "risk");
+}
+
+static void test_rule_6c_a_refused_replace_leaves_the_original(void **state)
+{
+    static const u16 reasons[] = {0x0007, 0x000A, 0x000C, 0x000F, 0x0015, 0x0028, 0x0029, 0x002A};
+    union msg m = venue_replace_cmd(ANN, 1, 2, 20, 10100);
+    (void)state;
+
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    for (u32 i = 0; i < ARRAY_LEN(reasons); i++) {
+        m.replace.user_ref = i + 2;
+        m.replace.reject = reasons[i];
+        assert_int_equal(venue_send(&v, &m), 1);
+        assert_int_equal(venue_event(&v, 0)->ev.type, EV_REJECTED);
+        assert_int_equal(venue_event(&v, 0)->rejected.reason, reasons[i]);
+        assert_int_equal(last_ref(ANN), i + 2);
+    }
+    assert_int_equal(engine_best_qty(v.e, AAA, 'B'), 10);
+}
+
+static void test_rule_6c_while_halted_or_disabled(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    (void)state;
+
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = m.instrument.lot = 100;
+    m.instrument.halted = 1;
+    venue_send(&v, &m);
+    venue_replace(&v, ANN, 1, 2, 20, 10000);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, REJECT_HALTED);
+    m.instrument.halted = 0;
+    venue_send(&v, &m);
+    m = venue_cmd(CMD_ACCOUNT, 0);
+    memcpy(m.account.user, "ANN   ", 6);
+    m.account.disabled = 1;
+    venue_send(&v, &m);
+    venue_replace(&v, ANN, 1, 3, 20, 10000);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, REJECT_REPLACE);
+    assert_int_equal(venue_cancel(&v, ANN, 1, 0), 1); /* cancels are always taken */
+}
+
+static void test_rule_6d_replaced_counts_the_chain(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, BOB, 1, 'B', 30, 10000, '3');
+    venue_replace(&v, ANN, 1, 2, 150, 10100);
+    assert_string_equal(venue_letters(&v), "U");
+    const struct msg_order *o = &venue_event(&v, 0)->order;
+    assert_int_equal(o->qty, 120);
+    assert_int_equal(o->orig_user_ref, 1);
+    assert_int_equal(o->user_ref, 2);
+    assert_int_equal(o->order_ref, 3);
+    assert_int_equal(o->side, 'S');
+    assert_int_equal(o->capacity, 'A');
+    assert_memory_equal(o->terms.clordid, "REPLACED      ", 14);
+    venue_enter(&v, BOB, 2, 'B', 50, 10100, '3');
+    venue_replace(&v, ANN, 2, 3, 90, 10100); /* 80 are executed: 10 stay open */
+    assert_int_equal(venue_event(&v, 0)->order.qty, 10);
+    venue_replace(&v, ANN, 3, 4, 80, 10100); /* asks for nothing open */
+    assert_string_equal(venue_letters(&v), "C");
+    assert_int_equal(last_ref(ANN), 3);
+}
+
+static void test_rule_6d_replace_loses_priority(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'S', 10, 10000, '0');
+    venue_enter(&v, BOB, 1, 'S', 10, 10000, '0');
+    venue_replace(&v, ANN, 1, 2, 10, 10000);
+    venue_enter(&v, BOB, 2, 'B', 10, 10000, '3');
+    assert_int_equal(venue_event(&v, 2)->executed.head.account, BOB);
+    assert_int_equal(venue_event(&v, 2)->executed.user_ref, 1);
+}
+
+static void test_rule_6d_a_replacement_may_trade(void **state)
+{
+    union msg m = venue_replace_cmd(ANN, 1, 2, 25, 10000);
+    (void)state;
+
+    venue_enter(&v, BOB, 1, 'B', 10, 10000, '0');
+    venue_enter(&v, ANN, 1, 'S', 20, 10100, '0');
+    m.replace.tif = '3';
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "UEEC");
+    assert_int_equal(venue_event(&v, 3)->cancelled.qty, 15);
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
+static void test_replace_inherits_all_tags_but_25_and_26(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 1, 'S', 20, 10100, '0');
+    struct order_terms *t = &m.enter.terms;
+    (void)state;
+
+    t->tags = TAG_BIT(2) | TAG_BIT(4) | TAG_BIT(16) | TAG_BIT(24) | TAG_BIT(25) | TAG_BIT(26);
+    memcpy(t->firm, "FRMX", 4);
+    t->customer_type = 'R';
+    t->yes = YES_TRADE_NOW | YES_SHARES_LOCATED;
+    t->group_id = 12;
+    memcpy(t->locate_broker, "BRKR", 4);
+    venue_send(&v, &m);
+    m = venue_replace_cmd(ANN, 1, 2, 25, 10100);
+    m.replace.side = 'T';
+    m.replace.terms.tags = TAG_BIT(4) | TAG_BIT(27);
+    m.replace.terms.customer_type = 'N';
+    venue_send(&v, &m);
+    t = (struct order_terms *)&venue_event(&v, 0)->order.terms;
+    assert_int_equal(t->tags, TAG_BIT(2) | TAG_BIT(4) | TAG_BIT(16) | TAG_BIT(24));
+    assert_memory_equal(t->firm, "FRMX", 4);
+    assert_int_equal(t->customer_type, 'N');
+    assert_int_equal(t->yes, YES_TRADE_NOW);
+    assert_int_equal(t->group_id, 12);
+    assert_memory_equal(t->locate_broker, "\0\0\0\0", 4);
+    assert_int_equal(venue_event(&v, 0)->order.side, 'T');
+}
+
+/* ---- rule 7: cancel ---- */
+
+static void test_rule_7_cancel_all(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'S', 20, 10100, '0');
+    assert_int_equal(venue_cancel(&v, ANN, 1, 0), 1);
+    const struct msg_cancelled *c = &venue_event(&v, 0)->cancelled;
+    assert_int_equal(c->qty, 20);
+    assert_int_equal(c->leaves, 0);
+    assert_int_equal(c->reason, 'U');
+    assert_int_equal(c->instrument, AAA);
+    assert_int_equal(c->head.flags, MSG_SELL | MSG_TX_END);
+    assert_int_equal(venue_cancel(&v, ANN, 1, 0), 0); /* too late */
+    assert_int_equal(venue_cancel(&v, ANN, 99, 0), 0);
+    assert_int_equal(count(&v.e->metrics.superfluous), 2);
+}
+
+static void test_rule_7_reducing_keeps_priority(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, BOB, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, BOB, 2, 'B', 40, 10000, '3');
+    assert_int_equal(venue_cancel(&v, ANN, 1, 70), 1); /* 40 of it are executed */
+    assert_int_equal(venue_event(&v, 0)->cancelled.qty, 30);
+    assert_int_equal(venue_event(&v, 0)->cancelled.leaves, 30);
+    assert_int_equal(venue_cancel(&v, ANN, 1, 70), 0); /* it has that size */
+    assert_int_equal(venue_cancel(&v, ANN, 1, 500), 0);
+    venue_enter(&v, BOB, 3, 'B', 10, 10000, '3');
+    assert_int_equal(venue_event(&v, 2)->executed.head.account, ANN);
+    assert_int_equal(venue_cancel(&v, ANN, 1, 40), 1); /* less than what is executed: all */
+    assert_int_equal(venue_event(&v, 0)->cancelled.qty, 20);
+    assert_int_equal(venue_event(&v, 0)->cancelled.leaves, 0);
+}
+
+/* ---- what is not taken ---- */
+
+static void assert_rejected(const union msg *request, u16 reason, const char *what)
+{
+    static u32 ref;
+    union msg m = *request;
+
+    m.enter.user_ref = ++ref;
+    if (venue_send(&v, &m) != 1 || venue_event(&v, 0)->ev.type != EV_REJECTED ||
+        venue_event(&v, 0)->rejected.reason != reason)
+        fail_msg("%s is not rejected with 0x%04X", what, reason);
+    assert_int_equal(last_ref(ANN), ref);
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
+static void test_rejects_of_the_order_itself(void **state)
+{
+    union msg good = venue_enter_cmd(ANN, 1, 'B', 20, 10100, '0');
+    union msg m;
+    (void)state;
+
+    m = good, m.enter.instrument = 0;
+    assert_rejected(&m, 0x0017, "no symbol");
+    m = good, m.enter.instrument = 3;
+    assert_rejected(&m, 0x0017, "an unknown symbol");
+    m = good, m.enter.side = 'X';
+    assert_rejected(&m, 0x0009, "side X");
+    m = good, m.enter.qty = 0;
+    assert_rejected(&m, 0x0013, "quantity 0");
+    m = good, m.enter.qty = 1000000;
+    assert_rejected(&m, 0x0013, "a million");
+    m = good, m.enter.price = 0;
+    assert_rejected(&m, 0x001D, "price 0");
+    m = good, m.enter.price = 10101;
+    assert_rejected(&m, 0x001D, "a price between ticks");
+    m = good, m.enter.price = PRICE_LIMIT_MAX + 100;
+    assert_rejected(&m, 0x001D, "too high a price");
+    m = good, m.enter.price = PRICE_MARKET;
+    assert_rejected(&m, 0x001D, "a market order that would rest");
+    m = good, m.enter.display = 'N';
+    assert_rejected(&m, 0x0003, "hidden");
+    m = good, m.enter.cross_type = 'O';
+    assert_rejected(&m, 0x0014, "the opening cross");
+    m = good, m.enter.tif = '6';
+    assert_rejected(&m, 0x000F, "good till time");
+    m = good, m.enter.tif = '5';
+    assert_rejected(&m, 0x000F, "extended hours");
+}
+
+static void test_rejects_of_terms_that_are_not_done(void **state)
+{
+    union msg good = venue_enter_cmd(ANN, 1, 'B', 20, 10100, '0');
+    union msg m;
+    (void)state;
+
+    m = good, m.enter.terms.min_qty = 100;
+    assert_rejected(&m, 0x000D, "minimum quantity");
+    m = good, m.enter.terms.max_floor = 100;
+    assert_rejected(&m, 0x0004, "reserve");
+    m = good, m.enter.terms.random_reserves = 100;
+    assert_rejected(&m, 0x0004, "random reserve");
+    m = good, m.enter.terms.price_type = 'M';
+    assert_rejected(&m, 0x0005, "midpoint peg");
+    m = good, m.enter.terms.peg_offset = -100;
+    assert_rejected(&m, 0x0011, "peg offset");
+    m = good, m.enter.terms.discretion_price = 10200;
+    assert_rejected(&m, 0x000F, "discretion");
+    m = good, m.enter.terms.discretion_price_type = 'P';
+    assert_rejected(&m, 0x000F, "pegged discretion");
+    m = good, m.enter.terms.discretion_peg_offset = 1;
+    assert_rejected(&m, 0x000F, "discretion offset");
+    m = good, m.enter.terms.yes = YES_POST_ONLY;
+    assert_rejected(&m, 0x000F, "post-only");
+    m = good, m.enter.terms.expire_s = 60;
+    assert_rejected(&m, 0x000F, "expiry");
+    m = good, m.enter.terms.handle_inst = 'I';
+    assert_rejected(&m, 0x0014, "imbalance only");
+    m = good, m.enter.terms.aiq_strategy = 'O';
+    assert_rejected(&m, 0x0040, "self-match prevention");
+    m = good, m.enter.terms.tags = TAG_BIT(30);
+    assert_rejected(&m, 0x0040, "self-match group");
+}
+
+static void test_harmless_terms_are_taken(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 1, 'B', 20, 10100, '0');
+    struct order_terms *t = &m.enter.terms;
+    (void)state;
+
+    t->tags = TAG_BIT(2) | TAG_BIT(4) | TAG_BIT(6) | TAG_BIT(10) | TAG_BIT(12) | TAG_BIT(16) |
+              TAG_BIT(17) | TAG_BIT(24) | TAG_BIT(25) | TAG_BIT(26) | TAG_BIT(29);
+    t->price_type = t->discretion_price_type = 'L';
+    t->handle_inst = ' ';
+    t->aiq_strategy = 'N';
+    t->yes = YES_TRADE_NOW | YES_SHARES_LOCATED;
+    m.enter.display = 'A';
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "A");
+    assert_memory_equal(&venue_event(&v, 0)->order.terms, t, sizeof *t);
+}
+
+static void test_halted_and_disabled(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    (void)state;
+
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = m.instrument.lot = 100;
+    m.instrument.halted = 1;
+    venue_send(&v, &m);
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x0007);
+    m = venue_cmd(CMD_ACCOUNT, 0);
+    memcpy(m.account.user, "ANN   ", 6);
+    m.account.disabled = 1;
+    venue_send(&v, &m);
+    m = venue_enter_cmd(ANN, 2, 'B', 10, 10000, '0');
+    m.enter.instrument = BBB;
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x000C);
+}
+
+static void test_a_full_pool_rejects_and_changes_nothing_else(void **state)
+{
+    (void)state;
+    for (u32 i = 1; i <= 20; i++)
+        assert_int_equal(venue_enter(&v, ANN, i, 'S', 10, 10000 + i * 100000, '0'), 1);
+    venue_enter(&v, ANN, 21, 'S', 10, 10000, '0');
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x000A);
+    venue_enter(&v, BOB, 1, 'B', 10, 110000, '3'); /* would trade, but there is no place for it */
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x000A);
+    assert_int_equal(count(&v.e->metrics.pool_full), 2);
+    assert_int_equal(venue_replace(&v, ANN, 1, 22, 20, 10000), 1); /* needs no other place */
+    assert_string_equal(venue_letters(&v), "U");
+    venue_cancel(&v, ANN, 2, 0);
+    assert_int_equal(venue_enter(&v, BOB, 2, 'B', 10, 10000, '3'), 3);
+}
+
+/* ---- stale bindings ---- */
+
+static void test_commands_of_a_stale_binding_are_ignored(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0');
+    u32 old = v.e->accounts.at[ANN].bind_id;
+    (void)state;
+
+    venue_login(&v, ANN);
+    m.cmd.bind_id = old;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.cmd.bind_id = v.e->accounts.at[BOB].bind_id;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.cmd.bind_id = 0;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.cmd.account = 77;
+    assert_int_equal(venue_send(&v, &m), 0);
+    assert_int_equal(count(&v.e->metrics.stale), 4);
+    m = venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0');
+    assert_int_equal(venue_send(&v, &m), 1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_rule_1_a_resend_is_ignored),
+        CASE(test_rule_1_a_resend_of_a_rejected_order_is_ignored),
+        CASE(test_rule_1_query_tells_the_next_number),
+        CASE(test_rule_2_channels_count_apart),
+        CASE(test_rule_6a_nothing_to_replace_is_ignored),
+        CASE(test_rule_6b_invalid_details_cancel_the_original),
+        CASE(test_rule_6c_a_refused_replace_leaves_the_original),
+        CASE(test_rule_6c_while_halted_or_disabled),
+        CASE(test_rule_6d_replaced_counts_the_chain),
+        CASE(test_rule_6d_replace_loses_priority),
+        CASE(test_rule_6d_a_replacement_may_trade),
+        CASE(test_replace_inherits_all_tags_but_25_and_26),
+        CASE(test_rule_7_cancel_all),
+        CASE(test_rule_7_reducing_keeps_priority),
+        CASE(test_rejects_of_the_order_itself),
+        CASE(test_rejects_of_terms_that_are_not_done),
+        CASE(test_harmless_terms_are_taken),
+        CASE(test_halted_and_disabled),
+        CASE(test_a_full_pool_rejects_and_changes_nothing_else),
+        CASE(test_commands_of_a_stale_binding_are_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,181 @@
+#!/bin/bash
+# wirebook-journal on journals of the real venue: print, verify, beside it and after a kill, and damage of many kinds.
+set -u
+bin=${WB_BIN:-build/release}
+tmp=${WB_TMP:-$(mktemp -d /var/tmp/wb-journal-XXXXXX)}
+mkdir -p "$tmp"
+export WIREBOOK_PASSWORD=ALFA01PASS
+dir=$tmp/journal
+failed=0
+venue=0
+
+check() { # what, condition as a command
+    local what=$1
+    shift
+    if "$@"; then
+        echo "ok   $what"
+    else
+        echo "FAIL $what"
+        failed=1
+    fi
+}
+has() { grep -qE -- "$1" "$2"; }
+hasnt() { ! grep -qE -- "$1" "$2"; }
+is() { [ "$1" = "$2" ]; }
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+sed -e "s#^data_dir:.*#data_dir: $dir#" -e "s/port: 9000/port: $port/" config/dev.yaml > "$tmp/venue.yaml"
+
+venue_start() {
+    "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
+    venue=$!
+    for _ in $(seq 300); do
+        grep -q 'listening on' "$tmp/venue.log" && return
+        sleep 0.1
+    done
+    echo "FAIL the venue does not come up"; cat "$tmp/venue.log"; exit 1
+}
+venue_end() { # signal
+    kill "-$1" "$venue" && wait "$venue" 2> "$tmp/null"
+    venue=0
+}
+trap '[ "$venue" = 0 ] || kill -9 "$venue"' EXIT
+
+orders() {
+    "$bin/wirebook-client" --port "$port" --user ALFA01 --quiet 'buy 100 AAPL 225.25' 'buy 300 MSFT 410' 'sell 60 AAPL 225.25' 'buy 10 AAPL 220' 'cancel last'
+}
+verify() { # directory; output to $tmp/out, exit code to $rc
+    "$bin/wirebook-journal" verify "$1" > "$tmp/out" 2>&1
+    rc=$?
+}
+copy() {
+    rm -rf "$tmp/copy"
+    cp -r --sparse=always "$dir" "$tmp/copy"
+}
+first=0000000000000001.journal
+
+venue_start
+orders || { echo "FAIL orders"; cat "$tmp/venue.log"; exit 1; }
+
+"$bin/wirebook-journal" print "$dir" > "$tmp/print" 2>&1
+check "print beside the running venue" is $? 0
+check "  says the epoch" has '^# epoch 1' "$tmp/print"
+check "  commands at the margin" has '^seq=1 .*type=CMD_START' "$tmp/print"
+check "  events behind it" has '^  seq=1 .*type=EV_STARTED' "$tmp/print"
+check "  fills of an order" has '^  .*type=EV_EXECUTED' "$tmp/print"
+"$bin/wirebook-journal" print --from 3 --to 4 "$dir" > "$tmp/print" 2>&1
+check "print of a range" is "$(grep -oE '^ *seq=[0-9]+' "$tmp/print" | tr -d ' ' | sort -u | tr '\n' ' ')" "seq=3 seq=4 "
+"$bin/wirebook-journal" print --from 1000000 "$dir" > "$tmp/print" 2>&1
+check "print behind the end prints nothing" is "$?:$(cat "$tmp/print")" "0:"
+
+"$bin/wirebook" "$tmp/venue.yaml" > "$tmp/second.log" 2>&1
+check "a second venue on the directory ends with code 12" is $? 12
+
+venue_end KILL
+verify "$dir"
+check "verify after a kill" is $rc 0
+check "  runs every command again" has 'verified: .*same events again' "$tmp/out"
+check "  prints the hash" has '^state hash +[0-9a-f]{16}$' "$tmp/out"
+hash=$(grep 'state hash' "$tmp/out")
+last=$(grep -oE 'last [0-9]+' "$tmp/out")
+verify "$dir"
+check "verify changes nothing" is "$(grep 'state hash' "$tmp/out")/$(grep -oE 'last [0-9]+' "$tmp/out")" "$hash/$last"
+
+venue_start
+orders
+venue_end TERM
+verify "$dir"
+check "verify after two lives" is $rc 0
+check "  two epochs" has '^epochs +2 \(highest 2\)' "$tmp/out"
+blocks=$(awk '/^blocks/ {print $2}' "$tmp/out")
+
+flip() { # file, offset
+    printf '\xa5' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+copy
+flip "$tmp/copy/$first" 5000
+verify "$tmp/copy"
+check "a flipped byte is damage" is $rc 1
+check "  and its place is named" has "damaged: $tmp/copy/$first, offset 4096, block 2: checksum" "$tmp/out"
+check "  and what to do" has 'restore the file' "$tmp/out"
+"$bin/wirebook-journal" print "$tmp/copy" > "$tmp/print" 2>&1
+check "  print goes up to it and says so" has 'block 2: checksum' "$tmp/print"
+check "  without what stands behind" hasnt 'CMD_ENTER' "$tmp/print"
+sed "s#^data_dir:.*#data_dir: $tmp/copy#" "$tmp/venue.yaml" > "$tmp/damaged.yaml"
+before=$(cksum "$tmp/copy"/*.journal)
+"$bin/wirebook" "$tmp/damaged.yaml" > "$tmp/damaged.log" 2>&1
+check "the venue refuses to start on it with code 10" is $? 10
+check "  says where" has 'offset 4096, block 2' "$tmp/damaged.log"
+check "  and touches nothing" is "$(cksum "$tmp/copy"/*.journal)" "$before"
+
+# One byte of an event is changed and all checksums behind it are made right again: only running the commands finds it.
+copy
+python3 - "$tmp/copy" << 'END'
+import glob, struct, sys
+table = []
+for n in range(256):
+    for _ in range(8):
+        n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
+    table.append(n)
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+prev, changed = 0, False
+for name in sorted(glob.glob(sys.argv[1] + "/*.journal")):
+    with open(name, "r+b") as f:
+        at = 0
+        while (block := bytearray(f.read(4096))) and block[0:4] == b"WBJL":
+            for slot in range(64, 64 * (1 + block[10]), 64):
+                if block[slot] == 0xA4 and not changed:  # EV_EXECUTED: the price
+                    block[slot + 56] ^= 1
+                    changed = True
+            block[12:16] = struct.pack("<I", prev)
+            prev = crc32c(block[8:])
+            block[4:8] = struct.pack("<I", prev)
+            f.seek(at)
+            f.write(block)
+            at += 4096
+assert changed
+END
+verify "$tmp/copy"
+check "a changed fill with right sums is a difference" is $rc 1
+check "  both versions are shown" test "$(grep -cE '^  (journal|again) .*EV_EXECUTED' "$tmp/out")" = 2
+check "  and its block" has 'block [0-9]+: run again' "$tmp/out"
+
+copy
+rm "$tmp/copy/$first"
+verify "$tmp/copy"
+check "a missing first segment is found" is $rc 1
+copy
+truncate -s 1000000 "$tmp/copy/$first"
+verify "$tmp/copy"
+check "a segment cut short is found" is $rc 1
+check "  and said" has 'not the length' "$tmp/out"
+copy
+second=$(ls "$tmp/copy" | grep journal | sed -n 2p)
+mv "$tmp/copy/$second" "$tmp/copy/00000000000000ff.journal"
+verify "$tmp/copy"
+check "a renamed segment is found" is $rc 1
+check "  the venue has written $blocks blocks" test "$blocks" -gt 4
+
+"$bin/wirebook-journal" verify "$tmp/nowhere" > "$tmp/out" 2>&1
+check "no directory: code 1" is $? 1
+check "  named" has "$tmp/nowhere.*No such file" "$tmp/out"
+mkdir -p "$tmp/empty"
+verify "$tmp/empty"
+check "an empty directory is an empty journal" is $rc 0
+"$bin/wirebook-journal" > "$tmp/out" 2>&1
+check "no arguments: code 2" is $? 2
+"$bin/wirebook-journal" frobnicate "$dir" > "$tmp/out" 2>&1
+check "unknown verb: code 2" is $? 2
+"$bin/wirebook-journal" print --from 0 "$dir" > "$tmp/out" 2>&1
+check "a number out of range: code 2" is $? 2
+"$bin/wirebook-journal" print --frmo 1 "$dir" > "$tmp/out" 2>&1
+check "unknown option: code 2" is $? 2
+"$bin/wirebook-journal" --help > "$tmp/out" 2>&1
+check "help: code 0" is $? 0
+
+[ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
+exit $failed

@@ -133,6 +133,22 @@ static void test_memory_goes_with_what_is_open(void **state)
     mem_free_all(&d.m);
 }
 
+/* A line that is given back has its key overwritten; the cache must not take it for key 0. */
+static void test_a_line_given_back_is_not_found(void **state)
+{
+    struct desk d;
+    (void)state;
+
+    desk_init(&d, 10, 1);
+    u32 id = rest(&d, 1, SELL, SIDE_CACHE * LINE_LEVELS, 1);
+    take_out(&d, id);
+    rest(&d, 1, SELL, 5, 1);
+    rest(&d, 1, SELL, SIDE_CACHE * LINE_LEVELS, 1);
+    assert_int_equal(book_check(&d.b, 1), 2);
+    assert_int_equal(d.b.line_pool.used, 2);
+    mem_free_all(&d.m);
+}
+
 static void test_the_tick_changes_only_when_it_fits(void **state)
 {
     struct desk d;
@@ -228,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_a_queue_keeps_its_order),
         cmocka_unit_test(test_the_ends_of_the_price_range),
         cmocka_unit_test(test_memory_goes_with_what_is_open),
+        cmocka_unit_test(test_a_line_given_back_is_not_found),
         cmocka_unit_test(test_the_tick_changes_only_when_it_fits),
         cmocka_unit_test(test_against_an_array),
     };

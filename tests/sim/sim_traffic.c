@@ -1,0 +1,130 @@
+/*
+ * sim_traffic.c - what simulated clients ask for: orders that trade, rest, are replaced, cancelled,
+ * and a share of everything a venue must refuse. See sim_traffic.h.
+ */
+#include "tests/sim/sim_traffic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+static u64 some_price(const struct sim_client_conf *conf)
+{
+    return conf->price_base + conf->tick * sim_between(0, 10) - conf->tick * 5;
+}
+
+/* A number of an order of ours, mostly a recent one, sometimes one that never was. */
+static u32 some_ref(const struct sim_stream *s)
+{
+    if (s->next_ref <= 1 || sim_chance(20000))
+        return (u32)sim_between(1, s->next_ref + 5);
+    u32 back = (u32)sim_below(min_u32(s->next_ref - 1, 20));
+    return s->next_ref - 1 - back;
+}
+
+static u32 skip_ref(struct sim_stream *s)
+{
+    if (sim_chance(30000))
+        s->next_ref += (u32)sim_between(1, 40); /* numbers may be left out */
+    return s->next_ref++;
+}
+
+static const char *const bad_symbols[] = {"NOSUCH", "", "ZZZZZZZZ"};
+
+/* One thing wrong that is checked before matching; the venue must answer J. */
+static void spoil(struct wb_enter *e, struct wb_tags *tags, const struct sim_client_conf *conf)
+{
+    switch (sim_below(8)) {
+    case 0:
+        snprintf(e->symbol, sizeof e->symbol, "%s", bad_symbols[sim_below(ARRAY_LEN(bad_symbols))]);
+        break;
+    case 1:
+        e->qty = 0;
+        break;
+    case 2:
+        e->qty = (u32)sim_between(WB_QTY_MAX + 1, WB_QTY_MAX + 5);
+        break;
+    case 3:
+        e->price = some_price(conf) + 1;
+        break;
+    case 4:
+        e->side = 'Z';
+        break;
+    case 5:
+        e->tif = '9';
+        break;
+    case 6:
+        e->price = 0;
+        break;
+    default:
+        wb_tag_set(tags, 15, 0); /* a time to live without the time in force for it */
+        e->tif = '6';
+        e->tags = tags;
+        break;
+    }
+}
+
+static void make_enter(struct sim_client *cl, struct sim_request *r)
+{
+    const struct sim_client_conf *conf = cl->conf;
+    struct sim_stream *s = sim_account_today(&cl->account);
+    struct wb_tags tags = {0};
+    struct wb_enter e;
+
+    wb_enter_init(&e, skip_ref(s), sim_chance(500000) ? 'B' : 'S', (u32)sim_between(1, 500),
+                  conf->symbols[sim_below(conf->symbols_used)], some_price(conf));
+    if (sim_chance(150000))
+        e.tif = '3';
+    if (sim_chance(50000))
+        e.qty = (u32)sim_between(500, 20000);
+    snprintf(e.clordid, sizeof e.clordid, "C%u", e.user_ref);
+    if (sim_chance(80000)) {
+        r->invalid = true;
+        spoil(&e, &tags, conf);
+    }
+    r->kind = SIM_ENTER;
+    r->user_ref = e.user_ref;
+    r->qty = e.qty;
+    r->price = e.price;
+    r->side = e.side;
+    r->n = (u16)wb_encode_enter(r->bytes, &e);
+}
+
+static void make_replace(struct sim_client *cl, struct sim_request *r)
+{
+    struct sim_stream *s = sim_account_today(&cl->account);
+    struct wb_replace p;
+
+    u32 orig = some_ref(s);
+    wb_replace_init(&p, orig, skip_ref(s), (u32)sim_between(1, 700), some_price(cl->conf));
+    if (sim_chance(50000))
+        p.qty = WB_QTY_MAX + 1;
+    r->kind = SIM_REPLACE;
+    r->user_ref = p.user_ref;
+    r->orig_ref = p.orig_ref;
+    r->qty = p.qty;
+    r->price = p.price;
+    r->n = (u16)wb_encode_replace(r->bytes, &p);
+}
+
+void sim_traffic_make(struct sim_client *cl)
+{
+    struct sim_stream *s = sim_account_today(&cl->account);
+    struct sim_request *r = sim_account_request(&cl->account);
+    u64 dice = sim_below(100);
+
+    if (dice < 62) {
+        make_enter(cl, r);
+    } else if (dice < 76) {
+        make_replace(cl, r);
+    } else if (dice < 96) {
+        r->kind = SIM_CANCEL;
+        r->n = (u16)wb_encode_cancel(r->bytes, some_ref(s),
+                                     sim_chance(600000) ? 0 : (u32)sim_below(300), NULL);
+    } else {
+        r->kind = SIM_QUERY;
+        r->n = (u16)wb_encode_query(r->bytes, NULL);
+    }
+    sim.counts.requests++;
+}

@@ -55,7 +55,8 @@ void bench_result_make(struct bench_result *r, const struct bench_options *o,
             r->first_wrong = s->why;
     }
     r->offered = (double)o->rate;
-    r->achieved = bench_schedule_achieved(&shared->schedule, shared->last_ns);
+    if (shared->schedule.rate != 0) /* 0: it never began */
+        r->achieved = bench_schedule_achieved(&shared->schedule, shared->last_ns);
     r->interrupted = r->losses > 0 || stopped;
     judge(r);
 }

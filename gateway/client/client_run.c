@@ -327,8 +327,10 @@ static bool consume(struct app *a, const struct seen *s)
     char text[WB_LINE_BYTES];
     if (c->kind == COMMAND_WAIT_COUNT)
         return !system && ++a->waited >= c->count;
-    if (c->kind == COMMAND_EXPECT || good || system)
-        return good && c->kind != COMMAND_EXPECT_NONE;
+    if (good && c->kind != COMMAND_EXPECT_NONE)
+        return true;
+    if (c->kind == COMMAND_EXPECT || system)
+        return false;
     wb_describe(text, &s->msg);
     finish(a, CLIENT_EXPECT_FAILED, "%s: %s %s came", a->text, wb_type_name(s->msg.type), text);
     return true;

@@ -1,0 +1,341 @@
+/*
+ * gateway.c - one turn of a gateway agent: between a transport and the engine's rings.
+ *
+ * Thread: the gateway's own. The sessions (gateway/session) know bytes, events and time; the
+ * transport knows connections; this file carries between them, in this order:
+ *
+ *   1 poll       bytes come up into the sessions, commands go into the ring as each connection's
+ *                bytes are through. First, because a command that is a turn late is late for all.
+ *   2 auth       answers become logins.
+ *   3 events     into the stores, whatever the clients do: the engine may wait for this ring, so it
+ *                is emptied every turn, and nothing here waits for the engine.
+ *   4 durable    the mark is read once, after the events, so that what is durable by now is in the
+ *                stores; all of this turn's decisions use the same value.
+ *   5 send       what is released, a bounded piece of each session that has something.
+ *   6 reader     old messages for replays, straight into connections that have room.
+ *   7 timers     heartbeats, silence, deadlines. Late, so that what was heard or sent counts.
+ *   8 close      connections that ended in this turn, wherever; not earlier, so that the transport
+ *                is never called for a connection from within its own call for it.
+ *   9 flush      everything that was sent goes out at once.
+ *
+ * Nothing walks all sessions: the ready list holds those that may have something to send.
+ */
+#include "gateway/gateway.h"
+
+#include "gateway/session/session.h"
+
+#define GATEWAY_OUT_BYTES       (READER_COUNT_MAX * SOUP_FRAME_OUT_MAX)
+#define READER_ANSWERS_PER_TURN 4u
+
+struct gateway {
+    struct sessions sessions;
+    struct transport *transport;
+    struct gateway_rings rings;
+    bool down; /* gateway_shutdown was called */
+    u8 *out;   /* GATEWAY_OUT_BYTES: one session's bytes on their way to the transport */
+    char labels[24];
+};
+
+void gateway_conf_defaults(struct gateway_conf *conf)
+{
+    *conf = (struct gateway_conf){
+        .connections_max = 1024,
+        .accounts_max = 1024,
+        .instruments_max = 1024,
+        .store_chunks = 64,
+        .login_timeout_ns = 30 * NS_PER_SEC,
+        .silence_timeout_ns = 15 * NS_PER_SEC,
+        .heartbeat_ns = NS_PER_SEC,
+        .slow_timeout_ns = 10 * NS_PER_SEC,
+        .seed = 1,
+    };
+}
+
+/* ---- what the transport calls ---- */
+
+static bool up_opened(void *ctx, u64 conn, const struct transport_peer *peer)
+{
+    struct gateway *g = ctx;
+
+    return !g->down && session_open(&g->sessions, conn, peer->ipv4, peer->port);
+}
+
+static u32 up_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
+{
+    struct gateway *g = ctx;
+    struct session *s = session_find(&g->sessions, conn);
+
+    ASSERT(s != NULL); /* opened, and neither closed by it nor by us */
+    return session_data(&g->sessions, s, bytes, n);
+}
+
+static void up_writable(void *ctx, u64 conn)
+{
+    struct gateway *g = ctx;
+    struct session *s = session_find(&g->sessions, conn);
+
+    ASSERT(s != NULL);
+    if (s->state != SESSION_CLOSING)
+        session_wake(&g->sessions, s, 0);
+}
+
+static void up_closed(void *ctx, u64 conn, enum transport_closed why)
+{
+    struct gateway *g = ctx;
+    struct session *s = session_find(&g->sessions, conn);
+
+    (void)why; /* end of file or reset: to us the client is gone */
+    ASSERT(s != NULL);
+    session_closed(&g->sessions, s);
+}
+
+static const struct transport_up up = {
+    .opened = up_opened,
+    .data = up_data,
+    .writable = up_writable,
+    .closed = up_closed,
+};
+
+/* ---- the steps of a turn ---- */
+
+static int drain_auth(struct gateway *g)
+{
+    struct ring *r = g->rings.auth_answers;
+    int work = 0;
+
+    while (ring_avail(r, 1) > 0) {
+        const void *answer = ring_at(r, 0);
+        if (!sessions_auth_answer(&g->sessions, answer))
+            break;
+        ring_take(r, 1);
+        work++;
+    }
+    return work;
+}
+
+static int drain_events(struct gateway *g)
+{
+    struct ring *r = g->rings.events;
+    const union msg *m;
+    union msg copy;
+    u32 slots = 0;
+
+    while (slots < GATEWAY_EVENTS_PER_TURN && (m = msg_peek(r, &copy)) != NULL) {
+        u32 n = m->ev.slots;
+        if (!sessions_event(&g->sessions, m))
+            break;
+        ring_take(r, n);
+        slots += n;
+    }
+    return (int)slots;
+}
+
+/* An empty buffer with as much room as the connection has. */
+static struct session_out out_for(struct gateway *g, const struct session *s)
+{
+    u32 room = g->transport->ops->room(g->transport, s->conn);
+
+    return (struct session_out){.bytes = g->out, .room = min_u32(room, GATEWAY_OUT_BYTES)};
+}
+
+static void out_send(struct gateway *g, u64 conn, const struct session_out *out)
+{
+    ASSERT_LE(out->used, out->room);
+    if (out->used > 0)
+        g->transport->ops->send(g->transport, conn, out->bytes, out->used);
+}
+
+/* Each ready session once, as long as the turn's budget lasts. */
+static int send_ready(struct gateway *g)
+{
+    struct list *last = g->sessions.ready.prev;
+    struct list *node;
+    u32 sent = 0;
+    int work = 0;
+
+    while (sent < GATEWAY_SENDS_PER_TURN && (node = list_first(&g->sessions.ready)) != NULL) {
+        struct session *s = CONTAINER_OF(node, struct session, node);
+        struct session_out out = out_for(g, s);
+        bool end = node == last;
+        u64 conn = s->conn;
+        sent += session_send(&g->sessions, s, &out);
+        out_send(g, conn, &out);
+        work += out.used > 0;
+        if (end)
+            break;
+    }
+    return work;
+}
+
+/* One answer of the reader: its head, then its messages, which were published together. */
+static void reader_answer(struct gateway *g, struct ring *r)
+{
+    struct reader_answer head;
+    union msg copy;
+
+    memcpy(&head, ring_at(r, 0), sizeof head);
+    ring_take(r, 1);
+    ASSERT_GE(ring_avail(r, head.slots), head.slots);
+    struct session *s = session_replay_begin(&g->sessions, &head);
+    if (s == NULL) {
+        ring_take(r, head.slots);
+        return;
+    }
+    struct session_out out = out_for(g, s);
+    for (u32 i = 0; i < head.count; i++) {
+        const union msg *m = msg_peek(r, &copy);
+        u32 n = m->ev.slots;
+        session_replay(&g->sessions, s, m, &out);
+        ring_take(r, n);
+    }
+    session_replay_end(&g->sessions, s, &out);
+    out_send(g, s->conn, &out);
+}
+
+static int drain_reader(struct gateway *g)
+{
+    struct ring *r = g->rings.reader_answers;
+    int work = 0;
+
+    while (r != NULL && work < (int)READER_ANSWERS_PER_TURN && ring_avail(r, 1) > 0) {
+        reader_answer(g, r);
+        work++;
+    }
+    return work;
+}
+
+static int serve_timers(struct gateway *g, u64 now_ns)
+{
+    enum session_timer kind;
+    struct session *s;
+    int work = 0;
+
+    while (work < (int)GATEWAY_TIMERS_PER_TURN &&
+           (s = session_timer_pop(&g->sessions, &kind)) != NULL) {
+        u64 stalled_ns = 0;
+        if (kind == TIMER_BEAT)
+            stalled_ns = g->transport->ops->stalled_ns(g->transport, s->conn, now_ns);
+        session_timer(&g->sessions, s, kind, stalled_ns);
+        work++;
+    }
+    return work;
+}
+
+static int close_ended(struct gateway *g)
+{
+    struct list *head = &g->sessions.closing;
+    int work = 0;
+
+    for (struct list *node = head->next, *next; node != head; node = next) {
+        struct session *s = CONTAINER_OF(node, struct session, node);
+        next = node->next;
+        if (!s->conn_gone) {
+            enum transport_close how = s->reset ? TRANSPORT_RESET : TRANSPORT_FINISH;
+            g->transport->ops->close(g->transport, s->conn, how);
+            s->conn_gone = true;
+        }
+        if (session_leave(&g->sessions, s))
+            work++;
+    }
+    return work;
+}
+
+int gateway_do_work(void *gateway, u64 now_ns)
+{
+    struct gateway *g = gateway;
+    const struct transport_ops *ops = g->transport->ops;
+    int work = 0;
+
+    sessions_turn(&g->sessions, now_ns);
+    work += ops->poll(g->transport, now_ns);
+    work += drain_auth(g);
+    work += drain_events(g);
+    sessions_durable(&g->sessions,
+                     atomic_load_explicit(g->rings.durable_seq, memory_order_acquire));
+    work += send_ready(g);
+    work += drain_reader(g);
+    work += serve_timers(g, now_ns);
+    work += close_ended(g);
+    work += ops->flush(g->transport, now_ns);
+    return work;
+}
+
+/* ---- start and stop ---- */
+
+static struct session_conf session_conf_of(const struct gateway_conf *c)
+{
+    return (struct session_conf){
+        .gateway = c->index,
+        .shard = c->shard,
+        .connections_max = c->connections_max,
+        .accounts_max = c->accounts_max,
+        .instruments_max = c->instruments_max,
+        .store_chunks = c->store_chunks,
+        .login_timeout_ns = c->login_timeout_ns,
+        .silence_timeout_ns = c->silence_timeout_ns,
+        .heartbeat_ns = c->heartbeat_ns,
+        .slow_timeout_ns = c->slow_timeout_ns,
+        .seed = c->seed,
+    };
+}
+
+struct gateway *gateway_new(const struct gateway_conf *conf, const struct gateway_rings *rings,
+                            struct transport *t, struct mem *m)
+{
+    struct gateway *g = mem_alloc(m, sizeof *g, CACHE_LINE);
+    struct session_conf session_conf = session_conf_of(conf);
+    struct session_rings session_rings = {
+        .cmd = rings->cmd,
+        .auth_requests = rings->auth_requests,
+        .reader_requests = rings->reader_requests,
+    };
+
+    ASSERT_LT(conf->index, GATEWAYS_MAX);
+    ASSERT((rings->reader_requests == NULL) == (rings->reader_answers == NULL));
+    sessions_init(&g->sessions, &session_conf, &session_rings, m);
+    g->transport = t;
+    g->rings = *rings;
+    g->out = mem_alloc(m, GATEWAY_OUT_BYTES, CACHE_LINE);
+    t->up = &up;
+    t->up_ctx = g;
+    snprintf(g->labels, sizeof g->labels, "gateway=\"%u\"", conf->index);
+    session_metrics_register(&g->sessions, g->labels);
+    return g;
+}
+
+void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32 reference_price)
+{
+    struct instrument *i = directory_instrument_add(&g->sessions.directory, id, symbol);
+
+    i->reference_price = reference_price;
+}
+
+void gateway_account_add(struct gateway *g, u32 id, const char user[6],
+                         const struct risk_limits *limits)
+{
+    struct account *a = directory_account_add(&g->sessions.directory, id, user);
+
+    a->limits = limits != NULL ? *limits : (struct risk_limits){0};
+}
+
+void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns)
+{
+    sessions_day(&g->sessions, day, midnight_ns);
+}
+
+u32 gateway_sessions(const struct gateway *g)
+{
+    return g->sessions.used;
+}
+
+void gateway_shutdown(struct gateway *g)
+{
+    g->down = true;
+    g->transport->ops->accept(g->transport, false);
+    sessions_end_all(&g->sessions, UNBIND_SHUTDOWN, false);
+}
+
+void gateway_check(const struct gateway *g)
+{
+    sessions_check(&g->sessions);
+}

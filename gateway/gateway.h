@@ -1,0 +1,91 @@
+/*
+ * gateway.h - a gateway agent: client connections on one side, the engine's rings on the other.
+ *
+ * Bytes come from a transport (transport.h), become commands in the command ring; events come from
+ * the event ring, lie in the session stores until they are durable, and leave as bytes. The agent is
+ * hot: it never blocks and takes no memory after gateway_new. All functions here belong to the
+ * thread that runs the agent; everything but gateway_do_work is for the start, before the threads
+ * run (the same news comes later through the event ring).
+ */
+#ifndef WIREBOOK_GATEWAY_GATEWAY_H
+#define WIREBOOK_GATEWAY_GATEWAY_H
+
+#include <stdatomic.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/ring.h"
+#include "engine/msg/msg.h"
+#include "gateway/session/risk.h"
+#include "gateway/transport.h"
+
+struct gateway;
+
+struct gateway_conf {
+    u16 index;              /* of this gateway, 0..GATEWAYS_MAX-1 */
+    u16 shard;              /* 0..99; the last two digits of the SoupBinTCP session id */
+    u32 connections_max;    /* 1..CONNS_MAX, as given to the transport */
+    u32 accounts_max;       /* 1..ACCOUNTS_MAX, as given to the engine */
+    u32 instruments_max;    /* 1..INSTRUMENTS_MAX, as given to the engine */
+    u32 store_chunks;       /* quota of store chunks per account, STORE_CHUNKS_MIN.. */
+    u64 login_timeout_ns;   /* from connecting to a Login Request; typically 30 s */
+    u64 silence_timeout_ns; /* nothing heard (logins of 47 bytes); typically 15 s */
+    u64 heartbeat_ns;       /* a heartbeat goes out when nothing was sent for so long; 1 s */
+    u64 slow_timeout_ns;    /* the peer has acknowledged nothing for so long: it is cut */
+    u64 seed;               /* of the hash tables; any number, random outside tests */
+};
+
+/* The protocol's usual timers, 64 chunks a store; the caller sets the sizes. */
+void gateway_conf_defaults(struct gateway_conf *conf);
+
+/* What a gateway is connected to. All are single producer, single consumer; not owned. */
+struct gateway_rings {
+    struct ring *cmd;               /* to the engine: its cmd[index] */
+    struct ring *events;            /* from the engine: its events[index] */
+    struct ring *auth_requests;     /* to auth: struct auth_request */
+    struct ring *auth_answers;      /* from auth: struct auth_answer */
+    struct ring *reader_requests;   /* to the reader (engine/msg/side.h); NULL: there is none */
+    struct ring *reader_answers;    /* from the reader; NULL with reader_requests */
+    const _Atomic u64 *durable_seq; /* last durable transaction; persist writes it */
+};
+
+/*
+ * A gateway without connections, with its memory from `m`. Sets t->up and t->up_ctx and registers
+ * the metrics. Nothing is accepted until the transport's accept(t, true).
+ */
+struct gateway *gateway_new(const struct gateway_conf *conf, const struct gateway_rings *rings,
+                            struct transport *t, struct mem *m);
+
+/* One turn of the agent (a do_work of agent.h). `gateway` is a struct gateway. */
+int gateway_do_work(void *gateway, u64 now_ns);
+
+/*
+ * Makes an instrument known. `symbol` is padded with spaces. `id` is the engine's, or 0 when the
+ * engine will only say it by EV_INSTRUMENT. `reference_price` (price units) is what the collar
+ * measures from; 0: no collar on it. Calling it again changes the terms.
+ */
+void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32 reference_price);
+
+/*
+ * Makes an account known. `user` is upper case, padded with spaces. `id` is the engine's, or 0 when
+ * the engine will only say it by EV_ACCOUNT. `limits` (copied; its restricted list must live as long
+ * as the gateway) may be NULL: no limits. Calling it again changes the limits.
+ */
+void gateway_account_add(struct gateway *g, u32 id, const char user[6],
+                         const struct risk_limits *limits);
+
+/* The open day as recovered: what EV_DAY_OPENED would have said. `day` 0: none is open. */
+void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns);
+
+/* Connections that are open or still known to the engine; for shutting down and tests. */
+u32 gateway_sessions(const struct gateway *g);
+
+/*
+ * The venue goes down: every session ends with reason UNBIND_SHUTDOWN during the next turns; the
+ * transport accepts nothing new. Call gateway_do_work until gateway_sessions is 0.
+ */
+void gateway_shutdown(struct gateway *g);
+
+/* Asserts the invariants of all sessions, stores and lists; slow. For tests and the simulator. */
+void gateway_check(const struct gateway *g);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * session.h - all client sessions of one gateway: bytes and events in, commands and bytes out.
+ *
+ * Knows no transport: gateway.c hands bytes in, asks for bytes to send and closes what is to be
+ * closed. Everything runs in the gateway's thread. A session here is one connection's life; the
+ * account's stream of the day lies in the account's store and outlives it.
+ *
+ *            L frame          right password      EV_BOUND           durable: A is sent
+ *   LOGIN ───────────▶ AUTH ───────────────▶ BINDING ───────▶ BOUND ───────┬──────▶ LIVE ◀─╮
+ *     │                  │ wrong               │ EV_LOGIN_REJECTED         │        │ │    │ met the
+ *     │                  ▼                     ▼                  older    ▼  fell   │ │    │ window
+ *     │               REFUSED ◀────────────────╯                wanted  REPLAY ◀─────╯ │    │
+ *     │                  │ J is sent                                       │ ╰──────────────╯
+ *     ▼                  ▼                                                 ▼          ▼
+ *   CLOSING ◀──── from every state: end of file, silence, logout, takeover, slow, bad frame, Z
+ *     │ connection closed, CMD_DISCONNECT in the ring (or nothing bound), no login on its way
+ *     ▼
+ *   FREE
+ *
+ * Lists: a session is in one of free, ready (may have something to send), held (its next message is
+ * not durable yet), closing (to be closed, or its disconnect is not in the ring yet), or in none
+ * (nothing to do until an event, `writable`, an answer or a timer).
+ */
+#ifndef WIREBOOK_GATEWAY_SESSION_SESSION_H
+#define WIREBOOK_GATEWAY_SESSION_SESSION_H
+
+#include "engine/base/list.h"
+#include "engine/base/metrics.h"
+#include "engine/base/wheel.h"
+#include "engine/msg/side.h"
+#include "gateway/session/auth.h"
+#include "gateway/session/directory.h"
+#include "gateway/session/ouch5.h"
+#include "gateway/session/soup.h"
+#include "gateway/session/store.h"
+
+enum session_state {
+    SESSION_FREE,
+    SESSION_LOGIN,   /* connected; a Login Request is awaited */
+    SESSION_AUTH,    /* the password is with auth */
+    SESSION_REFUSED, /* a Login Rejected is to go out */
+    SESSION_BINDING, /* a CMD_LOGIN is with the engine */
+    SESSION_BOUND,   /* the engine has bound it; not durable, so not yet told */
+    SESSION_REPLAY,  /* logged in; wants messages older than the store's window */
+    SESSION_LIVE,    /* logged in; served from the store */
+    SESSION_CLOSING, /* ended */
+    SESSION_STATES
+};
+
+enum session_timer {
+    TIMER_IN,    /* login deadline, then the client's silence */
+    TIMER_BEAT,  /* our heartbeat, and whether the client still acknowledges */
+    TIMER_RETRY, /* asks the reader once more */
+};
+
+struct session {
+    u64 conn;           /* the transport's name for the connection */
+    u8 state;           /* enum session_state */
+    u8 reason;          /* CLOSING: enum unbind_reason */
+    u8 reject;          /* REFUSED: A or S */
+    bool reset;         /* CLOSING: cut at once; what was not yet sent is thrown away */
+    bool conn_gone;     /* CLOSING: nothing is left to be closed */
+    bool login_pending; /* CLOSING: the engine has still to answer the CMD_LOGIN */
+    bool beat_due;      /* a heartbeat is to go out unless something else does */
+    bool asked;         /* REPLAY: the reader has still to answer */
+    bool day_over;      /* Z goes out behind the last message */
+    bool complained;    /* an unsupported message was logged */
+    bool held;          /* it is on the held list */
+    u16 peer_port;
+    u32 peer_ipv4; /* network order */
+    u32 bind_id;   /* 0: none */
+    u32 turn_cmds; /* commands taken in turn `turn` */
+    u64 turn;
+    u64 answer_tx; /* REFUSED, BOUND: the transaction that must be durable before it is told */
+    u64 next_seq;  /* session_seq of the next message to send */
+    u64 silence_ns;
+    u64 heard_ns;            /* when bytes last came, or waited for us to take them */
+    u64 sent_ns;             /* when bytes last went out */
+    struct account *account; /* from BINDING on */
+    struct store_cursor cursor;
+    struct list node;
+    struct wheel_timer timers[3]; /* enum session_timer */
+    struct soup_login login;
+    struct soup_in in;
+};
+
+struct session_metrics {
+    struct metric opened, refused_full, sessions;
+    struct metric logins_ok, logins_bad, logins_limited, logins_refused;
+    struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
+    struct metric unsupported, unknown, debug_frames, ring_full_stops, quota_stops;
+    struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
+    struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
+    struct metric store_free_min, events;
+};
+
+struct session_conf {
+    u16 gateway;
+    u16 shard;
+    u32 connections_max;
+    u32 accounts_max;
+    u32 instruments_max;
+    u32 store_chunks;
+    u64 login_timeout_ns;
+    u64 silence_timeout_ns;
+    u64 heartbeat_ns;
+    u64 slow_timeout_ns;
+    u64 seed;
+};
+
+struct session_rings {
+    struct ring *cmd;
+    struct ring *auth_requests;
+    struct ring *reader_requests; /* NULL: there is no reader */
+};
+
+/* Everything that the sessions of one gateway share. Owner: the gateway's thread. */
+struct sessions {
+    struct session_conf conf;
+    struct session_rings rings;
+    u64 now_ns; /* of this turn */
+    u64 turn;
+    u64 durable_seq; /* as read in this turn */
+    u32 day;         /* yyyymmdd of the open day or the last one; 0: none yet */
+    u64 midnight_ns;
+    u64 day_end_tx; /* transaction of an EV_DAY_ENDED that is not yet durable; 0: none */
+    char id[10];    /* of the day's SoupBinTCP sessions */
+    struct session *all;
+    u32 all_count;
+    u32 used;         /* not FREE */
+    struct map conns; /* conn -> index in `all` */
+    struct list free, ready, held, closing;
+    struct wheel wheel;
+    struct directory directory;
+    struct store_pool stores;
+    struct session_metrics metrics;
+};
+
+/* Where bytes are written to be sent: `used` of `room`. */
+struct session_out {
+    u8 *bytes;
+    u32 used;
+    u32 room;
+};
+
+/* ---- session.c: life ---- */
+
+/* No sessions; memory from `m`. */
+void sessions_init(struct sessions *S, const struct session_conf *conf,
+                   const struct session_rings *rings, struct mem *m);
+
+/* Begins a turn at `now_ns`. */
+void sessions_turn(struct sessions *S, u64 now_ns);
+
+/* A connection is there. False: no session is free. */
+bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port);
+
+/* The session of a connection; NULL: none. */
+struct session *session_find(const struct sessions *S, u64 conn);
+
+/* The connection is gone: the session ends. */
+void session_closed(struct sessions *S, struct session *s);
+
+/* Ends a session that is neither FREE nor CLOSING; `reset` as in struct session. */
+void session_end(struct sessions *S, struct session *s, enum unbind_reason reason, bool reset);
+
+/* Ends all sessions that have not ended; their streams are not finished. */
+void sessions_end_all(struct sessions *S, enum unbind_reason reason, bool reset);
+
+/*
+ * After the connection of a CLOSING session on S->closing was closed: puts its disconnect into the
+ * command ring and frees it. False: the ring is full, call again.
+ */
+bool session_leave(struct sessions *S, struct session *s);
+
+/* Moves a session by the table, then asserts its invariant. */
+void session_move(struct sessions *S, struct session *s, enum session_state next);
+
+/*
+ * Puts a session on the ready list, or on the held one when all that it has to say waits for `tx`
+ * and that is not durable yet.
+ */
+void session_wake(struct sessions *S, struct session *s, u64 tx);
+
+/* Asserts the invariant of one session, or of everything. */
+void session_invariant(const struct sessions *S, const struct session *s);
+void sessions_check(const struct sessions *S);
+
+/* ---- session_in.c: bytes from clients ---- */
+
+/* Bytes of a connection; returns how many were taken: all, or up to a frame that must wait. */
+u32 session_data(struct sessions *S, struct session *s, const u8 *bytes, u32 n);
+
+/* ---- session_event.c: auth's and the engine's answers ---- */
+
+/* Auth's answer. False: the command ring is full, offer it again. */
+bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer);
+
+/* An event. False: it must wait until the previous day's end is durable; offer it again. */
+bool sessions_event(struct sessions *S, const union msg *m);
+
+/* The durable mark as now read: wakes what waited for it and trims the stores. */
+void sessions_durable(struct sessions *S, u64 durable_seq);
+
+/* Opens `day` (0: none). */
+void sessions_day(struct sessions *S, u32 day, u64 midnight_ns);
+
+/* ---- session_out.c: bytes to clients ---- */
+
+/*
+ * Writes what a session of the ready list may send, at most `out->room` bytes and
+ * GATEWAY_SENDS_PER_SESSION messages, and puts it on the list where it belongs. Returns the messages.
+ */
+u32 session_send(struct sessions *S, struct session *s, struct session_out *out);
+
+/* The session that an answer of the reader is for; NULL: it is not wanted any more, skip it. */
+struct session *session_replay_begin(struct sessions *S, const struct reader_answer *answer);
+
+/* One message of that answer; ignored when it does not fit `out`: it is asked for again. */
+void session_replay(struct sessions *S, struct session *s, const union msg *m,
+                    struct session_out *out);
+
+/* The answer is through. */
+void session_replay_end(struct sessions *S, struct session *s, const struct session_out *out);
+
+/* ---- session_timer.c ---- */
+
+/* The next session with a due timer, and which; NULL: none is left in this turn. */
+struct session *session_timer_pop(struct sessions *S, enum session_timer *kind);
+
+/* Serves that timer. `stalled_ns` is how long the client has acknowledged nothing. */
+void session_timer(struct sessions *S, struct session *s, enum session_timer kind, u64 stalled_ns);
+
+/* Starts the timers of a session that was just told that it is logged in. */
+void session_timers_start(struct sessions *S, struct session *s);
+
+/* ---- session_metrics.c ---- */
+
+/* Registers all of S->metrics under `labels`. Before the threads start. */
+void session_metrics_register(struct sessions *S, const char *labels);
+
+/* The counter of ended sessions for `reason`. */
+struct metric *session_metric_ended(struct sessions *S, enum unbind_reason reason);
+
+#endif

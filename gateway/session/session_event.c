@@ -1,0 +1,236 @@
+/*
+ * session_event.c - what auth and the engine say: bindings, refusals, messages for the stores, days.
+ *
+ * Thread: the gateway's. Events are taken as they come, durable or not; nothing here sends. What a
+ * client may learn of them is decided in session_out.c by the durable mark alone. A takeover or an
+ * unbinding is acted upon at once: it tells the client nothing but that its connection has ended.
+ */
+#include "gateway/session/session.h"
+
+#include "engine/base/log.h"
+
+static void refuse(struct sessions *S, struct session *s, u8 reject, u64 tx)
+{
+    s->reject = reject;
+    s->answer_tx = tx;
+    session_move(S, s, SESSION_REFUSED);
+    session_wake(S, s, tx);
+}
+
+/* Asks the engine for the session; the ring has room. */
+static void send_login(struct sessions *S, struct session *s, struct account *a)
+{
+    struct msg_login m;
+
+    memset(&m, 0, sizeof m);
+    m.head.type = CMD_LOGIN;
+    m.head.slots = sizeof m / SLOT_BYTES;
+    m.head.account = a->id;
+    m.head.gateway = S->conf.gateway;
+    m.conn = s->conn;
+    m.requested_seq = s->login.seq;
+    m.requested_day = s->login.day;
+    m.peer_ipv4 = s->peer_ipv4;
+    m.peer_port = s->peer_port;
+    bool pushed = ring_push(S->rings.cmd, &m, m.head.slots);
+    ASSERT(pushed);
+    s->account = a;
+    session_move(S, s, SESSION_BINDING);
+}
+
+/* The password was right. */
+static void authenticated(struct sessions *S, struct session *s)
+{
+    struct account *a = directory_account_of_user(&S->directory, s->login.user);
+    bool here = s->login.day == 0 || s->login.shard == S->conf.shard;
+
+    if (a == NULL) {
+        log_warn("gateway: user %.6s may log in but is no account", s->login.user);
+        refuse(S, s, 'A', 0);
+    } else if (!s->login.session_ok || !here) {
+        metric_add(&S->metrics.logins_refused, 1);
+        refuse(S, s, 'S', 0);
+    } else {
+        send_login(S, s, a);
+    }
+}
+
+bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer)
+{
+    struct session *s = session_find(S, answer->conn);
+
+    if (s == NULL || s->state != SESSION_AUTH)
+        return true; /* it has gone meanwhile */
+    if (ring_room(S->rings.cmd, MSG_SLOTS_MAX) < MSG_SLOTS_MAX)
+        return false;
+    if (answer->result == AUTH_OK) {
+        authenticated(S, s);
+        return true;
+    }
+    bool limited = answer->result == AUTH_LIMITED;
+    metric_add(limited ? &S->metrics.logins_limited : &S->metrics.logins_bad, 1);
+    refuse(S, s, 'A', 0);
+    return true;
+}
+
+/* A login's answer has come; true: its connection has ended meanwhile. */
+static bool ended_meanwhile(struct sessions *S, struct session *s, u32 bind_id)
+{
+    ASSERT(s != NULL); /* session_leave keeps it until the answer */
+    if (s->state != SESSION_CLOSING)
+        return false;
+    ASSERT(s->login_pending);
+    s->login_pending = false;
+    s->bind_id = bind_id;
+    if (!list_is_linked(&s->node))
+        list_add_tail(&S->closing, &s->node);
+    return true;
+}
+
+static void on_bound(struct sessions *S, const struct msg_bound *m)
+{
+    struct session *s = session_find(S, m->conn);
+    struct account *a = directory_account(&S->directory, m->head.account);
+
+    ASSERT(a != NULL);
+    store_begin(&a->store, m->next_seq);
+    if (ended_meanwhile(S, s, m->bind_id))
+        return;
+    ASSERT(s->account == a && a->session == NULL);
+    ASSERT(m->from_seq >= 1 && m->from_seq <= m->next_seq);
+    a->session = s;
+    s->bind_id = m->bind_id;
+    s->next_seq = m->from_seq;
+    s->answer_tx = m->head.seq;
+    session_move(S, s, SESSION_BOUND);
+    session_wake(S, s, s->answer_tx);
+}
+
+static void on_login_rejected(struct sessions *S, const struct msg_login_rejected *m)
+{
+    struct session *s = session_find(S, m->conn);
+
+    if (ended_meanwhile(S, s, 0))
+        return;
+    s->account = NULL;
+    metric_add(&S->metrics.logins_refused, 1);
+    refuse(S, s, m->reason, m->head.seq);
+}
+
+/* The engine has ended a binding. Of one that we have ended ourselves there is nothing left to do. */
+static void on_unbound(struct sessions *S, const struct msg_unbind *m)
+{
+    struct session *s = session_find(S, m->conn);
+
+    if (s == NULL || s->bind_id != m->bind_id)
+        return;
+    s->bind_id = 0;
+    if (s->state == SESSION_CLOSING)
+        return;
+    if (m->reason == UNBIND_SHUTDOWN) {
+        s->day_over = true; /* the rest of its stream goes out first */
+        session_wake(S, s, m->ev.seq);
+        return;
+    }
+    session_end(S, s, (enum unbind_reason)m->reason, true);
+}
+
+/* A message for an account's stream. */
+static void on_sequenced(struct sessions *S, const union msg *m)
+{
+    struct account *a = directory_account(&S->directory, m->ev.account);
+
+    ASSERT(a != NULL);
+    store_append(&S->stores, &a->store, m, S->durable_seq);
+    if (a->session != NULL && a->session->state == SESSION_LIVE)
+        session_wake(S, a->session, m->ev.seq);
+}
+
+void sessions_day(struct sessions *S, u32 day, u64 midnight_ns)
+{
+    S->day = day;
+    S->midnight_ns = midnight_ns;
+    soup_session_id(S->id, day, S->conf.shard);
+}
+
+/*
+ * A new day begins. Numbers start from 1 again, so nobody may still be reading the old streams:
+ * whoever has not taken the rest of his by now is cut. Walks everything, once a day.
+ */
+static void on_day_opened(struct sessions *S, const struct msg_day *m)
+{
+    for (u32 i = 0; i < S->all_count; i++) {
+        struct session *s = &S->all[i];
+        if (s->state == SESSION_BOUND || s->state == SESSION_LIVE || s->state == SESSION_REPLAY)
+            session_end(S, s, UNBIND_SHUTDOWN, false);
+    }
+    for (u32 i = 0; i < S->directory.accounts_used; i++)
+        store_reset(&S->stores, &S->directory.accounts[i].store);
+    sessions_day(S, m->day, m->midnight_ns);
+}
+
+/* The day's end is durable: everybody gets the rest, Z, and is closed. Once a day. */
+static void day_end_released(struct sessions *S)
+{
+    S->day_end_tx = 0;
+    for (u32 i = 0; i < S->all_count; i++) {
+        struct session *s = &S->all[i];
+        if (s->state == SESSION_BOUND || s->state == SESSION_LIVE || s->state == SESSION_REPLAY) {
+            s->day_over = true;
+            session_wake(S, s, 0);
+        }
+    }
+}
+
+bool sessions_event(struct sessions *S, const union msg *m)
+{
+    if (m->ev.type == EV_DAY_OPENED && S->day_end_tx != 0)
+        return false;
+    metric_add(&S->metrics.events, 1);
+    switch (m->ev.type) {
+    case EV_BOUND:
+        on_bound(S, &m->bound);
+        break;
+    case EV_LOGIN_REJECTED:
+        on_login_rejected(S, &m->login_rejected);
+        break;
+    case EV_UNBOUND:
+        on_unbound(S, &m->unbind);
+        break;
+    case EV_DAY_OPENED:
+        on_day_opened(S, &m->day);
+        break;
+    case EV_DAY_ENDED:
+        S->day_end_tx = m->ev.seq;
+        break;
+    case EV_INSTRUMENT:
+        directory_instrument_add(&S->directory, m->instrument.instrument, m->instrument.symbol);
+        break;
+    case EV_ACCOUNT:
+        directory_account_add(&S->directory, m->ev.account, m->account.user);
+        break;
+    default:
+        if (m->ev.session_seq != 0)
+            on_sequenced(S, m);
+        break; /* EV_STARTED: the rings of a process are younger than its bindings */
+    }
+    return true;
+}
+
+void sessions_durable(struct sessions *S, u64 durable_seq)
+{
+    struct list *node;
+
+    if (durable_seq == S->durable_seq)
+        return;
+    ASSERT_GT(durable_seq, S->durable_seq);
+    S->durable_seq = durable_seq;
+    store_trim(&S->stores, durable_seq);
+    while ((node = list_first(&S->held)) != NULL) {
+        CONTAINER_OF(node, struct session, node)->held = false;
+        list_move_tail(&S->ready, node);
+    }
+    if (S->day_end_tx != 0 && S->day_end_tx <= durable_seq)
+        day_end_released(S);
+    metric_set(&S->metrics.store_free_min, S->stores.free_min);
+}

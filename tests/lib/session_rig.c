@@ -1,0 +1,513 @@
+/* session_rig.c - the gateway's surroundings, played in one thread; and clients that speak by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/lib/session_rig.h"
+
+#include "gateway/session/bytes.h"
+#include "gateway/session/ouch5.h"
+#include "gateway/session/soup.h"
+
+static const char restricted[][8] = {"MSFT    "};
+
+struct rig_conf rig_conf_usual(void)
+{
+    return (struct rig_conf){.store_chunks = 8, .cmd_slots = CMD_RING_SLOTS};
+}
+
+/* ---- the venue ---- */
+
+void rig_venue(struct rig *r, const union msg *m)
+{
+    assert_true(ring_push(&r->venue, m, m->cmd.slots));
+}
+
+static union msg venue_command(u8 type)
+{
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.cmd.type = type;
+    m.cmd.slots = (u8)msg_type_slots(type);
+    return m;
+}
+
+void rig_day_end(struct rig *r)
+{
+    union msg m = venue_command(CMD_DAY_END);
+
+    rig_venue(r, &m);
+}
+
+void rig_day_open(struct rig *r, u32 day, u64 midnight_ns)
+{
+    union msg m = venue_command(CMD_DAY_OPEN);
+
+    m.day.day = day;
+    m.day.midnight_ns = midnight_ns;
+    rig_venue(r, &m);
+}
+
+static void add_account(struct rig *r, const char *user)
+{
+    union msg m = venue_command(CMD_ACCOUNT);
+
+    memcpy(m.account.user, user, 6);
+    memcpy(m.account.firm, "FIRM", 4);
+    rig_venue(r, &m);
+}
+
+static void add_instrument(struct rig *r, const char *symbol)
+{
+    union msg m = venue_command(CMD_INSTRUMENT);
+
+    memcpy(m.instrument.symbol, symbol, 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    rig_venue(r, &m);
+    gateway_instrument_add(r->gateway, 0, symbol, 1500000);
+}
+
+static void open_venue(struct rig *r)
+{
+    struct risk_limits bob = {.qty_max = 1000,
+                              .notional_max = 1000000000ull,
+                              .collar_bps = 1000,
+                              .restricted = restricted,
+                              .restricted_used = 1};
+    union msg m = venue_command(CMD_START);
+
+    m.start.epoch = 1;
+    rig_venue(r, &m);
+    add_account(r, "ALICE ");
+    add_account(r, "BOB   ");
+    add_account(r, "CAROL ");
+    gateway_account_add(r->gateway, 0, "BOB   ", &bob);
+    add_instrument(r, "AAPL    ");
+    add_instrument(r, "MSFT    ");
+    rig_day_open(r, RIG_DAY, RIG_MIDNIGHT_NS);
+    rig_turns(r, 4);
+}
+
+/* ---- the rig ---- */
+
+static void make_rings(struct rig *r, const struct rig_conf *conf)
+{
+    ring_init(&r->cmd, &r->mem, "cmd", conf->cmd_slots);
+    ring_init(&r->venue, &r->mem, "venue", 64);
+    ring_init(&r->events, &r->mem, "events", EVENT_RING_SLOTS);
+    ring_init(&r->tx, &r->mem, "tx", TX_RING_SLOTS);
+    ring_init(&r->auth_requests, &r->mem, "auth requests", 4);
+    ring_init(&r->auth_answers, &r->mem, "auth answers", 4);
+    ring_init(&r->reader_requests, &r->mem, "reader requests", 8);
+    ring_init(&r->reader_answers, &r->mem, "reader answers", REPLAY_RING_SLOTS);
+}
+
+static void make_engine(struct rig *r)
+{
+    struct engine_conf conf = {
+        .accounts_max = 8, .instruments_max = 8, .orders_max = 100000, .gateways = 1, .seed = 1};
+    struct engine_rings rings = {.cmd = {&r->cmd, &r->venue},
+                                 .cmd_used = 2,
+                                 .events = {&r->events},
+                                 .events_used = 1,
+                                 .tx = &r->tx};
+
+    r->engine = engine_new(&conf, &r->mem);
+    engine_attach(r->engine, &rings);
+}
+
+static void make_gateway(struct rig *r, const struct rig_conf *conf)
+{
+    struct gateway_conf gc;
+    struct gateway_rings rings = {
+        .cmd = &r->cmd,
+        .events = &r->events,
+        .auth_requests = &r->auth_requests,
+        .auth_answers = &r->auth_answers,
+        .reader_requests = conf->no_reader ? NULL : &r->reader_requests,
+        .reader_answers = conf->no_reader ? NULL : &r->reader_answers,
+        .durable_seq = &r->durable,
+    };
+
+    gateway_conf_defaults(&gc);
+    gc.shard = 7;
+    gc.connections_max = WIRE_CLIENTS_MAX;
+    gc.accounts_max = 8;
+    gc.instruments_max = 8;
+    gc.store_chunks = conf->store_chunks;
+    r->gateway = gateway_new(&gc, &rings, r->wire->transport, &r->mem);
+}
+
+void rig_open(struct rig *r, struct wire *wire, const struct rig_conf *conf)
+{
+    memset(r, 0, sizeof *r);
+    mem_init(&r->mem, 0);
+    r->wire = wire;
+    r->now_ns = RIG_MIDNIGHT_NS + 9 * 3600 * NS_PER_SEC;
+    make_rings(r, conf);
+    make_engine(r);
+    make_gateway(r, conf);
+    open_venue(r);
+    mem_seal(&r->mem);
+    wire->transport->ops->accept(wire->transport, true);
+}
+
+void rig_close(struct rig *r)
+{
+    r->hold_auth = r->hold_durable = r->hold_engine = r->hold_reader = false;
+    gateway_shutdown(r->gateway);
+    rig_turns(r, 10);
+    assert_int_equal(gateway_sessions(r->gateway), 0);
+    gateway_check(r->gateway);
+    engine_check(r->engine);
+    r->wire->free(r->wire);
+    free(r->log);
+    metrics_reset();
+    mem_free_all(&r->mem);
+}
+
+static void play_auth(struct rig *r)
+{
+    while (!r->hold_auth && ring_avail(&r->auth_requests, 1) > 0) {
+        struct auth_request q;
+        struct auth_answer a = {0};
+        memcpy(&q, ring_at(&r->auth_requests, 0), sizeof q);
+        ring_take(&r->auth_requests, 1);
+        a.conn = q.conn;
+        a.result = memcmp(q.password, "SECRET    ", 10) == 0   ? AUTH_OK
+                   : memcmp(q.password, "LIMITED   ", 10) == 0 ? AUTH_LIMITED
+                                                               : AUTH_BAD;
+        assert_true(ring_push(&r->auth_answers, &a, 1));
+    }
+}
+
+static void keep(struct rig *r, const union msg *m)
+{
+    if (r->log_used == r->log_max) {
+        r->log_max = r->log_max == 0 ? 1024 : 2 * r->log_max;
+        r->log = realloc(r->log, r->log_max * sizeof r->log[0]);
+        assert_non_null(r->log);
+    }
+    memcpy(&r->log[r->log_used++], m, m->ev.slots * sizeof(struct slot));
+}
+
+/* What the engine has done is durable at once, unless that is held. */
+static void play_persist(struct rig *r)
+{
+    const union msg *m;
+    union msg copy;
+
+    while (!r->hold_durable && (m = msg_peek(&r->tx, &copy)) != NULL) {
+        u32 n = m->cmd.slots;
+        if (!msg_is_command(m->ev.type) && m->ev.session_seq != 0)
+            keep(r, m);
+        atomic_store(&r->durable, m->cmd.seq);
+        ring_take(&r->tx, n);
+    }
+}
+
+static void push_old(struct rig *r, const struct reader_request *q, struct reader_answer *a,
+                     bool count_only)
+{
+    u64 want = q->from_seq;
+
+    for (u32 i = 0; i < r->log_used && a->count < q->count; i++) {
+        const union msg *m = &r->log[i];
+        if (m->ev.account != q->account || m->ev.session_seq != want)
+            continue;
+        if (!count_only)
+            ring_put(&r->reader_answers, m, m->ev.slots);
+        a->count++;
+        a->slots += m->ev.slots;
+        want++;
+    }
+}
+
+static void play_reader(struct rig *r)
+{
+    while (!r->hold_reader && ring_avail(&r->reader_requests, 1) > 0) {
+        struct reader_request q;
+        memcpy(&q, ring_at(&r->reader_requests, 0), sizeof q);
+        ring_take(&r->reader_requests, 1);
+        assert_true(q.count >= 1 && q.count <= READER_COUNT_MAX);
+        assert_int_equal(q.day, RIG_DAY);
+        struct reader_answer a = {.conn = q.conn,
+                                  .from_seq = q.from_seq,
+                                  .account = q.account,
+                                  .day = q.day,
+                                  .gateway = q.gateway,
+                                  .status = READER_OK};
+        push_old(r, &q, &a, true);
+        assert_true(a.count > 0);
+        assert_true(ring_room(&r->reader_answers, 1 + a.slots) >= 1 + a.slots);
+        ring_put(&r->reader_answers, &a, 1);
+        a.count = a.slots = 0;
+        push_old(r, &q, &a, false);
+        ring_publish(&r->reader_answers);
+    }
+}
+
+void rig_turn(struct rig *r)
+{
+    u64 before = r->cmd.head_own;
+
+    gateway_do_work(r->gateway, r->now_ns);
+    play_auth(r);
+    if (!r->hold_engine)
+        engine_do_work(r->engine, r->now_ns);
+    r->commands += r->cmd.head_own - before;
+    play_persist(r);
+    play_reader(r);
+}
+
+void rig_turns(struct rig *r, u32 n)
+{
+    for (u32 i = 0; i < n; i++) {
+        r->wire->settle(r->wire);
+        r->now_ns += 1000;
+        rig_turn(r);
+    }
+}
+
+void rig_pass(struct rig *r, u64 ns)
+{
+    u64 end = r->now_ns + ns;
+
+    while (r->now_ns < end) {
+        r->now_ns = min_u64(end, r->now_ns + NS_PER_MS);
+        rig_turn(r);
+    }
+}
+
+u64 rig_stream(const struct rig *r, u32 account)
+{
+    return engine_next_session_seq(r->engine, account) - 1;
+}
+
+u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out)
+{
+    for (u32 i = r->log_used; i-- > 0;) { /* the last one: of the current day */
+        const union msg *m = &r->log[i];
+        if (m->ev.account != account || m->ev.session_seq != seq)
+            continue;
+        const char *symbol = "        ";
+        if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED)
+            symbol = engine_instrument(r->engine, m->order.instrument)->symbol;
+        return ouch5_encode(m, symbol, RIG_MIDNIGHT_NS, out);
+    }
+    fail_msg("account %u has no message %llu", account, (unsigned long long)seq);
+    return 0;
+}
+
+/* ---- clients ---- */
+
+void client_open(struct rig_client *c, struct rig *r)
+{
+    c->rig = r;
+    c->in_used = 0;
+    c->next_seq = 0;
+    c->wire = r->wire->connect(r->wire);
+}
+
+void client_bytes(struct rig_client *c, const void *bytes, u32 n)
+{
+    const u8 *from = bytes;
+
+    for (u32 tries = 0; n > 0; tries++) {
+        u32 taken = c->rig->wire->write(c->rig->wire, c->wire, from, n);
+        from += taken;
+        n -= taken;
+        if (n > 0)
+            rig_turns(c->rig, 1);
+        assert_true(tries < 100000);
+    }
+}
+
+static void put_text(u8 *to, const char *text, u32 width)
+{
+    size_t n = strlen(text);
+
+    assert_true(n <= width);
+    memset(to, ' ', width);
+    memcpy(to, text, n);
+}
+
+void client_ask_login41(struct rig_client *c, const char *user, const char *password,
+                        const char *session, const char *seq, const char *timeout_ms)
+{
+    u8 frame[54];
+    u32 len = timeout_ms != NULL ? 51 : 46;
+
+    soup_head(frame, SOUP_LOGIN, len);
+    put_text(frame + 3, user, 6);
+    put_text(frame + 9, password, 10);
+    put_text(frame + 19, session, 10);
+    put_text(frame + 29, seq, 20);
+    if (timeout_ms != NULL)
+        put_text(frame + 49, timeout_ms, 5);
+    client_bytes(c, frame, 3 + len);
+}
+
+void client_ask_login(struct rig_client *c, const char *user, const char *password,
+                      const char *session, const char *seq)
+{
+    client_ask_login41(c, user, password, session, seq, NULL);
+}
+
+void client_login(struct rig_client *c, const char *user, u64 seq)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)seq);
+    client_ask_login(c, user, "secret", "", text);
+    struct rig_frame f = client_expect(c, SOUP_ACCEPTED);
+    assert_int_equal(f.len, 30);
+    assert_memory_equal(f.payload, RIG_SESSION, 10);
+    snprintf(text, sizeof text, "%.20s", (const char *)f.payload + 10);
+    c->next_seq = strtoull(text, NULL, 10);
+    if (seq != 0)
+        assert_int_equal(c->next_seq, seq);
+}
+
+void client_message(struct rig_client *c, const void *bytes, u32 n)
+{
+    u8 frame[512];
+
+    soup_head(frame, SOUP_UNSEQUENCED, n);
+    memcpy(frame + 3, bytes, n);
+    client_bytes(c, frame, 3 + n);
+}
+
+void client_frame(struct rig_client *c, u8 type)
+{
+    u8 frame[3];
+
+    client_bytes(c, frame, soup_head(frame, type, 0));
+}
+
+void client_enter(struct rig_client *c, u32 ref, char side, u32 qty, const char *symbol, u64 price)
+{
+    u8 m[47];
+
+    m[0] = 'O';
+    put_be32(m + 1, ref);
+    m[5] = (u8)side;
+    put_be32(m + 6, qty);
+    put_text(m + 10, symbol, 8);
+    put_be64(m + 18, price);
+    memcpy(m + 26, "0YANN", 5);
+    put_text(m + 31, "ID", 14);
+    put_be16(m + 45, 0);
+    client_message(c, m, sizeof m);
+}
+
+void client_cancel(struct rig_client *c, u32 ref, u32 qty)
+{
+    u8 m[9];
+
+    m[0] = 'X';
+    put_be32(m + 1, ref);
+    put_be32(m + 5, qty);
+    client_message(c, m, sizeof m);
+}
+
+/* Takes one whole frame from what has arrived; false: there is none. */
+static bool take_frame(struct rig_client *c, struct rig_frame *f)
+{
+    if (c->in_used < 3)
+        return false;
+    u32 total = get_be16(c->in) + 2u;
+    assert_true(total >= 3 && total - 3 <= sizeof f->payload);
+    if (c->in_used < total)
+        return false;
+    f->type = c->in[2];
+    f->len = total - 3;
+    memcpy(f->payload, c->in + 3, f->len);
+    c->in_used -= total;
+    memmove(c->in, c->in + total, c->in_used);
+    c->next_seq += f->type == SOUP_SEQUENCED;
+    return true;
+}
+
+static void read_wire(struct rig_client *c)
+{
+    c->in_used += c->rig->wire->read(c->rig->wire, c->wire, c->in + c->in_used,
+                                     (u32)sizeof c->in - c->in_used);
+}
+
+struct rig_frame client_next(struct rig_client *c)
+{
+    struct rig_frame f = {0};
+
+    for (u32 i = 0; i < 12; i++) {
+        if (take_frame(c, &f))
+            return f;
+        rig_turns(c->rig, 1);
+        read_wire(c);
+    }
+    take_frame(c, &f);
+    return f;
+}
+
+struct rig_frame client_expect(struct rig_client *c, u8 type)
+{
+    struct rig_frame f;
+
+    do
+        f = client_next(c);
+    while (f.type == SOUP_SERVER_HEARTBEAT && type != SOUP_SERVER_HEARTBEAT);
+    assert_int_equal(f.type, type);
+    return f;
+}
+
+struct rig_frame client_expect_message(struct rig_client *c, u8 letter)
+{
+    struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
+
+    assert_int_equal(f.payload[0], letter);
+    return f;
+}
+
+void client_expect_nothing(struct rig_client *c)
+{
+    struct rig_frame f;
+
+    do
+        f = client_next(c);
+    while (f.type == SOUP_SERVER_HEARTBEAT);
+    assert_int_equal(f.type, 0);
+}
+
+enum wire_end client_end(struct rig_client *c)
+{
+    for (u32 i = 0; i < 10; i++) {
+        rig_turns(c->rig, 1);
+        read_wire(c);
+        if (c->rig->wire->end(c->rig->wire, c->wire) != WIRE_OPEN)
+            break;
+    }
+    return c->rig->wire->end(c->rig->wire, c->wire);
+}
+
+void client_expect_end(struct rig_client *c)
+{
+    assert_int_not_equal(client_end(c), WIRE_OPEN);
+    if (client_end(c) == WIRE_EOF)
+        assert_int_equal(c->in_used, 0);
+}
+
+void client_expect_stream(struct rig_client *c, u32 account, u64 last)
+{
+    u8 want[OUCH5_OUT_MAX];
+
+    while (c->next_seq <= last) {
+        u64 seq = c->next_seq;
+        struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
+        assert_int_equal(f.len, rig_expected(c->rig, account, seq, want));
+        assert_memory_equal(f.payload, want, f.len);
+    }
+    assert_int_equal(c->next_seq, last + 1);
+}

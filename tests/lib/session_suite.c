@@ -1,0 +1,569 @@
+/* session_suite.c - the session's conduct as a client sees it; knows no transport. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/lib/session_suite.h"
+
+#include "gateway/session/bytes.h"
+#include "gateway/session/ouch5.h"
+#include "gateway/session/soup.h"
+#include "tests/lib/session_rig.h"
+
+/* A case gets an open rig and clients. */
+struct suite {
+    struct rig rig;
+    struct rig_client a, b, c;
+};
+
+/* ---- logins ---- */
+
+static void case_login(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "alice", 1);
+    struct rig_frame f = client_expect_message(&s->a, 'S');
+    assert_int_equal(f.len, 10);
+    assert_int_equal(f.payload[9], 'S');
+    assert_true(get_be64(f.payload + 1) >= 9 * 3600 * NS_PER_SEC); /* since midnight */
+    client_expect_nothing(&s->a);
+}
+
+static void case_login_41(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_ask_login41(&s->a, " ALICE", "    secret", RIG_SESSION, "                   1", "5000");
+    client_expect(&s->a, SOUP_ACCEPTED);
+    s->a.next_seq = 1;
+    client_expect_message(&s->a, 'S');
+    rig_pass(&s->rig, 4 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN); /* its own limit */
+}
+
+static void rejected(struct suite *s, const char *user, const char *password, const char *session,
+                     const char *seq, u8 reason)
+{
+    client_open(&s->c, &s->rig);
+    client_ask_login(&s->c, user, password, session, seq);
+    struct rig_frame f = client_expect(&s->c, SOUP_REJECTED);
+    assert_int_equal(f.len, 1);
+    assert_int_equal(f.payload[0], reason);
+    client_expect_end(&s->c);
+}
+
+static void case_login_refused(struct suite *s)
+{
+    rejected(s, "ALICE", "wrong", "", "1", 'A');
+    rejected(s, "ALICE", "limited", "", "1", 'A');
+    rejected(s, "NOBODY", "secret", "", "1", 'A');
+    rejected(s, "A'B", "secret", "", "1", 'A');
+    rejected(s, "ALICE", "secret", "SESS000001", "1", 'S');
+    rejected(s, "ALICE", "secret", "2026112107", "1", 'S'); /* another day */
+    rejected(s, "ALICE", "secret", "2026112208", "1", 'S'); /* another shard */
+    rejected(s, "ALICE", "secret", RIG_SESSION, "2", 'S');  /* not yet there */
+    rejected(s, "ALICE", "secret", "", "1x", 'S');
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1); /* none of it did any harm */
+    rig_turns(&s->rig, 3);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+}
+
+static void case_nothing_before_login(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_enter(&s->a, 1, 'B', 100, "AAPL", 1500000);
+    client_expect_end(&s->a);
+    client_open(&s->b, &s->rig);
+    client_frame(&s->b, SOUP_DEBUG); /* harmless */
+    client_frame(&s->b, SOUP_CLIENT_HEARTBEAT);
+    client_login(&s->b, "ALICE", 1);
+    client_expect_message(&s->b, 'S');
+    client_ask_login(&s->b, "ALICE", "secret", "", "1"); /* twice is too much */
+    client_expect_end(&s->b);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 1);
+}
+
+static void case_login_deadline(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_bytes(&s->a, "\x00\x2fL", 3); /* half a login does not help */
+    rig_turns(&s->rig, 3);
+    rig_pass(&s->rig, 29 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+}
+
+/* While the password waits for auth, the deadline stands still, and bytes sent early wait too. */
+static void case_slow_auth(struct suite *s)
+{
+    s->rig.hold_auth = true;
+    client_open(&s->a, &s->rig);
+    client_ask_login(&s->a, "ALICE", "secret", "", "1");
+    client_enter(&s->a, 1, 'B', 100, "AAPL", 1500000);
+    rig_turns(&s->rig, 5);
+    rig_pass(&s->rig, 40 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    s->rig.hold_auth = false;
+    client_expect(&s->a, SOUP_ACCEPTED);
+    s->a.next_seq = 1;
+    client_expect_message(&s->a, 'S');
+    client_expect_message(&s->a, 'A');
+}
+
+/* ---- orders ---- */
+
+static void case_orders(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_open(&s->b, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_login(&s->b, "BOB", 1);
+    client_expect_message(&s->a, 'S');
+    client_expect_message(&s->b, 'S');
+    client_enter(&s->a, 1, 'S', 300, "AAPL", 1500000);
+    struct rig_frame f = client_expect_message(&s->a, 'A');
+    assert_memory_equal(f.payload + 18, "AAPL    ", 8);
+    assert_int_equal(get_be32(f.payload + 9), 1);
+    client_enter(&s->b, 7, 'B', 100, "AAPL", 1500000);
+    client_expect_message(&s->b, 'A');
+    client_expect_message(&s->b, 'E');
+    f = client_expect_message(&s->a, 'E');
+    assert_int_equal(get_be32(f.payload + 13), 100);
+    client_cancel(&s->a, 1, 0);
+    f = client_expect_message(&s->a, 'C');
+    assert_int_equal(get_be32(f.payload + 13), 200);
+    client_message(&s->a, "Q", 1);
+    f = client_expect_message(&s->a, 'Q');
+    assert_int_equal(get_be32(f.payload + 9), 2);
+    client_cancel(&s->a, 1, 0);                        /* too late: silence */
+    client_enter(&s->a, 1, 'S', 300, "AAPL", 1500000); /* resent: silence */
+    client_expect_nothing(&s->a);
+}
+
+static void expect_reject(struct rig_client *c, u16 reason)
+{
+    struct rig_frame f = client_expect_message(c, 'J');
+
+    assert_int_equal(get_be16(f.payload + 13), reason);
+}
+
+static void case_rejects(struct suite *s)
+{
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "BOB", 1);
+    client_expect_message(&s->b, 'S');
+    client_enter(&s->b, 1, 'B', 100, "XYZ", 1500000);
+    expect_reject(&s->b, 0x0017);
+    client_enter(&s->b, 2, 'B', 100, "MSFT", 1500000);
+    expect_reject(&s->b, 0x0022);
+    client_enter(&s->b, 3, 'B', 1001, "AAPL", 10000);
+    expect_reject(&s->b, 0x0031);
+    client_enter(&s->b, 4, 'B', 1000, "AAPL", 1500000);
+    expect_reject(&s->b, 0x0030);
+    client_enter(&s->b, 5, 'B', 1, "AAPL", 1650100);
+    expect_reject(&s->b, 0x0026);
+    client_enter(&s->b, 6, 'B', 1000000, "AAPL", 100);
+    expect_reject(&s->b, 0x0013);
+    client_enter(&s->b, 7, 'X', 1, "AAPL", 1500000);
+    expect_reject(&s->b, 0x0009);
+    client_enter(&s->b, 8, 'B', 1, "AAPL", 1500000);
+    client_expect_message(&s->b, 'A');
+}
+
+static void case_ignored(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_expect_message(&s->a, 'S');
+    client_message(&s->a, "M\0\0\0\1T\0\0\0\x32", 10); /* not supported */
+    client_message(&s->a, "~garbage", 8);              /* unknown */
+    client_message(&s->a, "X\0\0", 3);                 /* too short */
+    client_frame(&s->a, SOUP_DEBUG);
+    client_expect_nothing(&s->a);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    assert_int_equal(metrics_sum("wirebook_gateway_messages_unsupported_total"), 1);
+    assert_int_equal(metrics_sum("wirebook_gateway_messages_unknown_total"), 1);
+    assert_int_equal(metrics_sum("wirebook_gateway_messages_malformed_total"), 1);
+    assert_int_equal(metrics_sum("wirebook_gateway_debug_frames_total"), 1);
+}
+
+/* ---- the release rule ---- */
+
+static void case_release(struct suite *s)
+{
+    s->rig.hold_durable = true;
+    client_open(&s->a, &s->rig);
+    client_ask_login(&s->a, "ALICE", "secret", "", "1");
+    client_expect_nothing(&s->a); /* not even the login */
+    s->rig.hold_durable = false;
+    client_expect(&s->a, SOUP_ACCEPTED);
+    s->a.next_seq = 1;
+    client_expect_message(&s->a, 'S');
+    s->rig.hold_durable = true;
+    client_enter(&s->a, 1, 'B', 100, "AAPL", 1500000);
+    client_enter(&s->a, 2, 'B', 100, "NONE", 1500000);
+    client_expect_nothing(&s->a);
+    rig_pass(&s->rig, 1100 * NS_PER_MS);
+    client_expect(&s->a, SOUP_SERVER_HEARTBEAT); /* heartbeats wait for nothing */
+    assert_int_equal(rig_stream(&s->rig, ALICE), 3);
+    s->rig.hold_durable = false;
+    client_expect_message(&s->a, 'A');
+    client_expect_message(&s->a, 'J');
+    rejected(s, "BOB", "secret", "", "5", 'S');
+}
+
+/* ---- replay ---- */
+
+static void make_stream(struct suite *s, u32 orders)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    for (u32 ref = 1; ref <= orders; ref++) {
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100 * (1 + ref % 900));
+        if (ref % 50 == 0)
+            client_expect_stream(&s->a, ALICE, ref);
+    }
+    client_expect_stream(&s->a, ALICE, orders + 1ull);
+}
+
+static void case_replay_from_the_store(struct suite *s)
+{
+    make_stream(s, 60);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
+    rig_turns(&s->rig, 4);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 30);
+    client_expect_stream(&s->b, ALICE, 61);
+    client_expect_nothing(&s->b);
+    client_open(&s->c, &s->rig); /* 0: the most recent one */
+    client_login(&s->c, "ALICE", 0);
+    assert_int_equal(s->c.next_seq, 61);
+    client_expect_stream(&s->c, ALICE, 61);
+    assert_int_equal(metrics_sum("wirebook_gateway_replays_total"), 0);
+}
+
+/* From the beginning, beyond the store's window, while new messages keep coming. */
+static void case_replay_from_the_reader(struct suite *s)
+{
+    u64 last = 3001;
+
+    make_stream(s, 3000);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 1);
+    for (u32 ref = 3001; ref <= 4000; ref++) {
+        client_enter(&s->b, ref, 'B', 100, "AAPL", 100);
+        if (ref % 20 == 0)
+            client_expect_stream(&s->b, ALICE, s->b.next_seq + 10);
+        last++;
+    }
+    client_expect_stream(&s->b, ALICE, last);
+    client_expect_nothing(&s->b);
+    assert_true(metrics_sum("wirebook_gateway_replays_total") > 0);
+    assert_true(metrics_sum("wirebook_gateway_messages_replayed_total") > 1000);
+}
+
+static void case_reader_is_slow_or_gone(struct suite *s)
+{
+    make_stream(s, 3000);
+    s->rig.hold_reader = true;
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 1);
+    client_expect_nothing(&s->b);
+    client_frame(&s->b, SOUP_LOGOUT); /* leaves with a question open */
+    client_expect_end(&s->b);
+    s->rig.hold_reader = false;
+    rig_turns(&s->rig, 3);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    client_open(&s->c, &s->rig);
+    client_login(&s->c, "ALICE", 2);
+    client_expect_stream(&s->c, ALICE, 3001);
+}
+
+/* ---- takeover, logout, loss ---- */
+
+static void case_takeover(struct suite *s)
+{
+    make_stream(s, 5);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 4);
+    client_expect_stream(&s->b, ALICE, 6);
+    client_expect_end(&s->a);
+    client_enter(&s->b, 6, 'B', 100, "AAPL", 100);
+    client_expect_message(&s->b, 'A');
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+}
+
+static void case_logout(struct suite *s)
+{
+    make_stream(s, 5);
+    client_frame(&s->a, SOUP_LOGOUT);
+    client_expect_end(&s->a);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 7);
+    client_expect_nothing(&s->b);
+}
+
+/* Connections that vanish in the midst of a login leave nothing behind, in the engine neither. */
+static void case_lost_while_logging_in(struct suite *s)
+{
+    s->rig.hold_auth = true;
+    client_open(&s->a, &s->rig);
+    client_ask_login(&s->a, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 4);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
+    rig_turns(&s->rig, 4);
+    s->rig.hold_auth = false;
+    rig_turns(&s->rig, 4);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+
+    s->rig.hold_engine = true;
+    client_open(&s->b, &s->rig);
+    client_ask_login(&s->b, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 6);
+    s->rig.wire->hang_up(s->rig.wire, s->b.wire, TRANSPORT_RESET);
+    rig_turns(&s->rig, 4);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1); /* the engine still has to answer */
+    s->rig.hold_engine = false;
+    rig_turns(&s->rig, 6);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 1);
+
+    s->rig.hold_durable = true; /* bound, but not told */
+    client_open(&s->c, &s->rig);
+    client_ask_login(&s->c, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 6);
+    s->rig.wire->hang_up(s->rig.wire, s->c.wire, TRANSPORT_FINISH);
+    rig_turns(&s->rig, 6);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    s->rig.hold_durable = false;
+    rig_turns(&s->rig, 2);
+}
+
+static void case_orders_before_the_end_of_file_count(struct suite *s)
+{
+    make_stream(s, 2);
+    for (u32 ref = 3; ref <= 300; ref++)
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_FINISH);
+    rig_turns(&s->rig, 20);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 301);
+}
+
+/* ---- time ---- */
+
+static void case_heartbeats(struct suite *s)
+{
+    make_stream(s, 1);
+    u64 beats = metrics_sum("wirebook_gateway_heartbeats_out_total");
+    for (u32 i = 0; i < 10; i++) {
+        rig_pass(&s->rig, NS_PER_SEC);
+        client_frame(&s->a, SOUP_CLIENT_HEARTBEAT);
+        rig_turns(&s->rig, 2);
+    }
+    u64 idle = metrics_sum("wirebook_gateway_heartbeats_out_total") - beats;
+    assert_in_range(idle, 9, 11);        /* one a second */
+    for (u32 ref = 2; ref < 22; ref++) { /* none while there is something else to say */
+        rig_pass(&s->rig, 900 * NS_PER_MS);
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+        client_expect_message(&s->a, 'A');
+    }
+    u64 busy = metrics_sum("wirebook_gateway_heartbeats_out_total") - beats - idle;
+    assert_in_range(busy, 0, 1);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+}
+
+static void case_silence(struct suite *s)
+{
+    make_stream(s, 1);
+    rig_pass(&s->rig, 14 * NS_PER_SEC);
+    client_frame(&s->a, SOUP_CLIENT_HEARTBEAT);
+    rig_turns(&s->rig, 2);
+    rig_pass(&s->rig, 14900 * NS_PER_MS);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 200 * NS_PER_MS);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 3); /* the engine knows that it is free */
+}
+
+/* ---- hostile ---- */
+
+static void case_garbage_ends_one_session_alone(struct suite *s)
+{
+    static const char *const garbage[] = {"\xff\xff\xff", "\0\0U", "\0\1S", "\0\2R ", "\0\1A"};
+
+    make_stream(s, 1);
+    for (u32 i = 0; i < 5; i++) {
+        client_open(&s->b, &s->rig);
+        client_login(&s->b, "BOB", 1);
+        client_expect_message(&s->b, 'S');
+        client_bytes(&s->b, garbage[i], 3);
+        assert_int_not_equal(client_end(&s->b), WIRE_OPEN);
+    }
+    client_enter(&s->a, 2, 'B', 100, "AAPL", 100);
+    client_expect_message(&s->a, 'A');
+    assert_int_equal(metrics_sum("wirebook_gateway_frames_bad_total"), 5);
+}
+
+/* The engine stands still, clients go on: nothing is lost, and all is answered in the end. */
+static void case_full_command_ring(struct suite *s)
+{
+    static u8 flood[2000 * 50];
+    u32 sent = 0;
+
+    make_stream(s, 1);
+    for (u32 i = 0; i < 2000; i++) {
+        u8 *m = flood + i * 50;
+        soup_head(m, SOUP_UNSEQUENCED, 47);
+        memset(m + 3, 0, 47);
+        m[3] = 'O';
+        put_be32(m + 4, i + 2);
+        m[8] = 'B';
+        put_be32(m + 9, 100);
+        memcpy(m + 13, "AAPL    ", 8);
+        put_be64(m + 21, 100);
+        memcpy(m + 29, "0YANNLOAD          ", 19);
+    }
+    s->rig.hold_engine = true;
+    for (u32 i = 0; i < 200; i++) {
+        sent += s->rig.wire->write(s->rig.wire, s->a.wire, flood + sent, (u32)sizeof flood - sent);
+        rig_turns(&s->rig, 1);
+    }
+    assert_true(metrics_sum("wirebook_gateway_ring_full_stops_total") > 0);
+    rig_pass(&s->rig, 20 * NS_PER_SEC); /* it is we who keep it waiting: not silence */
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    s->rig.hold_engine = false;
+    client_bytes(&s->a, flood + sent, (u32)sizeof flood - sent);
+    client_expect_stream(&s->a, ALICE, 2002);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 2002);
+}
+
+/* ---- the day ---- */
+
+static void case_day_end(struct suite *s)
+{
+    make_stream(s, 3);
+    rig_day_end(&s->rig);
+    struct rig_frame f;
+    for (u32 i = 0; i < 3; i++)
+        client_expect_message(&s->a, 'C'); /* day orders expire */
+    f = client_expect_message(&s->a, 'S');
+    assert_int_equal(f.payload[9], 'E');
+    client_expect(&s->a, SOUP_END);
+    client_expect_end(&s->a);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    rejected(s, "ALICE", "secret", "", "1", 'S');
+    rig_day_open(&s->rig, RIG_DAY + 1, RIG_MIDNIGHT_NS + 24 * 3600 * NS_PER_SEC);
+    rig_turns(&s->rig, 3);
+    rejected(s, "ALICE", "secret", RIG_SESSION, "1", 'S');
+    client_open(&s->b, &s->rig);
+    client_ask_login(&s->b, "ALICE", "secret", "2026112307", "1");
+    f = client_expect(&s->b, SOUP_ACCEPTED);
+    assert_memory_equal(f.payload, "2026112307                   1", 30);
+    s->b.next_seq = 1;
+    f = client_expect_message(&s->b, 'S');
+    assert_int_equal(f.payload[9], 'S');
+}
+
+/* The next day opens in the same breath: the old streams are still finished first. */
+static void case_day_end_and_open_at_once(struct suite *s)
+{
+    make_stream(s, 3);
+    s->rig.hold_durable = true;
+    rig_day_end(&s->rig);
+    rig_day_open(&s->rig, RIG_DAY + 1, RIG_MIDNIGHT_NS + 24 * 3600 * NS_PER_SEC);
+    client_expect_nothing(&s->a);
+    s->rig.hold_durable = false;
+    for (u32 i = 0; i < 3; i++)
+        client_expect_message(&s->a, 'C');
+    client_expect_message(&s->a, 'S');
+    client_expect(&s->a, SOUP_END);
+    client_expect_end(&s->a);
+    client_open(&s->b, &s->rig);
+    client_ask_login(&s->b, "ALICE", "secret", "", "1");
+    client_expect(&s->b, SOUP_ACCEPTED);
+}
+
+static void case_shutdown(struct suite *s)
+{
+    make_stream(s, 3);
+    client_open(&s->b, &s->rig); /* one that has not logged in */
+    rig_turns(&s->rig, 3);
+    gateway_shutdown(s->rig.gateway);
+    client_expect_end(&s->a);
+    client_expect_end(&s->b);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    client_open(&s->c, &s->rig);
+    client_expect_end(&s->c);
+}
+
+/* ---- running them ---- */
+
+struct suite_case {
+    const char *name;
+    void (*run)(struct suite *s);
+    u32 cmd_slots; /* 0: the usual */
+};
+
+static const struct suite_case cases[] = {
+    {"login", case_login, 0},
+    {"login 4.1", case_login_41, 0},
+    {"login refused", case_login_refused, 0},
+    {"nothing before login", case_nothing_before_login, 0},
+    {"login deadline", case_login_deadline, 0},
+    {"slow auth", case_slow_auth, 0},
+    {"orders", case_orders, 0},
+    {"rejects", case_rejects, 0},
+    {"ignored", case_ignored, 0},
+    {"release", case_release, 0},
+    {"replay from the store", case_replay_from_the_store, 0},
+    {"replay from the reader", case_replay_from_the_reader, 0},
+    {"reader is slow or gone", case_reader_is_slow_or_gone, 0},
+    {"takeover", case_takeover, 0},
+    {"logout", case_logout, 0},
+    {"lost while logging in", case_lost_while_logging_in, 0},
+    {"orders before the end of file count", case_orders_before_the_end_of_file_count, 0},
+    {"heartbeats", case_heartbeats, 0},
+    {"silence", case_silence, 0},
+    {"garbage ends one session alone", case_garbage_ends_one_session_alone, 0},
+    {"full command ring", case_full_command_ring, 64},
+    {"day end", case_day_end, 0},
+    {"day end and open at once", case_day_end_and_open_at_once, 0},
+    {"shutdown", case_shutdown, 0},
+};
+
+static struct wire *(*new_wire)(void);
+
+static void run_case(void **state)
+{
+    static struct suite s; /* its clients' buffers are big */
+    const struct suite_case *c = *state;
+    struct rig_conf conf = rig_conf_usual();
+
+    memset(&s, 0, sizeof s);
+    if (c->cmd_slots != 0)
+        conf.cmd_slots = c->cmd_slots;
+    rig_open(&s.rig, new_wire(), &conf);
+    c->run(&s);
+    rig_close(&s.rig);
+}
+
+int session_suite_run(const char *name, struct wire *(*wire_new)(void))
+{
+    struct CMUnitTest tests[ARRAY_LEN(cases)];
+
+    new_wire = wire_new;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++)
+        tests[i] = (struct CMUnitTest){.name = cases[i].name,
+                                       .test_func = run_case,
+                                       .initial_state = (void *)(uintptr_t)&cases[i]};
+    return _cmocka_run_group_tests(name, tests, ARRAY_LEN(cases), NULL, NULL);
+}

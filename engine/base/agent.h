@@ -20,8 +20,8 @@ struct ring;
 enum idle_strategy {
     IDLE_SPIN,    /* never gives the core away: measured runs on cores of their own */
     IDLE_YIELD,   /* sched_yield when there is nothing to do */
-    IDLE_BACKOFF, /* spins a little, yields a little, then sleeps up to 100 us, after a quiet third
-                     of a second up to 1 ms: laptops and tests */
+    IDLE_BACKOFF, /* after a few turns sleeps, 10 to 100 us, after a quiet third of a second up to
+                     1 ms: laptops, tests, every core that is shared */
     IDLE_COLD,    /* sleeps at once, up to 2 ms: cold agents; no word in the config means it */
 };
 

@@ -1,0 +1,263 @@
+/*
+ * test_segments.c - segments made ahead of need, removed after a cut, listed and found again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "engine/base/log.h"
+#include "persist/journal_format.h"
+#include "persist/segment_file.h"
+#include "persist/segments.h"
+#include "tests/lib/fake_disk.h"
+
+#define BYTES (8ull * BLOCK_BYTES)
+#define SEC   NS_PER_SEC
+
+struct fixture {
+    struct fake_disk *fd;
+    struct mem mem;
+    struct why why;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    f->fd = fake_disk_new();
+    log_level_set(LOG_ERROR);
+    mem_init(&f->mem, 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    mem_free_all(&f->mem);
+    fake_disk_free(f->fd);
+    free(f);
+    return 0;
+}
+
+static struct segments *start(struct fixture *f, u32 ahead, u64 next)
+{
+    struct segments *s = mem_alloc(&f->mem, sizeof *s, CACHE_LINE);
+
+    segments_init(s, &f->fd->disk, BYTES, ahead, next, &f->mem);
+    return s;
+}
+
+static struct segment take(struct segments *s)
+{
+    struct segment out;
+
+    assert_true(ring_avail(&s->ready, 1) > 0);
+    memcpy(&out, ring_at(&s->ready, 0), sizeof out);
+    ring_take(&s->ready, 1);
+    return out;
+}
+
+static void ahead_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start(f, 3, 5);
+
+    for (u32 i = 0; i < 3; i++)
+        assert_int_equal(segments_do_work(s, i), 1); /* one a turn */
+    assert_int_equal(segments_do_work(s, 9), 0);
+    assert_int_equal(fake_disk_files(f->fd), 3);
+    struct segment first = take(s);
+    assert_int_equal(first.segment, 5);
+    assert_int_equal(first.blocks, 8);
+    assert_int_equal(take(s).segment, 6);
+    assert_int_equal(segments_do_work(s, 10), 1);
+    assert_non_null(fake_disk_file(f->fd, "0000000000000008.journal"));
+    assert_true(ring_push(&s->retired, &first, 1));
+    assert_int_equal(f->fd->files[first.file].opens, 1);
+    segments_do_work(s, 11);
+    assert_int_equal(f->fd->files[first.file].opens, 0);
+    segments_close(s);
+}
+
+/* A half-made one of the process before is made anew; one that is not needed is not. */
+static void leftover_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start(f, 1, 1);
+
+    f->fd->disk.ops->create(&f->fd->disk, SEGMENT_NEW, BLOCK_BYTES);
+    assert_int_equal(segments_do_work(s, 0), 1);
+    assert_int_equal(fake_disk_files(f->fd), 1);
+    assert_int_equal(fake_disk_file(f->fd, "0000000000000001.journal")->bytes, BYTES);
+    segments_close(s);
+}
+
+static void remove_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start(f, 6, 1);
+
+    for (u32 i = 0; i < 6; i++)
+        segments_do_work(s, 0);
+    segments_close(s);
+    f->fd->disk.ops->create(&f->fd->disk, SEGMENT_NEW, BLOCK_BYTES);
+    f->fd->disk.ops->create(&f->fd->disk, "other", BLOCK_BYTES);
+    assert_true(segments_remove(&f->fd->disk, 3, &f->why));
+    assert_int_equal(fake_disk_files(f->fd), 3);
+    assert_non_null(fake_disk_file(f->fd, "0000000000000002.journal"));
+    assert_non_null(fake_disk_file(f->fd, "other")); /* not ours */
+    f->fd->sync_error = -EIO;
+    assert_false(segments_remove(&f->fd->disk, 3, &f->why));
+    assert_non_null(strstr(f->why.text, "Input/output error"));
+}
+
+static void trouble_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start(f, 2, 1);
+
+    f->fd->create_error = -ENOSPC;
+    assert_int_equal(segments_do_work(s, 1 * SEC), 0);
+    assert_int_equal(s->level, SPACE_HARD);
+    f->fd->create_error = 0;
+    assert_int_equal(segments_do_work(s, 1 * SEC + 1), 0); /* not at once */
+    assert_int_equal(segments_do_work(s, 2 * SEC), 1);
+    assert_int_equal(s->level, SPACE_OK);
+    assert_false(s->failed);
+    f->fd->create_error = -EIO; /* anything else is final */
+    assert_int_equal(segments_do_work(s, 3 * SEC), 0);
+    assert_true(s->failed);
+    f->fd->create_error = 0;
+    assert_int_equal(segments_do_work(s, 5 * SEC), 0);
+    segments_close(s);
+}
+
+/* ---- the list ---- */
+
+static void put_block(struct fixture *f, u64 segment, u32 i, u64 block, u64 first_seq)
+{
+    char name[DISK_NAME_MAX];
+    struct block b = {.head = {.magic = JOURNAL_MAGIC,
+                               .version = JOURNAL_VERSION,
+                               .slots_used = 1,
+                               .epoch = 1,
+                               .segment = segment,
+                               .block = block,
+                               .first_seq = first_seq,
+                               .shard = 1,
+                               .segment_blocks = 8}};
+
+    segment_name(segment, name);
+    b.head.crc = block_crc(&b);
+    if (!fake_disk_file(f->fd, name))
+        f->fd->disk.ops->create(&f->fd->disk, name, BYTES);
+    memcpy(fake_disk_file(f->fd, name)->data + i * BLOCK_BYTES, &b, sizeof b);
+}
+
+static void expect_block(struct catalog *c, u64 block, u64 segment)
+{
+    u32 i = 99;
+    int rc = catalog_find_block(c, block, &i);
+
+    if (segment == 0) {
+        assert_int_equal(rc, -ENODATA);
+        return;
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(c->entries[i].segment, segment);
+}
+
+static void expect_seq(struct catalog *c, u64 seq, u64 segment)
+{
+    u32 i = 99;
+    int rc = catalog_find_seq(c, seq, &i);
+
+    if (segment == 0) {
+        assert_int_equal(rc, -ENODATA);
+        return;
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(c->entries[i].segment, segment);
+}
+
+static void catalog_test(void **state)
+{
+    struct fixture *f = *state;
+    struct catalog c;
+
+    put_block(f, 4, 0, 31, 0); /* begins with the rest of something long */
+    put_block(f, 4, 1, 32, 101);
+    put_block(f, 3, 0, 21, 50);
+    put_block(f, 5, 0, 35, 120); /* a cut at 35, which 4 reaches beyond */
+    put_block(f, 6, 0, 35, 120); /* and again at the same place */
+    f->fd->disk.ops->create(&f->fd->disk, "0000000000000007.journal", BYTES); /* prepared */
+    f->fd->disk.ops->create(&f->fd->disk, "lock", BLOCK_BYTES);
+    assert_true(catalog_init(&c, &f->fd->disk, 1));
+    expect_block(&c, 5, 0); /* nothing is loaded yet */
+    assert_int_equal(catalog_load(&c), 0);
+    assert_int_equal(c.used, 5);
+    expect_block(&c, 20, 0);
+    expect_block(&c, 21, 3);
+    expect_block(&c, 30, 3);
+    expect_block(&c, 31, 4);
+    expect_block(&c, 34, 4);
+    expect_block(&c, 35, 6);
+    expect_block(&c, 1000, 6);
+    expect_seq(&c, 49, 0);
+    expect_seq(&c, 50, 3);
+    expect_seq(&c, 100, 3);
+    expect_seq(&c, 101, 4);
+    expect_seq(&c, 119, 4);
+    expect_seq(&c, 120, 6);
+    expect_seq(&c, UINT64_MAX, 6);
+
+    put_block(f, 7, 0, 40, 140); /* the prepared one is used now */
+    expect_block(&c, 40, 6);
+    assert_int_equal(catalog_load(&c), 0);
+    expect_block(&c, 40, 7);
+    f->fd->disk.ops->unlink(&f->fd->disk, "0000000000000003.journal");
+    assert_int_equal(catalog_load(&c), 0);
+    expect_block(&c, 25, 0);
+    expect_seq(&c, 140, 7);
+    catalog_free(&c);
+}
+
+static void file_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segment_file file;
+    const struct block *b;
+
+    put_block(f, 9, 3, 99, 0);
+    assert_true(segment_file_init(&file, &f->fd->disk));
+    assert_int_equal(segment_file_open(&file, 8, BYTES), -ENOENT);
+    assert_int_equal(segment_file_open(&file, 9, BYTES), 0);
+    assert_int_equal(segment_file_block(&file, 3, false, &b), 0);
+    assert_int_equal(b->head.block, 99);
+    put_block(f, 9, 4, 100, 0);
+    assert_int_equal(segment_file_block(&file, 4, false, &b), 0);
+    assert_true(block_is_zero(b)); /* as it was when it was read */
+    assert_int_equal(segment_file_block(&file, 4, true, &b), 0);
+    assert_int_equal(b->head.block, 100);
+    assert_int_equal(segment_file_block(&file, 8, false, &b), -ENODATA);
+    fake_disk_file(f->fd, "0000000000000009.journal")->bytes = 2 * BLOCK_BYTES + 100;
+    assert_int_equal(segment_file_block(&file, 1, true, &b), 0);
+    assert_int_equal(segment_file_block(&file, 2, false, &b), -ENODATA);
+    segment_file_free(&file);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(ahead_test),   T(leftover_test), T(remove_test),
+        T(trouble_test), T(catalog_test),  T(file_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,17 +2,17 @@
  * cursor.c - see cursor.h.
  *
  * The next block is taken from the tap when the tap has it, else from the files. The tap is behind
- * by nothing when it is not full: the persist agent puts a block there before it moves the mark, so a
- * block that the mark covers and the tap does not begin with was skipped, and stands in a file. While
- * the cursor catches up there, older blocks of the tap are dropped, until both meet.
+ * by nothing when it is not full: the persist agent puts a block there before it moves the mark, so
+ * a block that the mark covers and the tap does not begin with was skipped, and stands in a file.
+ * While the cursor catches up there, older blocks of the tap are dropped, until both meet.
  *
  * Where a block lies in the files: in the last segment that begins at or before it (catalog). At a
  * cut, what stands behind it in the older segment is void. Beside a live process there is one more
  * fence: writes of the process that died may land in its segments at any time, so from the live
  * process' first block on nothing is believed but its own segments.
  *
- * Invariants: no transaction above `stored` is handed out; the mark is read before the disk, so what
- * it covers must be readable; numbers of transactions handed out have no gap.
+ * Invariants: no transaction above `stored` is handed out; the mark is read before the disk, so
+ * what it covers must be readable; numbers of transactions handed out have no gap.
  *
  * Failure modes: a segment was removed (GONE), the disk fails or a block that must be there is not
  * right (ERROR). Both are final until a seek.

@@ -1,9 +1,9 @@
 /*
  * cursor.h - reads whole transactions from the journal, in order, from a given one on.
  *
- * Cold code: blocks on the disk, takes memory from malloc. Each cursor belongs to one thread. Beside
- * a live writer it never goes beyond `stored`, the last durable transaction, and takes recent blocks
- * from a tap (a ring that the persist agent fills) and older ones from the files.
+ * Cold code: blocks on the disk, takes memory from malloc. Each cursor belongs to one thread.
+ * Beside a live writer it never goes beyond `stored`, the last durable transaction, and takes
+ * recent blocks from a tap (a ring that the persist agent fills) and older ones from the files.
  */
 #ifndef WIREBOOK_PERSIST_CURSOR_H
 #define WIREBOOK_PERSIST_CURSOR_H
@@ -58,10 +58,12 @@ void cursor_seek(struct cursor *c, u64 seq);
 /* Goes on with the first transaction that begins in `block` (a cursor_tx.block of before). */
 void cursor_seek_block(struct cursor *c, u64 block);
 
-/* The transaction that cursor_next will look for; 0 after cursor_seek_block until it has found one. */
+/* The transaction that cursor_next will look for; 0 after cursor_seek_block until it has found
+ * one. */
 u64 cursor_seq(const struct cursor *c);
 
-/* Why the last call ended with CURSOR_ERROR or CURSOR_GONE; with CURSOR_WAIT offline, how it ends. */
+/* Why the last call ended with CURSOR_ERROR or CURSOR_GONE; with CURSOR_WAIT offline, how it
+ * ends. */
 const char *cursor_why(const struct cursor *c);
 
 #endif

@@ -62,9 +62,9 @@ struct disk_ops {
     int (*open)(struct disk *d, const char *name, enum disk_open how);
     void (*close)(struct disk *d, int file);
     /*
-     * Reads up to `bytes` at `offset` (multiples of BLOCK_BYTES, `to` aligned to it), past any cache
-     * that could be older than a reaped write. Returns the bytes read, fewer only at the end of the
-     * file, or an error.
+     * Reads up to `bytes` at `offset` (multiples of BLOCK_BYTES, `to` aligned to it), past any
+     * cache that could be older than a reaped write. Returns the bytes read, fewer only at the end
+     * of the file, or an error.
      */
     i64 (*read)(struct disk *d, int file, u64 offset, void *to, u64 bytes);
     int (*sync)(struct disk *d, int file);

@@ -10,7 +10,8 @@ struct durable {
     CACHE_ALIGNED _Atomic u64 seq; /* last transaction that it covers; owner: persist */
 };
 
-/* Pairs with durable_move: what the mark covers can be read from taps or files by now. Any thread. */
+/* Pairs with durable_move: what the mark covers can be read from taps or files by now. Any
+ * thread. */
 static inline u64 durable_get(const struct durable *d)
 {
     return atomic_load_explicit(&d->seq, memory_order_acquire);

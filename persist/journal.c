@@ -5,18 +5,19 @@
  *               ▲                                    ▲               ▲
  *            durable                            unsubmitted       forming
  *
- * Happy path: slots fill the forming block; a full one waits. A submission takes the full blocks that
- * lie side by side in memory and in the segment, seals their headers, and begins one write. When
- * nothing is in flight, the forming block is padded and goes along: an idle disk never waits for more
- * slots, a busy one gathers full blocks meanwhile. That is the whole group commit; there is no timer.
+ * Happy path: slots fill the forming block; a full one waits. A submission takes the full blocks
+ * that lie side by side in memory and in the segment, seals their headers, and begins one write.
+ * When nothing is in flight, the forming block is padded and goes along: an idle disk never waits
+ * for more slots, a busy one gathers full blocks meanwhile. That is the whole group commit; there
+ * is no timer.
  *
  * Invariants: a block is sealed once, when it is first offered to the disk, and never touched again
- * before it is durable; blocks become durable in order of their numbers, whatever the order in which
- * writes end; durable_block in a header was true when the header was sealed.
+ * before it is durable; blocks become durable in order of their numbers, whatever the order in
+ * which writes end; durable_block in a header was true when the header was sealed.
  *
- * Failure modes: no segment ready: submission waits, room runs out, the ring fills. Disk queue full:
- * the same blocks are offered again. A write fails: final; what was durable stays so, nothing is
- * added to it.
+ * Failure modes: no segment ready: submission waits, room runs out, the ring fills. Disk queue
+ * full: the same blocks are offered again. A write fails: final; what was durable stays so, nothing
+ * is added to it.
  */
 #include "persist/journal.h"
 

@@ -1,8 +1,8 @@
 /*
  * journal.h - forms blocks of transactions and writes them: the hot half of persist's disk work.
  *
- * One thread. Slots go in transaction by transaction; blocks come out of journal_reap in order, once
- * they are on stable storage. See journal.c.
+ * One thread. Slots go in transaction by transaction; blocks come out of journal_reap in order,
+ * once they are on stable storage. See journal.c.
  */
 #ifndef WIREBOOK_PERSIST_JOURNAL_H
 #define WIREBOOK_PERSIST_JOURNAL_H

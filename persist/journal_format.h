@@ -1,11 +1,12 @@
 /*
  * journal_format.h - the bytes of the journal on the disk.
  *
- * A journal is a directory of segments; a segment is a file of 4 KiB blocks; a block is a header and
- * 63 slots. Transactions lie in the slots one behind the other, across blocks and segments; what a
- * block does not use is zero. Blocks are numbered from 1 for the journal's life. Each process writes
- * into segments of its own, so that all blocks of a segment have one epoch; the next process begins
- * a segment with the number of the first block that it could not read (DESIGN.md section 7).
+ * A journal is a directory of segments; a segment is a file of 4 KiB blocks; a block is a header
+ * and 63 slots. Transactions lie in the slots one behind the other, across blocks and segments;
+ * what a block does not use is zero. Blocks are numbered from 1 for the journal's life. Each
+ * process writes into segments of its own, so that all blocks of a segment have one epoch; the next
+ * process begins a segment with the number of the first block that it could not read (DESIGN.md
+ * section 7).
  *
  * Little-endian. A change of anything here is a new JOURNAL_VERSION; tests/data has a golden block.
  */

@@ -10,8 +10,8 @@
  * it, so that a cursor which sees the mark and not the block knows where to look. The mark never
  * covers a transaction of which a slot lies in a block that is not durable.
  *
- * Failure modes: a failed write or segment: `failed`, the mark stands still for ever, nothing more is
- * taken. No segment ready, or a slow disk: the ring fills and what stands before it waits.
+ * Failure modes: a failed write or segment: `failed`, the mark stands still for ever, nothing more
+ * is taken. No segment ready, or a slow disk: the ring fills and what stands before it waits.
  */
 #include "persist/persist.h"
 
@@ -99,8 +99,7 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
                   m);
     p->segments.space_low_bytes = conf->space_low_bytes;
     p->segments.space_hard_bytes = conf->space_hard_bytes;
-    for (u32 i = 0; i < conf->segments_ahead; i++)
-        segments_do_work(&p->segments, 0);
+    segments_do_work(&p->segments, 0); /* one to begin with; the cold agent makes the others */
     if (ring_avail(&p->segments.ready, 1) == 0) {
         why_set(why, "journal %s: no segment of %llu MiB could be prepared (the log says why)",
                 disk->where, (unsigned long long)(conf->segment_bytes >> 20));

@@ -2,8 +2,9 @@
  * persist.h - the hot agent that makes transactions durable, and its cold helper for segments.
  *
  * In: the transaction ring. Out: the journal, the mark that gateways wait for (persist_durable) and
- * the taps. At start: disk (uring_new), its lock, replay_run, persist_new, taps, then the two agents:
- * persist_do_work on a hot thread, persist_segments_do_work on a cold one (it blocks on the disk).
+ * the taps. At start: disk (uring_new), its lock, replay_run, persist_new, taps, then the two
+ * agents: persist_do_work on a hot thread, persist_segments_do_work on a cold one (it blocks on the
+ * disk).
  */
 #ifndef WIREBOOK_PERSIST_PERSIST_H
 #define WIREBOOK_PERSIST_PERSIST_H
@@ -73,7 +74,8 @@ int persist_segments_do_work(void *persist, u64 now_ns);
 /* What gateways wait for: &persist_durable(p)->seq. Any thread. */
 const struct durable *persist_durable(const struct persist *p);
 
-/* The last transaction that really is on the disk (the same unless DURABILITY_NONE): for cursors. */
+/* The last transaction that really is on the disk (the same unless DURABILITY_NONE): for
+ * cursors. */
 const struct durable *persist_stored(const struct persist *p);
 
 /* Where this process' own segments begin: for cursor_conf.live. */
@@ -84,8 +86,8 @@ u64 persist_live_block(const struct persist *p);
  * thread. The line for people has been logged. */
 bool persist_failed(const struct persist *p);
 
-/* True when all that was taken from the ring is durable, and the ring is empty: for an orderly stop.
- * The persist agent's thread, or after it has stopped. */
+/* True when all that was taken from the ring is durable, and the ring is empty: for an orderly
+ * stop. The persist agent's thread, or after it has stopped. */
 bool persist_idle(const struct persist *p);
 
 /* How full the disk is. Any thread. */

@@ -1,19 +1,19 @@
 /*
  * reader.c - see reader.h. Cold thread. One turn:
  *
- *   index what has become durable (bounded) -> for each gateway: push the answer that waits for room,
- *   or make the next one
+ *   index what has become durable (bounded) -> for each gateway: push the answer that waits for
+ *   room, or make the next one
  *
- * In: the journal by two cursors, one that follows it and fills the index, one that jumps to what is
- * asked for; requests. Out: answers, each published whole, in the order of a gateway's requests.
+ * In: the journal by two cursors, one that follows it and fills the index, one that jumps to what
+ * is asked for; requests. Out: answers, each published whole, in the order of a gateway's requests.
  *
  * Invariants: an answer's messages are the journal's bytes, with session_seq from the one asked for
  * and without gaps; READER_NONE is said only after all has been indexed that was durable when the
  * request came.
  *
- * Failure modes: a full answer ring: that gateway's next requests wait, the others' do not. A cursor
- * that ends in an error: logged once, then every answer is READER_NONE and the gateway's sessions see
- * a stream that goes no further back than their stores.
+ * Failure modes: a full answer ring: that gateway's next requests wait, the others' do not. A
+ * cursor that ends in an error: logged once, then every answer is READER_NONE and the gateway's
+ * sessions see a stream that goes no further back than their stores.
  */
 #include "persist/reader.h"
 

@@ -1,6 +1,6 @@
 /*
- * reader.h - the cold agent that answers gateways' requests for messages which have left the session
- * stores (engine/msg/side.h). It indexes the open day's journal by account as it goes.
+ * reader.h - the cold agent that answers gateways' requests for messages which have left the
+ * session stores (engine/msg/side.h). It indexes the open day's journal by account as it goes.
  */
 #ifndef WIREBOOK_PERSIST_READER_H
 #define WIREBOOK_PERSIST_READER_H

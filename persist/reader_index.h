@@ -33,8 +33,8 @@ struct reader_index {
 void reader_index_clear(struct reader_index *x);
 void reader_index_free(struct reader_index *x);
 
-/* Message `session_seq` of `account` was made by a transaction that begins in `block`. In the order of
- * the journal. False: no memory, or the numbers have a gap. */
+/* Message `session_seq` of `account` was made by a transaction that begins in `block`. In the order
+ * of the journal. False: no memory, or the numbers have a gap. */
 bool reader_index_add(struct reader_index *x, u32 account, u64 session_seq, u64 block);
 
 /* session_seq of the account's next message; 0 when it has had none. */

@@ -12,8 +12,8 @@
  *      middle or has lost its length, a broken chain of checksums, and a transaction that the state
  *      does not take.
  * What a whole block says is true wherever it is found: numbers of durable blocks are never given
- * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they rot
- * away, that looks like a torn tail. A second copy (quorum) is the answer to that.
+ * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they
+ * rot away, that looks like a torn tail. A second copy (quorum) is the answer to that.
  *
  * A transaction that is incomplete at a cut is dropped: no part of it has been released.
  *

@@ -75,8 +75,8 @@ int catalog_load(struct catalog *c);
 int catalog_entry(struct catalog *c, u32 i, struct segment_entry **out);
 
 /*
- * The last used segment whose first block is at most `block` - after a cut the later one counts - as
- * an index to `*i`. 0, a negative errno, or -ENODATA when there is none.
+ * The last used segment whose first block is at most `block` - after a cut the later one counts -
+ * as an index to `*i`. 0, a negative errno, or -ENODATA when there is none.
  */
 int catalog_find_block(struct catalog *c, u64 block, u32 *i);
 

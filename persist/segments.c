@@ -8,8 +8,8 @@
  * name is on stable storage: otherwise a power cut could take acknowledged blocks with the file.
  *
  * Failure modes: no space (or quota): said once, tried again every second; meanwhile the hot agent
- * uses up what is ready, then takes nothing more from its ring, and all that stands before it waits.
- * Any other error, above all of a sync, is final: the second try would lie.
+ * uses up what is ready, then takes nothing more from its ring, and all that stands before it
+ * waits. Any other error, above all of a sync, is final: the second try would lie.
  */
 #include "persist/segments.h"
 

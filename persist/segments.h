@@ -52,8 +52,8 @@ void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, 
                    struct mem *m);
 
 /*
- * Removes all segments from number `from` on, highest first, and a half-made one: what a cut has left.
- * At start, before anything is prepared. False: `why`.
+ * Removes all segments from number `from` on, highest first, and a half-made one: what a cut has
+ * left. At start, before anything is prepared. False: `why`.
  */
 bool segments_remove(struct disk *disk, u64 from, struct why *why);
 

@@ -1,9 +1,9 @@
 /*
  * tx_builder.h - puts transactions together from blocks: whoever reads the journal uses it.
  *
- * Blocks go in one by one, whole transactions come out. A transaction may run over several blocks and
- * segments; after a cut (another epoch) the incomplete one is dropped. Pure; no memory of its own
- * beyond the struct.
+ * Blocks go in one by one, whole transactions come out. A transaction may run over several blocks
+ * and segments; after a cut (another epoch) the incomplete one is dropped. Pure; no memory of its
+ * own beyond the struct.
  */
 #ifndef WIREBOOK_PERSIST_TX_BUILDER_H
 #define WIREBOOK_PERSIST_TX_BUILDER_H
@@ -34,7 +34,8 @@ enum tx_builder_status {
  * Returns the number of slots that were dropped. */
 u32 tx_builder_reset(struct tx_builder *t);
 
-/* The next block, which passed block_check and stays untouched until TX_BUILDER_BLOCK comes again. */
+/* The next block, which passed block_check and stays untouched until TX_BUILDER_BLOCK comes
+ * again. */
 void tx_builder_block(struct tx_builder *t, const struct block *b);
 
 /* The next whole transaction. `*what` is set with TX_BUILDER_BAD. */

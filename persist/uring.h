@@ -1,4 +1,5 @@
-/* uring.h - the real disk: a directory, written through io_uring. See disk.h for what it promises. */
+/* uring.h - the real disk: a directory, written through io_uring. See disk.h for what it
+ * promises. */
 #ifndef WIREBOOK_PERSIST_URING_H
 #define WIREBOOK_PERSIST_URING_H
 

@@ -1,9 +1,10 @@
 /*
  * wirebook-journal - looks at a journal: prints its transactions, or verifies all of it.
  *
- * Only reads, so it may run beside the venue; then it sees what was written up to now. `verify` does
- * what recovery does (replay.c) and, beside it, runs every command again through a second, fresh
- * engine: the events must come out byte for byte, and both engines must end in the same state.
+ * Only reads, so it may run beside the venue; then it sees what was written up to now. `verify`
+ * does what recovery does (replay.c) and, beside it, runs every command again through a second,
+ * fresh engine: the events must come out byte for byte, and both engines must end in the same
+ * state.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -51,8 +51,8 @@ _Static_assert(sizeof(struct reader_answer) == SLOT_BYTES, "one slot");
 
 /*
  * How full the journal's disk is. Written by persist's segment agent (persist_space_level), read by
- * whoever main gives the address to. Below LOW new orders are rejected and cancels taken; below HARD
- * reading stops.
+ * whoever main gives the address to. Below LOW new orders are rejected and cancels taken; below
+ * HARD reading stops.
  */
 enum space_level {
     SPACE_OK = 0,

@@ -1,6 +1,6 @@
 /*
- * fake_disk.h - a directory in memory under the test's full control: which write ends when, in which
- * order, with what error, and what is left of it when the power goes.
+ * fake_disk.h - a directory in memory under the test's full control: which write ends when, in
+ * which order, with what error, and what is left of it when the power goes.
  *
  * Unlike the simulator's disk it has no time and no chance of its own. It checks what the journal
  * promises: a block that has been submitted does not change before its write ends, and no byte of a
@@ -65,8 +65,8 @@ void fake_disk_end(struct fake_disk *f, u32 i, int error);
 u32 fake_disk_under_way(const struct fake_disk *f);
 
 /*
- * The power goes: of each write under way the sectors (512 bytes) stay whose turn in `random`'s bits
- * is one; closes everything. `random` 0 loses all of them, UINT64_MAX keeps all.
+ * The power goes: of each write under way the sectors (512 bytes) stay whose turn in `random`'s
+ * bits is one; closes everything. `random` 0 loses all of them, UINT64_MAX keeps all.
  */
 void fake_disk_cut(struct fake_disk *f, u64 random);
 

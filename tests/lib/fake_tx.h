@@ -1,6 +1,6 @@
 /*
- * fake_tx.h - transactions by hand, for tests of the journal that need no engine, and a process around
- * them: disk, ring, persist.
+ * fake_tx.h - transactions by hand, for tests of the journal that need no engine, and a process
+ * around them: disk, ring, persist.
  *
  * The bytes follow from the number alone, so a test that reads transaction n knows what it must be.
  */

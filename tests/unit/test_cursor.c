@@ -1,6 +1,6 @@
 /*
- * test_cursor.c - reading whole transactions in order: offline, beside a live writer, from files and
- * taps, over segments, epochs and cuts, and when segments are gone.
+ * test_cursor.c - reading whole transactions in order: offline, beside a live writer, from files
+ * and taps, over segments, epochs and cuts, and when segments are gone.
  */
 #include <setjmp.h>
 #include <stdarg.h>

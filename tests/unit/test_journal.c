@@ -10,6 +10,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/metrics.h"
+#include "persist/journal.h"
 #include "persist/journal_format.h"
 #include "tests/lib/fake_disk.h"
 #include "tests/lib/fake_tx.h"
@@ -92,7 +93,8 @@ static void everything_durable_test(void **state)
     expect_journal(f, 5000);
 }
 
-/* Nothing in flight: a single transaction goes out at once, padded. Something in flight: it waits. */
+/* Nothing in flight: a single transaction goes out at once, padded. Something in flight: it
+ * waits. */
 static void group_commit_test(void **state)
 {
     struct fixture *f = *state;
@@ -122,7 +124,8 @@ static void group_commit_test(void **state)
     assert_int_equal(disk_block(f, "0000000000000001.journal", 1)->head.first_seq, 2);
 }
 
-/* Several writes in flight, each of many blocks; at most JOURNAL_INFLIGHT_MAX; marks only in order. */
+/* Several writes in flight, each of many blocks; at most JOURNAL_INFLIGHT_MAX; marks only in
+ * order. */
 static void out_of_order_test(void **state)
 {
     struct fixture *f = *state;

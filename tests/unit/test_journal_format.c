@@ -1,4 +1,5 @@
-/* test_journal_format.c - sizes, names, checks, and the golden block: what is on a customer's disk. */
+/* test_journal_format.c - sizes, names, checks, and the golden block: what is on a customer's
+ * disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * test_reader.c - old messages for gateways: a model keeps every stream, the reader must give the same.
+ * test_reader.c - old messages for gateways: a model keeps every stream, the reader must give the
+ * same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -295,7 +296,8 @@ static void full_ring_test(void **state)
     assert_int_equal(n, 16);
 }
 
-/* A message that is durable when the gateway asks is found although the index has not seen it yet. */
+/* A message that is durable when the gateway asks is found although the index has not seen it
+ * yet. */
 static void not_indexed_yet_test(void **state)
 {
     struct fixture *f = *state;

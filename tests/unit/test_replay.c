@@ -328,7 +328,8 @@ static void late_landing_test(void **state)
     free(data);
 }
 
-/* The first write of a fresh segment is torn so that its second block is there and the first is not. */
+/* The first write of a fresh segment is torn so that its second block is there and the first is
+ * not. */
 static void torn_first_block_test(void **state)
 {
     struct fake_process p;
@@ -357,7 +358,8 @@ static void torn_first_block_test(void **state)
     assert_int_equal(at.max_epoch, 3);
 }
 
-/* The last transaction ran over the cut: its beginning is dropped, by this and by later recoveries. */
+/* The last transaction ran over the cut: its beginning is dropped, by this and by later recoveries.
+ * */
 static void partial_transaction_test(void **state)
 {
     u64 seq = 1;

@@ -1,5 +1,6 @@
 /*
- * test_uring.c - the real disk on a real directory: writes, files, lock, a whole journal, and tmpfs.
+ * test_uring.c - the real disk on a real directory: writes, files, lock, a whole journal, and
+ * tmpfs.
  */
 #include <setjmp.h>
 #include <stdarg.h>

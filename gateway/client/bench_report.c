@@ -33,7 +33,7 @@ static void judge(struct bench_result *r)
         return;
     if (r->wrong > 0 || r->unanswered > 0 || r->lingering > 0)
         r->code = BENCH_WRONG;
-    else if (!r->interrupted && r->achieved < RATE_SHARE * r->offered)
+    else if (r->judged && r->achieved < RATE_SHARE * r->offered)
         r->code = BENCH_TOO_SLOW;
 }
 
@@ -58,6 +58,7 @@ void bench_result_make(struct bench_result *r, const struct bench_options *o,
     if (shared->schedule.rate != 0) /* 0: it never began */
         r->achieved = bench_schedule_achieved(&shared->schedule, shared->last_ns);
     r->interrupted = r->losses > 0 || stopped;
+    r->judged = !r->interrupted && !o->any_rate;
     judge(r);
 }
 
@@ -112,7 +113,9 @@ static void print_table(FILE *out, const struct bench_options *o, const struct b
     double seconds = (double)o->run_ms / 1000;
     fprintf(out, "offered %.0f/s, achieved %.0f/s, %u sessions, %.1f s after %.1f s of warm-up%s\n",
             r->offered, r->achieved, o->sessions, seconds, (double)o->warmup_ms / 1000,
-            r->interrupted ? " (interrupted: the rate is not judged)" : "");
+            r->judged        ? ""
+            : r->interrupted ? " (interrupted: the rate is not judged)"
+                             : " (the rate is not judged)");
     fprintf(out, "microseconds from the intended send time; latest send %.0f us behind its time\n",
             (double)shared->late_max_ns / 1000);
     fprintf(out, "  %-10s %10s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "count", "rate/s", "min",

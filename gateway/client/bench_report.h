@@ -10,7 +10,8 @@
 struct bench_result {
     double offered;
     double achieved;
-    bool interrupted; /* connections were lost or the run was stopped: the rate is not judged */
+    bool interrupted; /* connections were lost or the run was stopped */
+    bool judged;      /* a rate that was not reached makes the run fail */
     u64 losses;
     u64 unanswered;
     u64 lingering;

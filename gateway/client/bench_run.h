@@ -35,9 +35,10 @@ struct bench_options {
     struct bench_symbols symbols;
     bool reconnect;
     bool verify_replay;
-    bool keep;  /* leave open orders in the book */
-    bool spin;  /* never sleep: a core of its own */
-    bool lines; /* print `name value unit` lines only */
+    bool any_rate; /* do not judge the rate */
+    bool keep;     /* leave open orders in the book */
+    bool spin;     /* never sleep: a core of its own */
+    bool lines;    /* print `name value unit` lines only */
     const char *ack_log;
 };
 

@@ -33,6 +33,7 @@ static const char help[] =
     "  --symbols LIST|FILE    AAPL:225.50,... or a CSV like config/instruments.csv\n"
     "  --open N               open orders of a session at most, default 1000\n"
     "  --seed N               of the order flow, default 1\n"
+    "  --any-rate             do not judge the rate: where only right answers count\n"
     "  --keep                 leave open orders in the book at the end\n"
     "  --drain S              how long the last answers may take, default 10\n"
     "  --ack-log FILE         append each message: USER NUMBER HEX; flushed before it counts as "
@@ -61,6 +62,7 @@ enum {
     OPT_SYMBOLS,
     OPT_OPEN,
     OPT_SEED,
+    OPT_ANY_RATE,
     OPT_KEEP,
     OPT_DRAIN,
     OPT_ACK_LOG,
@@ -83,6 +85,7 @@ static const struct option option_list[] = {
     {"symbols", required_argument, NULL, OPT_SYMBOLS},
     {"open", required_argument, NULL, OPT_OPEN},
     {"seed", required_argument, NULL, OPT_SEED},
+    {"any-rate", no_argument, NULL, OPT_ANY_RATE},
     {"keep", no_argument, NULL, OPT_KEEP},
     {"drain", required_argument, NULL, OPT_DRAIN},
     {"ack-log", required_argument, NULL, OPT_ACK_LOG},
@@ -185,6 +188,9 @@ static bool take_load_option(struct bench_options *o, int option)
         return true;
     case OPT_SEED:
         o->seed = wanted_number("--seed is a number", 0, UINT64_MAX);
+        return true;
+    case OPT_ANY_RATE:
+        o->any_rate = true;
         return true;
     case OPT_KEEP:
         o->keep = true;

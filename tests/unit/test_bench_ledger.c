@@ -400,6 +400,10 @@ static void test_verdict(void **state)
     shared.last_ns += NS_PER_SEC;
     bench_result_make(&r, &o, &shared, &s, false, 0);
     assert_int_equal(r.code, BENCH_TOO_SLOW);
+    o.any_rate = true;
+    bench_result_make(&r, &o, &shared, &s, false, 0);
+    assert_int_equal(r.code, BENCH_OK);
+    o.any_rate = false;
     bench_result_make(&r, &o, &shared, &s, true, 0);
     assert_int_equal(r.code, BENCH_OK);
     s.ledger.waiting = 1;

@@ -14,7 +14,8 @@ static const char restricted[][8] = {"MSFT    "};
 
 struct rig_conf rig_conf_usual(void)
 {
-    return (struct rig_conf){.store_chunks = 8, .cmd_slots = CMD_RING_SLOTS};
+    return (struct rig_conf){
+        .store_chunks = 8, .cmd_slots = CMD_RING_SLOTS, .slow_timeout_ns = 10 * NS_PER_SEC};
 }
 
 /* ---- the venue ---- */
@@ -138,6 +139,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.accounts_max = 8;
     gc.instruments_max = 8;
     gc.store_chunks = conf->store_chunks;
+    gc.slow_timeout_ns = conf->slow_timeout_ns;
     r->gateway = gateway_new(&gc, &rings, r->wire->transport, &r->mem);
 }
 

@@ -20,6 +20,7 @@
 struct rig_conf {
     u32 store_chunks;
     u32 cmd_slots; /* of the command ring */
+    u64 slow_timeout_ns;
     bool no_reader;
 };
 

@@ -255,6 +255,8 @@ static int net_poll(struct transport *t, u64 now_ns)
     u32 from = (u32)sim_below(SIM_CONNS_MAX); /* nobody is always first */
     int did = 0;
 
+    if (net->conf.leads_time)
+        sim.now_ns = now_ns;
     SIM_CHECK(now_ns == sim.now_ns, "an agent has a time of its own");
     for (u32 i = 0; i < SIM_CONNS_MAX; i++) {
         struct conn *c = &net->conns[(from + i) % SIM_CONNS_MAX];

@@ -20,6 +20,7 @@ struct sim_net_conf {
     u32 space_bytes;        /* of a pipe: sent and not yet read by the other side, 512.. */
     u32 resets_per_million; /* connections that die, per look at one */
     bool whole;             /* no splitting of what arrived: everything there is in one piece */
+    bool leads_time;        /* poll moves the virtual clock: for use without a world around it */
 };
 
 enum sim_conn_state {

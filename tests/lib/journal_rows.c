@@ -1,10 +1,12 @@
 /*
- * journal_rows.c - see journal_rows.h. Written apart from persist/copy_rows.c on purpose: what both
- * say is likely to be right.
+ * journal_rows.c - see journal_rows.h. Written apart from persist/copy_rows.c and redis_batch.c on
+ * purpose: what both say is likely to be right.
  */
 #include "tests/lib/journal_rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static void add_common(FILE *out, const union msg *m, u32 idx)
@@ -111,4 +113,50 @@ char *journal_rows(const struct made_journal *j, char table)
     if (size > 0)
         text[size - 1] = '\0'; /* the last newline */
     return text;
+}
+
+static void set_fill(struct fill *f, u32 shard, u32 day, const union msg *m, u32 idx)
+{
+    f->version = 1;
+    f->seq = m->ev.seq;
+    f->idx = idx;
+    f->shard = shard;
+    f->day = day;
+    f->time_ns = m->ev.time_ns;
+    f->match = m->executed.match;
+    f->qty = m->executed.qty;
+    f->price = m->executed.price;
+    f->side = m->ev.flags & MSG_SELL ? 'S' : 'B';
+    f->taker = (m->ev.flags & MSG_TAKER) != 0;
+    f->account = m->ev.account;
+    f->order_ref = m->executed.order_ref;
+    f->user_ref = m->executed.user_ref;
+    f->user_ref_idx = m->executed.user_ref_idx;
+    f->session_seq = m->ev.session_seq;
+    f->liquidity = (char)m->executed.liquidity;
+    snprintf(f->symbol, sizeof f->symbol, "SYM%u", m->executed.instrument % 10);
+    snprintf(f->user, sizeof f->user, "USER%u", m->ev.account % 10);
+    snprintf(f->firm, sizeof f->firm, "F%03u", m->ev.account % 10);
+}
+
+struct fill *journal_fills(const struct made_journal *j, u32 shard)
+{
+    struct fill *fills = calloc(j->executions + 1, sizeof fills[0]);
+    u64 at = 0;
+    u32 day = 0;
+
+    ASSERT(fills != NULL);
+    for (u64 seq = 1; seq <= j->txs; seq++) {
+        u32 used, idx = 0;
+        const struct slot *slots = made_journal_tx(j, seq, &used);
+        for (u32 i = 0; i < used; i += msg_slots(&slots[i]), idx++) {
+            const union msg *m = (const union msg *)(const void *)&slots[i];
+            if (m->ev.type == EV_DAY_OPENED)
+                day = m->day.day;
+            if (m->ev.type == EV_EXECUTED)
+                set_fill(&fills[at++], shard, day, m, idx);
+        }
+    }
+    ASSERT_EQ(at, j->executions);
+    return fills;
 }

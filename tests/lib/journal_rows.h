@@ -1,16 +1,19 @@
 /*
- * journal_rows.h - the rows that the tables of config/sql must hold for a journal, as psql prints
- * them: for comparing line by line.
+ * journal_rows.h - what PostgreSQL and Redis must hold for a journal, for comparing row by row.
  */
 #ifndef WIREBOOK_TESTS_JOURNAL_ROWS_H
 #define WIREBOOK_TESTS_JOURNAL_ROWS_H
 
+#include "persist/fill_codec.h"
 #include "tests/lib/made_journal.h"
 
 /*
- * All rows of a table in the order of seq and idx, all columns in the order of config/sql, time in
- * UTC: 'E' executions, 'O' orders, 'R' rejects. Shard 3. To be freed.
+ * All rows of a table as psql prints them, in the order of seq and idx, all columns in the order of
+ * config/sql, time in UTC: 'E' executions, 'O' orders, 'R' rejects. Shard 3. To be freed.
  */
 char *journal_rows(const struct made_journal *j, char table);
+
+/* All fills of the journal in order, as Redis must hold them; zeroed padding. To be freed. */
+struct fill *journal_fills(const struct made_journal *j, u32 shard);
 
 #endif

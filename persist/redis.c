@@ -1,0 +1,456 @@
+/*
+ * redis.c - see redis.h. The only file that knows hiredis, of which it uses the buffers and the
+ * parser; waiting and deadlines are its own. Cold thread; nothing blocks but the look-up of a name.
+ *
+ *   CLOSED -> CONNECTING -> CLAIMING -> IDLE <-> SENDING
+ *
+ * CLAIMING sends, in one go: AUTH if there is a password, SCRIPT LOAD of the batch's script, EVAL
+ * of the claim's. A batch is one EVALSHA: the server checks that epoch and claim are still ours,
+ * adds the entries - their ids make it refuse by itself what it has - publishes, and moves the
+ * mark.
+ *
+ * Which mark to believe: the stream is the truth. The mark beside it moves with transactions that
+ * have no fill, too, so it is used while it belongs to the stream's newest entry. If it does not
+ * (somebody removed the stream, or restored another) the export goes on at the newest entry's own
+ * transaction, whose entries the stream refuses as far as it has them; with no stream, at the
+ * first.
+ *
+ * Failure modes: see redis_text_status; anything that ends the connection is SINK_LOST.
+ */
+#include "persist/redis.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/base/sm.h"
+#include "persist/fill_codec.h"
+#include "persist/redis_batch.h"
+
+#define SECRET_BYTES 512u
+
+enum redis_state { RS_CLOSED, RS_CONNECTING, RS_CLAIMING, RS_IDLE, RS_SENDING };
+
+#define TO(x) (1u << RS_##x)
+static const struct sm_state states[] = {
+    [RS_CLOSED] = {"closed", TO(CLOSED) | TO(CONNECTING)},
+    [RS_CONNECTING] = {"connecting", TO(CLOSED) | TO(CLAIMING)},
+    [RS_CLAIMING] = {"claiming", TO(CLOSED) | TO(IDLE)},
+    [RS_IDLE] = {"idle", TO(CLOSED) | TO(SENDING)},
+    [RS_SENDING] = {"sending", TO(CLOSED) | TO(IDLE)},
+};
+
+struct redis {
+    struct sink sink;
+    struct redis_conf conf;
+    struct redis_claim claim;
+    redisContext *conn;
+    u8 state; /* enum redis_state */
+    u64 deadline_ns;
+    u32 answers_due;     /* CLAIMING: replies that are still to come */
+    struct sink_mark to; /* what the batch under way moves the mark to */
+    struct redis_batch batches[2];
+    u32 filling; /* index of the batch being filled; the other one is under way */
+    struct resp command;
+    struct mem mem; /* of this struct and all above */
+};
+
+static struct redis *redis_of(struct sink *s)
+{
+    return CONTAINER_OF(s, struct redis, sink);
+}
+
+static enum sink_status fail(struct redis *r, enum sink_status status, const char *what,
+                             const char *text)
+{
+    snprintf(r->sink.error, sizeof r->sink.error, "%s%s%s", what, text[0] ? ": " : "", text);
+    return status;
+}
+
+static enum sink_status fail_conn(struct redis *r, const char *what)
+{
+    return fail(r, SINK_LOST, what, r->conn ? r->conn->errstr : "");
+}
+
+static enum sink_status fail_deadline(struct redis *r)
+{
+    char what[64];
+
+    snprintf(what, sizeof what, "no answer in time while %s", states[r->state].name);
+    return fail(r, SINK_LOST, what, "");
+}
+
+static enum sink_status fail_reply(struct redis *r, const redisReply *reply)
+{
+    const char *what;
+    enum sink_status status = redis_text_status(reply->str, &what);
+
+    return fail(r, status, what, reply->str);
+}
+
+static void progress(struct redis *r, u64 now_ns)
+{
+    r->deadline_ns = now_ns + r->conf.commit_timeout_ns;
+}
+
+static bool given(const char *text)
+{
+    return text && text[0] != '\0';
+}
+
+/* ---- connecting ---- */
+
+static void redis_open(struct sink *s, u64 now_ns)
+{
+    struct redis *r = redis_of(s);
+
+    ASSERT_EQ(r->state, RS_CLOSED);
+    ASSERT(r->conn == NULL);
+    ASSERT_GT(s->epoch, 0);
+    r->claim.epoch = s->epoch;
+    r->conn = given(r->conf.socket) ? redisConnectUnixNonBlock(r->conf.socket)
+                                    : redisConnectNonBlock(r->conf.host, r->conf.port);
+    r->deadline_ns = now_ns + r->conf.connect_timeout_ns;
+    sm_move(states, &r->state, RS_CONNECTING);
+}
+
+/* Queues the command that stands in r->command. */
+static bool queue_command(struct redis *r)
+{
+    return redisAppendFormattedCommand(r->conn, (const char *)r->command.bytes, r->command.used) ==
+           REDIS_OK;
+}
+
+static void begin_command(struct redis *r, u32 args)
+{
+    r->command.used = r->command.args = 0;
+    resp_head(&r->command, args);
+    r->answers_due++;
+}
+
+/* The first line of the password file: read at each attempt, so that a new one needs no restart. */
+static bool read_password(const struct redis *r, char password[SECRET_BYTES])
+{
+    FILE *file = fopen(r->conf.password_file, "re");
+    bool read = file && fgets(password, SECRET_BYTES, file);
+
+    if (file)
+        fclose(file);
+    if (read)
+        password[strcspn(password, "\r\n")] = '\0';
+    return read;
+}
+
+static enum sink_status queue_auth(struct redis *r)
+{
+    char password[SECRET_BYTES];
+
+    if (!read_password(r, password))
+        return fail(r, SINK_REFUSED, "cannot read the password file", r->conf.password_file);
+    begin_command(r, given(r->conf.username) ? 3 : 2);
+    resp_text(&r->command, "AUTH");
+    if (given(r->conf.username))
+        resp_text(&r->command, r->conf.username);
+    resp_text(&r->command, password);
+    explicit_bzero(password, sizeof password);
+    bool queued = queue_command(r);
+    explicit_bzero(r->command.bytes, r->command.used);
+    return queued ? SINK_OK : fail_conn(r, "cannot log in");
+}
+
+static enum sink_status queue_claim(struct redis *r)
+{
+    char key[REDIS_KEY_BYTES];
+
+    begin_command(r, 3);
+    resp_text(&r->command, "SCRIPT");
+    resp_text(&r->command, "LOAD");
+    resp_text(&r->command, redis_script_batch);
+    bool queued = queue_command(r);
+    begin_command(r, 6);
+    resp_text(&r->command, "EVAL");
+    resp_text(&r->command, redis_script_claim);
+    resp_text(&r->command, "2");
+    snprintf(key, sizeof key, "%s:mark", r->conf.prefix);
+    resp_text(&r->command, key);
+    snprintf(key, sizeof key, "%s:fills", r->conf.prefix);
+    resp_text(&r->command, key);
+    resp_u64(&r->command, r->claim.epoch);
+    return queued && queue_command(r) ? SINK_OK : fail_conn(r, "cannot claim the shard");
+}
+
+static enum sink_status poll_connecting(struct redis *r, u64 now_ns)
+{
+    enum sink_status status = SINK_OK;
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (!r->conn || r->conn->err)
+        return fail_conn(r, "cannot connect");
+    struct pollfd fd = {.fd = r->conn->fd, .events = POLLOUT};
+    if (poll(&fd, 1, 0) <= 0)
+        return now_ns > r->deadline_ns ? fail_deadline(r) : SINK_BUSY;
+    if (getsockopt(r->conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0)
+        return fail(r, SINK_LOST, "cannot connect", strerror(error ? error : errno));
+    if (!given(r->conf.socket))
+        redisEnableKeepAlive(r->conn);
+    r->answers_due = 0;
+    if (given(r->conf.password_file))
+        status = queue_auth(r);
+    if (status == SINK_OK)
+        status = queue_claim(r);
+    if (status != SINK_OK)
+        return status;
+    progress(r, now_ns);
+    sm_move(states, &r->state, RS_CLAIMING);
+    return SINK_BUSY;
+}
+
+/* ---- talking ---- */
+
+/*
+ * Moves bytes out and in. Returns SINK_OK with one reply (to be freed), SINK_BUSY with none, or a
+ * failure.
+ */
+static enum sink_status next_reply(struct redis *r, u64 now_ns, redisReply **reply)
+{
+    void *got = NULL;
+    int sent = 0;
+
+    *reply = NULL;
+    if (redisBufferWrite(r->conn, &sent) != REDIS_OK)
+        return fail_conn(r, "lost while sending");
+    if (redisGetReplyFromReader(r->conn, &got) != REDIS_OK)
+        return fail_conn(r, "the answer is no RESP");
+    if (!got && redisBufferRead(r->conn) != REDIS_OK)
+        return fail_conn(r, "lost while waiting");
+    if (!got && redisGetReplyFromReader(r->conn, &got) != REDIS_OK)
+        return fail_conn(r, "the answer is no RESP");
+    if (!got)
+        return now_ns > r->deadline_ns ? fail_deadline(r) : SINK_BUSY;
+    progress(r, now_ns);
+    *reply = got;
+    return SINK_OK;
+}
+
+static u64 number(const redisReply *text)
+{
+    return text->type == REDIS_REPLY_STRING ? strtoull(text->str, NULL, 10) : 0;
+}
+
+/* Where to go on: see the top. `e` is {"ours", claim, seq, day, top, payload}. */
+static void take_mark(struct redis *r, redisReply *const *e)
+{
+    struct sink_mark *mark = &r->sink.mark;
+    struct fill newest;
+    u64 top_seq = number(e[4]); /* up to its dash */
+
+    r->claim.claim = number(e[1]);
+    mark->seq = number(e[2]);
+    mark->day = (u32)number(e[3]);
+    if (e[2]->len > 0)
+        return;
+    mark->seq = top_seq > 0 ? top_seq - 1 : 0;
+    if (top_seq == 0)
+        mark->day = 0;
+    else if (!fill_decode((const u8 *)e[5]->str, (u32)e[5]->len, &newest))
+        mark->day = newest.day;
+}
+
+static bool is_claim(const redisReply *reply, size_t elements)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != elements)
+        return false;
+    for (size_t i = 0; i < elements; i++)
+        if (reply->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    return true;
+}
+
+/* The replies come in the order of the commands: [AUTH], SCRIPT LOAD, EVAL. */
+static enum sink_status take_claim_reply(struct redis *r, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        return fail_reply(r, reply);
+    r->answers_due--;
+    if (r->answers_due == 1) {
+        if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof r->claim.sha - 1)
+            return fail(r, SINK_REFUSED, "SCRIPT LOAD had no digest for an answer", "");
+        memcpy(r->claim.sha, reply->str, sizeof r->claim.sha);
+    }
+    if (r->answers_due > 0)
+        return SINK_BUSY;
+    if (is_claim(reply, 2)) {
+        snprintf(r->sink.error, sizeof r->sink.error,
+                 "epoch %s has taken over %s:mark, ours is %llu", reply->element[1]->str,
+                 r->conf.prefix, (unsigned long long)r->claim.epoch);
+        return SINK_FENCED;
+    }
+    if (!is_claim(reply, 6))
+        return fail(r, SINK_REFUSED, "the claim had no answer that we know", "");
+    take_mark(r, reply->element);
+    sm_move(states, &r->state, RS_IDLE);
+    return SINK_OK;
+}
+
+static enum sink_status poll_claiming(struct redis *r, u64 now_ns)
+{
+    redisReply *reply;
+    enum sink_status status;
+
+    do {
+        status = next_reply(r, now_ns, &reply);
+        if (status == SINK_OK)
+            status = take_claim_reply(r, reply);
+        else if (status == SINK_BUSY)
+            break;
+        if (reply)
+            freeReplyObject(reply);
+    } while (status == SINK_BUSY);
+    return status;
+}
+
+static enum sink_status poll_sending(struct redis *r, u64 now_ns)
+{
+    struct redis_batch *b = &r->batches[!r->filling];
+    redisReply *reply;
+    enum sink_status status = next_reply(r, now_ns, &reply);
+
+    if (status != SINK_OK)
+        return status;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        status = fail_reply(r, reply);
+    } else if (reply->type != REDIS_REPLY_INTEGER) {
+        status = fail(r, SINK_LOST, "the batch had no answer that we know", "");
+    } else {
+        r->sink.mark = r->to;
+        r->sink.duplicates += (u64)reply->integer;
+        r->sink.rows_committed += b->entries_used - (u64)reply->integer;
+        redis_batch_clear(b);
+        sm_move(states, &r->state, RS_IDLE);
+    }
+    freeReplyObject(reply);
+    return status;
+}
+
+/* Nobody speaks to us while we are silent: what comes is the end of the connection. */
+static enum sink_status poll_idle(struct redis *r)
+{
+    if (redisBufferRead(r->conn) != REDIS_OK)
+        return fail_conn(r, "lost while idle");
+    return SINK_OK;
+}
+
+/* ---- the sink ---- */
+
+static enum sink_status redis_poll(struct sink *s, u64 now_ns)
+{
+    struct redis *r = redis_of(s);
+
+    switch ((enum redis_state)r->state) {
+    case RS_CONNECTING:
+        return poll_connecting(r, now_ns);
+    case RS_CLAIMING:
+        return poll_claiming(r, now_ns);
+    case RS_SENDING:
+        return poll_sending(r, now_ns);
+    case RS_IDLE:
+        return poll_idle(r);
+    case RS_CLOSED:
+        break;
+    }
+    return fail(r, SINK_LOST, "not connected", "");
+}
+
+static bool redis_add(struct sink *s, const struct sink_tx *tx, u64 now_ns)
+{
+    struct redis *r = redis_of(s);
+    struct redis_batch *b = &r->batches[r->filling];
+
+    if (b->entries_used >= r->conf.batch_rows || !redis_batch_add(b, tx, now_ns))
+        return false;
+    s->batch_rows = b->entries_used;
+    return true;
+}
+
+static void redis_commit(struct sink *s, const struct sink_mark *to, u64 now_ns)
+{
+    struct redis *r = redis_of(s);
+
+    ASSERT_EQ(r->state, RS_IDLE);
+    ASSERT_GT(to->seq, s->mark.seq);
+    r->command.used = r->command.args = 0;
+    redis_batch_command(&r->batches[r->filling], &r->claim, to, &r->command);
+    /* When it cannot be queued the connection has failed: the next poll says so. */
+    queue_command(r);
+    r->filling = !r->filling;
+    r->to = *to;
+    s->batch_rows = 0;
+    progress(r, now_ns);
+    sm_move(states, &r->state, RS_SENDING);
+}
+
+static void redis_close(struct sink *s)
+{
+    struct redis *r = redis_of(s);
+
+    if (r->conn)
+        redisFree(r->conn);
+    r->conn = NULL;
+    for (u32 i = 0; i < 2; i++)
+        redis_batch_clear(&r->batches[i]);
+    s->batch_rows = 0;
+    sm_move(states, &r->state, RS_CLOSED);
+}
+
+static const struct sink_ops redis_ops = {
+    .open = redis_open,
+    .poll = redis_poll,
+    .add = redis_add,
+    .commit = redis_commit,
+    .close = redis_close,
+};
+
+void redis_conf_defaults(struct redis_conf *conf)
+{
+    *conf = (struct redis_conf){
+        .host = "127.0.0.1",
+        .port = 6379,
+        .prefix = "wirebook",
+        .stream_max_len = 1000000,
+        .batch_rows = 512,
+        .connect_timeout_ns = 5 * NS_PER_SEC,
+        .commit_timeout_ns = 5 * NS_PER_SEC,
+    };
+}
+
+struct sink *redis_new(const struct redis_conf *conf)
+{
+    struct mem m;
+
+    ASSERT(conf->batch_rows >= 1 && conf->commit_timeout_ns > 0);
+    mem_init(&m, 0);
+    struct redis *r = mem_alloc(&m, sizeof *r, CACHE_LINE);
+    r->sink.ops = &redis_ops;
+    r->conf = *conf;
+    r->claim.stream_max_len = conf->stream_max_len;
+    for (u32 i = 0; i < 2; i++)
+        redis_batch_init(&r->batches[i], &m, conf->prefix, conf->shard);
+    r->command.room = redis_batch_command_max();
+    r->command.bytes = mem_alloc(&m, r->command.room, CACHE_LINE);
+    r->mem = m;
+    return &r->sink;
+}
+
+void redis_free(struct sink *s)
+{
+    if (!s)
+        return;
+    redis_close(s);
+    struct mem m = redis_of(s)->mem; /* which holds the sink itself */
+    mem_free_all(&m);
+}

@@ -1,0 +1,52 @@
+/*
+ * redis_text.h - what redis.c says to a server and how it reads its errors, without hiredis.
+ *
+ * Local to redis.c and its tests. RESP as in the Redis documentation, "Redis serialization
+ * protocol".
+ */
+#ifndef WIREBOOK_PERSIST_REDIS_TEXT_H
+#define WIREBOOK_PERSIST_REDIS_TEXT_H
+
+#include "persist/sink.h"
+
+/*
+ * Arguments of a command being written: $length, bytes. A buffer without room is a broken
+ * invariant.
+ */
+struct resp {
+    u8 *bytes;
+    u32 used;
+    u32 room;
+    u32 args;
+};
+
+void resp_arg(struct resp *r, const void *bytes, u32 n);
+void resp_text(struct resp *r, const char *text);
+void resp_u64(struct resp *r, u64 x);
+
+/* Appends all arguments of `from`. */
+void resp_append(struct resp *r, const struct resp *from);
+
+/* The head of a command with `args` arguments: *args. First of all in a buffer. */
+void resp_head(struct resp *r, u32 args);
+
+/*
+ * Takes the shard. KEYS: mark hash, stream. ARGV: epoch. Answers {"fenced", epoch that has it} or
+ * {"ours", claim, seq, day, top, payload}: `seq` of the mark, "" if there is none or if it was not
+ * written with what is the stream's newest entry now; `top` the stream's last-generated-id ("0-0":
+ * no stream), `payload` its newest entry's ("": none).
+ */
+extern const char redis_script_claim[];
+
+/*
+ * Writes a batch. KEYS: mark hash, stream, then a hash for each last trade. ARGV: epoch, claim,
+ * seq, day, maximal length, number of entries, of publications and of last trades; then id and
+ * payload of each entry; channel and payload of each publication; price, qty, match, seq, day,
+ * time_ns of each last trade. Answers the number of entries that the stream already had.
+ */
+extern const char redis_script_batch[];
+
+/* SINK_LOST or SINK_REFUSED for an error reply's text, and in words what it means to `what`. */
+enum sink_status redis_text_status(const char *error, const char **what);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * test_redis_batch.c - executions as one script call: RESP taken apart by hand, and errors read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "persist/export_names.h"
+#include "persist/fill_codec.h"
+#include "persist/redis_batch.h"
+#include "persist/redis_text.h"
+#include "tests/lib/journal_rows.h"
+#include "tests/lib/made_journal.h"
+
+struct bench {
+    struct mem mem;
+    struct made_journal j;
+    struct export_names names;
+    struct redis_batch batch;
+    struct resp command;
+};
+
+static int bench_start(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+
+    mem_init(&b->mem, 0);
+    made_journal_init(&b->j, 1);
+    made_journal_start(&b->j, 1, 20261123);
+    made_journal_trade(&b->j, 800);
+    made_journal_names(&b->j, &b->names, &b->mem, b->j.txs);
+    redis_batch_init(&b->batch, &b->mem, "wb", 7);
+    b->command.room = redis_batch_command_max();
+    b->command.bytes = mem_alloc(&b->mem, b->command.room, 64);
+    *state = b;
+    return 0;
+}
+
+static int bench_stop(void **state)
+{
+    struct bench *b = *state;
+
+    made_journal_free(&b->j);
+    mem_free_all(&b->mem);
+    free(b);
+    return 0;
+}
+
+static struct sink_tx tx_of(const struct bench *b, u64 seq)
+{
+    struct sink_tx tx = {.seq = seq, .day = 20261123, .names = &b->names};
+
+    tx.slots = made_journal_tx(&b->j, seq, &tx.used);
+    tx.time_ns = ((const union msg *)(const void *)tx.slots)->cmd.time_ns;
+    return tx;
+}
+
+/* ---- RESP, taken apart ---- */
+
+struct parser {
+    const char *at;
+    const char *end;
+    u32 args_left;
+};
+
+static u32 parse_number(struct parser *p, char kind)
+{
+    char *end;
+
+    assert_int_equal(*p->at, kind);
+    u32 n = (u32)strtoul(p->at + 1, &end, 10);
+    assert_memory_equal(end, "\r\n", 2);
+    p->at = end + 2;
+    return n;
+}
+
+static const char *next_arg(struct parser *p, u32 *bytes)
+{
+    assert_true(p->args_left-- > 0);
+    *bytes = parse_number(p, '$');
+    const char *arg = p->at;
+    assert_true(*bytes + 2 <= (u64)(p->end - p->at));
+    assert_memory_equal(arg + *bytes, "\r\n", 2);
+    p->at += *bytes + 2;
+    return arg;
+}
+
+static void next_is(struct parser *p, const char *want)
+{
+    u32 n;
+    const char *arg = next_arg(p, &n);
+
+    assert_int_equal(n, strlen(want));
+    assert_memory_equal(arg, want, n);
+}
+
+static struct fill next_fill(struct parser *p)
+{
+    struct fill f;
+    u32 n;
+    const char *arg = next_arg(p, &n);
+
+    assert_null(fill_decode((const u8 *)arg, n, &f));
+    return f;
+}
+
+static struct parser parse(struct bench *b)
+{
+    struct redis_claim c = {.epoch = 5, .claim = 9, .stream_max_len = 1000, .sha = "abc"};
+    struct sink_mark to = {.seq = b->j.txs, .day = 20261123};
+
+    b->command.used = b->command.args = 0;
+    redis_batch_command(&b->batch, &c, &to, &b->command);
+    struct parser p = {.at = (const char *)b->command.bytes};
+    p.end = p.at + b->command.used;
+    p.args_left = parse_number(&p, '*');
+    return p;
+}
+
+/* ---- the cases ---- */
+
+/* Two lives of a batch: everything of a journal goes through, in order. */
+static void test_command(void **state)
+{
+    struct bench *b = *state;
+    struct fill *want = journal_fills(&b->j, 7);
+
+    for (u32 round = 0; round < 2; round++) {
+        char text[64];
+        u64 trades = 0, match = 0;
+        for (u64 seq = 1; seq <= b->j.txs; seq++) {
+            struct sink_tx tx = tx_of(b, seq);
+            u64 now_ns = round == 0 ? tx.time_ns : tx.time_ns + REDIS_TRADE_FRESH_NS;
+            assert_true(redis_batch_add(&b->batch, &tx, now_ns));
+        }
+        struct parser p = parse(b);
+        next_is(&p, "EVALSHA");
+        next_is(&p, "abc");
+        next_is(&p, "6"); /* mark, stream, four symbols */
+        next_is(&p, "wb:mark");
+        next_is(&p, "wb:fills");
+        for (u32 i = 0; i < 4; i++) {
+            snprintf(text, sizeof text, "wb:last:%s", b->batch.lasts[i].symbol);
+            next_is(&p, text);
+        }
+        next_is(&p, "5");
+        next_is(&p, "9");
+        snprintf(text, sizeof text, "%llu", (unsigned long long)b->j.txs);
+        next_is(&p, text);
+        next_is(&p, "20261123");
+        next_is(&p, "1000");
+        snprintf(text, sizeof text, "%llu", (unsigned long long)b->j.executions);
+        next_is(&p, text);
+        trades = round == 0 ? b->j.matches : 0; /* what is old is not published */
+        snprintf(text, sizeof text, "%llu", (unsigned long long)trades);
+        next_is(&p, text);
+        next_is(&p, "4");
+        for (u64 i = 0; i < b->j.executions; i++) {
+            snprintf(text, sizeof text, "%llu-%u", (unsigned long long)want[i].seq, want[i].idx);
+            next_is(&p, text);
+            struct fill f = next_fill(&p);
+            assert_memory_equal(&f, &want[i], sizeof f);
+        }
+        for (u64 i = 0; i < trades; i++) {
+            u32 n;
+            const char *channel = next_arg(&p, &n);
+            struct fill f = next_fill(&p);
+            snprintf(text, sizeof text, "wb:trades:%s", f.symbol);
+            assert_int_equal(n, strlen(text));
+            assert_memory_equal(channel, text, n);
+            assert_int_equal(f.match, ++match);
+            assert_int_equal(f.account, 0);
+        }
+        for (u32 i = 0; i < 4; i++) {
+            const struct redis_last *l = &b->batch.lasts[i];
+            u32 n;
+            snprintf(text, sizeof text, "%u.%04u", l->price / 10000, l->price % 10000);
+            next_is(&p, text);
+            for (u32 k = 0; k < 5; k++)
+                next_arg(&p, &n);
+        }
+        assert_int_equal(p.args_left, 0);
+        assert_ptr_equal(p.at, p.end);
+        redis_batch_clear(&b->batch);
+    }
+    free(want);
+}
+
+/* A batch without fills only moves the mark. */
+static void test_mark_alone(void **state)
+{
+    struct bench *b = *state;
+    struct sink_tx tx = tx_of(b, 1);
+
+    assert_true(redis_batch_add(&b->batch, &tx, 0));
+    struct parser p = parse(b);
+    assert_int_equal(p.args_left, 3 + 2 + 8);
+    redis_batch_clear(&b->batch);
+}
+
+/*
+ * The largest transaction over and over: in whole or not at all; and the command has room for it.
+ */
+static void test_full(void **state)
+{
+    struct bench *b = *state;
+    struct slot slots[TX_SLOTS_MAX];
+    u32 added = 0;
+
+    memset(slots, 0, sizeof slots);
+    for (u32 i = 0; i < TX_SLOTS_MAX; i++) {
+        union msg *m = (union msg *)(void *)&slots[i];
+        m->ev.type = i == 0 ? CMD_CONTINUE : EV_EXECUTED;
+        m->ev.slots = 1;
+        m->executed.instrument = (u16)(60000 + i); /* all different */
+        m->executed.match = i;
+    }
+    struct sink_tx tx = {.seq = UINT64_MAX, .day = 20261123, .names = &b->names};
+    tx.used = TX_SLOTS_MAX;
+    tx.slots = slots;
+    while (redis_batch_add(&b->batch, &tx, 0))
+        added++;
+    assert_true(added >= 1);
+    assert_int_equal(b->batch.entries_used, added * (TX_SLOTS_MAX - 1));
+    struct parser p = parse(b);
+    assert_true(p.args_left > added * (TX_SLOTS_MAX - 1) * 4);
+    redis_batch_clear(&b->batch);
+}
+
+static void test_errors(void **state)
+{
+    static const struct {
+        const char *text;
+        enum sink_status status;
+    } cases[] = {
+        {"FENCED the shard was claimed", SINK_LOST},
+        {"EMPTIED the stream", SINK_LOST},
+        {"NOSCRIPT No matching script", SINK_LOST},
+        {"LOADING Redis is loading", SINK_LOST},
+        {"READONLY You can't write against a read only replica.", SINK_LOST},
+        {"NOAUTH Authentication required.", SINK_REFUSED},
+        {"WRONGPASS invalid", SINK_REFUSED},
+        {"OOM command not allowed", SINK_REFUSED},
+        {"MOVED 1234 10.0.0.1:6379", SINK_REFUSED},
+        {"WRONGTYPE Operation against a key", SINK_REFUSED},
+        {"ERR unknown", SINK_REFUSED},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *what = NULL;
+        assert_int_equal(redis_text_status(cases[i].text, &what), cases[i].status);
+        assert_true(strlen(what) > 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_command, bench_start, bench_stop),
+        cmocka_unit_test_setup_teardown(test_mark_alone, bench_start, bench_stop),
+        cmocka_unit_test_setup_teardown(test_full, bench_start, bench_stop),
+        cmocka_unit_test(test_errors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

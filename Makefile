@@ -24,7 +24,9 @@ FLAGS_fuzz    := -O1 $(SAN) -fsanitize=fuzzer-no-link
 # Asked once, at the first compilation.
 PACKAGES := libpq hiredis msgpack yaml-0.1 liburing libsodium
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := -lpthread -lm $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := -lpthread -lm $(shell pkg-config --libs $(PACKAGES) libdpdk))$(PKG_LIBS)
+# DPDK's headers are for gateway/port*.c alone, and not clean under our warnings. Its drivers load at run time.
+DPDK_CFLAGS = $(eval DPDK_CFLAGS := -include rte_config.h $(subst -I,-isystem ,$(shell pkg-config --cflags-only-I libdpdk)))$(DPDK_CFLAGS)
 TEST_LIBS  = $(eval TEST_LIBS := $(shell pkg-config --libs cmocka))$(TEST_LIBS)
 
 # What there is. A program's main is gateway/main.c or any file called wirebook-*.c; all else is the library.
@@ -118,6 +120,8 @@ one: $(foreach k,unit sim integ,$(if $(wildcard tests/$k/$T.c),$(BUILD)/$V/one/$
 # --- the rules of each variant ----------------------------------------------------------------------------------------
 
 objects = $(patsubst %.c,$(BUILD)/$1/obj/%.o,$2)
+
+$(foreach v,$(VARIANTS),$(call objects,$v,$(wildcard gateway/port*.c))): FLAGS += $(DPDK_CFLAGS)
 
 # Rebuilt when a file comes or goes, not only when one changes.
 $(BUILD)/%.list: FORCE

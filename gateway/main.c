@@ -1,0 +1,324 @@
+/*
+ * main.c - START HERE. A wirebook process from its command line to its last line of log.
+ *
+ *   conf       the YAML file, or the embedded default (conf.h), and the reference data it names
+ *   world      what lies outside: the journal's directory, sockets, databases (world.h)
+ *   topology   rings and agents, recovery from the journal (topology.h)
+ *   open       START, trading day, instruments, accounts: through engine and journal (startup.c)
+ *   go         each hot agent on the thread that the config names, each cold one on its own
+ *   close      on SIGINT or SIGTERM: sessions end, everything becomes durable, exports catch up
+ *
+ * Exit codes: 0 ended in order; 1 config or surroundings; 10-13 the journal (persist.h).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/base/agent.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "gateway/conf.h"
+#include "gateway/refdata.h"
+#include "gateway/session/auth.h"
+#include "gateway/topology.h"
+#include "gateway/world.h"
+
+#define VERSION             "0.1.0"
+#define THREADS_MAX         (CONF_THREADS_MAX + TOPOLOGY_AGENTS_MAX)
+#define CLOSE_DEADLINE_NS   (10 * NS_PER_SEC)
+#define STATE_LOOK_INTERVAL 50u /* ms between two looks at the journal's health */
+
+/* One of each; static because they are large. */
+static struct conf conf;
+static struct refdata refs;
+static struct world world;
+static struct topology topology;
+static struct agent log_agent;
+static struct agent_thread threads[THREADS_MAX];
+static u32 threads_used;
+static struct mem log_mem;
+
+static void usage(FILE *out)
+{
+    fputs("wirebook - a trading gateway and matching engine\n"
+          "\n"
+          "  wirebook [CONFIG.yaml]            run; without a file, with the defaults\n"
+          "  wirebook --check-config FILE      say all that is wrong with a file, change nothing\n"
+          "  wirebook --print-config [FILE]    every key with its value, unit, range and meaning\n"
+          "  wirebook --hash-password          read a password from stdin, print its stored form\n"
+          "  wirebook --version\n"
+          "\n"
+          "Ends in order on SIGINT or SIGTERM. Exit codes: 0 ended in order; 1 config or\n"
+          "surroundings; 10 journal damaged; 11 journal cannot be written; 12 data_dir in use;\n"
+          "13 data_dir cannot be opened.\n",
+          out);
+}
+
+/* The config and what it names. Returns the number of errors, each printed to stderr. */
+static int load(const char *path)
+{
+    int errors = 0;
+
+    if (path)
+        errors = conf_load(path, &conf, stderr);
+    else
+        conf_default(&conf);
+    if (errors == 0) {
+        struct refdata_max max = {(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
+        errors = refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
+    }
+    return errors;
+}
+
+static int check_config(const char *path)
+{
+    int errors = load(path);
+
+    if (errors == 0)
+        printf("%s: good; %u instruments, %u accounts\n", path, refs.instruments_used,
+               refs.accounts_used);
+    else
+        fprintf(stderr, "%s: %d error%s\n", path, errors, errors == 1 ? "" : "s");
+    return errors == 0 ? 0 : 1;
+}
+
+static int print_config(const char *path)
+{
+    if (path && conf_load(path, &conf, stderr) != 0)
+        return 1;
+    if (!path)
+        conf_default(&conf);
+    conf_print(&conf, stdout);
+    return 0;
+}
+
+static int hash_password(void)
+{
+    char password[64] = "";
+    char hash[AUTH_HASH_BYTES];
+
+    if (!fgets(password, sizeof password, stdin))
+        password[0] = '\0';
+    password[strcspn(password, "\r\n")] = '\0';
+    if (!auth_hash(password, hash)) {
+        fputs("wirebook: a password has 1 to 10 letters and digits, on one line of stdin\n",
+              stderr);
+        return 1;
+    }
+    puts(hash);
+    return 0;
+}
+
+static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
+{
+    topology_conf_defaults(t);
+    t->shard = (u32)c->shard;
+    t->mem_flags = c->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE | MEM_POPULATE : 0;
+    t->gateways = (u32)c->gateway.count;
+    t->engine.accounts_max = (u32)c->engine.accounts_max;
+    t->engine.instruments_max = (u32)c->engine.instruments_max;
+    t->engine.orders_max = (u32)c->engine.orders_max;
+    t->engine.seed = c->engine.seed;
+    t->gateway.connections_max = (u32)c->gateway.connections_max;
+    t->gateway.store_chunks = (u32)c->gateway.store_slots / STORE_CHUNK_SLOTS;
+    t->gateway.login_timeout_ns = c->gateway.login_timeout_ms * NS_PER_MS;
+    t->gateway.silence_timeout_ns = c->gateway.silence_timeout_ms * NS_PER_MS;
+    t->gateway.heartbeat_ns = c->gateway.heartbeat_ms * NS_PER_MS;
+    t->gateway.slow_timeout_ns = c->gateway.slow_timeout_ms * NS_PER_MS;
+    t->gateway.seed = clock_now_ns();
+    t->persist.durability =
+        c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
+    t->persist.segment_bytes = c->journal.segment_mb << 20;
+    t->persist.segments_ahead = (u32)c->journal.segments_ahead;
+    t->persist.space_low_bytes = c->journal.low_space_mb << 20;
+    t->persist.space_hard_bytes = c->journal.hard_space_mb << 20;
+    t->export.seed = clock_now_ns();
+    t->export.retry_min_ns = c->export_retry_min_ms * NS_PER_MS;
+    t->export.retry_max_ns = c->export_retry_max_ms * NS_PER_MS;
+    t->export.refused_retry_ns = c->export_refused_retry_ms * NS_PER_MS;
+    t->admin.day_end_minute = (int)c->day_end_minute;
+    t->admin.metrics_file = c->metrics_file;
+    t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
+}
+
+static struct agent_thread *thread_add(const char *name, int cpu, enum idle_strategy idle)
+{
+    ASSERT_LT(threads_used, THREADS_MAX);
+    struct agent_thread *t = &threads[threads_used++];
+
+    agent_thread_init(t, name, cpu, idle);
+    t->log_ring = log_ring_new(&log_mem, name);
+    return t;
+}
+
+/* Hot agents as the config says; every other agent gets a thread of its own. */
+static void threads_make(void)
+{
+    static const struct {
+        enum conf_agent bit;
+        const char *name;
+    } hot[] = {
+        {CONF_AGENT_GATEWAY, "gateway"},
+        {CONF_AGENT_ENGINE, "engine"},
+        {CONF_AGENT_PERSIST, "persist"},
+    };
+
+    for (u32 i = 0; i < conf.threads_used; i++) {
+        const struct conf_thread *c = &conf.threads[i];
+        struct agent_thread *t = thread_add(c->name, (int)c->cpu, c->idle);
+        for (u32 h = 0; h < ARRAY_LEN(hot); h++)
+            if (c->agents & hot[h].bit)
+                agent_thread_add(t, topology_agent(&topology, hot[h].name));
+    }
+    for (u32 i = 0; i < topology.agents_used; i++) {
+        struct agent *a = &topology.agents[i];
+        bool is_hot = false;
+        for (u32 h = 0; h < ARRAY_LEN(hot); h++)
+            is_hot |= strcmp(a->name, hot[h].name) == 0;
+        if (!is_hot)
+            agent_thread_add(thread_add(a->name, -1, IDLE_COLD), a);
+    }
+    agent_init(&log_agent, "log", log_do_work, NULL, 0);
+    agent_thread_add(thread_add("log", -1, IDLE_COLD), &log_agent);
+}
+
+static int threads_start(void)
+{
+    for (u32 i = 0; i < threads_used; i++) {
+        int rc = agent_thread_start(&threads[i]);
+        if (rc != 0) {
+            log_error("thread %s cannot be started on cpu %d: %s; see threads in the config",
+                      threads[i].name, threads[i].cpu, strerror(rc));
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The log's thread was started last and ends last, so that nobody's lines are lost. */
+static void threads_stop(void)
+{
+    for (u32 i = 0; i < threads_used; i++)
+        agent_thread_stop(&threads[i]);
+    log_do_work(NULL, clock_now_ns());
+}
+
+static void greet(void)
+{
+    const struct conf_listen *l = &conf.gateway.listen[0];
+    u32 ip = __builtin_bswap32(l->ipv4);
+
+    log_info("shard %u leads under epoch %llu, day %u, %u open orders, %u instruments, "
+             "%u accounts; durability %s",
+             topology.conf.shard, (unsigned long long)engine_epoch(topology.engine),
+             engine_day(topology.engine), engine_open_orders(topology.engine),
+             engine_instruments(topology.engine), engine_accounts(topology.engine),
+             conf.durability == CONF_DURABILITY_DISK ? "disk" : "none (UNSAFE: for benchmarks)");
+    log_info("listening on %u.%u.%u.%u:%u; journal in %s; Ctrl-C ends it", ip >> 24, ip >> 16 & 255,
+             ip >> 8 & 255, ip & 255, (unsigned)l->port, conf.data_dir);
+}
+
+/* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */
+static int wait_for_end(const sigset_t *signals)
+{
+    struct timespec interval = {.tv_nsec = STATE_LOOK_INTERVAL * 1000000l};
+
+    while (!persist_failed(topology.persist)) {
+        int sig = sigtimedwait(signals, NULL, &interval);
+        if (sig == SIGINT || sig == SIGTERM) {
+            log_info("%s: ending in order", sig == SIGINT ? "SIGINT" : "SIGTERM");
+            return 0;
+        }
+    }
+    return PERSIST_EXIT_FAILED;
+}
+
+static int lead(void)
+{
+    sigset_t signals;
+    int rc;
+
+    rc = topology_open(&topology, &refs, clock_now_ns());
+    if (rc != 0)
+        return rc;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    threads_make();
+    greet();
+    world.sockets->ops->accept(world.sockets, true);
+    rc = threads_start();
+    if (rc == 0)
+        rc = wait_for_end(&signals);
+    threads_stop();
+    if (rc == 0) {
+        u64 now_ns = clock_now_ns();
+        if (!topology_close(&topology, now_ns, now_ns + CLOSE_DEADLINE_NS))
+            rc = persist_failed(topology.persist) ? PERSIST_EXIT_FAILED : 1;
+        log_info("ended %s", rc == 0 ? "in order; all is durable" : "before all was durable");
+    }
+    return rc;
+}
+
+static int run(const char *path)
+{
+    struct topology_conf tc;
+    int rc;
+
+    if (load(path) != 0)
+        return 1;
+    setenv("TZ", conf.timezone, 1);
+    tzset();
+    clock_init();
+    log_level_set(conf.log_level);
+    mem_init(&log_mem, 0);
+    topology_conf_fill(&tc, &conf);
+    rc = world_open(&world, &conf, &refs);
+    if (rc == 0)
+        rc = topology_build(&topology, &tc, &world.topology, clock_now_ns());
+    if (rc == 0)
+        rc = lead();
+    topology_free(&topology);
+    world_close(&world);
+    refdata_free(&refs);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"check-config", required_argument, NULL, 'c'},
+        {"print-config", no_argument, NULL, 'p'},
+        {"hash-password", no_argument, NULL, 'w'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+
+    int what = getopt_long(argc, argv, "h", options, NULL);
+    const char *file = optind < argc ? argv[optind] : NULL;
+    switch (what) {
+    case 'c':
+        return check_config(optarg);
+    case 'p':
+        return print_config(file);
+    case 'w':
+        return hash_password();
+    case 'v':
+        puts("wirebook " VERSION);
+        return 0;
+    case 'h':
+        usage(stdout);
+        return 0;
+    case -1:
+        return run(file);
+    default:
+        usage(stderr);
+        return 1;
+    }
+}

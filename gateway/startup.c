@@ -1,0 +1,244 @@
+/*
+ * startup.c - how a topology begins to lead its shard, and how it ends in order (topology.h).
+ *
+ * Thread: the one that starts the process; it runs the agents' turns itself, so start and stop are
+ * the ordinary path of commands through engine and journal and nothing special.
+ */
+#include <string.h>
+
+#include "engine/base/log.h"
+#include "gateway/admin/calendar.h"
+#include "gateway/topology.h"
+
+/* The commands that bring the engine's reference data to what the files say, one at a time. */
+struct opening {
+    struct topology *t;
+    const struct refdata *refs;
+    u32 step;     /* enum opening_step */
+    u32 at;       /* within the step */
+    u32 accounts; /* known to the recovered engine */
+    u32 instruments;
+};
+
+enum opening_step {
+    STEP_START,
+    STEP_INSTRUMENTS,      /* of the files */
+    STEP_INSTRUMENTS_GONE, /* known to the engine, no longer in the files */
+    STEP_ACCOUNTS,
+    STEP_ACCOUNTS_GONE,
+    STEP_DONE,
+};
+
+static void command_init(union msg *m, u8 type)
+{
+    memset(m, 0, sizeof *m);
+    m->cmd.type = type;
+    m->cmd.slots = 1;
+}
+
+static const struct refdata_instrument *refs_instrument(const struct refdata *refs,
+                                                        const char symbol[8])
+{
+    for (u32 i = 0; i < refs->instruments_used; i++)
+        if (memcmp(refs->instruments[i].symbol, symbol, 8) == 0)
+            return &refs->instruments[i];
+    return NULL;
+}
+
+static const struct refdata_account *refs_account(const struct refdata *refs, const char user[6])
+{
+    for (u32 i = 0; i < refs->accounts_used; i++)
+        if (memcmp(refs->accounts[i].user, user, 6) == 0)
+            return &refs->accounts[i];
+    return NULL;
+}
+
+static void start_command(struct opening *o, union msg *m)
+{
+    command_init(m, CMD_START);
+    m->start.epoch = o->t->recovered.max_epoch + 1;
+    m->start.shard = o->t->conf.shard;
+}
+
+static void instrument_command(const struct refdata_instrument *r, union msg *m)
+{
+    command_init(m, CMD_INSTRUMENT);
+    memcpy(m->instrument.symbol, r->symbol, 8);
+    m->instrument.tick = r->tick;
+    m->instrument.lot = r->lot;
+}
+
+static void account_command(const struct refdata_account *r, union msg *m)
+{
+    command_init(m, CMD_ACCOUNT);
+    memcpy(m->account.user, r->user, 6);
+    memcpy(m->account.firm, r->firm, 4);
+    m->account.disabled = !r->enabled;
+}
+
+/* An instrument that the files no longer have is halted. False: it is still there. */
+static bool instrument_gone_command(struct opening *o, union msg *m)
+{
+    const struct msg_instrument *known = engine_instrument(o->t->engine, (u16)(o->at + 1));
+
+    if (refs_instrument(o->refs, known->symbol))
+        return false;
+    command_init(m, CMD_INSTRUMENT);
+    memcpy(m->instrument.symbol, known->symbol, 8);
+    m->instrument.tick = known->tick;
+    m->instrument.lot = known->lot;
+    m->instrument.halted = 1;
+    return true;
+}
+
+/* An account that the files no longer have is disabled. False: it is still there. */
+static bool account_gone_command(struct opening *o, union msg *m)
+{
+    const struct msg_account *known = engine_account(o->t->engine, o->at + 1);
+
+    if (refs_account(o->refs, known->user))
+        return false;
+    command_init(m, CMD_ACCOUNT);
+    memcpy(m->account.user, known->user, 6);
+    memcpy(m->account.firm, known->firm, 4);
+    m->account.disabled = 1;
+    return true;
+}
+
+/* The next command to `m`; false when this place needs none. Moves on in either case. */
+static bool next_command(struct opening *o, union msg *m)
+{
+    u32 counts[STEP_DONE] = {1, o->refs->instruments_used, o->instruments, o->refs->accounts_used,
+                             o->accounts};
+    bool some = false;
+
+    if (o->at == counts[o->step]) {
+        o->step++;
+        o->at = 0;
+        return false;
+    }
+    switch ((enum opening_step)o->step) {
+    case STEP_START:
+        start_command(o, m);
+        some = true;
+        break;
+    case STEP_INSTRUMENTS:
+        instrument_command(&o->refs->instruments[o->at], m);
+        some = true;
+        break;
+    case STEP_INSTRUMENTS_GONE:
+        some = instrument_gone_command(o, m);
+        break;
+    case STEP_ACCOUNTS:
+        account_command(&o->refs->accounts[o->at], m);
+        some = true;
+        break;
+    case STEP_ACCOUNTS_GONE:
+        some = account_gone_command(o, m);
+        break;
+    case STEP_DONE:
+        break;
+    }
+    o->at++;
+    return some;
+}
+
+/* One turn of every agent but the cold ones that nobody waits for here. */
+static int turn(struct topology *t, u64 now_ns)
+{
+    int work = 0;
+
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        work += gateway_do_work(t->gateways[g], now_ns);
+    work += engine_do_work(t->engine, now_ns);
+    work += persist_do_work(t->persist, now_ns);
+    work += persist_segments_do_work(t->persist, now_ns);
+    return work;
+}
+
+/* Nothing is on its way from any command ring to the disk. */
+static bool settled(struct topology *t)
+{
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        if (ring_avail(&t->rings.cmd[g], 1) > 0)
+            return false;
+    return ring_avail(&t->rings.admin_cmd, 1) == 0 && !engine_busy(t->engine) &&
+           persist_idle(t->persist) &&
+           durable_get(persist_stored(t->persist)) == engine_seq(t->engine);
+}
+
+/* What the recovered engine knows: earlier messages of the day may speak of any of it. */
+static void gateway_learn_recovered(struct gateway *g, const struct engine *e)
+{
+    u32 day = engine_day(e);
+
+    for (u32 id = 1; id <= engine_instruments(e); id++)
+        gateway_instrument_add(g, (u16)id, engine_instrument(e, (u16)id)->symbol, 0);
+    for (u32 id = 1; id <= engine_accounts(e); id++)
+        gateway_account_add(g, id, engine_account(e, id)->user, NULL);
+    gateway_day_set(g, day, day ? calendar_midnight_ns(day) : 0);
+}
+
+/* What only the files say: reference prices and limits. New ids come by the event ring. */
+static void gateway_learn_refs(struct gateway *g, const struct engine *e,
+                               const struct refdata *refs)
+{
+    for (u32 i = 0; i < refs->instruments_used; i++) {
+        const struct refdata_instrument *r = &refs->instruments[i];
+        gateway_instrument_add(g, engine_instrument_find(e, r->symbol), r->symbol,
+                               r->reference_price);
+    }
+    for (u32 i = 0; i < refs->accounts_used; i++) {
+        const struct refdata_account *r = &refs->accounts[i];
+        gateway_account_add(g, engine_account_find(e, r->user), r->user, &r->limits);
+    }
+}
+
+int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
+{
+    struct opening o = {
+        .t = t,
+        .refs = refs,
+        .accounts = engine_accounts(t->engine),
+        .instruments = engine_instruments(t->engine),
+    };
+    union msg m;
+
+    for (u32 g = 0; g < t->conf.gateways; g++) {
+        gateway_learn_recovered(t->gateways[g], t->engine);
+        gateway_learn_refs(t->gateways[g], t->engine, refs);
+    }
+    while (o.step != STEP_DONE || !settled(t)) {
+        while (o.step != STEP_DONE && ring_room(&t->rings.admin_cmd, 1) > 0)
+            if (next_command(&o, &m))
+                ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
+        if (o.step == STEP_DONE)
+            admin_do_work(&t->admin, now_ns);
+        if (turn(t, now_ns) == 0)
+            now_ns = t->world.pass_time(t->world.ctx);
+        if (persist_failed(t->persist))
+            return PERSIST_EXIT_FAILED;
+    }
+    mem_seal(&t->mem);
+    return 0;
+}
+
+bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns)
+{
+    u32 open = 1;
+
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        gateway_shutdown(t->gateways[g]);
+    while (now_ns < deadline_ns && !persist_failed(t->persist)) {
+        int work = turn(t, now_ns);
+        work += export_do_work(&t->exporter, now_ns);
+        open = 0;
+        for (u32 g = 0; g < t->conf.gateways; g++)
+            open += gateway_sessions(t->gateways[g]);
+        if (open == 0 && settled(t) && export_has_passed(&t->exporter, engine_seq(t->engine)))
+            break;
+        if (work == 0)
+            now_ns = t->world.pass_time(t->world.ctx);
+    }
+    return open == 0 && settled(t);
+}

@@ -1,0 +1,122 @@
+/*
+ * topology.h - the whole process as one struct: which agents there are and which rings join them.
+ *
+ * Main builds it over the real world (sockets, io_uring, PostgreSQL, Redis) and gives the agents to
+ * threads; the simulator builds the same over its own world and calls the agents in turn. So start,
+ * recovery and wiring are the same code in both.
+ *
+ * Order of use: topology_conf_defaults, topology_build, topology_open, then the agents' turns, then
+ * topology_close and topology_free. All of these by one thread, while no other runs an agent.
+ */
+#ifndef WIREBOOK_GATEWAY_TOPOLOGY_H
+#define WIREBOOK_GATEWAY_TOPOLOGY_H
+
+#include "engine/base/agent.h"
+#include "engine/engine.h"
+#include "gateway/admin/admin.h"
+#include "gateway/gateway.h"
+#include "gateway/refdata.h"
+#include "gateway/session/auth.h"
+#include "persist/export.h"
+#include "persist/persist.h"
+#include "persist/reader.h"
+
+#define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 8u)
+
+/* Sizes and terms of every part; topology_build sets what must agree between them. */
+struct topology_conf {
+    u32 shard;     /* 1..99 */
+    u32 mem_flags; /* enum mem_flags */
+    u32 gateways;  /* 1..GATEWAYS_MAX */
+    struct engine_conf engine;
+    struct gateway_conf gateway;
+    struct persist_conf persist;
+    struct export_conf export;
+    struct admin_conf admin;
+};
+
+/* A far end of the export, already made; the lane starts disconnected. */
+struct topology_sink {
+    const char *name;
+    struct sink *sink;
+    u64 batch_age_ns;
+};
+
+/* What differs between the real machine and the simulator. Not owned by the topology. */
+struct topology_world {
+    struct disk *disk; /* locked by the caller */
+    struct transport *transports[GATEWAYS_MAX];
+    struct topology_sink sinks[EXPORT_LANES_MAX];
+    u32 sinks_used;
+    struct auth *auth; /* NULL: the caller answers the auth rings itself */
+    /* Lets some time pass while the topology waits for the disk; returns the new now_ns. */
+    u64 (*pass_time)(void *ctx);
+    void *ctx;
+};
+
+/* Every ring of the process; filled by one function, so the topology is read on one screen. */
+struct topology_rings {
+    struct ring cmd[GATEWAYS_MAX];             /* gateway -> engine */
+    struct ring admin_cmd;                     /* admin -> engine */
+    struct ring events[GATEWAYS_MAX];          /* engine -> gateway */
+    struct ring tx;                            /* engine -> persist */
+    struct ring auth_requests[GATEWAYS_MAX];   /* gateway -> auth */
+    struct ring auth_answers[GATEWAYS_MAX];    /* auth -> gateway */
+    struct ring reader_requests[GATEWAYS_MAX]; /* gateway -> reader */
+    struct ring reader_answers[GATEWAYS_MAX];  /* reader -> gateway */
+    struct ring reader_tap;                    /* persist -> reader */
+    struct ring sink_taps[EXPORT_LANES_MAX];   /* persist -> export, one a sink */
+};
+
+struct topology {
+    struct topology_conf conf;
+    struct topology_world world;
+    struct mem mem;
+    struct topology_rings rings;
+    struct replay_result recovered;
+
+    struct engine *engine;
+    struct persist *persist;
+    struct reader *reader;
+    struct gateway *gateways[GATEWAYS_MAX];
+    struct exporter exporter;
+    struct export_cursor cursors[EXPORT_LANES_MAX]; /* one a sink */
+    struct admin admin;
+
+    /* In the order in which one thread would run them: gateways, engine, persist, cold ones. */
+    struct agent agents[TOPOLOGY_AGENTS_MAX];
+    u32 agents_used;
+};
+
+/* Dev-sized pools, the protocol's timers, durability disk. */
+void topology_conf_defaults(struct topology_conf *conf);
+
+/*
+ * Takes memory, recovers the engine from the disk, makes and joins all agents. Returns 0, or the
+ * process' exit code (enum persist_exit) after one clear log line; then only topology_free is
+ * legal.
+ */
+int topology_build(struct topology *t, const struct topology_conf *conf,
+                   const struct topology_world *world, u64 now_ns);
+
+/*
+ * Begins to lead the shard: CMD_START, the trading day, and all instruments and accounts of `refs`
+ * that the recovered engine does not know as they are (those that are gone from `refs` are halted
+ * or disabled). Runs the agents' turns until all of it is durable, then seals the memory. Returns 0,
+ * or an exit code when the journal cannot be written. `refs` must live as long as the topology.
+ */
+int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns);
+
+/*
+ * An orderly stop: ends all sessions, then runs the agents until everything is durable and as much
+ * as possible is exported, at most until `deadline_ns`. Returns true when all was durable.
+ */
+bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns);
+
+/* Gives back all memory and files. Without topology_close before: as a crash would leave things. */
+void topology_free(struct topology *t);
+
+/* The agent with that name, or NULL. */
+struct agent *topology_agent(struct topology *t, const char *name);
+
+#endif

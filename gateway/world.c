@@ -1,0 +1,199 @@
+/*
+ * world.c - see world.h. Thread: the one that starts the process. Failure modes: each has one line
+ * that says what is wrong and what to do about it.
+ */
+#include "gateway/world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "gateway/socket.h"
+#include "persist/postgres.h"
+#include "persist/redis.h"
+#include "persist/uring.h"
+
+#define EXIT_WORLD 1 /* what the operator can mend in the config or around it */
+
+static u64 pass_time(void *ctx)
+{
+    (void)ctx;
+    clock_sleep_ns(50 * NS_PER_US);
+    return clock_now_ns();
+}
+
+/* Makes the folders above `path`; what is wrong shows when the last one is used. */
+static void make_parents(const char *path)
+{
+    char part[CONF_TEXT_BYTES];
+
+    for (size_t i = 1; path[i] != '\0' && i < sizeof part; i++) {
+        if (path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        mkdir(part, 0755);
+    }
+}
+
+static int disk_open(struct world *w, const struct conf *conf)
+{
+    struct why why = {""};
+    int rc;
+
+    make_parents(conf->data_dir);
+    w->disk = uring_new(conf->data_dir, true, &why);
+    if (!w->disk) {
+        log_error("%s", why.text);
+        return PERSIST_EXIT_OPEN;
+    }
+    rc = w->disk->ops->lock(w->disk);
+    if (rc == -EWOULDBLOCK) {
+        log_error("%s: another wirebook runs on this data_dir; stop it or choose another data_dir",
+                  conf->data_dir);
+        return PERSIST_EXIT_LOCKED;
+    }
+    if (rc != 0) {
+        log_error("%s: cannot be locked: %s", conf->data_dir, strerror(-rc));
+        return PERSIST_EXIT_OPEN;
+    }
+    return 0;
+}
+
+static int sockets_open(struct world *w, const struct conf *conf)
+{
+    struct socket_conf sockets;
+    char error[256] = "";
+
+    memset(&sockets, 0, sizeof sockets);
+    sockets.connections_max = (u32)conf->gateway.connections_max;
+    for (u32 i = 0; i < conf->gateway.listen_used; i++) {
+        sockets.listen[i].ipv4 = conf->gateway.listen[i].ipv4;
+        sockets.listen[i].port = (u16)conf->gateway.listen[i].port;
+    }
+    sockets.listen_used = conf->gateway.listen_used;
+    w->sockets = socket_new(&sockets, &w->mem, error, sizeof error);
+    if (!w->sockets) {
+        log_error("%s", error);
+        return EXIT_WORLD;
+    }
+    socket_metrics(w->sockets, "gateway=\"0\"");
+    w->topology.transports[0] = w->sockets;
+    return 0;
+}
+
+static int auth_open(struct world *w, const struct conf *conf, const struct refdata *refs)
+{
+    struct auth_conf auth = {
+        .users_max = (u32)conf->engine.accounts_max,
+        .failures_max = (u32)conf->auth.failures_max,
+        .failures_window_ns = conf->auth.failures_window_ms * NS_PER_MS,
+    };
+
+    w->auth = auth_new(&auth);
+    if (!w->auth) {
+        log_error("the password check cannot start: libsodium failed");
+        return EXIT_WORLD;
+    }
+    for (u32 i = 0; i < refs->accounts_used; i++) {
+        const struct refdata_account *a = &refs->accounts[i];
+        if (a->enabled && !auth_user_set(w->auth, a->user, a->password_hash)) {
+            log_error("%s:%u: the password hash of user %.6s is not an argon2id string; make one "
+                      "with wirebook --hash-password",
+                      conf->accounts_file, a->line, a->user);
+            return EXIT_WORLD;
+        }
+    }
+    w->topology.auth = w->auth;
+    return 0;
+}
+
+static void sink_add(struct world *w, const char *name, struct sink *sink, u64 batch_ms)
+{
+    struct topology_sink *s = &w->topology.sinks[w->topology.sinks_used++];
+
+    s->name = name;
+    s->sink = sink;
+    s->batch_age_ns = batch_ms * NS_PER_MS;
+}
+
+static int postgres_open(struct world *w, const struct conf *conf)
+{
+    const struct conf_postgres *c = &conf->postgres;
+    struct postgres_conf pg;
+
+    if (!c->enabled)
+        return 0;
+    postgres_conf_defaults(&pg);
+    pg.conninfo = c->conninfo;
+    pg.password_file = c->password_file;
+    pg.shard = (u32)conf->shard;
+    pg.batch_rows = (u32)c->batch_rows;
+    pg.connect_timeout_ns = c->connect_timeout_ms * NS_PER_MS;
+    pg.commit_timeout_ns = c->commit_timeout_ms * NS_PER_MS;
+    w->postgres = postgres_new(&pg);
+    if (!w->postgres)
+        return EXIT_WORLD; /* the reason has been logged */
+    sink_add(w, "postgres", w->postgres, c->batch_ms);
+    return 0;
+}
+
+static int redis_open(struct world *w, const struct conf *conf)
+{
+    const struct conf_redis *c = &conf->redis;
+    struct redis_conf rd;
+
+    if (!c->enabled)
+        return 0;
+    redis_conf_defaults(&rd);
+    rd.host = c->host;
+    rd.port = (u16)c->port;
+    rd.socket = c->socket;
+    rd.username = c->username;
+    rd.password_file = c->password_file;
+    rd.prefix = c->prefix;
+    rd.shard = (u32)conf->shard;
+    rd.stream_max_len = c->stream_max_len;
+    rd.batch_rows = (u32)c->batch_rows;
+    rd.connect_timeout_ns = c->connect_timeout_ms * NS_PER_MS;
+    rd.commit_timeout_ns = c->commit_timeout_ms * NS_PER_MS;
+    w->redis = redis_new(&rd);
+    sink_add(w, "redis", w->redis, c->batch_ms);
+    return 0;
+}
+
+int world_open(struct world *w, const struct conf *conf, const struct refdata *refs)
+{
+    int rc;
+
+    memset(w, 0, sizeof *w);
+    mem_init(&w->mem, 0);
+    w->topology.pass_time = pass_time;
+    rc = disk_open(w, conf);
+    if (rc == 0)
+        rc = sockets_open(w, conf);
+    if (rc == 0)
+        rc = auth_open(w, conf, refs);
+    if (rc == 0)
+        rc = postgres_open(w, conf);
+    if (rc == 0)
+        rc = redis_open(w, conf);
+    w->topology.disk = w->disk;
+    return rc;
+}
+
+void world_close(struct world *w)
+{
+    postgres_free(w->postgres);
+    redis_free(w->redis);
+    if (w->auth)
+        auth_free(w->auth);
+    if (w->sockets)
+        socket_free(w->sockets);
+    if (w->disk)
+        uring_free(w->disk);
+    mem_free_all(&w->mem);
+}

@@ -1,0 +1,31 @@
+/*
+ * world.h - the real machine around a topology: the journal's directory, sockets, databases, the
+ * password check. The simulator has a world of its own instead.
+ */
+#ifndef WIREBOOK_GATEWAY_WORLD_H
+#define WIREBOOK_GATEWAY_WORLD_H
+
+#include "gateway/conf.h"
+#include "gateway/refdata.h"
+#include "gateway/topology.h"
+
+struct world {
+    struct topology_world topology; /* what topology_build takes */
+    struct mem mem;                 /* of the sockets */
+    struct disk *disk;
+    struct transport *sockets;
+    struct sink *postgres; /* NULL: not configured */
+    struct sink *redis;    /* NULL: not configured */
+    struct auth *auth;
+};
+
+/*
+ * Opens everything: locks the data directory, listens (accepting nothing yet), readies the sinks
+ * and the password check. Returns 0, or the process' exit code after one log line; then world_close.
+ */
+int world_open(struct world *w, const struct conf *conf, const struct refdata *refs);
+
+/* Closes what world_open opened, also after it failed half-way. After topology_free. */
+void world_close(struct world *w);
+
+#endif

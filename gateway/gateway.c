@@ -138,11 +138,20 @@ static struct session_out out_for(struct gateway *g, const struct session *s)
     return (struct session_out){.bytes = g->out, .room = min_u32(room, GATEWAY_OUT_BYTES)};
 }
 
-static void out_send(struct gateway *g, u64 conn, const struct session_out *out)
+/*
+ * Sends what a session wrote. One that did not get everything out asks the transport for room once
+ * more: either there is some, or the transport now owes it a `writable`.
+ */
+static void out_send(struct gateway *g, struct session *s, const struct session_out *out)
 {
+    const struct transport_ops *ops = g->transport->ops;
+
     ASSERT_LE(out->used, out->room);
     if (out->used > 0)
-        g->transport->ops->send(g->transport, conn, out->bytes, out->used);
+        ops->send(g->transport, s->conn, out->bytes, out->used);
+    if (out->full && s->state != SESSION_CLOSING &&
+        ops->room(g->transport, s->conn) >= SOUP_FRAME_OUT_MAX)
+        session_wake(&g->sessions, s, 0);
 }
 
 /* Each ready session once, as long as the turn's budget lasts. */
@@ -157,9 +166,8 @@ static int send_ready(struct gateway *g)
         struct session *s = CONTAINER_OF(node, struct session, node);
         struct session_out out = out_for(g, s);
         bool end = node == last;
-        u64 conn = s->conn;
         sent += session_send(&g->sessions, s, &out);
-        out_send(g, conn, &out);
+        out_send(g, s, &out);
         work += out.used > 0;
         if (end)
             break;
@@ -189,7 +197,7 @@ static void reader_answer(struct gateway *g, struct ring *r)
         ring_take(r, n);
     }
     session_replay_end(&g->sessions, s, &out);
-    out_send(g, s->conn, &out);
+    out_send(g, s, &out);
 }
 
 static int drain_reader(struct gateway *g)

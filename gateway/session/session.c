@@ -35,6 +35,7 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
 {
     S->conf = *conf;
     S->rings = *rings;
+    ASSERT_GE(ring_capacity(rings->cmd), 32); /* session_in.c keeps some of it free */
     S->all_count = conf->connections_max + SESSIONS_SPARE;
     S->all = mem_alloc(m, (u64)S->all_count * sizeof S->all[0], CACHE_LINE);
     map_init(&S->conns, m, S->all_count, conf->seed);

@@ -141,6 +141,7 @@ struct session_out {
     u8 *bytes;
     u32 used;
     u32 room;
+    bool full; /* set when something did not fit: it goes on with SOUP_FRAME_OUT_MAX of room */
 };
 
 /* ---- session.c: life ---- */
@@ -209,7 +210,8 @@ void sessions_day(struct sessions *S, u32 day, u64 midnight_ns);
 
 /*
  * Writes what a session of the ready list may send, at most `out->room` bytes and
- * GATEWAY_SENDS_PER_SESSION messages, and puts it on the list where it belongs. Returns the messages.
+ * GATEWAY_SENDS_PER_SESSION messages, and puts it on the list where it belongs; on none when `out` was
+ * full: wake it when there is room. Returns the number of messages.
  */
 u32 session_send(struct sessions *S, struct session *s, struct session_out *out);
 

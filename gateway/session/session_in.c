@@ -15,6 +15,10 @@
 #define SILENCE_MS_MIN 1000u
 #define SILENCE_MS_MAX 60000u
 
+/* A client's message is taken only while more than itself fits: the rest is for logins and
+ * disconnects, which come later in the turn and must not starve behind a flood of orders. */
+#define RING_WANTED (MSG_SLOTS_MAX + 16u)
+
 /* Is there room for whatever the session's next frame becomes? */
 static bool may_take(struct sessions *S, struct session *s)
 {
@@ -31,7 +35,7 @@ static bool may_take(struct sessions *S, struct session *s)
             metric_add(&S->metrics.quota_stops, 1);
             return false;
         }
-        if (ring_room(S->rings.cmd, MSG_SLOTS_MAX) < MSG_SLOTS_MAX) {
+        if (ring_room(S->rings.cmd, RING_WANTED) < RING_WANTED) {
             metric_add(&S->metrics.ring_full_stops, 1);
             return false;
         }

@@ -15,9 +15,13 @@
 
 #define READER_RETRY_NS (5 * NS_PER_MS)
 
-static u32 room(const struct session_out *out)
+/* Is there room for `n` bytes? If not, that is noted: somebody has to come back for them. */
+static bool fits(struct session_out *out, u32 n)
 {
-    return out->room - out->used;
+    bool ok = out->room - out->used >= n;
+
+    out->full = out->full || !ok;
+    return ok;
 }
 
 /* Writes message `m` as a sequenced frame; there is FRAME_ROOM. */
@@ -44,7 +48,7 @@ static void put_empty(struct session_out *out, u8 type)
 /* Login Rejected, then the end. */
 static void send_refusal(struct sessions *S, struct session *s, struct session_out *out)
 {
-    if (room(out) < SOUP_REJECTED_BYTES)
+    if (!fits(out, SOUP_REJECTED_BYTES))
         return;
     out->used += soup_rejected(out->bytes + out->used, s->reject);
     session_end(S, s, UNBIND_CLOSED, false);
@@ -66,7 +70,7 @@ static void follow(struct sessions *S, struct session *s)
 /* Login Accepted. */
 static void send_acceptance(struct sessions *S, struct session *s, struct session_out *out)
 {
-    if (room(out) < SOUP_ACCEPTED_BYTES)
+    if (!fits(out, SOUP_ACCEPTED_BYTES))
         return;
     out->used += soup_accepted(out->bytes + out->used, S->id, s->next_seq);
     metric_add(&S->metrics.logins_ok, 1);
@@ -75,14 +79,16 @@ static void send_acceptance(struct sessions *S, struct session *s, struct sessio
 }
 
 /* Asks the reader for as much as the connection can surely take. */
-static void ask_reader(struct sessions *S, struct session *s, const struct session_out *out)
+static void ask_reader(struct sessions *S, struct session *s, struct session_out *out)
 {
     struct reader_request request;
     u64 missing = s->account->store.first_seq - s->next_seq;
-    u64 count = min_u64(missing, min_u32(READER_COUNT_MAX, room(out) / SOUP_FRAME_OUT_MAX));
+    u32 count = (out->room - out->used) / SOUP_FRAME_OUT_MAX;
 
-    if (s->asked || wheel_armed(&s->timers[TIMER_RETRY]) || count == 0)
-        return; /* the answer, the timer or `writable` goes on */
+    if (s->asked || wheel_armed(&s->timers[TIMER_RETRY]))
+        return; /* the answer or the timer goes on */
+    if (!fits(out, SOUP_FRAME_OUT_MAX))
+        return;
     if (S->rings.reader_requests == NULL) {
         log_error("gateway: %.6s wants old messages and there is no reader", s->account->user);
         session_end(S, s, UNBIND_SHUTDOWN, false);
@@ -93,7 +99,7 @@ static void ask_reader(struct sessions *S, struct session *s, const struct sessi
     request.from_seq = s->next_seq;
     request.account = s->account->id;
     request.day = S->day;
-    request.count = (u32)count;
+    request.count = (u32)min_u64(missing, min_u32(count, READER_COUNT_MAX));
     request.gateway = S->conf.gateway;
     s->asked = ring_push(S->rings.reader_requests, &request, 1);
     if (!s->asked)
@@ -112,8 +118,8 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
             session_wake(S, s, m->ev.seq);
             return sent;
         }
-        if (room(out) < FRAME_ROOM)
-            return sent; /* `writable` goes on */
+        if (!fits(out, FRAME_ROOM))
+            return sent;
         put_message(S, m, out);
         s->next_seq++;
         sent++;
@@ -126,7 +132,7 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
 /* The end of the day's stream: nothing is left to be sent. */
 static void send_end(struct sessions *S, struct session *s, struct session_out *out)
 {
-    if (s->next_seq < s->account->store.next_seq || room(out) < SOUP_HEAD_BYTES)
+    if (s->next_seq < s->account->store.next_seq || !fits(out, SOUP_HEAD_BYTES))
         return;
     put_empty(out, SOUP_END);
     session_end(S, s, UNBIND_SHUTDOWN, false);
@@ -137,7 +143,7 @@ static u32 send_stream(struct sessions *S, struct session *s, struct session_out
 {
     u32 sent = 0;
 
-    if (s->beat_due && room(out) >= SOUP_HEAD_BYTES) {
+    if (s->beat_due && fits(out, SOUP_HEAD_BYTES)) {
         put_empty(out, SOUP_SERVER_HEARTBEAT);
         s->beat_due = false;
         metric_add(&S->metrics.heartbeats_out, 1);
@@ -219,7 +225,7 @@ void session_replay(struct sessions *S, struct session *s, const union msg *m,
                     struct session_out *out)
 {
     ASSERT_EQ(m->ev.account, s->account->id);
-    if (m->ev.session_seq != s->next_seq || room(out) < FRAME_ROOM)
+    if (m->ev.session_seq != s->next_seq || !fits(out, FRAME_ROOM))
         return;
     ASSERT_LE(m->ev.seq, S->durable_seq);
     put_message(S, m, out);

@@ -6,6 +6,7 @@
 
 #include "tests/lib/session_rig.h"
 
+#include "engine/base/log.h"
 #include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
 #include "gateway/session/soup.h"
@@ -145,6 +146,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
 
 void rig_open(struct rig *r, struct wire *wire, const struct rig_conf *conf)
 {
+    log_level_set(LOG_ERROR);
     memset(r, 0, sizeof *r);
     mem_init(&r->mem, 0);
     r->wire = wire;

@@ -102,9 +102,12 @@ void *sim_grow(void *array, u64 *room, u64 want, u64 size)
     if (want <= *room)
         return array;
     u64 more = max_u64(want, max_u64(64, *room * 2));
-    u8 *p = realloc(array, more * size);
+    u8 *p = aligned_alloc(CACHE_LINE, round_up(more * size, CACHE_LINE)); /* slots ask for it */
     SIM_CHECK(p, "no memory for %llu elements", (unsigned long long)more);
+    if (*room > 0)
+        memcpy(p, array, *room * size);
     memset(p + *room * size, 0, (more - *room) * size);
+    free(array);
     *room = more;
     return p;
 }

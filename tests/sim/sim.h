@@ -103,7 +103,7 @@ _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1
 
 /* malloc, zeroed, that fails the run instead of returning NULL. */
 void *sim_alloc(u64 bytes);
-/* realloc of an array to at least `want` elements of `size` bytes, doubled; `*room` is its size. */
+/* An array, aligned as slots are, grown to at least `want` elements of `size` bytes. */
 void *sim_grow(void *array, u64 *room, u64 want, u64 size);
 
 /* Prints the counts, one a line, those that are 0 too. */

@@ -1,0 +1,273 @@
+/*
+ * sim_world.c - the event loop and the life of simulated processes; see sim_world.h.
+ *
+ *      build --> look at the disk (oracles) --> compare --> open --> turns ... --+
+ *        ^ |                                                 |                   |
+ *        +-+----------- cut, kill, restart, failed write <---+-------------------+
+ *
+ * A turn runs the agents in a random order, now and then leaving one out, then the clients. When
+ * nobody had anything to do, time jumps to the next thing that is due. A power cut comes between
+ * two turns, or inside a disk operation that changes names: then a longjmp leaves the agent's turn
+ * where it stands, as the power would, and what that turn had allocated is lost with the process.
+ */
+#include "tests/sim/sim_world_impl.h"
+
+#include <string.h>
+
+#include "engine/base/metrics.h"
+#include "tests/sim/sim.h"
+
+/* ---- time ---- */
+
+static void clients_step(void)
+{
+    for (u32 i = 0; i < CLIENTS; i++)
+        sim_client_step(&world->clients[i]);
+}
+
+static u64 next_ns(void)
+{
+    u64 next = min_u64(sim_disk_next_ns(world->disk), sim_net_next_ns(world->net));
+
+    next = min_u64(next, sim_auth_next_ns(&world->auth));
+    for (u32 i = 0; i < CLIENTS; i++)
+        next = min_u64(next, sim_client_next_ns(&world->clients[i]));
+    return next;
+}
+
+/* Onwards: a little after work, else to what is due next, a millisecond at most. */
+static void time_goes_on(bool worked)
+{
+    u64 step = sim_delay(500, 20 * NS_PER_US);
+
+    if (!worked) {
+        u64 next = next_ns();
+        u64 until = next > sim.now_ns ? min_u64(next - sim.now_ns, NS_PER_MS) : 0;
+        step = max_u64(step, until);
+    }
+    sim.now_ns += step;
+}
+
+static void power_goes(void)
+{
+    longjmp(world->cut_out, 1);
+}
+
+/* topology_open and topology_close wait for the disk: the world goes on meanwhile. */
+static u64 pass_time(void *ctx)
+{
+    (void)ctx;
+    sim.step++;
+    sim.counts.steps++;
+    clients_step();
+    int did = sim_auth_step(&world->auth);
+    time_goes_on(did > 0);
+    if (world->fate == FATE_CUT && world->fate_at_ns <= sim.now_ns)
+        power_goes();
+    return sim.now_ns;
+}
+
+/* ---- the world of a process ---- */
+
+static void topology_world_fill(struct topology_world *tw)
+{
+    memset(tw, 0, sizeof *tw);
+    tw->disk = sim_disk_disk(world->disk);
+    tw->transports[0] = sim_net_listen(world->net);
+    fake_sink_init(&world->database_sink, &world->database, 0, 512);
+    sim_redis_sink_init(&world->redis_sink, &world->redis, 0);
+    tw->sinks[0] = (struct topology_sink){"database", &world->database_sink.sink, NS_PER_MS};
+    tw->sinks[1] = (struct topology_sink){"redis", &world->redis_sink.sink, NS_PER_MS};
+    tw->sinks_used = 2;
+    tw->pass_time = pass_time;
+}
+
+/* The engine that recovery has built is the oracle's. */
+static void compare_engine(void)
+{
+    struct engine *e = world->topology.engine;
+
+    SIM_CHECK(engine_seq(e) == world->journal.used, "recovered up to %llu, the journal has %llu",
+              (unsigned long long)engine_seq(e), (unsigned long long)world->journal.used);
+    SIM_CHECK(engine_state_hash(e) == engine_state_hash(world->journal.shadow),
+              "the recovered engine has another state than the journal gives");
+    engine_check(e);
+}
+
+/* ---- the life of a process ---- */
+
+static void process_plan(void)
+{
+    u64 dice = sim_below(100);
+
+    world->fate = dice < 70 ? FATE_CUT : dice < 85 ? FATE_KILL : FATE_RESTART;
+    world->fate_at_ns = sim.now_ns + sim_delay(200 * NS_PER_US, 120 * NS_PER_MS);
+    world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
+    if (world->fate == FATE_CUT && sim_chance(200000))
+        sim_disk_hook(world->disk, (u32)sim_between(1, 40), power_goes);
+    if (world->fate == FATE_CUT && sim_chance(100000))
+        world->fate_at_ns = sim.now_ns + sim_delay(NS_PER_US, 500 * NS_PER_US); /* while starting */
+}
+
+void process_start(void)
+{
+    struct topology_world tw;
+    struct disk *disk = sim_disk_disk(world->disk);
+    int rc;
+
+    metrics_reset();
+    sim_disk_power_on(world->disk);
+    sim_disk_full(world->disk, false);
+    SIM_CHECK(disk->ops->lock(disk) == 0, "the disk is locked");
+    topology_world_fill(&tw);
+    rc = topology_build(&world->topology, &world->conf, &tw, sim.now_ns);
+    SIM_CHECK(rc == 0, "topology_build ends with %d", rc);
+    /* not before: what a killed process left is for keeps only once recovery has synced it */
+    look();
+    compare_engine();
+    world->database_sink.epoch = world->redis_sink.epoch = world->topology.recovered.max_epoch + 1;
+    sim_auth_init(&world->auth, &world->topology.rings.auth_requests[0],
+                  &world->topology.rings.auth_answers[0]);
+    rc = topology_open(&world->topology, &world->refs, sim.now_ns);
+    SIM_CHECK(rc == 0 || (rc == PERSIST_EXIT_FAILED && !sim.calm), "topology_open ends with %d",
+              rc);
+    if (rc == PERSIST_EXIT_FAILED) {
+        world->fate = FATE_FAILED_WRITE;
+        world->fate_at_ns = 0;
+        return;
+    }
+    world->topology.world.transports[0]->ops->accept(world->topology.world.transports[0], true);
+    world->running = true;
+    sim_trace("world", "process leads under epoch %llu, %u open orders",
+              (unsigned long long)engine_epoch(world->topology.engine),
+              engine_open_orders(world->topology.engine));
+}
+
+static bool turn(void)
+{
+    u32 n = world->topology.agents_used;
+    u32 order[TOPOLOGY_AGENTS_MAX];
+    int did = 0;
+
+    for (u32 i = 0; i < n; i++) {
+        u32 k = (u32)sim_below(i + 1);
+        order[i] = order[k];
+        order[k] = i;
+    }
+    for (u32 i = 0; i < n; i++)
+        if (!sim_chance(100000))
+            did += agent_turn(&world->topology.agents[order[i]], sim.now_ns);
+    did += sim_auth_step(&world->auth);
+    clients_step();
+    return did > 0;
+}
+
+static void misfortune(void)
+{
+    if (sim.calm || world->options.no_faults)
+        return;
+    if (sim_chance(60)) {
+        world->database.down = !world->database.down;
+        sim.counts.sink_away += world->database.down;
+        sim_trace("world", "the database is %s", world->database.down ? "away" : "back");
+    }
+    if (sim_chance(8))
+        sim_disk_fail_next(world->disk);
+    if (sim_chance(8)) {
+        world->full_until_ns = sim.now_ns + sim_delay(NS_PER_MS, 2 * NS_PER_SEC);
+        sim_disk_full(world->disk, true);
+    } else if (world->full_until_ns <= sim.now_ns) {
+        sim_disk_full(world->disk, false);
+    }
+}
+
+void world_step(void)
+{
+    sim.step++;
+    sim.counts.steps++;
+    bool worked = turn();
+    misfortune();
+    if (sim.step % CHECK_EVERY == 0) {
+        engine_check(world->topology.engine);
+        gateway_check(world->topology.gateways[0]);
+    }
+    time_goes_on(worked);
+    if (persist_failed(world->topology.persist)) {
+        SIM_CHECK(!sim.calm, "a write failed on a healthy disk");
+        world->fate = FATE_FAILED_WRITE;
+        world->fate_at_ns = 0;
+    }
+}
+
+/* The process is no more: its memory goes, and the disk is left as its end left it. */
+void process_end(void)
+{
+    sim_net_server_dies(world->net);
+    if (world->fate == FATE_CUT)
+        sim_disk_cut(world->disk);
+    else
+        sim_disk_kill(world->disk);
+    topology_free(&world->topology);
+    fake_sink_free(&world->database_sink);
+    sim_redis_sink_free(&world->redis_sink);
+    world->running = false;
+}
+
+static void count_end(void)
+{
+    static const char *const names[] = {"", "power cut", "kill", "failed write", "restart"};
+
+    sim_trace("world", "==== %s ====", names[world->fate]);
+    sim.counts.power_cuts += world->fate == FATE_CUT;
+    sim.counts.cuts_in_recovery += world->fate == FATE_CUT && !world->running;
+    sim.counts.kills += world->fate == FATE_KILL;
+    sim.counts.restarts += world->fate == FATE_RESTART;
+}
+
+/* The machine stays off for a while, sometimes until shortly before the next midnight. */
+void stay_off(void)
+{
+    sim.now_ns += sim_delay(NS_PER_MS, 50 * NS_PER_MS);
+    if (sim_chance(30000))
+        sim.now_ns += DAY_NS - (sim.now_ns % DAY_NS) - sim_between(1, 60) * NS_PER_MS;
+    for (u32 i = 0; i < 20; i++) { /* clients notice */
+        clients_step();
+        time_goes_on(false);
+    }
+}
+
+/* A cut waits a little for the moment that hurts most: writes in flight. */
+static bool fate_is_due(void)
+{
+    if (world->fate_at_ns > sim.now_ns)
+        return false;
+    return world->fate > FATE_KILL || sim_disk_flights(world->disk) >= world->cut_flights ||
+           world->fate_at_ns + 20 * NS_PER_MS < sim.now_ns;
+}
+
+static void process_close(void)
+{
+    u64 deadline = sim.now_ns + 3 * NS_PER_SEC; /* space is looked for every second */
+
+    sim_disk_full(world->disk, false);
+    if (sim_chance(700000))
+        world->database.down = false;
+    SIM_CHECK(topology_close(&world->topology, sim.now_ns, deadline) ||
+                  persist_failed(world->topology.persist),
+              "an orderly stop did not make everything durable");
+}
+
+/* From start to end; the end may come from anywhere below here. */
+void process_life(void)
+{
+    process_plan();
+    if (setjmp(world->cut_out) == 0) {
+        process_start();
+        while (!fate_is_due())
+            world_step();
+        if (world->fate == FATE_RESTART && world->running)
+            process_close();
+    }
+    count_end();
+    process_end();
+}

@@ -1,0 +1,110 @@
+/*
+ * sim_world_init.c - what a run has: reference data, configuration, disk, network, clients, far
+ * ends; sizes and speeds differ from seed to seed.
+ */
+#include "tests/sim/sim_world_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+struct world *world;
+
+static const char symbols[SYMBOLS][9] = {"AAAA", "BBBB", "CCCC", "DDDD"};
+
+static void refs_init(struct refdata *r)
+{
+    r->instruments = sim_alloc(SYMBOLS * sizeof *r->instruments);
+    r->accounts = sim_alloc(CLIENTS * sizeof *r->accounts);
+    for (u32 i = 0; i < SYMBOLS; i++) {
+        struct refdata_instrument *s = &r->instruments[r->instruments_used++];
+        memset(s->symbol, ' ', sizeof s->symbol);
+        memcpy(s->symbol, symbols[i], strlen(symbols[i]));
+        s->tick = TICK;
+        s->lot = 100;
+        s->reference_price = PRICE_BASE;
+    }
+    for (u32 i = 0; i < CLIENTS; i++) {
+        struct refdata_account *a = &r->accounts[r->accounts_used++];
+        memset(a->user, ' ', sizeof a->user);
+        memcpy(a->user, "SIM", 3);
+        a->user[3] = (char)('0' + i);
+        memcpy(a->firm, i % 2 ? "ONE " : "TWO ", 4);
+        a->enabled = true;
+        a->limits.qty_max = i == 0 ? 15000 : 0; /* one account that meets a limit */
+    }
+}
+
+static void conf_init(struct topology_conf *c)
+{
+    topology_conf_defaults(c);
+    c->shard = SHARD;
+    c->engine.accounts_max = 16;
+    c->engine.instruments_max = 16;
+    c->engine.orders_max = 16384;
+    c->engine.gateways = 1;
+    c->gateway.connections_max = SIM_CONNS_MAX;
+    c->gateway.store_chunks = (u32)sim_between(4, 16); /* small: most of a replay is the reader's */
+    c->gateway.login_timeout_ns = 200 * NS_PER_MS;
+    c->gateway.slow_timeout_ns = 150 * NS_PER_MS;
+    c->gateway.silence_timeout_ns = 3 * NS_PER_SEC;
+    c->gateway.seed = sim_random();
+    c->persist.segment_bytes = sim_between(4, 40) * BLOCK_BYTES;
+    c->persist.segments_ahead = (u32)sim_between(1, 3);
+    c->persist.space_low_bytes = 1 << 20;
+    c->persist.space_hard_bytes = 1 << 19;
+    c->persist.plant_ack_before_sync = world->options.plant_ack_before_sync;
+    c->export.seed = sim_random();
+    c->export.retry_min_ns = NS_PER_MS;
+    c->export.retry_max_ns = 30 * NS_PER_MS;
+    c->export.refused_retry_ns = 30 * NS_PER_MS;
+}
+
+void world_init(const struct sim_options *o)
+{
+    bool busy = sim_chance(500000); /* full blocks, several writes in flight */
+    struct sim_disk_conf disk = {.write_min_ns = (busy ? 300 : 20) * NS_PER_US,
+                                 .write_max_ns = sim_between(500, 5000) * NS_PER_US,
+                                 .stall_per_million = 2000,
+                                 .stall_max_ns = 60 * NS_PER_MS,
+                                 .capacity_bytes = 1ull << 30};
+    struct sim_net_conf net = {.delay_min_ns = 5 * NS_PER_US,
+                               .delay_max_ns = sim_between(20, 500) * NS_PER_US,
+                               .space_bytes = (u32)sim_between(2048, 16384),
+                               .resets_per_million = o->no_faults ? 0 : 15};
+
+    world->options = *o;
+    world->disk = sim_disk_new(&disk);
+    world->net = sim_net_new(&net);
+    world->client_conf = (struct sim_client_conf){.symbols = symbols,
+                                                  .symbols_used = SYMBOLS,
+                                                  .price_base = PRICE_BASE,
+                                                  .tick = TICK,
+                                                  .act_min_ns = (busy ? 5 : 20) * NS_PER_US,
+                                                  .act_max_ns = (busy ? 500 : 5000) * NS_PER_US,
+                                                  .burst_max = busy ? 100 : 20};
+    for (u32 i = 0; i < CLIENTS; i++)
+        sim_client_init(&world->clients[i], i, &world->client_conf, world->net);
+    fake_far_init(&world->database, sim_random());
+    world->database.latency_max_ns = 3 * NS_PER_MS;
+    world->database.faults_per_mille = o->no_faults ? 0 : 3;
+    refs_init(&world->refs);
+    conf_init(&world->conf);
+    sim_journal_init(&world->journal, &world->conf.engine);
+}
+
+void world_free(void)
+{
+    for (u32 i = 0; i < CLIENTS; i++)
+        sim_client_free(&world->clients[i]);
+    sim_journal_free(&world->journal);
+    fake_far_free(&world->database);
+    free(world->redis.entries);
+    free(world->refs.instruments);
+    free(world->refs.accounts);
+    sim_net_free(world->net);
+    sim_disk_free(world->disk);
+    free(world);
+    world = NULL;
+}

@@ -1,6 +1,6 @@
 /*
- * test_sim_disk.c - the simulated disk keeps what persist/disk.h promises, and really takes away the
- * rest: over many seeds each allowed loss is seen, and no other.
+ * test_sim_disk.c - the simulated disk keeps what persist/disk.h promises and really takes the
+ * rest away: over many seeds each allowed loss is seen, and no other.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /*
  * test_sim_net.c - the simulator's network keeps the transport's contract: the session suite over
- * it, whole and in pieces; and what the suite cannot see: loss at the server's death, bounds, order.
+ * it, whole and in pieces; and what the suite cannot see: loss at the server's death, bounds,
+ * order.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -40,7 +41,7 @@ struct bench {
 };
 
 static void bench_start_at(struct bench *b, const struct made_journal *j, u64 epoch, u32 rows,
-                           const char *conninfo)
+                           const char *conninfo, const char *password_file)
 {
     const struct export_conf conf = {.seed = 1,
                                      .retry_min_ns = 5 * NS_PER_MS,
@@ -54,6 +55,7 @@ static void bench_start_at(struct bench *b, const struct made_journal *j, u64 ep
     struct postgres_conf pg;
     postgres_conf_defaults(&pg);
     pg.conninfo = b->conninfo;
+    pg.password_file = password_file;
     pg.shard = 3;
     pg.batch_rows = rows;
     pg.connect_timeout_ns = NS_PER_SEC;
@@ -70,7 +72,7 @@ static void bench_start_at(struct bench *b, const struct made_journal *j, u64 ep
 /* Host, port, user and password come from the environment, as for psql. */
 static void bench_start(struct bench *b, const struct made_journal *j, u64 epoch)
 {
-    bench_start_at(b, j, epoch, 50, "");
+    bench_start_at(b, j, epoch, 50, "", NULL);
 }
 
 static void bench_stop(struct bench *b)
@@ -114,7 +116,8 @@ static struct made_journal made(u64 seed, u64 txs)
 
 static void empty_database(bool migrate)
 {
-    char *out = sql("drop schema public cascade; create schema public;");
+    char *out = sql("drop schema public cascade; create schema public; "
+                    "grant usage on schema public to public;");
     assert_non_null(out);
     free(out);
     if (migrate) {
@@ -368,7 +371,7 @@ static void test_other_host_and_read_only(void **state)
     (void)state;
     empty_database(true);
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=1,%s", getenv("PGPORT"));
-    bench_start_at(&b, &j, 1, 50, conninfo);
+    bench_start_at(&b, &j, 1, 50, conninfo, NULL);
     while (metric_get(&b.x.lanes[0].m_mark_seq) < 100)
         bench_turn(&b);
     free(sql("alter system set default_transaction_read_only = on; select pg_reload_conf()"));
@@ -416,6 +419,40 @@ static void test_hostile_text(void **state)
     made_journal_free(&j);
 }
 
+/* With the rights of config/sql/README.md and no more; the password comes from a file. */
+static void test_least_rights(void **state)
+{
+    struct made_journal j = made(9, 500);
+    struct bench b;
+    char path[300];
+
+    (void)state;
+    empty_database(true);
+    free(
+        sql("drop role if exists wirebook_export; create role wirebook_export login password 'x'"));
+    snprintf(path, sizeof path, "%s/pgpass", services.dir);
+    FILE *file = fopen(path, "w");
+    fputs("*:*:*:wirebook_export:x\n", file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+    char *password = strdup(getenv("PGPASSWORD"));
+    unsetenv("PGPASSWORD");
+    bench_start_at(&b, &j, 1, 50, "user=wirebook_export", path);
+    bench_run(&b, 200 * NS_PER_MS);
+    setenv("PGPASSWORD", password, 1);
+    assert_non_null(strstr(b.x.lanes[0].complaint, "lacks a right"));
+    char *grants = shell("sed -n 's/^    \\(grant .*;\\)/\\1/p' config/sql/README.md");
+    free(sql("%s", grants));
+    unsetenv("PGPASSWORD");
+    assert_true(bench_reaches(&b, j.txs));
+    setenv("PGPASSWORD", password, 1);
+    assert_tables(&j);
+    bench_stop(&b);
+    free(grants);
+    free(password);
+    made_journal_free(&j);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -432,10 +469,15 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schema_missing_then_migrated), cmocka_unit_test(test_views),
-        cmocka_unit_test(test_killed_in_mid_batch),          cmocka_unit_test(test_paused),
-        cmocka_unit_test(test_fenced_by_a_higher_epoch),     cmocka_unit_test(test_restarts),
-        cmocka_unit_test(test_other_host_and_read_only),     cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_schema_missing_then_migrated),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_killed_in_mid_batch),
+        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_fenced_by_a_higher_epoch),
+        cmocka_unit_test(test_restarts),
+        cmocka_unit_test(test_other_host_and_read_only),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_least_rights),
     };
 
     clock_init();

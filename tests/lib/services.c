@@ -42,6 +42,8 @@ bool services_start(struct services *s)
 {
     const char *tmp = getenv("TMPDIR");
 
+    /* Killed processes lose nothing that the kernel has: fsync would only cost time. */
+    setenv("LOCAL_SERVICES_FAST", "1", 0);
     snprintf(s->dir, sizeof s->dir, "%s/wirebook-test-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(s->dir))
         return false;

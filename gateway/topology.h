@@ -102,8 +102,9 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
 /*
  * Begins to lead the shard: CMD_START, the trading day, and all instruments and accounts of `refs`
  * that the recovered engine does not know as they are (those that are gone from `refs` are halted
- * or disabled). Runs the agents' turns until all of it is durable, then seals the memory. Returns 0,
- * or an exit code when the journal cannot be written. `refs` must live as long as the topology.
+ * or disabled). Runs the agents' turns until all of it is durable, then seals the memory.
+ * Returns 0, or an exit code when the journal cannot be written. `refs` must live as long as the
+ * topology.
  */
 int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns);
 

@@ -21,7 +21,8 @@ struct world {
 
 /*
  * Opens everything: locks the data directory, listens (accepting nothing yet), readies the sinks
- * and the password check. Returns 0, or the process' exit code after one log line; then world_close.
+ * and the password check. Returns 0, or the process' exit code after one log line; then
+ * world_close.
  */
 int world_open(struct world *w, const struct conf *conf, const struct refdata *refs);
 

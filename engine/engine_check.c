@@ -56,12 +56,9 @@ static u64 hash_channel(const struct engine *e, const struct channel *c, u32 own
     u64 words[] = {owner, (u64)c->last << 32 | c->open};
     u64 h = c->last ? hash_bytes(PART_CHANNEL, words, sizeof words) : 0;
 
-    for (u32 line = c->head; line; line = e->refs.lines[line].next) {
-        for (u32 i = 0; i < REF_LINE_IDS; i++) {
-            if (e->refs.lines[line].ids[i])
-                h += hash_order(e, e->refs.lines[line].ids[i]);
-        }
-    }
+    for (u32 id = refs_first(&e->refs, c); id;
+         id = refs_after(&e->refs, owner, e->orders.hot[id].user_ref))
+        h += hash_order(e, id);
     return h;
 }
 
@@ -113,13 +110,13 @@ u64 engine_state_hash(const struct engine *e)
 
 /* ---- invariants ---- */
 
-static void check_order(const struct engine *e, u32 id, u32 owner, u32 user_ref)
+static void check_order(const struct engine *e, u32 id, u32 owner)
 {
     const struct order *o = &e->orders.hot[id];
     const struct order_info *i = &e->orders.info[id];
 
     ASSERT_EQ(o->owner, owner);
-    ASSERT_EQ(o->user_ref, user_ref);
+    ASSERT_EQ(refs_find(&e->refs, owner, o->user_ref), id);
     ASSERT_LT(o->order_ref, e->next_order_ref);
     ASSERT(o->open >= 1 && o->open + i->executed <= QTY_MAX);
     ASSERT_EQ(o->level == 0, id == e->taker);
@@ -134,13 +131,9 @@ static void check_order(const struct engine *e, u32 id, u32 owner, u32 user_ref)
 static u32 check_channel(const struct engine *e, const struct channel *c, u32 owner)
 {
     refs_check(&e->refs, c, owner);
-    for (u32 line = c->head; line; line = e->refs.lines[line].next) {
-        const struct ref_line *l = &e->refs.lines[line];
-        for (u32 i = 0; i < REF_LINE_IDS; i++) {
-            if (l->ids[i])
-                check_order(e, l->ids[i], owner, l->base * REF_LINE_IDS + i);
-        }
-    }
+    for (u32 id = refs_first(&e->refs, c); id;
+         id = refs_after(&e->refs, owner, e->orders.hot[id].user_ref))
+        check_order(e, id, owner);
     return c->open;
 }
 

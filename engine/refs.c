@@ -1,10 +1,10 @@
 /*
  * refs.c - the index of open orders by their owner's numbers. Engine thread.
  *
- * Invariants: a line in the table has at least one order; the lines of a channel ascend; at most
- * half of the table is used, so that a probe ends soon. Deleting shifts back what follows, so there
- * are no tombstones and the table never ages. A line per order suffices even for the worst numbers,
- * plus one while a replacement's new number is entered before the old one is taken out.
+ * Invariants: a page in the table has at least one line, a line at least one order; the pages of a
+ * channel ascend; at most half of the table is used, so that a probe ends soon. Deleting shifts back
+ * what follows, so there are no tombstones and the table never ages. A page and a line per order
+ * suffice even for the worst numbers.
  */
 #include "engine/refs.h"
 
@@ -13,33 +13,27 @@
 
 void refs_init(struct refs *r, struct mem *m, u32 orders, u64 seed)
 {
-    u32 lines = orders + 1;
     u64 slots = 8;
 
     ASSERT(orders >= 1 && orders <= ORDERS_MAX);
-    while (slots < 2ull * lines)
+    while (slots < 2ull * orders)
         slots *= 2;
-    r->lines = pool_init(&r->pool, m, lines, sizeof *r->lines, CACHE_LINE);
+    r->pages = pool_init(&r->page_pool, m, orders, sizeof *r->pages, CACHE_LINE);
+    r->lines = pool_init(&r->line_pool, m, orders, sizeof *r->lines, CACHE_LINE);
     r->table = mem_alloc(m, slots * sizeof *r->table, CACHE_LINE);
     r->mask = slots - 1;
     r->seed = hash_u64(seed ^ 0x7265667300000000ull);
 }
 
-/* The upper half of a table entry. It may be 0: a line is not, so no entry looks empty. */
-static inline u32 line_hash(const struct refs *r, u32 owner, u32 base)
+static inline u32 page_hash(const struct refs *r, u32 owner, u32 base)
 {
     return (u32)hash_u64(r->seed ^ ((u64)owner << 32 | base));
 }
 
-static inline u64 entry_of(u32 hash, u32 line)
-{
-    return (u64)hash << 32 | line;
-}
-
-/* The place of the line in the table, or of the empty entry that ends the search. */
+/* The place of the page in the table, or of the empty entry that ends the search. */
 static inline u64 place_find(const struct refs *r, u32 owner, u32 base)
 {
-    u32 hash = line_hash(r, owner, base);
+    u32 hash = page_hash(r, owner, base);
     u64 at = hash & r->mask;
 
     for (;; at = (at + 1) & r->mask) {
@@ -48,52 +42,41 @@ static inline u64 place_find(const struct refs *r, u32 owner, u32 base)
             return at;
         if ((u32)(entry >> 32) != hash)
             continue;
-        const struct ref_line *l = &r->lines[(u32)entry];
-        if (LIKELY(l->owner == owner && l->base == base))
+        const struct ref_page *p = &r->pages[(u32)entry];
+        if (LIKELY(p->owner == owner && p->base == base))
             return at;
     }
 }
 
 u32 refs_find(const struct refs *r, u32 owner, u32 user_ref)
 {
-    u32 base = user_ref / REF_LINE_IDS;
+    u32 base = user_ref / PAGE_REFS;
+    u32 in_page = user_ref - base * PAGE_REFS;
     u64 entry = r->table[place_find(r, owner, base)];
 
-    return entry ? r->lines[(u32)entry].ids[user_ref - base * REF_LINE_IDS] : 0;
+    if (!entry)
+        return 0;
+    /* line 0 is never used and stays all zero */
+    return r->lines[r->pages[(u32)entry].lines[in_page / LINE_REFS]].ids[in_page % LINE_REFS];
 }
 
-/* A new last line of the channel. */
-static u32 line_append(struct refs *r, struct channel *c, u32 owner, u32 base)
+/* ---- pages come and go ---- */
+
+static u32 page_append(struct refs *r, struct channel *c, u32 owner, u32 base)
 {
-    u32 line = pool_take(&r->pool);
+    u32 page = pool_take(&r->page_pool);
     u64 at = place_find(r, owner, base);
 
-    ASSERT_NE(line, 0);
+    ASSERT_NE(page, 0);
     ASSERT_EQ(r->table[at], 0);
-    r->table[at] = entry_of(line_hash(r, owner, base), line);
-    r->lines[line] = (struct ref_line){.prev = c->tail, .owner = owner, .base = base};
+    r->table[at] = (u64)page_hash(r, owner, base) << 32 | page;
+    r->pages[page] = (struct ref_page){.prev = c->tail, .owner = owner, .base = base};
     if (c->tail)
-        r->lines[c->tail].next = line;
+        r->pages[c->tail].next = page;
     else
-        c->head = line;
-    c->tail = line;
-    return line;
-}
-
-void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
-{
-    u32 base = user_ref / REF_LINE_IDS;
-    u32 line = c->tail;
-
-    ASSERT(id != 0 && user_ref != 0);
-    if (!line || r->lines[line].base != base) {
-        ASSERT(!line || r->lines[line].base < base);
-        line = line_append(r, c, owner, base);
-    }
-    u32 *place = &r->lines[line].ids[user_ref - base * REF_LINE_IDS];
-    ASSERT_EQ(*place, 0);
-    *place = id;
-    c->open++;
+        c->head = page;
+    c->tail = page;
+    return page;
 }
 
 /* Empties a place of the table and closes the gap: what probed past it moves up. */
@@ -109,58 +92,131 @@ static void place_clear(struct refs *r, u64 hole)
     r->table[hole] = 0;
 }
 
-static inline bool line_empty(const struct ref_line *l)
+static void page_drop(struct refs *r, struct channel *c, u64 at)
+{
+    u32 page = (u32)r->table[at];
+    struct ref_page *p = &r->pages[page];
+
+    if (p->next)
+        r->pages[p->next].prev = p->prev;
+    else
+        c->tail = p->prev;
+    if (p->prev)
+        r->pages[p->prev].next = p->next;
+    else
+        c->head = p->next;
+    place_clear(r, at);
+    pool_give(&r->page_pool, page);
+}
+
+static inline bool all_zero(const u32 *words, u32 n)
 {
     u32 any = 0;
-    for (u32 i = 0; i < REF_LINE_IDS; i++)
-        any |= l->ids[i];
+    for (u32 i = 0; i < n; i++)
+        any |= words[i];
     return any == 0;
 }
 
-static void line_drop(struct refs *r, struct channel *c, u64 at)
-{
-    u32 line = (u32)r->table[at];
-    struct ref_line *l = &r->lines[line];
+/* ---- orders come and go ---- */
 
-    if (l->next)
-        r->lines[l->next].prev = l->prev;
-    else
-        c->tail = l->prev;
-    if (l->prev)
-        r->lines[l->prev].next = l->next;
-    else
-        c->head = l->next;
-    place_clear(r, at);
-    pool_give(&r->pool, line);
+static u32 line_new(struct refs *r)
+{
+    u32 line = pool_take(&r->line_pool);
+
+    ASSERT_NE(line, 0);
+    r->lines[line] = (struct ref_line){0};
+    return line;
+}
+
+void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
+{
+    u32 base = user_ref / PAGE_REFS;
+    u32 in_page = user_ref - base * PAGE_REFS;
+    u32 page = c->tail;
+
+    ASSERT(id != 0 && user_ref != 0);
+    if (!page || r->pages[page].base != base) {
+        ASSERT(!page || r->pages[page].base < base);
+        page = page_append(r, c, owner, base);
+    }
+    u32 *line = &r->pages[page].lines[in_page / LINE_REFS];
+    if (!*line)
+        *line = line_new(r);
+    u32 *place = &r->lines[*line].ids[in_page % LINE_REFS];
+    ASSERT_EQ(*place, 0);
+    *place = id;
+    c->open++;
 }
 
 void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref)
 {
-    u32 base = user_ref / REF_LINE_IDS;
+    u32 base = user_ref / PAGE_REFS;
+    u32 in_page = user_ref - base * PAGE_REFS;
     u64 at = place_find(r, owner, base);
-    u64 entry = r->table[at];
 
-    ASSERT_NE(entry, 0);
+    ASSERT_NE(r->table[at], 0);
     ASSERT_GT(c->open, 0);
-    struct ref_line *l = &r->lines[(u32)entry];
-    ASSERT_NE(l->ids[user_ref - base * REF_LINE_IDS], 0);
-    l->ids[user_ref - base * REF_LINE_IDS] = 0;
+    struct ref_page *p = &r->pages[(u32)r->table[at]];
+    u32 *line = &p->lines[in_page / LINE_REFS];
+    u32 *ids = r->lines[*line].ids;
+    ASSERT_NE(ids[in_page % LINE_REFS], 0);
+    ids[in_page % LINE_REFS] = 0;
     c->open--;
-    if (line_empty(l))
-        line_drop(r, c, at);
+    if (!all_zero(ids, LINE_REFS))
+        return;
+    pool_give(&r->line_pool, *line);
+    *line = 0;
+    if (all_zero(p->lines, PAGE_LINES))
+        page_drop(r, c, at);
+}
+
+/* ---- in the order of numbers ---- */
+
+/* The first order at or after place `in_page` of the page or of those behind it. */
+static u32 first_from(const struct refs *r, u32 page, u32 in_page)
+{
+    for (; page; page = r->pages[page].next, in_page = 0) {
+        for (; in_page < PAGE_REFS; in_page++) {
+            u32 line = r->pages[page].lines[in_page / LINE_REFS];
+            u32 id = r->lines[line].ids[in_page % LINE_REFS];
+            if (id)
+                return id;
+            if (!line)
+                in_page |= LINE_REFS - 1; /* the whole line is empty */
+        }
+    }
+    return 0;
 }
 
 u32 refs_first(const struct refs *r, const struct channel *c)
 {
-    if (!c->head)
-        return 0;
-    const struct ref_line *l = &r->lines[c->head];
-    for (u32 i = 0; i < REF_LINE_IDS; i++) {
-        if (l->ids[i])
-            return l->ids[i];
+    return first_from(r, c->head, 0);
+}
+
+u32 refs_after(const struct refs *r, u32 owner, u32 user_ref)
+{
+    u32 base = user_ref / PAGE_REFS;
+    u64 entry = r->table[place_find(r, owner, base)];
+
+    ASSERT_NE(entry, 0);
+    return first_from(r, (u32)entry, user_ref - base * PAGE_REFS + 1);
+}
+
+static u32 page_check(const struct refs *r, u32 page, u32 last)
+{
+    const struct ref_page *p = &r->pages[page];
+    u32 open = 0;
+
+    ASSERT(!all_zero(p->lines, PAGE_LINES));
+    for (u32 i = 0; i < PAGE_REFS; i++) {
+        u32 line = p->lines[i / LINE_REFS];
+        ASSERT(!line || !all_zero(r->lines[line].ids, LINE_REFS));
+        if (!r->lines[line].ids[i % LINE_REFS])
+            continue;
+        ASSERT_LE(p->base * PAGE_REFS + i, last);
+        open++;
     }
-    ASSERT(!"a line without orders");
-    return 0;
+    return open;
 }
 
 void refs_check(const struct refs *r, const struct channel *c, u32 owner)
@@ -168,18 +224,14 @@ void refs_check(const struct refs *r, const struct channel *c, u32 owner)
     u32 open = 0;
     u32 prev = 0;
 
-    for (u32 line = c->head; line; line = r->lines[line].next) {
-        const struct ref_line *l = &r->lines[line];
-        ASSERT_EQ(l->owner, owner);
-        ASSERT_EQ(l->prev, prev);
-        ASSERT(!prev || l->base > r->lines[prev].base);
-        ASSERT_EQ((u32)r->table[place_find(r, owner, l->base)], line);
-        ASSERT(!line_empty(l));
-        for (u32 i = 0; i < REF_LINE_IDS; i++) {
-            open += l->ids[i] != 0;
-            ASSERT(!l->ids[i] || l->base * REF_LINE_IDS + i <= c->last);
-        }
-        prev = line;
+    for (u32 page = c->head; page; page = r->pages[page].next) {
+        const struct ref_page *p = &r->pages[page];
+        ASSERT_EQ(p->owner, owner);
+        ASSERT_EQ(p->prev, prev);
+        ASSERT(!prev || p->base > r->pages[prev].base);
+        ASSERT_EQ((u32)r->table[place_find(r, owner, p->base)], page);
+        open += page_check(r, page, c->last);
+        prev = page;
     }
     ASSERT_EQ(c->tail, prev);
     ASSERT_EQ(c->open, open);

@@ -1,15 +1,16 @@
 /*
- * refs.h - from (account, channel, UserRefNum) to the order: a hash of lines of consecutive
- * numbers.
+ * refs.h - from (account, channel, UserRefNum) to the order: two steps of a table, found by a hash.
  *
  * A client numbers its orders upwards (PROTOCOL.md section 6, rules 1 and 2), mostly without holes.
- * So one cache line holds the orders of twelve consecutive numbers, and the hash finds lines, not
- * orders: dense numbers cost about eight bytes an order, a jump to 4 billion costs one line. The
- * lines of a channel are also threaded in the order of their numbers: that is how all open orders
- * of an account are found, for the day's end and for mass cancels, without a link in the order.
+ * So a line, one cache line, holds the orders of sixteen consecutive numbers, a page, another one,
+ * holds twelve consecutive lines, and the hash finds pages, not orders. With dense numbers the hash
+ * and the pages stay in the cache and an order costs a few bytes; a jump to 4 billion costs one page
+ * and one line. The pages of a channel are also threaded in the order of their numbers: that is how
+ * all open orders of an account are found, for the day's end and for mass cancels, without a link
+ * in the order.
  *
- *   channel  head ──▶ line 0..11 ──▶ line 24..35 ──▶ ... ◀── tail
- *   table    hash(owner, number / 12) ──▶ line
+ *   channel  head ──▶ page 0..191 ──▶ page 384..575 ──▶ ... ◀── tail
+ *   table    hash(owner, number / 192) ──▶ page ──▶ line ──▶ order
  *
  * The hash is seeded: nobody outside can choose numbers that collide. One thread.
  */
@@ -19,31 +20,40 @@
 #include "engine/base/types.h"
 #include "engine/pool.h"
 
-#define REF_LINE_IDS 12u
+#define LINE_REFS  16u
+#define PAGE_LINES 12u
+#define PAGE_REFS  (LINE_REFS * PAGE_LINES)
 
 /* One channel of an account: what has been used and what is open of it. */
 struct channel {
     u32 last; /* the highest number used today; 0: none */
-    u32 head; /* first and last line; 0: none */
+    u32 head; /* first and last page; 0: none */
     u32 tail;
-    u32 open; /* orders in the lines */
+    u32 open; /* orders in the pages */
 };
 
 struct ref_line {
-    u32 next;              /*  0 in the channel, towards higher numbers; free list */
-    u32 prev;              /*  4 */
-    u32 owner;             /*  8 account << 8 | user_ref_idx */
-    u32 base;              /* 12 number / REF_LINE_IDS */
-    u32 ids[REF_LINE_IDS]; /* 16 order ids; 0: none open under that number */
+    u32 ids[LINE_REFS]; /* order ids; 0: none open under that number. ids[0]: free list link */
 };
 _Static_assert(sizeof(struct ref_line) == CACHE_LINE, "one cache line");
 
+struct ref_page {
+    u32 next;              /*  0 in the channel, towards higher numbers; free list link */
+    u32 prev;              /*  4 */
+    u32 owner;             /*  8 account << 8 | user_ref_idx */
+    u32 base;              /* 12 number / PAGE_REFS */
+    u32 lines[PAGE_LINES]; /* 16 0: none open under those numbers */
+};
+_Static_assert(sizeof(struct ref_page) == CACHE_LINE, "one cache line");
+
 struct refs {
+    struct ref_page *pages;
     struct ref_line *lines;
-    u64 *table; /* upper half: hash, lower half: line; 0: empty. Linear probing */
+    u64 *table; /* upper half: hash, lower half: page; 0: empty. Linear probing */
     u64 mask;
     u64 seed;
-    struct pool pool;
+    struct pool page_pool;
+    struct pool line_pool;
 };
 
 /* Room for `orders` orders in any pattern of numbers; `seed` is secret. */
@@ -61,7 +71,10 @@ void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref);
 /* The open order with the smallest number of the channel, 0 when there is none. */
 u32 refs_first(const struct refs *r, const struct channel *c);
 
-/* Asserts that a channel's lines are in order, reachable by hash and `open` orders in all. */
+/* The open order with the next number of its channel after that of an open one; 0: it is the last. */
+u32 refs_after(const struct refs *r, u32 owner, u32 user_ref);
+
+/* Asserts that a channel's pages are in order, reachable by hash and `open` orders in all. */
 void refs_check(const struct refs *r, const struct channel *c, u32 owner);
 
 #endif

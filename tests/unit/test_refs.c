@@ -39,7 +39,8 @@ static void test_dense_numbers_share_lines(void **state)
         c.last = n;
         refs_add(&r, &c, 512, n, n + 7);
     }
-    assert_int_equal(r.pool.used, 100);
+    assert_int_equal(r.line_pool.used, 75);
+    assert_int_equal(r.page_pool.used, 7);
     for (u32 n = 1; n < 1200; n++)
         assert_int_equal(refs_find(&r, 512, n), n + 7);
     assert_int_equal(refs_find(&r, 512, 1200), 0);
@@ -48,7 +49,7 @@ static void test_dense_numbers_share_lines(void **state)
     mem_free_all(&m);
 }
 
-static void test_a_jump_to_four_billion_costs_one_line(void **state)
+static void test_a_jump_to_four_billion_costs_two_lines(void **state)
 {
     struct mem m;
     struct refs r;
@@ -61,12 +62,14 @@ static void test_a_jump_to_four_billion_costs_one_line(void **state)
     refs_add(&r, &c, 256, 4000000000u, 4);
     refs_add(&r, &c, 256, 0xFFFFFFFFu, 1);
     c.last = 0xFFFFFFFFu;
-    assert_int_equal(r.pool.used, 3);
+    assert_int_equal(r.page_pool.used, 3);
+    assert_int_equal(r.line_pool.used, 3);
     assert_int_equal(refs_find(&r, 256, 4000000000u), 4);
     assert_int_equal(refs_find(&r, 256, 0xFFFFFFFFu), 1);
     refs_check(&r, &c, 256);
     refs_del(&r, &c, 256, 4000000000u);
-    assert_int_equal(r.pool.used, 2);
+    assert_int_equal(r.page_pool.used, 2);
+    assert_int_equal(r.line_pool.used, 2);
     assert_int_equal(refs_first(&r, &c), 3);
     refs_check(&r, &c, 256);
     mem_free_all(&m);
@@ -101,7 +104,7 @@ static void test_against_a_list(void **state)
             assert_int_equal(refs_find(&r, list[id].owner, list[id].ref), 0);
             list[id].ref = 0;
         } else {
-            c[o].last += 1 + (u32)(x >> 40) % (x >> 60 ? 5 : 1000);
+            c[o].last += 1 + (u32)(x >> 40) % (x >> 62 ? 5 : 1000);
             list[id] = (struct entry){256 + o, c[o].last};
             refs_add(&r, &c[o], 256 + o, c[o].last, id);
         }
@@ -112,6 +115,25 @@ static void test_against_a_list(void **state)
         if (list[id].ref)
             assert_int_equal(refs_find(&r, list[id].owner, list[id].ref), id);
     }
+    mem_free_all(&m);
+}
+
+static void test_orders_come_in_the_order_of_numbers(void **state)
+{
+    static const u32 numbers[] = {1, 2, 15, 16, 17, 191, 192, 400, 5000, 4000000000u};
+    struct mem m;
+    struct refs r;
+    struct channel c = {0};
+    u32 n = 0;
+    (void)state;
+
+    mem_init(&m, 0);
+    refs_init(&r, &m, 20, 1);
+    for (u32 i = 0; i < ARRAY_LEN(numbers); i++)
+        refs_add(&r, &c, 256, numbers[i], i + 1);
+    for (u32 id = refs_first(&r, &c); id; id = refs_after(&r, 256, numbers[id - 1]))
+        assert_int_equal(id, ++n);
+    assert_int_equal(n, ARRAY_LEN(numbers));
     mem_free_all(&m);
 }
 
@@ -131,7 +153,8 @@ static void test_first_is_the_smallest_number(void **state)
         refs_del(&r, &c, 256, n);
     }
     assert_int_equal(refs_first(&r, &c), 0);
-    assert_int_equal(r.pool.used, 0);
+    assert_int_equal(r.page_pool.used, 0);
+    assert_int_equal(r.line_pool.used, 0);
     mem_free_all(&m);
 }
 
@@ -147,7 +170,7 @@ static void test_places_depend_on_the_seed(void **state)
     mem_init(&m, 0);
     for (u32 i = 0; i < 2; i++) {
         refs_init(&r[i], &m, 1000, i);
-        for (u32 n = 12; n < 1200; n += 12)
+        for (u32 n = 192; n < 192 * 100; n += 192)
             refs_add(&r[i], &c[i], 256, n, n);
     }
     for (u64 at = 0; at <= r[0].mask; at++)
@@ -161,8 +184,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_dense_numbers_share_lines),
-        cmocka_unit_test(test_a_jump_to_four_billion_costs_one_line),
+        cmocka_unit_test(test_a_jump_to_four_billion_costs_two_lines),
         cmocka_unit_test(test_against_a_list),
+        cmocka_unit_test(test_orders_come_in_the_order_of_numbers),
         cmocka_unit_test(test_first_is_the_smallest_number),
         cmocka_unit_test(test_places_depend_on_the_seed),
     };

@@ -66,8 +66,12 @@ bool segments_remove(struct disk *disk, u64 from, struct why *why)
         error = disk->ops->list(disk, find_highest, &h);
         if (error || h.segment == 0)
             break;
-        segment_name(h.segment, name); /* from the end: a crash in between leaves no hole */
+        /* From the end and one by one: of unlinks that no sync_dir covers a power cut may undo any,
+         * and a segment behind a hole would look like damage. */
+        segment_name(h.segment, name);
         error = disk->ops->unlink(disk, name);
+        if (!error)
+            error = disk->ops->sync_dir(disk);
     }
     if (!error)
         error = disk->ops->sync_dir(disk);

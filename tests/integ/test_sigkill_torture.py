@@ -144,7 +144,7 @@ def run_clients(clients, seconds, venue=None):
     while (now := time.monotonic()) < until:
         came = 0
         for client in clients:
-            for _ in range(client.random.randint(0, 3)):
+            for _ in range(client.random.randint(0, 10)):
                 client.ask()
             came += client.turn(now)
         count += came

@@ -28,6 +28,8 @@
     X(disk_stalls, "disk stalls")                                 \
     X(disk_full, "times without disk space")                      \
     X(torn_tails, "torn tails cut by recovery")                   \
+    X(continues, "chunks of long work")                           \
+    X(work_recovered, "recoveries amid long work")                \
     X(transactions, "transactions recovered or verified")         \
     X(logins, "logins")                                           \
     X(logins_from_one, "logins that read the stream from 1")      \

@@ -21,7 +21,9 @@ struct sim_client_conf {
     u32 tick;
     u64 act_min_ns; /* between two acts of a client */
     u64 act_max_ns;
-    u32 burst_max; /* requests at once */
+    u32 burst_max;           /* requests at once */
+    u32 passive_per_million; /* orders that do not cross */
+    u32 sweeps_per_million;  /* orders that take all there is: long work, in chunks */
 };
 
 struct sim_client_conn {

@@ -46,8 +46,9 @@ void sim_disk_kill(struct sim_disk *s);
 /* Calls `hook` before the n-th next cold operation that changes something; 0: never. */
 void sim_disk_hook(struct sim_disk *s, u32 n, void (*hook)(void));
 
-/* Writes in flight. */
+/* Writes in flight, and the blocks of the largest one. */
 u32 sim_disk_flights(const struct sim_disk *s);
+u32 sim_disk_flight_blocks(const struct sim_disk *s);
 
 /* When the next write in flight ends; UINT64_MAX when there is none. */
 u64 sim_disk_next_ns(const struct sim_disk *s);

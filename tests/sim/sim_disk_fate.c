@@ -186,6 +186,15 @@ u32 sim_disk_flights(const struct sim_disk *s)
     return s->flights_used;
 }
 
+u32 sim_disk_flight_blocks(const struct sim_disk *s)
+{
+    u32 most = 0;
+
+    for (u32 i = 0; i < s->flights_used; i++)
+        most = max_u32(most, s->flights[i].bytes / BLOCK_BYTES);
+    return most;
+}
+
 u64 sim_disk_next_ns(const struct sim_disk *s)
 {
     u64 next = UINT64_MAX;

@@ -128,6 +128,7 @@ static const char *tx_new(struct sim_journal *j, const struct slot *slots, u32 u
     j->slots_used += used;
     index_tx(j, tx);
     sim.counts.transactions++;
+    sim.counts.continues += ((const struct cmd_head *)(const void *)slots)->type == CMD_CONTINUE;
     run_again(j, slots, used);
     return engine_apply(j->shadow, slots, used);
 }

@@ -14,6 +14,16 @@ static u64 some_price(const struct sim_client_conf *conf)
     return conf->price_base + conf->tick * sim_between(0, 10) - conf->tick * 5;
 }
 
+/* A price on this side's own half, or across: some orders rest and make the book deep. */
+static u64 side_price(const struct sim_client_conf *conf, char side)
+{
+    u64 away = conf->tick * sim_between(1, 20);
+
+    if (!sim_chance(conf->passive_per_million))
+        return some_price(conf);
+    return side == 'B' ? conf->price_base - away : conf->price_base + away;
+}
+
 /* A number of an order of ours, mostly a recent one, sometimes one that never was. */
 static u32 some_ref(const struct sim_stream *s)
 {
@@ -73,11 +83,17 @@ static void make_enter(struct sim_client *cl, struct sim_request *r)
     struct wb_enter e;
 
     wb_enter_init(&e, skip_ref(s), sim_chance(500000) ? 'B' : 'S', (u32)sim_between(1, 500),
-                  conf->symbols[sim_below(conf->symbols_used)], some_price(conf));
+                  conf->symbols[sim_below(conf->symbols_used)], 0);
+    e.price = side_price(conf, e.side);
     if (sim_chance(150000))
         e.tif = '3';
     if (sim_chance(50000))
         e.qty = (u32)sim_between(500, 20000);
+    if (sim_chance(conf->sweeps_per_million)) { /* all that there is on the other side */
+        e.qty = (u32)sim_between(50000, WB_QTY_MAX);
+        e.price = e.side == 'B' ? conf->price_base * 2 : conf->price_base / 2;
+        e.tif = '3';
+    }
     snprintf(e.clordid, sizeof e.clordid, "C%u", e.user_ref);
     if (sim_chance(80000)) {
         r->invalid = true;

@@ -92,6 +92,7 @@ static void compare_engine(void)
     SIM_CHECK(engine_state_hash(e) == engine_state_hash(world->journal.shadow),
               "the recovered engine has another state than the journal gives");
     engine_check(e);
+    sim.counts.work_recovered += engine_busy(e);
 }
 
 /* ---- the life of a process ---- */
@@ -103,6 +104,7 @@ static void process_plan(void)
     world->fate = dice < 70 ? FATE_CUT : dice < 85 ? FATE_KILL : FATE_RESTART;
     world->fate_at_ns = sim.now_ns + sim_delay(200 * NS_PER_US, 120 * NS_PER_MS);
     world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
+    world->cut_blocks = sim_chance(300000) ? (u32)sim_between(6, 20) : 0;
     if (world->fate == FATE_CUT && sim_chance(200000))
         sim_disk_hook(world->disk, (u32)sim_between(1, 40), power_goes);
     if (world->fate == FATE_CUT && sim_chance(100000))
@@ -241,8 +243,10 @@ static bool fate_is_due(void)
 {
     if (world->fate_at_ns > sim.now_ns)
         return false;
-    return world->fate > FATE_KILL || sim_disk_flights(world->disk) >= world->cut_flights ||
-           world->fate_at_ns + 20 * NS_PER_MS < sim.now_ns;
+    if (world->fate > FATE_KILL || world->fate_at_ns + 40 * NS_PER_MS < sim.now_ns)
+        return true;
+    return sim_disk_flights(world->disk) >= world->cut_flights &&
+           sim_disk_flight_blocks(world->disk) >= world->cut_blocks;
 }
 
 static void process_close(void)

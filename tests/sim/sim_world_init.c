@@ -77,13 +77,16 @@ void world_init(const struct sim_options *o)
     world->options = *o;
     world->disk = sim_disk_new(&disk);
     world->net = sim_net_new(&net);
-    world->client_conf = (struct sim_client_conf){.symbols = symbols,
-                                                  .symbols_used = SYMBOLS,
-                                                  .price_base = PRICE_BASE,
-                                                  .tick = TICK,
-                                                  .act_min_ns = (busy ? 5 : 20) * NS_PER_US,
-                                                  .act_max_ns = (busy ? 500 : 5000) * NS_PER_US,
-                                                  .burst_max = busy ? 100 : 20};
+    world->client_conf =
+        (struct sim_client_conf){.symbols = symbols,
+                                 .symbols_used = SYMBOLS,
+                                 .price_base = PRICE_BASE,
+                                 .tick = TICK,
+                                 .act_min_ns = (busy ? 5 : 20) * NS_PER_US,
+                                 .act_max_ns = (busy ? 500 : 5000) * NS_PER_US,
+                                 .burst_max = busy ? 100 : 20,
+                                 .passive_per_million = (u32)sim_between(0, 900000),
+                                 .sweeps_per_million = busy ? 2000 : 10000};
     for (u32 i = 0; i < CLIENTS; i++)
         sim_client_init(&world->clients[i], i, &world->client_conf, world->net);
     fake_far_init(&world->database, sim_random());

@@ -25,8 +25,8 @@ struct fake_conn {
     bool client_fin, client_reset; /* the client hung up */
     bool server_fin, server_reset; /* the server did */
     bool asked;                    /* room() was small */
-    bool stuck;           /* the client acknowledges nothing: a test may choose */
-    u64 stalled_since_ns; /* 0: nothing waits */
+    bool stuck;                    /* the client acknowledges nothing: a test may choose */
+    u64 stalled_since_ns;          /* 0: nothing waits */
     struct fake_pipe in, out;
 };
 

@@ -1,4 +1,4 @@
-/* seed.h - a test's randomness: one seed (WB_SEED or a fixed one, printed), one generator from it. */
+/* seed.h - a test's randomness: one seed (WB_SEED or a fixed one), printed, and a generator. */
 #ifndef WIREBOOK_TESTS_SEED_H
 #define WIREBOOK_TESTS_SEED_H
 

@@ -1,4 +1,4 @@
-/* session_rig.c - the gateway's surroundings, played in one thread; and clients that speak by hand. */
+/* session_rig.c - a gateway's surroundings, played in one thread. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,16 +7,19 @@
 #include "tests/lib/session_rig.h"
 
 #include "engine/base/log.h"
-#include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
-#include "gateway/session/soup.h"
 
 static const char restricted[][8] = {"MSFT    "};
 
 struct rig_conf rig_conf_usual(void)
 {
     return (struct rig_conf){
-        .store_chunks = 8, .cmd_slots = CMD_RING_SLOTS, .slow_timeout_ns = 10 * NS_PER_SEC};
+        .store_chunks = 8,
+        .cmd_slots = CMD_RING_SLOTS,
+        .ring_slots = EVENT_RING_SLOTS,
+        .orders_max = 100000,
+        .slow_timeout_ns = 10 * NS_PER_SEC,
+    };
 }
 
 /* ---- the venue ---- */
@@ -99,18 +102,21 @@ static void make_rings(struct rig *r, const struct rig_conf *conf)
 {
     ring_init(&r->cmd, &r->mem, "cmd", conf->cmd_slots);
     ring_init(&r->venue, &r->mem, "venue", 64);
-    ring_init(&r->events, &r->mem, "events", EVENT_RING_SLOTS);
-    ring_init(&r->tx, &r->mem, "tx", TX_RING_SLOTS);
+    ring_init(&r->events, &r->mem, "events", conf->ring_slots);
+    ring_init(&r->tx, &r->mem, "tx", conf->ring_slots);
     ring_init(&r->auth_requests, &r->mem, "auth requests", 4);
     ring_init(&r->auth_answers, &r->mem, "auth answers", 4);
     ring_init(&r->reader_requests, &r->mem, "reader requests", 8);
     ring_init(&r->reader_answers, &r->mem, "reader answers", REPLAY_RING_SLOTS);
 }
 
-static void make_engine(struct rig *r)
+static void make_engine(struct rig *r, const struct rig_conf *rc)
 {
-    struct engine_conf conf = {
-        .accounts_max = 8, .instruments_max = 8, .orders_max = 100000, .gateways = 1, .seed = 1};
+    struct engine_conf conf = {.accounts_max = 8,
+                               .instruments_max = 8,
+                               .orders_max = rc->orders_max,
+                               .gateways = 1,
+                               .seed = 1};
     struct engine_rings rings = {.cmd = {&r->cmd, &r->venue},
                                  .cmd_used = 2,
                                  .events = {&r->events},
@@ -152,7 +158,7 @@ void rig_open(struct rig *r, struct wire *wire, const struct rig_conf *conf)
     r->wire = wire;
     r->now_ns = RIG_MIDNIGHT_NS + 9 * 3600 * NS_PER_SEC;
     make_rings(r, conf);
-    make_engine(r);
+    make_engine(r, conf);
     make_gateway(r, conf);
     open_venue(r);
     mem_seal(&r->mem);
@@ -304,214 +310,4 @@ u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out)
     }
     fail_msg("account %u has no message %llu", account, (unsigned long long)seq);
     return 0;
-}
-
-/* ---- clients ---- */
-
-void client_open(struct rig_client *c, struct rig *r)
-{
-    c->rig = r;
-    c->in_used = 0;
-    c->next_seq = 0;
-    c->wire = r->wire->connect(r->wire);
-}
-
-void client_bytes(struct rig_client *c, const void *bytes, u32 n)
-{
-    const u8 *from = bytes;
-
-    for (u32 tries = 0; n > 0; tries++) {
-        u32 taken = c->rig->wire->write(c->rig->wire, c->wire, from, n);
-        from += taken;
-        n -= taken;
-        if (n > 0)
-            rig_turns(c->rig, 1);
-        assert_true(tries < 100000);
-    }
-}
-
-static void put_text(u8 *to, const char *text, u32 width)
-{
-    size_t n = strlen(text);
-
-    assert_true(n <= width);
-    memset(to, ' ', width);
-    memcpy(to, text, n);
-}
-
-void client_ask_login41(struct rig_client *c, const char *user, const char *password,
-                        const char *session, const char *seq, const char *timeout_ms)
-{
-    u8 frame[54];
-    u32 len = timeout_ms != NULL ? 51 : 46;
-
-    soup_head(frame, SOUP_LOGIN, len);
-    put_text(frame + 3, user, 6);
-    put_text(frame + 9, password, 10);
-    put_text(frame + 19, session, 10);
-    put_text(frame + 29, seq, 20);
-    if (timeout_ms != NULL)
-        put_text(frame + 49, timeout_ms, 5);
-    client_bytes(c, frame, 3 + len);
-}
-
-void client_ask_login(struct rig_client *c, const char *user, const char *password,
-                      const char *session, const char *seq)
-{
-    client_ask_login41(c, user, password, session, seq, NULL);
-}
-
-void client_login(struct rig_client *c, const char *user, u64 seq)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%llu", (unsigned long long)seq);
-    client_ask_login(c, user, "secret", "", text);
-    struct rig_frame f = client_expect(c, SOUP_ACCEPTED);
-    assert_int_equal(f.len, 30);
-    assert_memory_equal(f.payload, RIG_SESSION, 10);
-    snprintf(text, sizeof text, "%.20s", (const char *)f.payload + 10);
-    c->next_seq = strtoull(text, NULL, 10);
-    if (seq != 0)
-        assert_int_equal(c->next_seq, seq);
-}
-
-void client_message(struct rig_client *c, const void *bytes, u32 n)
-{
-    u8 frame[512];
-
-    soup_head(frame, SOUP_UNSEQUENCED, n);
-    memcpy(frame + 3, bytes, n);
-    client_bytes(c, frame, 3 + n);
-}
-
-void client_frame(struct rig_client *c, u8 type)
-{
-    u8 frame[3];
-
-    client_bytes(c, frame, soup_head(frame, type, 0));
-}
-
-void client_enter(struct rig_client *c, u32 ref, char side, u32 qty, const char *symbol, u64 price)
-{
-    u8 m[47];
-
-    m[0] = 'O';
-    put_be32(m + 1, ref);
-    m[5] = (u8)side;
-    put_be32(m + 6, qty);
-    put_text(m + 10, symbol, 8);
-    put_be64(m + 18, price);
-    memcpy(m + 26, "0YANN", 5);
-    put_text(m + 31, "ID", 14);
-    put_be16(m + 45, 0);
-    client_message(c, m, sizeof m);
-}
-
-void client_cancel(struct rig_client *c, u32 ref, u32 qty)
-{
-    u8 m[9];
-
-    m[0] = 'X';
-    put_be32(m + 1, ref);
-    put_be32(m + 5, qty);
-    client_message(c, m, sizeof m);
-}
-
-/* Takes one whole frame from what has arrived; false: there is none. */
-static bool take_frame(struct rig_client *c, struct rig_frame *f)
-{
-    if (c->in_used < 3)
-        return false;
-    u32 total = get_be16(c->in) + 2u;
-    assert_true(total >= 3 && total - 3 <= sizeof f->payload);
-    if (c->in_used < total)
-        return false;
-    f->type = c->in[2];
-    f->len = total - 3;
-    memcpy(f->payload, c->in + 3, f->len);
-    c->in_used -= total;
-    memmove(c->in, c->in + total, c->in_used);
-    c->next_seq += f->type == SOUP_SEQUENCED;
-    return true;
-}
-
-static void read_wire(struct rig_client *c)
-{
-    c->in_used += c->rig->wire->read(c->rig->wire, c->wire, c->in + c->in_used,
-                                     (u32)sizeof c->in - c->in_used);
-}
-
-struct rig_frame client_next(struct rig_client *c)
-{
-    struct rig_frame f = {0};
-
-    for (u32 i = 0; i < 12; i++) {
-        if (take_frame(c, &f))
-            return f;
-        rig_turns(c->rig, 1);
-        read_wire(c);
-    }
-    take_frame(c, &f);
-    return f;
-}
-
-struct rig_frame client_expect(struct rig_client *c, u8 type)
-{
-    struct rig_frame f;
-
-    do
-        f = client_next(c);
-    while (f.type == SOUP_SERVER_HEARTBEAT && type != SOUP_SERVER_HEARTBEAT);
-    assert_int_equal(f.type, type);
-    return f;
-}
-
-struct rig_frame client_expect_message(struct rig_client *c, u8 letter)
-{
-    struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
-
-    assert_int_equal(f.payload[0], letter);
-    return f;
-}
-
-void client_expect_nothing(struct rig_client *c)
-{
-    struct rig_frame f;
-
-    do
-        f = client_next(c);
-    while (f.type == SOUP_SERVER_HEARTBEAT);
-    assert_int_equal(f.type, 0);
-}
-
-enum wire_end client_end(struct rig_client *c)
-{
-    for (u32 i = 0; i < 10; i++) {
-        rig_turns(c->rig, 1);
-        read_wire(c);
-        if (c->rig->wire->end(c->rig->wire, c->wire) != WIRE_OPEN)
-            break;
-    }
-    return c->rig->wire->end(c->rig->wire, c->wire);
-}
-
-void client_expect_end(struct rig_client *c)
-{
-    assert_int_not_equal(client_end(c), WIRE_OPEN);
-    if (client_end(c) == WIRE_EOF)
-        assert_int_equal(c->in_used, 0);
-}
-
-void client_expect_stream(struct rig_client *c, u32 account, u64 last)
-{
-    u8 want[OUCH5_OUT_MAX];
-
-    while (c->next_seq <= last) {
-        u64 seq = c->next_seq;
-        struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
-        assert_int_equal(f.len, rig_expected(c->rig, account, seq, want));
-        assert_memory_equal(f.payload, want, f.len);
-    }
-    assert_int_equal(c->next_seq, last + 1);
 }

@@ -12,7 +12,7 @@
 #include "gateway/session/bytes.h"
 #include "gateway/session/soup.h"
 #include "tests/lib/fake_transport.h"
-#include "tests/lib/session_rig.h"
+#include "tests/lib/session_client.h"
 
 static struct rig rig;
 static struct rig_client clients[WIRE_CLIENTS_MAX];
@@ -292,9 +292,10 @@ struct life {
 static const char *const users[] = {"", "ALICE", "BOB", "CAROL"};
 
 /*
- * Clients come, log in anywhere in their stream, order, talk nonsense, vanish, take each other over;
- * the durable mark, the reader and the engine stop and go. Every sequenced byte that anybody sees
- * must be the one at its place in its account's stream, and in the end everybody sees all of it.
+ * Clients come, log in anywhere in their stream, order, talk nonsense, vanish, take each other
+ * over; the durable mark, the reader and the engine stop and go. Every sequenced byte that anybody
+ * sees must be the one at its place in its account's stream, and in the end everybody sees all of
+ * it.
  */
 static void step_life(struct life *l, struct rng *rng, u32 *refs)
 {
@@ -345,8 +346,11 @@ static void step_life(struct life *l, struct rng *rng, u32 *refs)
 static void random_life(u64 seed, u64 steps)
 {
     static struct life lives[LIVES];
-    struct rig_conf conf = {
-        .store_chunks = 2, .cmd_slots = 256, .slow_timeout_ns = 3600 * NS_PER_SEC};
+    struct rig_conf conf = {.store_chunks = 2,
+                            .cmd_slots = 256,
+                            .ring_slots = 1024,
+                            .orders_max = 5000,
+                            .slow_timeout_ns = 3600 * NS_PER_SEC};
     struct rng rng = {.seed = seed};
     struct fake_transport *f = begin(&conf);
     u32 refs[4] = {0};

@@ -1,4 +1,4 @@
-/* test_ouch5.c - OUCH 5.0: golden vectors both ways, every field's set, every tag's rules. */
+/* test_ouch5.c - OUCH 5.0: golden vectors both ways, every field's set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "gateway/session/ouch5.h"
-#include "gateway/session/ouch5_tags.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/seed.h"
 
@@ -353,162 +352,6 @@ static void test_replace_leaves_numbers_to_the_engine(void **state)
     assert_int_equal(m.replace.reject, OUCH5_OTHER);
 }
 
-/* ---- tags ---- */
-
-struct tag_case {
-    u8 tag;
-    u8 size;
-    bool enter, replace, accepted, replaced;
-    const char *good; /* value as hex */
-    const char *bad;  /* value that its set does not have; NULL: all are good */
-    u16 wrong;
-};
-
-/* PROTOCOL sections 3 to 5, written down a second time. */
-static const struct tag_case tags[] = {
-    {2, 4, true, false, true, false, "46495232", "46495200", 0x0f},
-    {3, 4, true, true, true, true, "00000064", NULL, 0},
-    {4, 1, true, false, true, false, "52", "41", 0x0f},
-    {5, 4, true, true, true, true, "00000064", NULL, 0},
-    {6, 1, true, true, true, true, "6d", "70", 0x05},
-    {7, 4, true, true, true, false, "ffffff9c", NULL, 0},
-    {9, 8, true, true, true, false, "000000000016f0a8", "0000000100000000", 0x1d},
-    {10, 1, true, true, true, false, "52", "51", 0x05},
-    {11, 4, true, true, true, false, "ffffff9c", NULL, 0},
-    {12, 1, true, true, true, true, "50", "59", 0x0f},
-    {13, 4, true, true, true, false, "00000064", NULL, 0},
-    {15, 4, true, true, true, true, "0001517f", "00015180", 0x0f},
-    {16, 1, true, true, true, true, "59", "50", 0x0f},
-    {17, 1, true, true, true, true, "49", "58", 0x0f},
-    {24, 2, true, false, true, false, "0102", NULL, 0},
-    {25, 1, true, true, true, false, "59", "20", 0x0f},
-    {26, 4, true, true, false, false, "4c4f4331", "6c6f6331", 0x0f},
-    {27, 1, false, true, false, false, "54", "58", 0x09},
-    {28, 1, true, true, true, true, "07", NULL, 0},
-    {29, 1, true, true, true, true, "4e", "4f", 0x40},
-    {30, 2, true, true, true, true, "4142", "4162", 0x0f},
-};
-
-static u16 read_list(const u8 *list, u32 n, enum tags_on on, struct tags_in *in,
-                     struct order_terms *terms)
-{
-    memset(terms, 0, sizeof *terms);
-    *in = (struct tags_in){.terms = on == TAGS_SMALL ? NULL : terms};
-    return ouch5_tags_read(list, n, on, in);
-}
-
-/* One element. */
-static u32 element(u8 *list, u8 tag, const char *value)
-{
-    u32 n = hex_read(list + 2, 16, value);
-
-    list[0] = (u8)(n + 1);
-    list[1] = tag;
-    return n + 2;
-}
-
-static void check_tag(const struct tag_case *t, enum tags_on on, bool allowed)
-{
-    struct order_terms terms;
-    struct tags_in in;
-    u8 list[64];
-    u32 n = element(list, t->tag, t->good);
-
-    assert_int_equal(n, t->size + 2u);
-    assert_int_equal(read_list(list, n, on, &in, &terms), allowed ? 0 : OUCH5_OTHER);
-    if (!allowed)
-        return;
-    if (on != TAGS_SMALL)
-        assert_int_equal(terms.tags, TAG_BIT(t->tag));
-    memcpy(list + n, list, n); /* twice */
-    assert_int_equal(read_list(list, 2 * n, on, &in, &terms), OUCH5_OTHER);
-    if (on != TAGS_SMALL)
-        assert_int_equal(terms.tags & ~TAG_BIT(28), 0);
-    list[0]++; /* a byte too long, which belongs to the second one */
-    assert_int_equal(read_list(list, n + 1, on, &in, &terms), OUCH5_OTHER);
-    list[0] -= 2; /* a byte too short */
-    assert_int_equal(read_list(list, n - 1, on, &in, &terms), OUCH5_OTHER);
-    list[0]++;
-    assert_int_equal(read_list(list, n - 1, on, &in, &terms), OUCH5_OTHER); /* cut */
-    assert_int_equal(read_list(list, n + 1, on, &in, &terms), OUCH5_OTHER); /* a byte behind */
-    if (t->bad == NULL)
-        return;
-    n = element(list, t->tag, t->bad);
-    assert_int_equal(read_list(list, n, on, &in, &terms), t->wrong);
-    assert_int_equal(terms.tags, 0);
-}
-
-static void test_each_tag(void **state)
-{
-    u8 list[16] = {2, 0, 'X'};
-    struct order_terms terms;
-    struct tags_in in;
-    (void)state;
-
-    for (u32 i = 0; i < ARRAY_LEN(tags); i++) {
-        check_tag(&tags[i], TAGS_ENTER, tags[i].enter);
-        check_tag(&tags[i], TAGS_REPLACE, tags[i].replace);
-        check_tag(&tags[i], TAGS_SMALL, tags[i].tag == 28);
-    }
-    for (u32 tag = 0; tag < 256; tag++) { /* unknown ones, and those that only go out */
-        bool known = false;
-        for (u32 i = 0; i < ARRAY_LEN(tags); i++)
-            known = known || tags[i].tag == tag;
-        list[1] = (u8)tag;
-        if (!known)
-            assert_int_equal(read_list(list, 3, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
-    }
-    list[0] = 0; /* an element of length 0 ends everything */
-    assert_int_equal(read_list(list, 3, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
-}
-
-/* A violation leaves nothing of the list but the channel, wherever that stands. */
-static void test_channel_survives(void **state)
-{
-    struct order_terms terms;
-    struct tags_in in;
-    u8 list[64];
-    u32 n = element(list, 2, "46495200");
-    (void)state;
-
-    n += element(list + n, 28, "2a");
-    assert_int_equal(read_list(list, n, TAGS_ENTER, &in, &terms), OUCH5_OTHER);
-    assert_int_equal(in.user_ref_idx, 42);
-    assert_int_equal(terms.tags, TAG_BIT(28));
-    assert_memory_equal(terms.firm, "\0\0\0\0", 4);
-}
-
-/* What comes in goes out again, as far as the outbound message shows it, in the order of tags. */
-static void test_echo(void **state)
-{
-    static const enum tags_on outs[] = {TAGS_ACCEPTED, TAGS_REPLACED};
-    struct order_terms terms;
-    struct tags_in in;
-    u8 list[256];
-    (void)state;
-
-    for (u32 o = 0; o < 2; o++) {
-        u8 want[256];
-        u8 got[256];
-        u32 n = 0;
-        u32 wanted = 2;
-        for (u32 i = 0; i < ARRAY_LEN(tags); i++) {
-            bool shown = o == 0 ? tags[i].accepted : tags[i].replaced;
-            if (!tags[i].enter)
-                continue;
-            n += element(list + n, tags[i].tag, tags[i].good);
-            if (shown)
-                wanted += element(want + wanted, tags[i].tag, tags[i].good);
-        }
-        want[0] = 0;
-        want[1] = (u8)(wanted - 2);
-        assert_int_equal(read_list(list, n, TAGS_ENTER, &in, &terms), 0);
-        assert_int_equal(ouch5_tags_write(got, outs[o], &terms, in.user_ref_idx), wanted);
-        assert_memory_equal(got, want, wanted);
-        assert_true(66 + wanted <= OUCH5_OUT_MAX); /* all tags at once still fit */
-    }
-}
-
 static void test_good_till_time_needs_its_time(void **state)
 {
     u8 bytes[256];
@@ -555,9 +398,6 @@ int main(void)
         cmocka_unit_test(test_enter_numbers_and_text),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_replace_leaves_numbers_to_the_engine),
-        cmocka_unit_test(test_each_tag),
-        cmocka_unit_test(test_channel_survives),
-        cmocka_unit_test(test_echo),
         cmocka_unit_test(test_good_till_time_needs_its_time),
         cmocka_unit_test(test_random_bytes),
     };

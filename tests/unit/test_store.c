@@ -95,7 +95,7 @@ static void test_undurable_stays_durable_goes(void **state)
     mem_free_all(&mem);
 }
 
-/* A cursor that fell behind the window, whose chunk serves another store by now, is not believed. */
+/* A cursor behind the window, whose chunk serves another store by now, is not believed. */
 static void test_cursor_of_a_chunk_that_moved(void **state)
 {
     struct mem mem;

@@ -1,0 +1,229 @@
+/* session_cases.c - cases of the session suite: how sessions begin and end, and what time does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/lib/session_cases.h"
+
+#include "gateway/session/bytes.h"
+#include "gateway/session/soup.h"
+
+void suite_stream(struct suite *s, u32 orders)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    for (u32 ref = 1; ref <= orders; ref++) {
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100 * (1 + ref % 900));
+        if (ref % 50 == 0)
+            client_expect_stream(&s->a, ALICE, ref);
+    }
+    client_expect_stream(&s->a, ALICE, orders + 1ull);
+}
+
+/* ---- logins ---- */
+
+void case_login(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "alice", 1);
+    struct rig_frame f = client_expect_message(&s->a, 'S');
+    assert_int_equal(f.len, 10);
+    assert_int_equal(f.payload[9], 'S');
+    assert_true(get_be64(f.payload + 1) >= 9 * 3600 * NS_PER_SEC); /* since midnight */
+    client_expect_nothing(&s->a);
+}
+
+void case_login_41(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_ask_login41(&s->a, " ALICE", "    secret", RIG_SESSION, "                   1", "5000");
+    client_expect(&s->a, SOUP_ACCEPTED);
+    s->a.next_seq = 1;
+    client_expect_message(&s->a, 'S');
+    rig_pass(&s->rig, 4 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN); /* its own limit */
+}
+
+void suite_rejected(struct suite *s, const char *user, const char *password, const char *session,
+                    const char *seq, u8 reason)
+{
+    client_open(&s->c, &s->rig);
+    client_ask_login(&s->c, user, password, session, seq);
+    struct rig_frame f = client_expect(&s->c, SOUP_REJECTED);
+    assert_int_equal(f.len, 1);
+    assert_int_equal(f.payload[0], reason);
+    client_expect_end(&s->c);
+}
+
+void case_login_refused(struct suite *s)
+{
+    suite_rejected(s, "ALICE", "wrong", "", "1", 'A');
+    suite_rejected(s, "ALICE", "limited", "", "1", 'A');
+    suite_rejected(s, "NOBODY", "secret", "", "1", 'A');
+    suite_rejected(s, "A'B", "secret", "", "1", 'A');
+    suite_rejected(s, "ALICE", "secret", "SESS000001", "1", 'S');
+    suite_rejected(s, "ALICE", "secret", "2026112107", "1", 'S'); /* another day */
+    suite_rejected(s, "ALICE", "secret", "2026112208", "1", 'S'); /* another shard */
+    suite_rejected(s, "ALICE", "secret", RIG_SESSION, "2", 'S');  /* not yet there */
+    suite_rejected(s, "ALICE", "secret", "", "1x", 'S');
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1); /* none of it did any harm */
+    rig_turns(&s->rig, 3);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+}
+
+void case_nothing_before_login(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_enter(&s->a, 1, 'B', 100, "AAPL", 1500000);
+    client_expect_end(&s->a);
+    client_open(&s->b, &s->rig);
+    client_frame(&s->b, SOUP_DEBUG); /* harmless */
+    client_frame(&s->b, SOUP_CLIENT_HEARTBEAT);
+    client_login(&s->b, "ALICE", 1);
+    client_expect_message(&s->b, 'S');
+    client_ask_login(&s->b, "ALICE", "secret", "", "1"); /* twice is too much */
+    client_expect_end(&s->b);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 1);
+}
+
+void case_login_deadline(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_bytes(&s->a, "\x00\x2fL", 3); /* half a login does not help */
+    rig_turns(&s->rig, 3);
+    rig_pass(&s->rig, 29 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+}
+
+/* While the password waits for auth, the deadline stands still, and bytes sent early wait too. */
+void case_slow_auth(struct suite *s)
+{
+    s->rig.hold_auth = true;
+    client_open(&s->a, &s->rig);
+    client_ask_login(&s->a, "ALICE", "secret", "", "1");
+    client_enter(&s->a, 1, 'B', 100, "AAPL", 1500000);
+    rig_turns(&s->rig, 5);
+    rig_pass(&s->rig, 40 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    s->rig.hold_auth = false;
+    client_expect(&s->a, SOUP_ACCEPTED);
+    s->a.next_seq = 1;
+    client_expect_message(&s->a, 'S');
+    client_expect_message(&s->a, 'A');
+}
+
+/* ---- takeover, logout, loss ---- */
+
+void case_takeover(struct suite *s)
+{
+    suite_stream(s, 5);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 4);
+    client_expect_stream(&s->b, ALICE, 6);
+    client_expect_end(&s->a);
+    client_enter(&s->b, 6, 'B', 100, "AAPL", 100);
+    client_expect_message(&s->b, 'A');
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+}
+
+void case_logout(struct suite *s)
+{
+    suite_stream(s, 5);
+    client_frame(&s->a, SOUP_LOGOUT);
+    client_expect_end(&s->a);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 7);
+    client_expect_nothing(&s->b);
+}
+
+/* Connections that vanish in the midst of a login leave nothing behind, in the engine neither. */
+void case_lost_while_logging_in(struct suite *s)
+{
+    s->rig.hold_auth = true;
+    client_open(&s->a, &s->rig);
+    client_ask_login(&s->a, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 4);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
+    rig_turns(&s->rig, 4);
+    s->rig.hold_auth = false;
+    rig_turns(&s->rig, 4);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+
+    s->rig.hold_engine = true;
+    client_open(&s->b, &s->rig);
+    client_ask_login(&s->b, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 6);
+    s->rig.wire->hang_up(s->rig.wire, s->b.wire, TRANSPORT_RESET);
+    rig_turns(&s->rig, 4);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1); /* the engine still has to answer */
+    s->rig.hold_engine = false;
+    rig_turns(&s->rig, 6);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 1);
+
+    s->rig.hold_durable = true; /* bound, but not told */
+    client_open(&s->c, &s->rig);
+    client_ask_login(&s->c, "ALICE", "secret", "", "1");
+    rig_turns(&s->rig, 6);
+    s->rig.wire->hang_up(s->rig.wire, s->c.wire, TRANSPORT_FINISH);
+    rig_turns(&s->rig, 6);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    s->rig.hold_durable = false;
+    rig_turns(&s->rig, 2);
+}
+
+void case_orders_before_the_end_of_file_count(struct suite *s)
+{
+    suite_stream(s, 2);
+    for (u32 ref = 3; ref <= 300; ref++)
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_FINISH);
+    rig_turns(&s->rig, 20);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    assert_int_equal(rig_stream(&s->rig, ALICE), 301);
+}
+
+/* ---- time ---- */
+
+void case_heartbeats(struct suite *s)
+{
+    suite_stream(s, 1);
+    u64 beats = metrics_sum("wirebook_gateway_heartbeats_out_total");
+    for (u32 i = 0; i < 10; i++) {
+        rig_pass(&s->rig, NS_PER_SEC);
+        client_frame(&s->a, SOUP_CLIENT_HEARTBEAT);
+        rig_turns(&s->rig, 2);
+    }
+    u64 idle = metrics_sum("wirebook_gateway_heartbeats_out_total") - beats;
+    assert_in_range(idle, 9, 11);        /* one a second */
+    for (u32 ref = 2; ref < 22; ref++) { /* none while there is something else to say */
+        rig_pass(&s->rig, 900 * NS_PER_MS);
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+        client_expect_message(&s->a, 'A');
+    }
+    u64 busy = metrics_sum("wirebook_gateway_heartbeats_out_total") - beats - idle;
+    assert_in_range(busy, 0, 1);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+}
+
+void case_silence(struct suite *s)
+{
+    suite_stream(s, 1);
+    rig_pass(&s->rig, 14 * NS_PER_SEC);
+    client_frame(&s->a, SOUP_CLIENT_HEARTBEAT);
+    rig_turns(&s->rig, 2);
+    rig_pass(&s->rig, 14900 * NS_PER_MS);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 200 * NS_PER_MS);
+    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 3); /* the engine knows that it is free */
+}

@@ -2,8 +2,8 @@
  * gateway.h - a gateway agent: client connections on one side, the engine's rings on the other.
  *
  * Bytes come from a transport (transport.h), become commands in the command ring; events come from
- * the event ring, lie in the session stores until they are durable, and leave as bytes. The agent is
- * hot: it never blocks and takes no memory after gateway_new. All functions here belong to the
+ * the event ring, lie in the session stores until they are durable, and leave as bytes. The agent
+ * is hot: it never blocks and takes no memory after gateway_new. All functions here belong to the
  * thread that runs the agent; everything but gateway_do_work is for the start, before the threads
  * run (the same news comes later through the event ring).
  */
@@ -67,8 +67,8 @@ void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32
 
 /*
  * Makes an account known. `user` is upper case, padded with spaces. `id` is the engine's, or 0 when
- * the engine will only say it by EV_ACCOUNT. `limits` (copied; its restricted list must live as long
- * as the gateway) may be NULL: no limits. Calling it again changes the limits.
+ * the engine will only say it by EV_ACCOUNT. `limits` (copied; its restricted list must live as
+ * long as the gateway) may be NULL: no limits. Calling it again changes the limits.
  */
 void gateway_account_add(struct gateway *g, u32 id, const char user[6],
                          const struct risk_limits *limits);

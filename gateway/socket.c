@@ -1,8 +1,8 @@
 /*
  * socket.c - kernel sockets behind transport.h: epoll, non-blocking, one thread.
  *
- * What enters: connections and bytes; what leaves: bytes. Epoll is edge-triggered and each socket is
- * registered once: an edge puts the connection on the readable list, where it stays, one bounded
+ * What enters: connections and bytes; what leaves: bytes. Epoll is edge-triggered and each socket
+ * is registered once: an edge puts the connection on the readable list, where it stays, one bounded
  * read a turn, until a read empties it, so no connection keeps others waiting and stopping to read
  * costs no system call. Writing is tried at the end of the turn; only when the kernel's buffer was
  * full does the connection wait for the edge that says it has room.
@@ -12,8 +12,9 @@
  * FIN, and throws away what still comes until the peer's FIN or FINISH_NS: closing at once would
  * make the kernel reset the connection and the peer might lose our last bytes.
  *
- * Failure modes: no descriptors left: the spare one is used to accept and reset, so that the peer is
- * told and the listener does not stay ready for ever. A peer's reset shows at the next read or write.
+ * Failure modes: no descriptors left: the spare one is used to accept and reset, so that the peer
+ * is told and the listener does not stay ready for ever. A peer's reset shows at the next read or
+ * write.
  */
 #include <arpa/inet.h>
 #include <errno.h>

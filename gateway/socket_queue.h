@@ -1,9 +1,10 @@
 /*
  * socket_queue.h - bytes that wait to be sent, in chunks of one pool.
  *
- * A queue may hold SOCKET_QUEUE_MAX bytes, but takes chunks only as it fills, so that a thousand idle
- * connections cost nothing. One chunk of the pool is kept back for every queue that has none: however
- * much the others hoard, a connection can always send something, and goes on when that is out. Pure.
+ * A queue may hold SOCKET_QUEUE_MAX bytes, but takes chunks only as it fills, so that a thousand
+ * idle connections cost nothing. One chunk of the pool is kept back for every queue that has none:
+ * however much the others hoard, a connection can always send something, and goes on when that is
+ * out. Pure.
  */
 #ifndef WIREBOOK_GATEWAY_SOCKET_QUEUE_H
 #define WIREBOOK_GATEWAY_SOCKET_QUEUE_H

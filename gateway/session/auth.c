@@ -1,15 +1,16 @@
 /*
  * auth.c - the password check (the only file that knows libsodium). Cold thread.
  *
- * What enters: users and passwords, one a slot, from each gateway's ring; what leaves: yes or no. The
- * request rings are the queue and bound it: when one is full its gateway takes no more logins.
+ * What enters: users and passwords, one a slot, from each gateway's ring; what leaves: yes or no.
+ * The request rings are the queue and bound it: when one is full its gateway takes no more logins.
  *
  * A stored hash is argon2id, some tens of milliseconds by intention. So that a thousand clients can
  * come back at once after a failure, the first success of a user is remembered as a digest under a
  * key that lives in this process only; from then on the right password costs a microsecond, and a
- * wrong one as much as ever. An unknown user costs a hash too, so that time does not tell who exists.
- * An address with too many failures gets its answer without a hash until its window is over; it is
- * tested first, or the digest would be an oracle to guess against. Secrets are wiped where they were.
+ * wrong one as much as ever. An unknown user costs a hash too, so that time does not tell who
+ * exists. An address with too many failures gets its answer without a hash until its window is
+ * over; it is tested first, or the digest would be an oracle to guess against. Secrets are wiped
+ * where they were.
  */
 #include "gateway/session/auth.h"
 

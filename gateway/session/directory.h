@@ -1,5 +1,6 @@
 /*
- * directory.h - whom and what a gateway knows: accounts by user and id, instruments by symbol and id.
+ * directory.h - whom and what a gateway knows: accounts by user and id, instruments by symbol and
+ * id.
  *
  * Filled from the config at start (ids of what the engine does not know yet come later, by
  * EV_ACCOUNT and EV_INSTRUMENT) and only added to. One thread.

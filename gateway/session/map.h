@@ -2,8 +2,8 @@
  * map.h - a hash map from u64 keys to u32 values with a fixed number of places.
  *
  * Open addressing with linear probing at most half full; a removal closes the gap by moving its
- * successors back, so there are no tombstones and a lookup never walks far. Seeded: an adversary who
- * picks the keys (symbols in orders) cannot pile them up. One thread.
+ * successors back, so there are no tombstones and a lookup never walks far. Seeded: an adversary
+ * who picks the keys (symbols in orders) cannot pile them up. One thread.
  */
 #ifndef WIREBOOK_GATEWAY_SESSION_MAP_H
 #define WIREBOOK_GATEWAY_SESSION_MAP_H

@@ -1,8 +1,9 @@
 /*
  * ouch5_in.c - a client's message to a command. Pure; what enters is hostile.
  *
- * Lengths first, then each field. A message that is long enough to be understood but wrong somewhere
- * becomes a command with a reject reason: the first in the order of its fields, the appendage last.
+ * Lengths first, then each field. A message that is long enough to be understood but wrong
+ * somewhere becomes a command with a reject reason: the first in the order of its fields, the
+ * appendage last.
  */
 #include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"

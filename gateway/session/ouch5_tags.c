@@ -31,40 +31,44 @@ struct tag_rule {
 
 #define E    TAGS_ENTER
 #define R    TAGS_REPLACE
+#define X    TAGS_SMALL
 #define A    TAGS_ACCEPTED
 #define U    TAGS_REPLACED
+#define ALL  (E | R | A | U)
 #define F(f) offsetof(struct order_terms, f)
 
 /* clang-format off */
 static const struct tag_rule rules[TAG_MAX + 1] = {
-    [2]  = {TAG_TEXT,    4, E | A,         F(firm),                  OUCH5_OTHER,         NULL},
-    [3]  = {TAG_NUMBER,  4, E | R | A | U, F(min_qty),               OUCH5_OTHER,         NULL},
-    [4]  = {TAG_LETTER,  1, E | A,         F(customer_type),         OUCH5_OTHER,         "RN "},
-    [5]  = {TAG_NUMBER,  4, E | R | A | U, F(max_floor),             OUCH5_OTHER,         NULL},
-    [6]  = {TAG_LETTER,  1, E | R | A | U, F(price_type),            OUCH5_INVALID_PEG,   "LPMRQm"},
-    [7]  = {TAG_NUMBER,  4, E | R | A,     F(peg_offset),            OUCH5_OTHER,         NULL},
-    [9]  = {TAG_PRICE,   8, E | R | A,     F(discretion_price),      OUCH5_INVALID_PRICE, NULL},
-    [10] = {TAG_LETTER,  1, E | R | A,     F(discretion_price_type), OUCH5_INVALID_PEG,   "LPMR"},
-    [11] = {TAG_NUMBER,  4, E | R | A,     F(discretion_peg_offset), OUCH5_OTHER,         NULL},
-    [12] = {TAG_YES,     1, E | R | A | U, YES_POST_ONLY,            OUCH5_OTHER,         "PN"},
-    [13] = {TAG_NUMBER,  4, E | R | A,     F(random_reserves),       OUCH5_OTHER,         NULL},
-    [15] = {TAG_NUMBER,  4, E | R | A | U, F(expire_s),              OUCH5_OTHER,         NULL},
-    [16] = {TAG_YES,     1, E | R | A | U, YES_TRADE_NOW,            OUCH5_OTHER,         "YN "},
-    [17] = {TAG_LETTER,  1, E | R | A | U, F(handle_inst),           OUCH5_OTHER,         "IOTQBD "},
-    [24] = {TAG_NUMBER,  2, E | A,         F(group_id),              OUCH5_OTHER,         NULL},
-    [25] = {TAG_YES,     1, E | R | A,     YES_SHARES_LOCATED,       OUCH5_OTHER,         "YN"},
-    [26] = {TAG_TEXT,    4, E | R,         F(locate_broker),         OUCH5_OTHER,         NULL},
-    [27] = {TAG_SIDE,    1, R,             0,                        OUCH5_INVALID_SIDE,  "BSTE"},
-    [28] = {TAG_CHANNEL, 1, E | R | TAGS_SMALL | A | U, 0,           OUCH5_OTHER,         NULL},
-    [29] = {TAG_LETTER,  1, E | R | A | U, F(aiq_strategy),          OUCH5_INVALID_AIQ,   "*N"},
-    [30] = {TAG_TEXT,    2, E | R | A | U, F(aiq_group),             OUCH5_OTHER,         NULL},
+    [2]  = {TAG_TEXT,    4, E | A,     F(firm),                  OUCH5_OTHER,         NULL},
+    [3]  = {TAG_NUMBER,  4, ALL,       F(min_qty),               OUCH5_OTHER,         NULL},
+    [4]  = {TAG_LETTER,  1, E | A,     F(customer_type),         OUCH5_OTHER,         "RN "},
+    [5]  = {TAG_NUMBER,  4, ALL,       F(max_floor),             OUCH5_OTHER,         NULL},
+    [6]  = {TAG_LETTER,  1, ALL,       F(price_type),            OUCH5_INVALID_PEG,   "LPMRQm"},
+    [7]  = {TAG_NUMBER,  4, E | R | A, F(peg_offset),            OUCH5_OTHER,         NULL},
+    [9]  = {TAG_PRICE,   8, E | R | A, F(discretion_price),      OUCH5_INVALID_PRICE, NULL},
+    [10] = {TAG_LETTER,  1, E | R | A, F(discretion_price_type), OUCH5_INVALID_PEG,   "LPMR"},
+    [11] = {TAG_NUMBER,  4, E | R | A, F(discretion_peg_offset), OUCH5_OTHER,         NULL},
+    [12] = {TAG_YES,     1, ALL,       YES_POST_ONLY,            OUCH5_OTHER,         "PN"},
+    [13] = {TAG_NUMBER,  4, E | R | A, F(random_reserves),       OUCH5_OTHER,         NULL},
+    [15] = {TAG_NUMBER,  4, ALL,       F(expire_s),              OUCH5_OTHER,         NULL},
+    [16] = {TAG_YES,     1, ALL,       YES_TRADE_NOW,            OUCH5_OTHER,         "YN "},
+    [17] = {TAG_LETTER,  1, ALL,       F(handle_inst),           OUCH5_OTHER,         "IOTQBD "},
+    [24] = {TAG_NUMBER,  2, E | A,     F(group_id),              OUCH5_OTHER,         NULL},
+    [25] = {TAG_YES,     1, E | R | A, YES_SHARES_LOCATED,       OUCH5_OTHER,         "YN"},
+    [26] = {TAG_TEXT,    4, E | R,     F(locate_broker),         OUCH5_OTHER,         NULL},
+    [27] = {TAG_SIDE,    1, R,         0,                        OUCH5_INVALID_SIDE,  "BSTE"},
+    [28] = {TAG_CHANNEL, 1, ALL | X,   0,                        OUCH5_OTHER,         NULL},
+    [29] = {TAG_LETTER,  1, ALL,       F(aiq_strategy),          OUCH5_INVALID_AIQ,   "*N"},
+    [30] = {TAG_TEXT,    2, ALL,       F(aiq_group),             OUCH5_OTHER,         NULL},
 };
 /* clang-format on */
 
 #undef E
 #undef R
+#undef X
 #undef A
 #undef U
+#undef ALL
 #undef F
 
 #define EXPIRE_S_MAX 86399u /* tag 15: less than a day */

@@ -1,4 +1,4 @@
-/* ouch5_tags.h - the appendage of OUCH 5.0: TagValue lists <-> order_terms (PROTOCOL.md 5). Pure. */
+/* ouch5_tags.h - OUCH 5.0 appendages: TagValue lists <-> order_terms (PROTOCOL.md 5). Pure. */
 #ifndef WIREBOOK_GATEWAY_SESSION_OUCH5_TAGS_H
 #define WIREBOOK_GATEWAY_SESSION_OUCH5_TAGS_H
 
@@ -21,10 +21,10 @@ struct tags_in {
 };
 
 /*
- * Reads a list of `n` bytes as it may stand on message `on`: known tags, allowed there, of the right
- * size, none twice, the last one ending with the list, each value in its set. Returns 0, or the
- * reject reason of the first violation; then the terms' tags are cleared, but a channel that could
- * be read is there, because the reject must name it.
+ * Reads a list of `n` bytes as it may stand on message `on`: known tags, allowed there, of the
+ * right size, none twice, the last one ending with the list, each value in its set. Returns 0, or
+ * the reject reason of the first violation; then the terms' tags are cleared, but a channel that
+ * could be read is there, because the reject must name it.
  */
 u16 ouch5_tags_read(const u8 *list, u32 n, enum tags_on on, struct tags_in *in);
 

@@ -3,8 +3,8 @@
  *
  * Thread: the gateway's. session.h has the drawing. An ended session stays until nothing outside
  * names it any more: its connection is closed, the engine has answered a login that was on its way,
- * and the disconnect of its binding is in the command ring. So a binding is never forgotten, however
- * full the ring is.
+ * and the disconnect of its binding is in the command ring. So a binding is never forgotten,
+ * however full the ring is.
  */
 #include "gateway/session/session.h"
 

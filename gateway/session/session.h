@@ -6,12 +6,12 @@
  * account's stream of the day lies in the account's store and outlives it.
  *
  *            L frame          right password      EV_BOUND           durable: A is sent
- *   LOGIN ───────────▶ AUTH ───────────────▶ BINDING ───────▶ BOUND ───────┬──────▶ LIVE ◀─╮
- *     │                  │ wrong               │ EV_LOGIN_REJECTED         │        │ │    │ met the
- *     │                  ▼                     ▼                  older    ▼  fell   │ │    │ window
- *     │               REFUSED ◀────────────────╯                wanted  REPLAY ◀─────╯ │    │
- *     │                  │ J is sent                                       │ ╰──────────────╯
- *     ▼                  ▼                                                 ▼          ▼
+ *   LOGIN ───────────▶ AUTH ───────────────▶ BINDING ───────▶ BOUND ───────┬────▶ LIVE ◀─╮
+ *     │                 │ wrong                │ EV_LOGIN_REJECTED   older  │      │ │    │ met the
+ *     │                 ▼                      ▼                     wanted ▼ fell │ │    │ window
+ *     │              REFUSED ◀─────────────────╯                       REPLAY ◀────╯ │    │
+ *     │                 │ J is sent                                      │ ╰─────────│────╯
+ *     ▼                 ▼                                                ▼           ▼
  *   CLOSING ◀──── from every state: end of file, silence, logout, takeover, slow, bad frame, Z
  *     │ connection closed, CMD_DISCONNECT in the ring (or nothing bound), no login on its way
  *     ▼
@@ -210,8 +210,8 @@ void sessions_day(struct sessions *S, u32 day, u64 midnight_ns);
 
 /*
  * Writes what a session of the ready list may send, at most `out->room` bytes and
- * GATEWAY_SENDS_PER_SESSION messages, and puts it on the list where it belongs; on none when `out` was
- * full: wake it when there is room. Returns the number of messages.
+ * GATEWAY_SENDS_PER_SESSION messages, and puts it on the list where it belongs; on none when `out`
+ * was full: wake it when there is room. Returns the number of messages.
  */
 u32 session_send(struct sessions *S, struct session *s, struct session_out *out);
 

@@ -1,5 +1,6 @@
 /*
- * session_event.c - what auth and the engine say: bindings, refusals, messages for the stores, days.
+ * session_event.c - what auth and the engine say: bindings, refusals, messages for the stores,
+ * days.
  *
  * Thread: the gateway's. Events are taken as they come, durable or not; nothing here sends. What a
  * client may learn of them is decided in session_out.c by the durable mark alone. A takeover or an
@@ -117,7 +118,7 @@ static void on_login_rejected(struct sessions *S, const struct msg_login_rejecte
     refuse(S, s, m->reason, m->head.seq);
 }
 
-/* The engine has ended a binding. Of one that we have ended ourselves there is nothing left to do. */
+/* The engine has ended a binding. If we have ended it ourselves, nothing is left to do. */
 static void on_unbound(struct sessions *S, const struct msg_unbind *m)
 {
     struct session *s = session_find(S, m->conn);

@@ -1,10 +1,11 @@
 /*
  * session_in.c - bytes from a client: frames, the login, OUCH messages, commands into the ring.
  *
- * Thread: the gateway's. What enters is hostile. Before a frame is taken there must be room for what
- * it may become (a slot with auth, a command in the ring) and quota left in this turn; if not, the
- * frame stays with the transport, whose peer's window closes by itself. So nothing is ever dropped
- * and nothing taken has to be given back. Whatever breaks the protocol ends this session alone.
+ * Thread: the gateway's. What enters is hostile. Before a frame is taken there must be room for
+ * what it may become (a slot with auth, a command in the ring) and quota left in this turn; if not,
+ * the frame stays with the transport, whose peer's window closes by itself. So nothing is ever
+ * dropped and nothing taken has to be given back. Whatever breaks the protocol ends this session
+ * alone.
  */
 #include "gateway/session/session.h"
 

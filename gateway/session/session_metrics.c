@@ -1,4 +1,4 @@
-/* session_metrics.c - the names of a gateway's session metrics. At start only, but for one lookup. */
+/* session_metrics.c - the names of a gateway's session metrics. At start, but for one lookup. */
 #include "gateway/session/session.h"
 
 #include <stdio.h>
@@ -14,37 +14,39 @@ struct row {
     {                                                                                 \
         offsetof(struct session_metrics, field), kind, "wirebook_gateway_" name, help \
     }
+#define COUNT(field, name, help) ROW(field, METRIC_COUNTER, name, help)
+#define GAUGE(field, name, help) ROW(field, METRIC_GAUGE, name, help)
 
-/* clang-format off */
 static const struct row rows[] = {
-    ROW(opened, METRIC_COUNTER, "connections_opened_total", "Connections taken."),
-    ROW(refused_full, METRIC_COUNTER, "connections_refused_total", "Connections refused: no session free."),
-    ROW(sessions, METRIC_GAUGE, "sessions", "Connections that are open or not yet told to the engine."),
-    ROW(logins_ok, METRIC_COUNTER, "logins_accepted_total", "Logins accepted."),
-    ROW(logins_bad, METRIC_COUNTER, "logins_bad_total", "Logins with an unknown user or a wrong password."),
-    ROW(logins_limited, METRIC_COUNTER, "logins_limited_total", "Logins refused: too many failures from there."),
-    ROW(logins_refused, METRIC_COUNTER, "logins_refused_total", "Logins to a session or number that is not there."),
-    ROW(frames_in, METRIC_COUNTER, "frames_in_total", "SoupBinTCP frames taken."),
-    ROW(frames_bad, METRIC_COUNTER, "frames_bad_total", "Frames that ended a session."),
-    ROW(bytes_in, METRIC_COUNTER, "in_bytes_total", "Bytes taken from clients."),
-    ROW(commands, METRIC_COUNTER, "commands_total", "Commands put into the ring for clients."),
-    ROW(risk_rejects, METRIC_COUNTER, "orders_marked_total", "Orders that the gateway marked to be rejected."),
-    ROW(malformed, METRIC_COUNTER, "messages_malformed_total", "OUCH messages ignored as malformed."),
-    ROW(unsupported, METRIC_COUNTER, "messages_unsupported_total", "OUCH messages of types not supported."),
-    ROW(unknown, METRIC_COUNTER, "messages_unknown_total", "OUCH messages of unknown types."),
-    ROW(debug_frames, METRIC_COUNTER, "debug_frames_total", "Debug frames ignored."),
-    ROW(ring_full_stops, METRIC_COUNTER, "ring_full_stops_total", "Times that reading stopped: command ring full."),
-    ROW(quota_stops, METRIC_COUNTER, "quota_stops_total", "Times that reading stopped: a turn's quota used up."),
-    ROW(messages_out, METRIC_COUNTER, "messages_out_total", "Sequenced messages sent from the stores."),
-    ROW(bytes_out, METRIC_COUNTER, "out_bytes_total", "Bytes given to the transport."),
-    ROW(heartbeats_out, METRIC_COUNTER, "heartbeats_out_total", "Server heartbeats sent."),
-    ROW(replays, METRIC_COUNTER, "replays_total", "Times that a session went to the reader for old messages."),
-    ROW(replayed, METRIC_COUNTER, "messages_replayed_total", "Sequenced messages sent from the reader."),
-    ROW(reader_none, METRIC_COUNTER, "reader_none_total", "Answers of the reader without messages."),
-    ROW(store_free_min, METRIC_GAUGE, "store_chunks_free_min", "Low-water mark of the free store chunks."),
-    ROW(events, METRIC_COUNTER, "events_total", "Events taken from the engine."),
+    COUNT(opened, "connections_opened_total", "Connections taken."),
+    COUNT(refused_full, "connections_refused_total", "Connections refused: no session free."),
+    GAUGE(sessions, "sessions", "Connections that are open or not yet told to the engine."),
+    COUNT(logins_ok, "logins_accepted_total", "Logins accepted."),
+    COUNT(logins_bad, "logins_bad_total", "Logins with an unknown user or a wrong password."),
+    COUNT(logins_limited, "logins_limited_total", "Logins refused: too many failures from there."),
+    COUNT(logins_refused, "logins_refused_total",
+          "Logins to a session or number that is not there."),
+    COUNT(frames_in, "frames_in_total", "SoupBinTCP frames taken."),
+    COUNT(frames_bad, "frames_bad_total", "Frames that ended a session."),
+    COUNT(bytes_in, "in_bytes_total", "Bytes taken from clients."),
+    COUNT(commands, "commands_total", "Commands put into the ring for clients."),
+    COUNT(risk_rejects, "orders_marked_total", "Orders that the gateway marked to be rejected."),
+    COUNT(malformed, "messages_malformed_total", "OUCH messages ignored as malformed."),
+    COUNT(unsupported, "messages_unsupported_total", "OUCH messages of types not supported."),
+    COUNT(unknown, "messages_unknown_total", "OUCH messages of unknown types."),
+    COUNT(debug_frames, "debug_frames_total", "Debug frames ignored."),
+    COUNT(ring_full_stops, "ring_full_stops_total",
+          "Times that reading stopped: command ring full."),
+    COUNT(quota_stops, "quota_stops_total", "Times that reading stopped: a turn's quota used up."),
+    COUNT(messages_out, "messages_out_total", "Sequenced messages sent from the stores."),
+    COUNT(bytes_out, "out_bytes_total", "Bytes given to the transport."),
+    COUNT(heartbeats_out, "heartbeats_out_total", "Server heartbeats sent."),
+    COUNT(replays, "replays_total", "Times that a session went to the reader for old messages."),
+    COUNT(replayed, "messages_replayed_total", "Sequenced messages sent from the reader."),
+    COUNT(reader_none, "reader_none_total", "Answers of the reader without messages."),
+    GAUGE(store_free_min, "store_chunks_free_min", "Low-water mark of the free store chunks."),
+    COUNT(events, "events_total", "Events taken from the engine."),
 };
-/* clang-format on */
 
 struct session_end_row {
     u8 reason; /* enum unbind_reason */

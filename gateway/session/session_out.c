@@ -4,7 +4,8 @@
  * Thread: the gateway's. Nothing of a transaction leaves before the transaction is durable: not a
  * sequenced message, not the answer to a login. Heartbeats wait for nothing. A client's stream is
  * sent strictly by next_seq: from the store where the store has it, from the reader where it has
- * not; both give the same bytes, so it does not matter when a session changes from one to the other.
+ * not; both give the same bytes, so it does not matter when a session changes from one to the
+ * other.
  */
 #include "gateway/session/session.h"
 

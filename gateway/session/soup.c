@@ -1,8 +1,9 @@
 /*
  * soup.c - SoupBinTCP framing. Pure; called by the gateway's thread with a client's bytes.
  *
- * What enters is hostile: a length is checked against what its type may have before a single payload
- * byte is waited for, so a liar cannot make us wait for 64 KiB. After SOUP_BAD the caller closes.
+ * What enters is hostile: a length is checked against what its type may have before a single
+ * payload byte is waited for, so a liar cannot make us wait for 64 KiB. After SOUP_BAD the caller
+ * closes.
  */
 #include "gateway/session/soup.h"
 

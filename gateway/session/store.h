@@ -9,14 +9,14 @@
  *
  * Why an append never fails. A chunk is left for a new one only when a message of at most
  * MSG_SLOTS_MAX slots does not fit, so a chunk that is not the last holds more than
- * STORE_CHUNK_SLOTS - MSG_SLOTS_MAX slots. A store is trimmed to its quota whenever the durable mark
- * moves, oldest chunk first, as long as that chunk's last message is durable. So a store with
- * quota + k chunks, k > 0, begins with a chunk whose last message is not durable, and all its chunks
- * between that first and the last one hold nothing but undurable messages: at least k of them, since
- * the quota is at least 2. Undurable messages are in sum at most UNDURABLE_SLOTS_MAX slots, plus what
- * arrived since the mark was last read (GATEWAY_EVENTS_PER_TURN), plus one message; divided by the
- * fill of a chunk this bounds the sum of all k, and store_pool_init takes that many chunks beyond all
- * quotas.
+ * STORE_CHUNK_SLOTS - MSG_SLOTS_MAX slots. A store is trimmed to its quota whenever the durable
+ * mark moves, oldest chunk first, as long as that chunk's last message is durable. So a store with
+ * quota + k chunks, k > 0, begins with a chunk whose last message is not durable, and all its
+ * chunks between that first and the last one hold nothing but undurable messages: at least k of
+ * them, since the quota is at least 2. Undurable messages are in sum at most UNDURABLE_SLOTS_MAX
+ * slots, plus what arrived since the mark was last read (GATEWAY_EVENTS_PER_TURN), plus one
+ * message; divided by the fill of a chunk this bounds the sum of all k, and store_pool_init takes
+ * that many chunks beyond all quotas.
  */
 #ifndef WIREBOOK_GATEWAY_SESSION_STORE_H
 #define WIREBOOK_GATEWAY_SESSION_STORE_H

@@ -231,6 +231,7 @@ static int fake_unlink(struct disk *d, const char *name)
 
 static int fake_sync_dir(struct disk *d)
 {
+    self(d)->dir_syncs++;
     return self(d)->sync_error;
 }
 

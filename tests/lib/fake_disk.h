@@ -49,6 +49,7 @@ struct fake_disk {
     u64 writes;
     u64 bytes_written;
     u32 syncs;
+    u32 dir_syncs;
     u32 in_flight_max;
     u32 blocks_max; /* of one write */
 };

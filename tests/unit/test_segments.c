@@ -107,7 +107,9 @@ static void remove_test(void **state)
     segments_close(s);
     f->fd->disk.ops->create(&f->fd->disk, SEGMENT_NEW, BLOCK_BYTES);
     f->fd->disk.ops->create(&f->fd->disk, "other", BLOCK_BYTES);
+    u32 before = f->fd->dir_syncs;
     assert_true(segments_remove(&f->fd->disk, 3, &f->why));
+    assert_true(f->fd->dir_syncs - before >= 4); /* each is gone for good before the next */
     assert_int_equal(fake_disk_files(f->fd), 3);
     assert_non_null(fake_disk_file(f->fd, "0000000000000002.journal"));
     assert_non_null(fake_disk_file(f->fd, "other")); /* not ours */

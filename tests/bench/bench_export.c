@@ -1,0 +1,267 @@
+/*
+ * bench_export.c - how fast the exports go, against bare COPY of the same bytes into the same
+ * tables.
+ *
+ * Starts a private, durable PostgreSQL and Redis, makes a journal in memory (WB_TXS transactions,
+ * default 100,000) and prints `name value unit` lines. Bare COPY is one blocking transaction of
+ * rows that were made before: no mark, no batches, no rows to make.
+ */
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "persist/copy_rows.h"
+#include "persist/export.h"
+#include "persist/postgres.h"
+#include "persist/redis.h"
+#include "tests/lib/made_journal.h"
+#include "tests/lib/services.h"
+
+struct bench {
+    struct services services;
+    struct made_journal journal;
+    struct mem mem;
+    struct export_names names;
+};
+
+#define ROUNDS_MAX 99u
+
+/* What was measured under one name, a value a round. */
+struct series {
+    const char *name;
+    double values[ROUNDS_MAX];
+    u32 used;
+};
+
+static void series_add(struct series *s, u64 count, u64 ns)
+{
+    s->values[s->used++] = (double)count * 1e9 / (double)ns;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double series_median(struct series *s)
+{
+    qsort(s->values, s->used, sizeof s->values[0], compare);
+    return s->values[s->used / 2];
+}
+
+static void empty_database(void)
+{
+    free(sql("drop schema public cascade; create schema public;"));
+    char *out = shell("scripts/migrate");
+    ASSERT(out != NULL);
+    free(out);
+}
+
+/* ---- bare COPY ---- */
+
+struct stream {
+    u8 *bytes;
+    u64 used;
+    u64 room;
+};
+
+static void stream_add(struct stream *s, const u8 *bytes, u64 n)
+{
+    if (s->used + n > s->room) {
+        s->room = (s->used + n) * 2;
+        s->bytes = realloc(s->bytes, s->room);
+        ASSERT(s->bytes != NULL);
+    }
+    memcpy(s->bytes + s->used, bytes, n);
+    s->used += n;
+}
+
+/* All rows of the journal, a COPY stream a table. Returns the number of rows. */
+static u64 make_streams(struct bench *b, struct stream streams[COPY_TABLES])
+{
+    struct copy_batch batch;
+    u64 rows = 0;
+    u32 day = 0;
+
+    memset(streams, 0, COPY_TABLES * sizeof streams[0]);
+    copy_batch_init(&batch, &b->mem, 1);
+    for (u64 seq = 1; seq <= b->journal.txs; seq++) {
+        struct sink_tx tx = {.seq = seq, .names = &b->names};
+        tx.slots = made_journal_tx(&b->journal, seq, &tx.used);
+        const union msg *command = (const union msg *)(const void *)tx.slots;
+        if (command->cmd.type == CMD_DAY_OPEN)
+            day = command->day.day;
+        tx.day = day;
+        tx.time_ns = command->cmd.time_ns;
+        bool last = seq == b->journal.txs;
+        bool added = copy_batch_add(&batch, &tx);
+        if (added && !last)
+            continue;
+        for (u32 t = 0; t < COPY_TABLES; t++) {
+            struct copy_buffer *from = &batch.tables[t];
+            u32 head = streams[t].used == 0 ? 0 : 19;
+            stream_add(&streams[t], from->bytes + head, from->used - head);
+        }
+        rows += batch.rows;
+        copy_batch_clear(&batch);
+        seq -= !added; /* again, into the empty batch */
+    }
+    for (u32 t = 0; t < COPY_TABLES; t++)
+        stream_add(&streams[t], (const u8 *)"\xff\xff", 2);
+    return rows;
+}
+
+static void command(PGconn *conn, const char *text, ExecStatusType want)
+{
+    PGresult *result = PQexec(conn, text);
+
+    if (PQresultStatus(result) != want)
+        fprintf(stderr, "%s: %s", text, PQerrorMessage(conn));
+    ASSERT_EQ(PQresultStatus(result), want);
+    PQclear(result);
+}
+
+static void copy_bare(struct bench *b, struct series *rate)
+{
+    struct stream streams[COPY_TABLES];
+    u64 rows = make_streams(b, streams);
+    PGconn *conn = PQconnectdb("");
+    char text[600];
+
+    ASSERT_EQ(PQstatus(conn), CONNECTION_OK);
+    u64 begin_ns = clock_now_ns();
+    command(conn, "begin", PGRES_COMMAND_OK);
+    snprintf(text, sizeof text, "select open_day('%u')", b->journal.day);
+    command(conn, text, PGRES_TUPLES_OK);
+    for (u32 t = 0; t < COPY_TABLES; t++) {
+        snprintf(text, sizeof text, "copy %s from stdin binary", copy_table_columns(t));
+        command(conn, text, PGRES_COPY_IN);
+        for (u64 at = 0; at < streams[t].used; at += 65536)
+            ASSERT_EQ(PQputCopyData(conn, (const char *)streams[t].bytes + at,
+                                    (int)min_u64(65536, streams[t].used - at)),
+                      1);
+        ASSERT_EQ(PQputCopyEnd(conn, NULL), 1);
+        for (PGresult *r = PQgetResult(conn); r; r = PQgetResult(conn)) {
+            ASSERT_EQ(PQresultStatus(r), PGRES_COMMAND_OK);
+            PQclear(r);
+        }
+        free(streams[t].bytes);
+    }
+    command(conn, "commit", PGRES_COMMAND_OK);
+    series_add(rate, rows, clock_now_ns() - begin_ns);
+    PQfinish(conn);
+}
+
+/* ---- the sinks ---- */
+
+static u64 run(struct bench *b, struct sink *sink, u64 batch_age_ns)
+{
+    const struct export_conf conf = {.seed = 1,
+                                     .retry_min_ns = NS_PER_MS,
+                                     .retry_max_ns = NS_PER_SEC,
+                                     .refused_retry_ns = NS_PER_SEC};
+    static struct made_source source;
+    struct exporter x;
+
+    sink->epoch = 1;
+    export_init(&x, &conf, &b->mem);
+    struct export_source from = made_journal_source(&source, &b->journal);
+    export_add(&x, "bench", sink, &from, &b->names, batch_age_ns);
+    u64 begin_ns = clock_now_ns();
+    while (!export_has_passed(&x, b->journal.txs))
+        if (export_do_work(&x, clock_now_ns()) == 0)
+            clock_sleep_ns(20 * NS_PER_US);
+    u64 ns = clock_now_ns() - begin_ns;
+    export_close(&x);
+    return ns;
+}
+
+static void bench_postgres(struct bench *b, u32 batch_rows, struct series *rows, struct series *txs)
+{
+    struct postgres_conf conf;
+
+    empty_database();
+    postgres_conf_defaults(&conf);
+    conf.shard = 1;
+    if (batch_rows > 0)
+        conf.batch_rows = batch_rows;
+    struct sink *sink = postgres_new(&conf);
+    u64 ns = run(b, sink, 10 * NS_PER_MS);
+    series_add(rows, sink->rows_committed, ns);
+    if (txs)
+        series_add(txs, b->journal.txs, ns);
+    postgres_free(sink);
+}
+
+static void bench_redis(struct bench *b, struct series *fills, struct series *txs)
+{
+    struct redis_conf conf;
+
+    free(shell("redis-cli -p %s flushall", getenv("REDIS_PORT")));
+    redis_conf_defaults(&conf);
+    conf.port = (u16)strtoul(getenv("REDIS_PORT"), NULL, 10);
+    struct sink *sink = redis_new(&conf);
+    u64 ns = run(b, sink, 0);
+    series_add(fills, sink->rows_committed, ns);
+    series_add(txs, b->journal.txs, ns);
+    redis_free(sink);
+}
+
+static void measure(struct bench *b, u64 rounds)
+{
+    struct series all[] = {
+        {.name = "export.copy_bare.rows_per_s"},
+        {.name = "export.postgres.rows_per_s"},
+        {.name = "export.postgres.batch500.rows_per_s"},
+        {.name = "export.postgres.tx_per_s"},
+        {.name = "export.redis.fills_per_s"},
+        {.name = "export.redis.tx_per_s"},
+    };
+
+    for (u64 i = 0; i < rounds; i++) {
+        empty_database();
+        copy_bare(b, &all[0]);
+        bench_postgres(b, 0, &all[1], &all[3]);
+        bench_postgres(b, 500, &all[2], NULL);
+        bench_redis(b, &all[4], &all[5]);
+    }
+    for (u32 i = 0; i < ARRAY_LEN(all); i++)
+        printf("%s %.0f 1/s\n", all[i].name, series_median(&all[i]));
+    printf("export.postgres.of_bare %.0f %%\n",
+           100 * all[1].values[all[1].used / 2] / all[0].values[all[0].used / 2]);
+}
+
+static u64 env_number(const char *name, u64 standard)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : standard;
+}
+
+int main(void)
+{
+    struct bench b;
+
+    clock_init();
+    log_level_set(LOG_WARN);
+    setenv("LOCAL_SERVICES_FAST", "", 1);
+    memset(&b, 0, sizeof b);
+    if (!services_start(&b.services))
+        return 1;
+    mem_init(&b.mem, 0);
+    made_journal_init(&b.journal, 1);
+    made_journal_start(&b.journal, 1, 20261123);
+    made_journal_trade(&b.journal, env_number("WB_TXS", 100000));
+    made_journal_names(&b.journal, &b.names, &b.mem, b.journal.txs);
+    printf("export.rows %" PRIu64 " count\n",
+           b.journal.executions + b.journal.order_events + b.journal.rejects);
+    measure(&b, min_u64(env_number("WB_ROUNDS", 3), ROUNDS_MAX));
+    made_journal_free(&b.journal);
+    mem_free_all(&b.mem);
+    services_stop(&b.services);
+    return 0;
+}

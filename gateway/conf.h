@@ -16,7 +16,14 @@
 
 #define CONF_LISTEN_MAX  8u
 #define CONF_THREADS_MAX 8u
+#define CONF_PORTS_MAX   8u
 #define CONF_TEXT_BYTES  512u /* of one text value, with its final zero */
+
+enum conf_transport {
+    CONF_TRANSPORT_SOCKETS, /* the kernel's TCP */
+    CONF_TRANSPORT_DPDK,    /* our own, past the kernel */
+    CONF_TRANSPORT_AUTO,    /* dpdk where it can be had, else sockets */
+};
 
 enum conf_takeover {
     CONF_TAKEOVER_YES, /* a second valid login takes the session over */
@@ -63,6 +70,7 @@ struct conf_thread {
 
 struct conf_gateway {
     u64 count;
+    enum conf_transport transport;
     struct conf_listen listen[CONF_LISTEN_MAX];
     u32 listen_used; /* at least 1 */
     u64 connections_max;
@@ -73,6 +81,23 @@ struct conf_gateway {
     u64 store_slots; /* quota of an account's session store, a multiple of STORE_CHUNK_SLOTS */
     enum conf_takeover takeover;
     enum conf_seq_ahead requested_seq_ahead;
+};
+
+/* A NIC port. */
+struct conf_port {
+    char device[CONF_TEXT_BYTES]; /* PCI address, or DPDK's virtual device with its arguments */
+    u32 ipv4;                     /* network order; never 0 */
+    u64 prefix_bits;
+    u32 gateway; /* network order; 0: none */
+    u64 queues;
+    u64 mtu; /* 0: as the device is set */
+};
+
+struct conf_dpdk {
+    struct conf_port ports[CONF_PORTS_MAX];
+    u32 ports_used; /* at least 1 */
+    u64 memory_mb;
+    u64 rto_min_ms;
 };
 
 struct conf_auth {
@@ -128,6 +153,7 @@ struct conf {
     char instruments_file[CONF_TEXT_BYTES];
     char accounts_file[CONF_TEXT_BYTES];
     struct conf_gateway gateway;
+    struct conf_dpdk dpdk;
     struct conf_auth auth;
     struct conf_engine engine;
     enum conf_durability durability;

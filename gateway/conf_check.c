@@ -94,6 +94,35 @@ static void check_threads(const struct conf *c, const struct conf_lines *lines, 
     }
 }
 
+static void check_dpdk(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    u32 row = conf_key_row("dpdk.ports");
+    char key[40], value[24];
+
+    for (u32 i = 0; i < c->dpdk.ports_used; i++) {
+        const struct conf_port *a = &c->dpdk.ports[i];
+        if (a->ipv4 == 0) {
+            snprintf(key, sizeof key, "dpdk.ports[%u].ipv4", i);
+            report_error(e, lines->item[row][i], key, "0.0.0.0",
+                         "not an address of one machine; allowed: our own on this port");
+        }
+        if (a->mtu != 0 && a->mtu < 576) {
+            snprintf(key, sizeof key, "dpdk.ports[%u].mtu", i);
+            snprintf(value, sizeof value, "%llu", (unsigned long long)a->mtu);
+            report_error(e, lines->item[row][i], key, value, "too small; allowed: 0, 576 to 9001");
+        }
+        for (u32 j = 0; j < i; j++) {
+            const struct conf_port *b = &c->dpdk.ports[j];
+            size_t n = strcspn(a->device, ",");
+            if (n != strcspn(b->device, ",") || strncmp(a->device, b->device, n) != 0)
+                continue;
+            snprintf(key, sizeof key, "dpdk.ports[%u].device", i);
+            report_error(e, lines->item[row][i], key, a->device,
+                         "the same device as dpdk.ports[%u]; allowed: each device once", j);
+        }
+    }
+}
+
 static void check_export(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     check_above("export.retry_max_ms", c->export_retry_max_ms, "export.retry_min_ms",
@@ -128,5 +157,7 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
         check_threads(c, lines, e);
         check_agents(c, lines, e);
     }
+    if (!lines->bad[conf_key_row("dpdk.ports")])
+        check_dpdk(c, lines, e);
     check_export(c, lines, e);
 }

@@ -140,7 +140,7 @@ static void xstats_register(struct port *p, u32 index)
 
     for (int i = 0; i < n && i < (int)ARRAY_LEN(names) && p->xstats_used < PORT_XSTATS_MAX; i++) {
         snprintf(labels, sizeof labels, "port=\"%u\",name=\"%s\"", index, names[i].name);
-        if (strlen(labels) >= 48 || strncmp(names[i].name, "rx_q", 4) == 0 ||
+        if (strlen(labels) >= 96 || strncmp(names[i].name, "rx_q", 4) == 0 ||
             strncmp(names[i].name, "tx_q", 4) == 0)
             continue;
         p->xstat_ids[p->xstats_used] = (u64)i;

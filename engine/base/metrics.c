@@ -10,7 +10,7 @@ struct entry {
     const char *help;
     const struct metric *metric;
     enum metric_kind kind;
-    char labels[48];
+    char labels[96];
 };
 
 static struct entry entries[METRICS_MAX];

@@ -171,8 +171,8 @@ static void test_unknown_keys(void **state)
                  "f.yaml:2: venue.xyzzy: unknown key; allowed: timezone, day_end\n");
     assert_error("gateway.count: 1\n",
                  "f.yaml:1: gateway.count: unknown key; allowed: shard, data_dir, durability, "
-                 "venue, reference, gateway, auth, engine, journal, threads, export, memory, log, "
-                 "metrics\n");
+                 "venue, reference, gateway, dpdk, auth, engine, journal, threads, export, memory, "
+                 "log, metrics\n");
     assert_error("gateway: {listen: [{port: 1, prot: 2}]}\n",
                  "f.yaml:1: gateway.listen[0].prot: unknown key; did you mean "
                  "gateway.listen[].port?\n");
@@ -303,6 +303,34 @@ static void test_threads(void **state)
                  "allowed: a core of its own, or idle: backoff\n");
     assert_error("threads:\n  - {name: a, cpu: 1024, agents: [gateway, engine, persist]}\n",
                  "f.yaml:2: threads[0].cpu: 1024: too large; allowed: none, 0 to 1023\n");
+}
+
+static void test_ports(void **state)
+{
+    (void)state;
+    assert_good(
+        "gateway: {transport: auto}\n"
+        "dpdk:\n"
+        "  ports: [{device: '0000:00:06.0', ipv4: 10.0.0.9, gateway: 10.0.0.1, mtu: 9001},\n"
+        "          {device: net_af_xdp0, ipv4: 10.1.0.9, queues: 2}]\n");
+    assert_int_equal(conf.gateway.transport, CONF_TRANSPORT_AUTO);
+    assert_int_equal(conf.dpdk.ports_used, 2);
+    assert_string_equal(conf.dpdk.ports[0].device, "0000:00:06.0");
+    assert_int_equal(conf.dpdk.ports[1].prefix_bits, 24);
+    assert_int_equal(conf.dpdk.ports[1].queues, 2);
+    assert_error(
+        "dpdk:\n  ports:\n  - {device: net_tap0, ipv4: 0.0.0.0}\n",
+        "f.yaml:3: dpdk.ports[0].ipv4: 0.0.0.0: not an address of one machine; allowed: our "
+        "own on this port\n");
+    assert_error("dpdk: {ports: [{device: net_tap0, ipv4: 10.0.0.1, mtu: 500}]}\n",
+                 "f.yaml:1: dpdk.ports[0].mtu: 500: too small; allowed: 0, 576 to 9001\n");
+    assert_error("dpdk:\n"
+                 "  ports:\n"
+                 "  - {device: 'net_tap1,iface=a', ipv4: 10.0.0.1}\n"
+                 "  - {device: net_tap12, ipv4: 10.0.0.2}\n"
+                 "  - {device: 'net_tap1,iface=b', ipv4: 10.0.0.3}\n",
+                 "f.yaml:5: dpdk.ports[2].device: net_tap1,iface=b: the same device as "
+                 "dpdk.ports[0]; allowed: each device once\n");
 }
 
 static void test_relations(void **state)
@@ -440,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_wrong_shapes),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_ports),
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_passwords_are_refused),
         cmocka_unit_test(test_default_zone_without_tzdata),

@@ -91,7 +91,7 @@ struct session_metrics {
     struct metric unsupported, unknown, debug_frames, ring_full_stops, quota_stops;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
-    struct metric store_free_min, events;
+    struct metric store_free, store_free_min, events;
 };
 
 struct session_conf {

@@ -233,5 +233,6 @@ void sessions_durable(struct sessions *S, u64 durable_seq)
     }
     if (S->day_end_tx != 0 && S->day_end_tx <= durable_seq)
         day_end_released(S);
+    metric_set(&S->metrics.store_free, S->stores.free_count);
     metric_set(&S->metrics.store_free_min, S->stores.free_min);
 }

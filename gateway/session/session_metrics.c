@@ -44,6 +44,7 @@ static const struct row rows[] = {
     COUNT(replays, "replays_total", "Times that a session went to the reader for old messages."),
     COUNT(replayed, "messages_replayed_total", "Sequenced messages sent from the reader."),
     COUNT(reader_none, "reader_none_total", "Answers of the reader without messages."),
+    GAUGE(store_free, "store_chunks_free", "Free store chunks."),
     GAUGE(store_free_min, "store_chunks_free_min", "Low-water mark of the free store chunks."),
     COUNT(events, "events_total", "Events taken from the engine."),
 };

@@ -204,7 +204,7 @@ static void keep(struct rig *r, const union msg *m)
     memcpy(&r->log[r->log_used++], m, m->ev.slots * sizeof(struct slot));
 }
 
-/* What the engine has done is durable at once, unless that is held. */
+/* What the engine has done is durable at once, unless that is held or slow. */
 static void play_persist(struct rig *r)
 {
     const union msg *m;
@@ -212,10 +212,14 @@ static void play_persist(struct rig *r)
 
     while (!r->hold_durable && (m = msg_peek(&r->tx, &copy)) != NULL) {
         u32 n = m->cmd.slots;
+        bool end = (m->ev.flags & MSG_TX_END) != 0;
         if (!msg_is_command(m->ev.type) && m->ev.session_seq != 0)
             keep(r, m);
-        atomic_store(&r->durable, m->cmd.seq);
+        if (end)
+            atomic_store(&r->durable, m->cmd.seq);
         ring_take(&r->tx, n);
+        if (end && r->slow_durable)
+            break;
     }
 }
 

@@ -37,6 +37,7 @@ struct rig {
     u64 now_ns;
     /* what a test may hold up */
     bool hold_durable;
+    bool slow_durable; /* one transaction a turn */
     bool hold_engine;
     bool hold_auth;
     bool hold_reader;

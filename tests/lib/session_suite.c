@@ -105,6 +105,7 @@ static void case_release(struct suite *s)
     client_expect_nothing(&s->a);
     rig_pass(&s->rig, 1100 * NS_PER_MS);
     client_expect(&s->a, SOUP_SERVER_HEARTBEAT); /* heartbeats wait for nothing */
+    client_expect_nothing(&s->a);
     assert_int_equal(rig_stream(&s->rig, ALICE), 3);
     s->rig.hold_durable = false;
     client_expect_message(&s->a, 'A');

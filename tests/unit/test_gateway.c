@@ -279,6 +279,59 @@ static void test_disconnects_wait_for_the_ring(void **state)
     rig_close(&rig);
 }
 
+/* The mark moves one transaction at a time: so do the messages, the login's answer among them. */
+static void test_released_one_by_one(void **state)
+{
+    struct fake_transport *f = begin(NULL);
+    (void)state;
+
+    client_open(&clients[0], &rig);
+    client_login(&clients[0], "ALICE", 1);
+    client_expect_message(&clients[0], 'S');
+    rig.hold_durable = true;
+    for (u32 ref = 1; ref <= 20; ref++)
+        client_enter(&clients[0], ref, 'B', 100, "AAPL", 100);
+    client_open(&clients[1], &rig);
+    client_ask_login(&clients[1], "BOB", "secret", "", "1"); /* the last transaction */
+    rig_pass(&rig, 1200 * NS_PER_MS); /* a heartbeat looks at the session meanwhile */
+    client_expect(&clients[0], SOUP_SERVER_HEARTBEAT);
+    client_expect_nothing(&clients[0]);
+    rig.slow_durable = true;
+    rig.hold_durable = false;
+    for (u32 n = 1; n <= 20; n++) {
+        u64 sent = metrics_sum("wirebook_gateway_messages_out_total");
+        rig_turns(&rig, 1);
+        assert_in_range(metrics_sum("wirebook_gateway_messages_out_total") - sent, 0, 1);
+        assert_int_equal(f->conns[1].out.used, 0);
+    }
+    client_expect_stream(&clients[0], ALICE, 21);
+    client_expect(&clients[1], SOUP_ACCEPTED);
+    rig.slow_durable = false;
+    rig_close(&rig);
+}
+
+/* What a store took beyond its quota while the disk stood still is given back when it goes on. */
+static void test_stores_shrink_again(void **state)
+{
+    begin(NULL);
+    (void)state;
+
+    client_open(&clients[0], &rig);
+    client_login(&clients[0], "ALICE", 1);
+    client_expect_message(&clients[0], 'S');
+    u64 free_before = metrics_sum("wirebook_gateway_store_chunks_free");
+    rig.hold_durable = true;
+    for (u32 ref = 1; ref <= 1000; ref++)
+        client_enter(&clients[0], ref, 'B', 100, "AAPL", 100);
+    rig_turns(&rig, 30);
+    rig.hold_durable = false;
+    client_expect_stream(&clients[0], ALICE, 1001);
+    assert_in_range(metrics_sum("wirebook_gateway_store_chunks_free"), free_before - 8,
+                    free_before);
+    assert_true(metrics_sum("wirebook_gateway_store_chunks_free_min") < free_before - 20);
+    rig_close(&rig);
+}
+
 /* ---- a random life ---- */
 
 #define LIVES 3u
@@ -359,6 +412,7 @@ static void random_life(u64 seed, u64 steps)
     f->piece = 1 + (u32)rng_below(&rng, 200);
     for (u64 step = 0; step < steps; step++) {
         rig.hold_durable = rng_below(&rng, 4) == 0;
+        rig.slow_durable = rng_below(&rng, 2) == 0;
         rig.hold_reader = rng_below(&rng, 4) == 0;
         rig.hold_auth = rng_below(&rng, 8) == 0;
         rig.hold_engine = rng_below(&rng, 8) == 0;
@@ -371,6 +425,7 @@ static void random_life(u64 seed, u64 steps)
             gateway_check(rig.gateway);
     }
     rig.hold_durable = rig.hold_reader = rig.hold_auth = rig.hold_engine = false;
+    rig.slow_durable = false;
     f->room_max = FAKE_PIPE_BYTES;
     for (u32 account = 1; account <= 3; account++) {
         if (rig_stream(&rig, account) == 0)
@@ -406,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_no_reader),
         cmocka_unit_test(test_full_house),
         cmocka_unit_test(test_disconnects_wait_for_the_ring),
+        cmocka_unit_test(test_released_one_by_one),
+        cmocka_unit_test(test_stores_shrink_again),
         cmocka_unit_test(test_random_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

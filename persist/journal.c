@@ -126,12 +126,18 @@ void journal_tx_begin(struct journal *j, u64 seq)
     }
 }
 
-void journal_slot(struct journal *j, const struct slot *slot)
+void journal_put(struct journal *j, const struct slot *slots, u64 n)
 {
     ASSERT(j->in_tx);
-    block_at(j, j->forming)->slots[j->fill++] = *slot;
-    if (j->fill == BLOCK_SLOTS)
-        form_next(j);
+    while (n > 0) {
+        u64 run = min_u64(n, BLOCK_SLOTS - j->fill);
+        memcpy(&block_at(j, j->forming)->slots[j->fill], slots, run * sizeof *slots);
+        j->fill += (u32)run;
+        slots += run;
+        n -= run;
+        if (j->fill == BLOCK_SLOTS)
+            form_next(j);
+    }
 }
 
 void journal_tx_end(struct journal *j, u64 seq)

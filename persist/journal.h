@@ -87,8 +87,8 @@ u64 journal_room(const struct journal *j);
 
 /* Begins transaction `seq`; journal_room has shown that there is room for all of it. */
 void journal_tx_begin(struct journal *j, u64 seq);
-/* Its next slot. */
-void journal_slot(struct journal *j, const struct slot *slot);
+/* Its next `n` slots. */
+void journal_put(struct journal *j, const struct slot *slots, u64 n);
 void journal_tx_end(struct journal *j, u64 seq);
 
 /*

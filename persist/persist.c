@@ -151,26 +151,38 @@ static void publish(struct persist *p, u64 first, u64 last)
     metric_set(&p->durable_seq, seq);
 }
 
+/* The slot behind the transaction that begins at slot `i` of the ring. */
+static u64 tx_end(const struct ring *tx, u64 i, u64 avail)
+{
+    const struct cmd_head *head;
+
+    do {
+        ASSERT_LT(i, avail); /* transactions are published whole */
+        head = (const struct cmd_head *)(const void *)ring_at(tx, i);
+        i += head->slots;
+    } while ((head->flags & MSG_TX_END) == 0);
+    return i;
+}
+
 /* Copies one transaction that begins at slot `i` of the ring. Returns the slot behind it. */
 static u64 take_tx(struct persist *p, u64 i, u64 avail)
 {
-    const struct cmd_head *head = (const struct cmd_head *)(const void *)ring_at(p->tx, i);
+    const struct slot *first = ring_at(p->tx, i);
+    const struct cmd_head *head = (const struct cmd_head *)(const void *)first;
+    u64 end = tx_end(p->tx, i, avail);
     u64 seq = head->seq;
-    bool last = false;
 
     ASSERT(msg_is_command(head->type));
+    ASSERT_LE(end - i, TX_SLOTS_MAX);
+    u64 run = min_u64(end - i, (u64)(p->tx->slots + ring_capacity(p->tx) - first));
     journal_tx_begin(&p->journal, seq);
-    while (!last) {
-        ASSERT_LT(i, avail); /* transactions are published whole */
-        head = (const struct cmd_head *)(const void *)ring_at(p->tx, i);
-        last = (head->flags & MSG_TX_END) != 0;
-        for (u64 end = i + head->slots; i < end; i++)
-            journal_slot(&p->journal, ring_at(p->tx, i));
-    }
+    journal_put(&p->journal, first, run);
+    if (run < end - i) /* the rest lies at the ring's beginning */
+        journal_put(&p->journal, p->tx->slots, end - i - run);
     journal_tx_end(&p->journal, seq);
     if (p->conf.durability == DURABILITY_NONE)
         durable_move(&p->released, seq);
-    return i;
+    return end;
 }
 
 /* Takes whole transactions while there are any, room and budget. Returns how many. */

@@ -23,25 +23,68 @@ static void wrong(u16 *reject, u16 reason)
         *reject = reason;
 }
 
+/* Sets of letters, a bit each, and the letters that are in them. */
+enum letter_set {
+    SET_SIDE = 1,
+    SET_TIF = 2,         /* on Enter */
+    SET_TIF_REPLACE = 4, /* on Replace */
+    SET_DISPLAY = 8,
+    SET_CAPACITY = 16,
+    SET_YES_NO = 32,
+    SET_CROSS = 64,
+};
+
+static const u8 sets_of[256] = {
+    ['0'] = SET_TIF | SET_TIF_REPLACE,
+    ['3'] = SET_TIF | SET_TIF_REPLACE,
+    ['5'] = SET_TIF | SET_TIF_REPLACE,
+    ['6'] = SET_TIF | SET_TIF_REPLACE,
+    ['A'] = SET_DISPLAY | SET_CAPACITY | SET_CROSS,
+    ['B'] = SET_SIDE,
+    ['C'] = SET_CROSS,
+    ['E'] = SET_SIDE | SET_TIF | SET_CROSS,
+    ['H'] = SET_CROSS,
+    ['N'] = SET_DISPLAY | SET_YES_NO | SET_CROSS,
+    ['O'] = SET_CAPACITY | SET_CROSS,
+    ['P'] = SET_CAPACITY,
+    ['R'] = SET_CAPACITY | SET_CROSS,
+    ['S'] = SET_SIDE | SET_CROSS,
+    ['T'] = SET_SIDE,
+    ['Y'] = SET_DISPLAY | SET_YES_NO,
+};
+
 /* A letter of the set, or '?' and a reject. */
-static u8 letter(u8 c, const char *set, u16 *reject, u16 reason)
+static u8 letter(u8 c, enum letter_set set, u16 *reject, u16 reason)
 {
-    if (c != 0 && strchr(set, c) != NULL)
+    if (LIKELY((sets_of[c] & set) != 0))
         return c;
     wrong(reject, reason);
     return '?';
 }
 
-/* Copies text if all of it is printable ASCII, else blanks; says which. */
+/* Are all eight bytes in 0x20..0x7E? A borrow or carry begins only at a byte that is not. */
+static bool printable(u64 x)
+{
+    u64 each = 0x0101010101010101ull;
+
+    return ((x | (x - 0x20 * each) | (x + each)) & 0x80 * each) == 0;
+}
+
+/* Copies text of at least 8 bytes if all of it is printable ASCII, else blanks; says which. */
 static bool text(char *out, const u8 *from, u32 n)
 {
-    for (u32 i = 0; i < n; i++) {
-        if (from[i] < 0x20 || from[i] > 0x7E) {
-            memset(out, ' ', n);
-            return false;
-        }
+    u64 first;
+    u64 last; /* overlaps the first where n < 16 */
+
+    ASSERT(n >= 8 && n <= 16);
+    memcpy(&first, from, 8);
+    memcpy(&last, from + n - 8, 8);
+    if (UNLIKELY(!printable(first) || !printable(last))) {
+        memset(out, ' ', n);
+        return false;
     }
-    memcpy(out, from, n);
+    memcpy(out, &first, 8);
+    memcpy(out + n - 8, &last, 8);
     return true;
 }
 
@@ -69,7 +112,7 @@ static u16 appendage(const u8 *bytes, u32 n, u32 base, enum tags_on on, struct t
 /* The head of a command of `type`, everything else zero. */
 static void begin(union msg *out, u8 type, u8 slots)
 {
-    memset(out, 0, sizeof *out);
+    memset(out, 0, slots * sizeof(struct slot));
     out->cmd.type = type;
     out->cmd.slots = slots;
 }
@@ -84,7 +127,7 @@ static enum ouch5_status decode_enter(const u8 *p, u32 n, union msg *out)
         return OUCH5_MALFORMED;
     begin(out, CMD_ENTER, sizeof *m / SLOT_BYTES);
     m->user_ref = get_be32(p + 1);
-    m->side = letter(p[5], "BSTE", &reject, OUCH5_INVALID_SIDE);
+    m->side = letter(p[5], SET_SIDE, &reject, OUCH5_INVALID_SIDE);
     m->qty = get_be32(p + 6);
     if (m->qty == 0 || m->qty > QTY_MAX)
         wrong(&reject, OUCH5_INVALID_QTY);
@@ -92,12 +135,12 @@ static enum ouch5_status decode_enter(const u8 *p, u32 n, union msg *out)
     m->price = price(get_be64(p + 18));
     if (m->price == 0xFFFFFFFFu)
         wrong(&reject, OUCH5_INVALID_PRICE);
-    m->tif = letter(p[26], "0356E", &reject, OUCH5_OTHER);
-    m->display = letter(p[27], "YNA", &reject, OUCH5_INVALID_DISPLAY);
-    m->capacity = letter(p[28], "APRO", &reject, OUCH5_OTHER);
-    if (letter(p[29], "YN", &reject, OUCH5_OTHER) == 'Y')
+    m->tif = letter(p[26], SET_TIF, &reject, OUCH5_OTHER);
+    m->display = letter(p[27], SET_DISPLAY, &reject, OUCH5_INVALID_DISPLAY);
+    m->capacity = letter(p[28], SET_CAPACITY, &reject, OUCH5_OTHER);
+    if (letter(p[29], SET_YES_NO, &reject, OUCH5_OTHER) == 'Y')
         m->head.flags = MSG_ISO;
-    m->cross_type = letter(p[30], "NOCHSREA", &reject, OUCH5_INVALID_CROSS);
+    m->cross_type = letter(p[30], SET_CROSS, &reject, OUCH5_INVALID_CROSS);
     u16 bad_tags = appendage(p, n, ENTER_BASE, TAGS_ENTER, &tags); /* may clear the terms */
     if (!text(m->terms.clordid, p + 31, 14))
         wrong(&reject, OUCH5_OTHER);
@@ -122,9 +165,9 @@ static enum ouch5_status decode_replace(const u8 *p, u32 n, union msg *out)
     m->user_ref = get_be32(p + 5);
     m->qty = get_be32(p + 9);           /* a wrong quantity or price is the engine's: it cancels */
     m->price = price(get_be64(p + 13)); /* the original (PROTOCOL.md 6, rule 6b) */
-    m->tif = letter(p[21], "0356", &reject, OUCH5_OTHER);
-    m->display = letter(p[22], "YNA", &reject, OUCH5_INVALID_DISPLAY);
-    if (letter(p[23], "YN", &reject, OUCH5_OTHER) == 'Y')
+    m->tif = letter(p[21], SET_TIF_REPLACE, &reject, OUCH5_OTHER);
+    m->display = letter(p[22], SET_DISPLAY, &reject, OUCH5_INVALID_DISPLAY);
+    if (letter(p[23], SET_YES_NO, &reject, OUCH5_OTHER) == 'Y')
         m->head.flags = MSG_ISO;
     u16 bad_tags = appendage(p, n, REPLACE_BASE, TAGS_REPLACE, &tags); /* may clear the terms */
     if (!text(m->terms.clordid, p + 24, 14))

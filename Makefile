@@ -53,7 +53,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -94,6 +94,10 @@ fuzz: setup ## every fuzzer for 60 seconds (FUZZ_SECONDS=n)
 bench-engine: setup ## measure the engine alone (ARGS=...)
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-engine
 	@$(BUILD)/bin/bench-engine $(ARGS)
+
+bench-journal: setup ## measure the journal beside a bare io_uring writer (ARGS="DIR SECONDS")
+	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal
+	@$(BUILD)/bin/bench-journal $(ARGS)
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -1,16 +1,18 @@
 /*
  * uring.c - the real disk: hot writes through io_uring, everything else by plain system calls.
  *
- * Hot (the persist agent's thread): write() takes a free op, queues and submits it; reap() collects.
- * Files for writing are open with O_DIRECT|O_DSYNC, so that a completion means stable storage.
- * Cold (any thread): blocking calls relative to the directory; no state is shared but `direct`.
+ * Hot (the persist agent's thread): write() takes a free op, queues and submits it; reap()
+ * collects. Files for writing are open with O_DIRECT|O_DSYNC, so that a completion means stable
+ * storage. Cold (any thread): blocking calls relative to the directory; no state is shared but
+ * `direct`.
  *
  * Invariants: an op has at most one entry in the kernel's queues, so there is always a free entry
  * for it; an op is given back only when its whole length is written or it has failed.
  *
- * Failure modes: EINTR and EAGAIN mean that nothing was written: queued again. A short write: the rest
- * is queued. Any other error goes up, once, and is final. io_uring_enter failing for good fails all
- * that is under way. A file system without O_DIRECT (tmpfs) is used without it, with one log line.
+ * Failure modes: EINTR and EAGAIN mean that nothing was written: queued again. A short write: the
+ * rest is queued. Any other error goes up, once, and is final. io_uring_enter failing for good
+ * fails all that is under way. A file system without O_DIRECT (tmpfs) is used without it, with one
+ * log line.
  */
 #include "persist/uring.h"
 
@@ -32,7 +34,7 @@
 
 #define URING_OPS    8u
 #define SECTOR_BYTES 512u
-#define FILL_BYTES   (256u << 10) /* zero-filling step: short, so that the journal's writes get in */
+#define FILL_BYTES   (256u << 10) /* a step of zero-filling: short, so that the journal gets in */
 #define LOCK_NAME    "lock"
 #define FILE_MODE    0640
 #define DIR_MODE     0750

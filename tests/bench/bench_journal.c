@@ -1,0 +1,278 @@
+/*
+ * bench_journal.c - what a durable transaction costs, beside a bare io_uring writer of the same
+ * bytes.
+ *
+ * Open loop: transactions of two slots (128 bytes) are due at fixed times, and latency counts from
+ * the time at which one was due to the turn in which the mark covers it. The bare writer has the
+ * same arrivals and the same rule (what there is when nothing is in flight, else full blocks), but
+ * writes the same bytes from one buffer without rings, blocks, checksums or marks. One thread does
+ * it all; segments are prepared before the clock starts. Prints `name value unit` lines.
+ *
+ *   bench-journal [DIR [SECONDS]]      default: var/bench-journal, 2
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/histogram.h"
+#include "engine/base/log.h"
+#include "engine/base/metrics.h"
+#include "engine/msg/msg.h"
+#include "persist/persist.h"
+#include "persist/uring.h"
+
+#define TX_SLOTS      2u
+#define SEGMENT_BYTES (256ull << 20)
+#define SEGMENTS      3u
+#define PENDING_MAX   (1u << 22) /* transactions that are due and not yet durable; masked */
+#define BARE_BLOCKS   64u
+#define BARE_DEPTH    4u
+/* What the prepared segments hold, less a tenth for headers and padding. */
+#define TX_MAX   (SEGMENTS * SEGMENT_BYTES / (TX_SLOTS * SLOT_BYTES) / 10 * 9)
+#define MAX_RATE 100000000ull /* more than anything takes: as fast as it goes */
+
+static struct histogram latency;
+static u64 due_ns[PENDING_MAX];
+static double seconds = 2;
+static const char *dir = "var/bench-journal";
+
+/* Who is measured: takes arrivals, says how many are durable. */
+struct subject {
+    u64 (*room)(void *self);           /* transactions that can be given now */
+    void (*give)(void *self, u64 seq); /* transaction `seq` */
+    u64 (*turn)(void *self);           /* works; returns the last durable transaction */
+    void *self;
+};
+
+/* `rate` a second for `seconds`; returns how many a second were made durable. */
+static double run(const struct subject *s, u64 rate)
+{
+    u64 given = 0;
+    u64 durable = 0;
+    u64 start_ns = clock_now_ns();
+    u64 want = min_u64((u64)((double)rate * seconds), TX_MAX);
+    u64 end_ns = start_ns + (u64)(seconds * NS_PER_SEC);
+    u64 now_ns = start_ns;
+
+    histogram_init(&latency);
+    while (durable < given || (given < want && now_ns < end_ns)) {
+        u64 due = (u64)((double)(now_ns - start_ns) * (double)rate / NS_PER_SEC);
+        due = min_u64(min_u64(due, want), now_ns < end_ns ? UINT64_MAX : given);
+        u64 n = due > given ? min_u64(due - given, s->room(s->self)) : 0;
+        for (n = min_u64(n, PENDING_MAX - (given - durable)); n > 0; n--) {
+            u64 at_ns = start_ns + (u64)((double)given * NS_PER_SEC / (double)rate);
+            due_ns[given & (PENDING_MAX - 1)] = at_ns;
+            s->give(s->self, ++given);
+        }
+        u64 covered = s->turn(s->self);
+        now_ns = clock_now_ns();
+        for (; durable < covered; durable++)
+            histogram_record(&latency, now_ns - due_ns[durable & (PENDING_MAX - 1)]);
+    }
+    return (double)given * NS_PER_SEC / (double)(now_ns - start_ns);
+}
+
+/* ---- the journal ---- */
+
+struct journalled {
+    struct mem mem;
+    struct ring tx;
+    struct persist *persist;
+    u64 base; /* last transaction before the run */
+};
+
+static u64 journal_room(void *self)
+{
+    return ring_room(&((struct journalled *)self)->tx, TX_RING_SLOTS) / TX_SLOTS;
+}
+
+static void journal_give(void *self, u64 seq)
+{
+    struct journalled *j = self;
+    union msg m[2] = {
+        {.cmd = {.type = CMD_TICK, .slots = 1, .seq = j->base + seq}},
+        {.ev = {.type = EV_WORK, .slots = 1, .flags = MSG_TX_END, .seq = j->base + seq}},
+    };
+
+    ring_put(&j->tx, &m[0], 1);
+    ring_put(&j->tx, &m[1], 1);
+    ring_publish(&j->tx);
+}
+
+static u64 journal_turn(void *self)
+{
+    struct journalled *j = self;
+
+    persist_do_work(j->persist, 0);
+    if (persist_failed(j->persist))
+        exit(1);
+    return durable_get(persist_durable(j->persist)) - j->base;
+}
+
+/* ---- the bare writer ---- */
+
+struct bare {
+    struct disk *disk;
+    int file;
+    u8 *bytes; /* BARE_DEPTH buffers of BARE_BLOCKS blocks: what a ring would hold */
+    u64 given, written, durable; /* transactions */
+    u64 offset;
+    u64 next, oldest; /* writes */
+    u64 ends[BARE_DEPTH];
+    bool done[BARE_DEPTH];
+};
+
+static u64 bare_room(void *self)
+{
+    const struct bare *b = self;
+
+    return TX_RING_SLOTS / TX_SLOTS - min_u64(b->given - b->written, TX_RING_SLOTS / TX_SLOTS);
+}
+
+static void bare_give(void *self, u64 seq)
+{
+    ((struct bare *)self)->given = seq;
+}
+
+static bool bare_write(struct bare *b)
+{
+    const u64 per_block = BLOCK_BYTES / (TX_SLOTS * SLOT_BYTES);
+    u64 waiting = b->given - b->written;
+    u64 blocks = waiting / per_block;
+
+    if (b->next - b->oldest == BARE_DEPTH)
+        return false;
+    if (b->next == b->oldest && waiting % per_block != 0)
+        blocks++;
+    blocks = min_u64(blocks, BARE_BLOCKS);
+    if (blocks == 0)
+        return false;
+    if (b->offset + blocks * BLOCK_BYTES > SEGMENT_BYTES * SEGMENTS)
+        b->offset = 0;
+    u64 slot = b->next % BARE_DEPTH;
+    b->written = min_u64(b->written + blocks * per_block, b->given);
+    b->ends[slot] = b->written;
+    b->done[slot] = false;
+    if (!b->disk->ops->write(b->disk, b->file, b->offset,
+                             b->bytes + slot * BARE_BLOCKS * BLOCK_BYTES, (u32)blocks * BLOCK_BYTES,
+                             b->next))
+        exit(1);
+    b->offset += blocks * BLOCK_BYTES;
+    b->next++;
+    return true;
+}
+
+static u64 bare_turn(void *self)
+{
+    struct bare *b = self;
+    struct disk_done done[BARE_DEPTH];
+    u32 n = b->disk->ops->reap(b->disk, done, BARE_DEPTH);
+
+    for (u32 i = 0; i < n; i++) {
+        if (done[i].error)
+            exit(1);
+        b->done[done[i].tag % BARE_DEPTH] = true;
+    }
+    for (; b->oldest < b->next && b->done[b->oldest % BARE_DEPTH]; b->oldest++)
+        b->durable = b->ends[b->oldest % BARE_DEPTH];
+    while (bare_write(b))
+        ;
+    return b->durable;
+}
+
+/* ---- both, by turns ---- */
+
+static void print(const char *who, u64 rate, double reached)
+{
+    if (rate == MAX_RATE) {
+        printf("%s.max_tps %.0f tx/s\n", who, reached);
+        return;
+    }
+    printf("%s.commit.p50_us.at_%llu %.0f us\n", who, (unsigned long long)rate,
+           (double)histogram_percentile(&latency, 50) / 1e3);
+    printf("%s.commit.p99_us.at_%llu %.0f us\n", who, (unsigned long long)rate,
+           (double)histogram_percentile(&latency, 99) / 1e3);
+    if (reached < 0.98 * (double)rate)
+        printf("%s.reached.at_%llu %.0f tx/s\n", who, (unsigned long long)rate, reached);
+}
+
+static struct disk *fresh_disk(void)
+{
+    char command[512];
+    struct why why;
+
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command) != 0)
+        exit(1);
+    struct disk *d = uring_new(dir, true, &why);
+    if (!d) {
+        fprintf(stderr, "%s\n", why.text);
+        exit(1);
+    }
+    return d;
+}
+
+static void bench_journal(u64 rate)
+{
+    struct journalled *j = aligned_alloc(CACHE_LINE, round_up(sizeof *j, CACHE_LINE));
+    struct subject s = {journal_room, journal_give, journal_turn, j};
+    struct disk *d = fresh_disk();
+    struct replay_result at = {.next_segment = 1, .next_block = 1};
+    struct persist_conf conf;
+    struct why why;
+
+    memset(j, 0, sizeof *j);
+    persist_conf_defaults(&conf);
+    conf.segment_bytes = SEGMENT_BYTES;
+    conf.segments_ahead = SEGMENTS;
+    mem_init(&j->mem, MEM_POPULATE);
+    ring_init(&j->tx, &j->mem, "tx", TX_RING_SLOTS);
+    metrics_reset();
+    j->persist = persist_new(&conf, d, &j->tx, &at, 1, &j->mem, &why);
+    if (!j->persist) {
+        fprintf(stderr, "%s\n", why.text);
+        exit(1);
+    }
+    while (persist_segments_do_work(j->persist, clock_now_ns()) > 0)
+        ;
+    print("journal", rate, run(&s, rate));
+    persist_free(j->persist);
+    uring_free(d);
+    mem_free_all(&j->mem);
+    free(j);
+}
+
+static void bench_bare(u64 rate)
+{
+    struct bare b = {.disk = fresh_disk()};
+    struct subject s = {bare_room, bare_give, bare_turn, &b};
+
+    b.bytes = aligned_alloc(BLOCK_BYTES, BARE_DEPTH * BARE_BLOCKS * BLOCK_BYTES);
+    memset(b.bytes, 0x5A, BARE_DEPTH * BARE_BLOCKS * BLOCK_BYTES);
+    if (b.disk->ops->create(b.disk, "bare", SEGMENT_BYTES * SEGMENTS) != 0)
+        exit(1);
+    b.file = b.disk->ops->open(b.disk, "bare", DISK_WRITE);
+    print("bare", rate, run(&s, rate));
+    b.disk->ops->close(b.disk, b.file);
+    uring_free(b.disk);
+    free(b.bytes);
+}
+
+int main(int argc, char **argv)
+{
+    static const u64 rates[] = {1000, 100000, 1000000, MAX_RATE};
+
+    if (argc > 1)
+        dir = argv[1];
+    if (argc > 2)
+        seconds = strtod(argv[2], NULL);
+    clock_init();
+    log_level_set(LOG_WARN);
+    for (u32 i = 0; i < ARRAY_LEN(rates); i++) {
+        bench_bare(rates[i]);
+        bench_journal(rates[i]);
+    }
+    fresh_disk(); /* leaves an empty directory */
+    return 0;
+}

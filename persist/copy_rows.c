@@ -27,11 +27,11 @@ static const struct table tables[COPY_TABLES] = {
     [COPY_EXECUTIONS] = {"executions (day, " WHEN "session_seq, account, user_name, firm, symbol, "
                          "order_ref, user_ref, user_ref_idx, side, qty, price, liquidity, taker, "
                          "match)",
-                         20, 2 * MIB},
+                         20, 4 * MIB},
     [COPY_ORDERS] = {"orders (day, " WHEN "session_seq, account, user_name, firm, symbol, event, "
                      "order_ref, user_ref, user_ref_idx, orig_user_ref, side, qty, leaves, price, "
                      "tif, display, capacity, cross_type, iso, reason, clordid, options)",
-                     28, 2 * MIB},
+                     28, 4 * MIB},
     [COPY_REJECTS] = {"rejects (day, " WHEN "session_seq, account, user_name, firm, symbol, "
                       "request, user_ref, user_ref_idx, side, qty, price, reason, clordid)",
                       19, MIB},

@@ -32,7 +32,7 @@ struct copy_batch {
     u32 shard;
 };
 
-/* An empty batch with buffers from `m` (9 MiB). */
+/* An empty batch with buffers from `m` (13 MiB). */
 void copy_batch_init(struct copy_batch *b, struct mem *m, u32 shard);
 
 /* Empties it. */

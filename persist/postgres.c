@@ -428,7 +428,7 @@ void postgres_conf_defaults(struct postgres_conf *conf)
 {
     *conf = (struct postgres_conf){
         .conninfo = "",
-        .batch_rows = 5000,
+        .batch_rows = 10000,
         .connect_timeout_ns = 5 * NS_PER_SEC,
         .commit_timeout_ns = 10 * NS_PER_SEC,
     };

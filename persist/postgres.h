@@ -23,11 +23,11 @@ struct postgres_conf {
     u64 commit_timeout_ns;  /* longest silence of the server once connected */
 };
 
-/* No conninfo, shard 0, 5000 rows, 5 s to connect, 10 s of silence. */
+/* No conninfo, shard 0, 10000 rows, 5 s to connect, 10 s of silence. */
 void postgres_conf_defaults(struct postgres_conf *conf);
 
 /*
- * A sink, disconnected, with its buffers (18 MiB, touched as they fill). `conf` is copied, the
+ * A sink, disconnected, with its buffers (26 MiB, touched as they fill). `conf` is copied, the
  * texts too. Touches no network. NULL: the conninfo is malformed; the reason has been logged. Set
  * sink.epoch before it is used.
  */

@@ -41,12 +41,6 @@ void book_tick_set(struct books *b, u16 instrument, u32 tick)
 }
 
 /* A lower index is a better price on either side. */
-static inline u32 index_of(u32 step, enum side_index side, u32 price)
-{
-    u32 ticks = price / step;
-    return side == SELL ? ticks : ticks ^ INDEX_MAX;
-}
-
 u32 book_level_price(const struct books *b, u32 level)
 {
     const struct line *l = &b->lines[level / LINE_LEVELS];
@@ -64,30 +58,48 @@ static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
     return line;
 }
 
+static inline struct line_cached *cache_of(const struct books *b, u32 side, u32 key)
+{
+    return &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
+}
+
 /* The line of `key`, made if there is none. */
 static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
 {
-    u32 *cached = &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
-    const struct line *l = &b->lines[*cached];
+    struct line_cached *c = cache_of(b, side, key);
 
-    if (UNLIKELY(l->key != key || l->side != side)) {
+    if (UNLIKELY(c->key != key || c->line == 0)) {
         u32 line = ladder_find(b, *root, key);
-        *cached = line ? line : line_new(b, root, side, key);
+        *c = (struct line_cached){.key = key, .line = line ? line : line_new(b, root, side, key)};
     }
-    return *cached;
+    return c->line;
 }
 
-void book_insert(struct books *b, u16 instrument, enum side_index side, u32 price, u32 id)
+/* The first order of its level: the level shows in the bitmap and may be the best. */
+static void level_begin(struct books *b, struct book *k, enum side_index side, u32 level, u32 price)
 {
-    struct book *k = &b->at[instrument];
+    u32 best = k->best_price[side];
+
+    b->lines[level / LINE_LEVELS].bits |= 1u << level % LINE_LEVELS;
+    if (!best || (side == SELL ? price < best : price > best)) {
+        k->best_price[side] = price;
+        k->best_level[side] = level;
+    }
+}
+
+void book_insert(struct books *b, u32 id, u32 price)
+{
     struct order *o = &b->hot[id];
+    enum side_index side = o->sell ? SELL : BUY;
+    struct book *k = &b->at[o->instrument];
 
     ASSERT_EQ(o->level, 0);
-    ASSERT_EQ(price % k->tick, 0);
     if (k->orders == 0)
         k->step = k->tick;
-    u32 index = index_of(k->step, side, price);
-    u32 line = line_get(b, &k->root[side], instrument * 2u + side, index >> LINE_BITS);
+    u32 ticks = price / k->step;
+    ASSERT_EQ(ticks * k->step, price);
+    u32 index = side == SELL ? ticks : ticks ^ INDEX_MAX;
+    u32 line = line_get(b, &k->root[side], o->instrument * 2u + side, index >> LINE_BITS);
     u32 level = line * LINE_LEVELS + index % LINE_LEVELS;
     struct level *v = &b->levels[level];
 
@@ -98,12 +110,7 @@ void book_insert(struct books *b, u16 instrument, enum side_index side, u32 pric
         b->hot[v->tail].next = id;
     } else {
         v->head = id;
-        b->lines[line].bits |= 1u << index % LINE_LEVELS;
-        u32 best = k->best_price[side];
-        if (!best || (side == SELL ? price < best : price > best)) {
-            k->best_price[side] = price;
-            k->best_level[side] = level;
-        }
+        level_begin(b, k, side, level, price);
     }
     v->tail = id;
     v->qty += o->open;
@@ -112,9 +119,13 @@ void book_insert(struct books *b, u16 instrument, enum side_index side, u32 pric
 
 static void line_drop(struct books *b, u32 *root, u32 line)
 {
-    ASSERT_EQ(b->lines[line].bits, 0);
+    const struct line *l = &b->lines[line];
+    struct line_cached *c = cache_of(b, l->side, l->key);
+
+    ASSERT_EQ(l->bits, 0);
+    if (c->line == line)
+        c->line = 0;
     ladder_del(b, root, line);
-    b->lines[line].side = 0;
     pool_give(&b->line_pool, line);
 }
 
@@ -133,10 +144,9 @@ static void best_advance(struct books *b, struct book *k, enum side_index side, 
 }
 
 /* The last order of `level` is gone. */
-static void level_empty(struct books *b, struct book *k, u32 level)
+static void level_empty(struct books *b, struct book *k, enum side_index side, u32 level)
 {
     u32 line = level / LINE_LEVELS;
-    enum side_index side = book_level_side(b, level);
 
     ASSERT_EQ(b->levels[level].qty, 0);
     b->lines[line].bits &= ~(1u << level % LINE_LEVELS);
@@ -151,7 +161,7 @@ void book_remove(struct books *b, u32 id)
     struct order *o = &b->hot[id];
     u32 level = o->level;
     struct level *v = &b->levels[level];
-    struct book *k = &b->at[book_level_instrument(b, level)];
+    struct book *k = &b->at[o->instrument];
 
     ASSERT_NE(level, 0);
     ASSERT_GE(v->qty, o->open);
@@ -167,7 +177,7 @@ void book_remove(struct books *b, u32 id)
     o->level = 0;
     k->orders--;
     if (!v->head)
-        level_empty(b, k, level);
+        level_empty(b, k, o->sell ? SELL : BUY, level);
 }
 
 void book_reduce(struct books *b, u32 id, u32 qty)

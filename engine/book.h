@@ -38,13 +38,19 @@ _Static_assert(sizeof(struct level) == 16, "four to a cache line");
 
 struct line {
     u32 key;    /*  0 index / 16; free list link */
-    u32 side;   /*  4 instrument * 2 + enum side_index; 0: free */
+    u32 side;   /*  4 instrument * 2 + enum side_index */
     u32 better; /*  8 the next line towards the touch; 0: none */
     u32 worse;  /* 12 the next line away from it */
     u32 bits;   /* 16 bit i: level i has orders; never 0 while the line is in use */
     u32 zero[3];
 };
 _Static_assert(sizeof(struct line) == 32, "two to a cache line");
+
+/* A line by its key's last bits: found without a look at the line. */
+struct line_cached {
+    u32 key;
+    u32 line; /* 0: none */
+};
 
 /* One place of the ladder where two groups of lines part. */
 struct fork {
@@ -69,7 +75,7 @@ struct books {
     struct line *lines;
     struct level *levels; /* level id = line * 16 + index % 16, from 16 */
     struct fork *forks;
-    u32 *cache; /* SIDE_CACHE entries a side */
+    struct line_cached *cache; /* SIDE_CACHE entries a side */
     struct pool line_pool;
     struct pool fork_pool;
 };
@@ -84,10 +90,10 @@ bool book_tick_fits(const struct books *b, u16 instrument, u32 tick);
 void book_tick_set(struct books *b, u16 instrument, u32 tick);
 
 /*
- * Order `id` goes to the end of the queue at `price`, a multiple of the tick. Never fails: there
- * are as many lines as orders.
+ * Order `id` goes to the end of the queue at `price`, a multiple of the tick, on its side of its
+ * instrument's book. Never fails: there are as many lines as orders.
  */
-void book_insert(struct books *b, u16 instrument, enum side_index side, u32 price, u32 id);
+void book_insert(struct books *b, u32 id, u32 price);
 
 /* Takes a resting order out of its queue, and the level or line that becomes empty with it. */
 void book_remove(struct books *b, u32 id);

@@ -41,7 +41,7 @@ static u64 hash_order(const struct engine *e, u32 id)
         (u64)o->owner << 32 | o->user_ref,
         o->order_ref,
         (u64)o->open << 32 | i->executed,
-        (u64)i->price << 32 | (u64)i->instrument << 16 | i->iso,
+        (u64)i->price << 32 | (u64)o->instrument << 16 | i->iso,
         (u64)i->side << 32 | (u64)i->tif << 24 | (u64)i->display << 16 | (u64)i->capacity << 8 |
             i->cross_type,
         (u64)(o->level ? book_level_price(&e->books, o->level) : 0) << 1 | (id == e->taker),
@@ -120,12 +120,13 @@ static void check_order(const struct engine *e, u32 id, u32 owner)
     ASSERT_LT(o->order_ref, e->next_order_ref);
     ASSERT(o->open >= 1 && o->open + i->executed <= QTY_MAX);
     ASSERT_EQ(o->level == 0, id == e->taker);
+    ASSERT_EQ(o->sell, side_is_sell(i->side));
     if (!o->level)
         return;
     ASSERT_EQ(i->tif, TIF_DAY);
     ASSERT_EQ(book_level_price(&e->books, o->level), i->price);
-    ASSERT_EQ(book_level_instrument(&e->books, o->level), i->instrument);
-    ASSERT_EQ(book_level_side(&e->books, o->level), side_is_sell(i->side) ? SELL : BUY);
+    ASSERT_EQ(book_level_instrument(&e->books, o->level), o->instrument);
+    ASSERT_EQ(book_level_side(&e->books, o->level), o->sell ? SELL : BUY);
 }
 
 static u32 check_channel(const struct engine *e, const struct channel *c, u32 owner)

@@ -7,19 +7,16 @@
 const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason)
 {
     const struct order *o = &e->orders.hot[id];
-    const struct order_info *info = &e->orders.info[id];
-    u16 instrument = o->level ? book_level_instrument(&e->books, o->level) : info->instrument;
-    bool sell = o->level ? book_level_side(&e->books, o->level) : side_is_sell(info->side);
     union msg *m = event_room(e, 1);
 
     ASSERT(qty >= 1 && qty <= o->open);
     m->cancelled = (struct msg_cancelled){
-        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), sell ? MSG_SELL : 0),
+        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
         .order_ref = o->order_ref,
         .user_ref = o->user_ref,
         .qty = qty,
         .leaves = o->open - qty,
-        .instrument = instrument,
+        .instrument = o->instrument,
         .reason = reason,
         .user_ref_idx = owner_idx(o->owner),
     };

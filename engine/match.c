@@ -20,14 +20,14 @@ struct sweep {
 
 static struct sweep sweep_of(const struct engine *e)
 {
-    const struct order_info *info = &e->orders.info[e->taker];
-    bool sell = side_is_sell(info->side);
-    u32 limit = info->price;
+    const struct order *o = &e->orders.hot[e->taker];
+    bool sell = o->sell;
+    u32 limit = e->orders.info[e->taker].price;
 
     if (price_is_market(limit))
         limit = sell ? 0 : PRICE_LIMIT_MAX;
     return (struct sweep){
-        .instrument = info->instrument,
+        .instrument = o->instrument,
         .flags = sell ? MSG_SELL : 0,
         .other = sell ? BUY : SELL,
         .limit = limit,

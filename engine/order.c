@@ -17,15 +17,17 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
 {
     ASSERT(id != 0 && id <= o->pool.fresh);
     ASSERT(ev->qty >= 1 && ev->qty <= QTY_MAX);
+    ASSERT_LE(ev->order_ref, ORDER_REF_MAX);
     o->hot[id] = (struct order){
         .open = ev->qty,
         .user_ref = ev->user_ref,
         .owner = owner_of(ev->head.account, ev->user_ref_idx),
         .order_ref = ev->order_ref,
+        .sell = side_is_sell(ev->side),
+        .instrument = ev->instrument,
     };
     o->info[id] = (struct order_info){
         .price = ev->price,
-        .instrument = ev->instrument,
         .side = ev->side,
         .tif = ev->tif,
         .display = ev->display,

@@ -1,8 +1,8 @@
 /*
  * order.h - the slab of orders, under the engine's own 32-bit ids.
  *
- * What matching and cancelling touch is 32 bytes; what is only echoed or inherited lies apart. An
- * order's instrument, side and price are those of the level on which it rests. One thread.
+ * What matching and cancelling touch is 32 bytes; what is only echoed or inherited lies apart.
+ * One thread.
  */
 #ifndef WIREBOOK_ENGINE_ORDER_H
 #define WIREBOOK_ENGINE_ORDER_H
@@ -10,29 +10,34 @@
 #include "engine/msg/msg.h"
 #include "engine/pool.h"
 
+/* 2^47 orders are 4 years at a million a second. */
+#define ORDER_REF_MAX ((1ull << 47) - 1)
+
 /* The hot part: two orders to a cache line. */
 struct order {
-    u32 next;      /*  0 the next later order of its level; in the free list: the next free one */
-    u32 prev;      /*  4 the next earlier one */
-    u32 level;     /*  8 where it rests; 0: not in the book */
-    u32 open;      /* 12 open shares, never 0 while the order lives */
-    u32 user_ref;  /* 16 */
-    u32 owner;     /* 20 account << 8 | user_ref_idx */
-    u64 order_ref; /* 24 the venue's number of the order, never used twice */
+    u32 next;     /*  0 the next later order of its level; in the free list: the next free one */
+    u32 prev;     /*  4 the next earlier one */
+    u32 level;    /*  8 where it rests; 0: not in the book */
+    u32 open;     /* 12 open shares, never 0 while the order lives */
+    u32 user_ref; /* 16 */
+    u32 owner;    /* 20 account << 8 | user_ref_idx */
+    u64 order_ref : 47; /* 24 the venue's number of the order, never used twice */
+    u64 sell : 1;
+    u64 instrument : 16;
 };
 _Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
 
 /* The cold part, beside its terms. */
 struct order_info {
-    u32 executed;   /*  0 shares of the replace chain that are filled */
-    u32 price;      /*  4 */
-    u16 instrument; /*  8 */
-    u8 side;        /* 10 B S T E */
-    u8 tif;         /* 11 */
-    u8 display;     /* 12 */
-    u8 capacity;    /* 13 */
-    u8 cross_type;  /* 14 */
-    u8 iso;         /* 15 0 or 1 */
+    u32 executed;  /*  0 shares of the replace chain that are filled */
+    u32 price;     /*  4 */
+    u8 side;       /*  8 B S T E */
+    u8 tif;        /*  9 */
+    u8 display;    /* 10 */
+    u8 capacity;   /* 11 */
+    u8 cross_type; /* 12 */
+    u8 iso;        /* 13 0 or 1 */
+    u16 zero;      /* 14 */
 };
 _Static_assert(sizeof(struct order_info) == 16, "four to a cache line");
 

@@ -25,6 +25,8 @@ static const char *recover_order_terms(const struct engine *e, const struct msg_
         return "an order with an impossible quantity";
     if (ev->tif != '3' && (ev->price == 0 || ev->price > PRICE_LIMIT_MAX || ev->price % tick))
         return "an order with an impossible price";
+    if (ev->order_ref > ORDER_REF_MAX)
+        return "an order number out of range";
     if (e->taker)
         return "a new order while another one is being matched";
     if (ev->order_ref < e->next_order_ref)
@@ -56,7 +58,7 @@ static const char *recover_replaced(struct engine *e, const struct msg_order *ev
 
     if (wrong)
         return wrong;
-    if (!id || e->orders.info[id].instrument != ev->instrument)
+    if (!id || e->orders.hot[id].instrument != ev->instrument)
         return "a replacement of an order that is not open";
     apply_replaced(e, ev, id);
     return NULL;

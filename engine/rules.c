@@ -77,7 +77,7 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
 {
     const struct order_info *info = &e->orders.info[id];
 
-    ASSERT_EQ(next->instrument, info->instrument);
+    ASSERT_EQ(next->instrument, e->orders.hot[id].instrument);
     if (!side_known(next->side) || side_is_sell(next->side) != side_is_sell(info->side))
         return REJECT_SIDE;
     if (next->qty > QTY_MAX || next->qty <= info->executed)

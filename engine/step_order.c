@@ -146,7 +146,7 @@ static struct msg_order replacement(const struct engine *e, const struct msg_rep
         .orig_user_ref = c->orig_user_ref,
         .qty = c->qty,
         .price = c->price,
-        .instrument = info->instrument,
+        .instrument = e->orders.hot[id].instrument,
         .side = c->side ? c->side : info->side,
         .tif = c->tif,
         .display = c->display,
@@ -166,14 +166,14 @@ static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, 
         return c->reject;
     if (e->accounts.at[c->head.account].terms.disabled)
         return REJECT_REPLACE;
-    return e->instruments.terms[e->orders.info[id].instrument].halted ? REJECT_HALTED : 0;
+    return e->instruments.terms[e->orders.hot[id].instrument].halted ? REJECT_HALTED : 0;
 }
 
 static void replace_refuse(struct engine *e, const struct msg_replace *c, u32 id, u16 reason)
 {
     metric_add(&e->metrics.rejects, 1);
     apply_rejected(e, event_rejected(e, c->head.account, c->user_ref_idx, c->user_ref,
-                                     e->orders.info[id].instrument, reason, c->terms.clordid));
+                                     e->orders.hot[id].instrument, reason, c->terms.clordid));
 }
 
 static void cancel_open(struct engine *e, u32 id, u32 qty)

@@ -41,10 +41,9 @@ bool tx_end(struct engine *e)
 static void taker_rest(struct engine *e)
 {
     const struct order_info *info = &e->orders.info[e->taker];
-    enum side_index side = side_is_sell(info->side) ? SELL : BUY;
 
     ASSERT_EQ(info->tif, TIF_DAY);
-    book_insert(&e->books, info->instrument, side, info->price, e->taker);
+    book_insert(&e->books, e->taker, info->price);
     e->taker = 0;
 }
 

@@ -30,8 +30,9 @@ static void desk_init(struct desk *d, u32 orders, u32 tick)
 static u32 rest(struct desk *d, u16 instrument, enum side_index side, u32 price, u32 qty)
 {
     u32 id = pool_take(&d->o.pool);
-    d->o.hot[id] = (struct order){.open = qty, .order_ref = ++d->next_ref};
-    book_insert(&d->b, instrument, side, price, id);
+    d->o.hot[id] = (struct order){
+        .open = qty, .order_ref = ++d->next_ref, .sell = side, .instrument = instrument};
+    book_insert(&d->b, id, price);
     return id;
 }
 

@@ -81,7 +81,8 @@ static void test_an_order_is_what_was_announced(void **state)
     assert_int_equal(owner_account(o.hot[id].owner), 65000);
     assert_int_equal(owner_idx(o.hot[id].owner), 255);
     assert_int_equal(o.info[id].price, PRICE_LIMIT_MAX);
-    assert_int_equal(o.info[id].instrument, 65535);
+    assert_int_equal(o.hot[id].instrument, 65535);
+    assert_int_equal(o.hot[id].sell, 1);
     assert_int_equal(o.info[id].executed, 0);
     assert_int_equal(o.info[id].iso, 1);
     assert_int_equal(o.info[id].tif, '3');

@@ -2,9 +2,9 @@
  * refs.c - the index of open orders by their owner's numbers. Engine thread.
  *
  * Invariants: a page in the table has at least one line, a line at least one order; the pages of a
- * channel ascend; at most half of the table is used, so that a probe ends soon. Deleting shifts back
- * what follows, so there are no tombstones and the table never ages. A page and a line per order
- * suffice even for the worst numbers.
+ * channel ascend; at most half of the table is used, so that a probe ends soon. Deleting shifts
+ * back what follows, so there are no tombstones and the table never ages. A page and a line per
+ * order suffice even for the worst numbers.
  */
 #include "engine/refs.h"
 

@@ -4,10 +4,10 @@
  * A client numbers its orders upwards (PROTOCOL.md section 6, rules 1 and 2), mostly without holes.
  * So a line, one cache line, holds the orders of sixteen consecutive numbers, a page, another one,
  * holds twelve consecutive lines, and the hash finds pages, not orders. With dense numbers the hash
- * and the pages stay in the cache and an order costs a few bytes; a jump to 4 billion costs one page
- * and one line. The pages of a channel are also threaded in the order of their numbers: that is how
- * all open orders of an account are found, for the day's end and for mass cancels, without a link
- * in the order.
+ * and the pages stay in the cache and an order costs a few bytes; a jump to 4 billion costs one
+ * page and one line. The pages of a channel are also threaded in the order of their numbers: that
+ * is how all open orders of an account are found, for the day's end and for mass cancels, without a
+ * link in the order.
  *
  *   channel  head ──▶ page 0..191 ──▶ page 384..575 ──▶ ... ◀── tail
  *   table    hash(owner, number / 192) ──▶ page ──▶ line ──▶ order
@@ -71,7 +71,9 @@ void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref);
 /* The open order with the smallest number of the channel, 0 when there is none. */
 u32 refs_first(const struct refs *r, const struct channel *c);
 
-/* The open order with the next number of its channel after that of an open one; 0: it is the last. */
+/*
+ * The open order with the next number of its channel after that of an open one; 0: it is the last.
+ */
 u32 refs_after(const struct refs *r, u32 owner, u32 user_ref);
 
 /* Asserts that a channel's pages are in order, reachable by hash and `open` orders in all. */

@@ -189,8 +189,11 @@ static void fake_close(struct disk *d, int file)
 
 static i64 fake_read(struct disk *d, int file, u64 offset, void *to, u64 bytes)
 {
-    const struct fake_file *from = &self(d)->files[file];
+    struct fake_disk *f = self(d);
+    const struct fake_file *from = &f->files[file];
 
+    if (f->reads++ >= f->reads_good && f->read_error)
+        return f->read_error;
     ASSERT(offset % BLOCK_BYTES == 0 && bytes % BLOCK_BYTES == 0 && from->opens > 0);
     if (offset >= from->bytes)
         return 0;

@@ -44,12 +44,15 @@ struct fake_disk {
     u32 queue_max;    /* writes taken at once, at most FAKE_PENDING */
     int create_error; /* of every create: negative errno; 0: none */
     int sync_error;   /* of every sync_dir */
+    int read_error;   /* of every read, from the one numbered reads_good on */
+    u32 reads_good;
     i64 free_bytes;
     /* what was seen */
     u64 writes;
     u64 bytes_written;
     u32 syncs;
     u32 dir_syncs;
+    u32 reads;
     u32 in_flight_max;
     u32 blocks_max; /* of one write */
 };

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
@@ -377,14 +379,42 @@ static void damage_test(void **state)
     cursor_free(c);
 }
 
+/* A read error ends a cursor until it is told to seek; what comes then is whole again. */
+static void read_error_test(void **state)
+{
+    struct fixture *f = *state;
+    struct cursor_tx tx;
+
+    start(f, 0);
+    send(f, 500);
+    f->fd->read_error = -EIO;
+    for (u32 good = 0; good < 6; good++) {
+        struct cursor *c = live_cursor(f, 1, false);
+        enum cursor_status s;
+        u64 seq = 0;
+        f->fd->reads = 0;
+        f->fd->reads_good = good;
+        while ((s = cursor_next(c, &tx)) == CURSOR_TX)
+            assert_int_equal(tx.seq, ++seq);
+        assert_int_equal(s, CURSOR_ERROR);
+        assert_non_null(strstr(cursor_why(c), "Input/output error"));
+        assert_int_equal(cursor_next(c, &tx), CURSOR_ERROR);
+        f->fd->reads_good = UINT32_MAX;
+        cursor_seek(c, seq + 1);
+        expect(c, seq + 1, 500);
+        cursor_free(c);
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(offline_test),  T(live_files_test), T(live_tap_test),     T(live_small_tap_test),
-        T(tap_only_test), T(catch_up_test),   T(half_durable_test), T(late_landing_test),
-        T(cuts_test),     T(seek_block_test), T(gone_test),         T(damage_test),
+        T(offline_test),    T(live_files_test), T(live_tap_test),     T(live_small_tap_test),
+        T(tap_only_test),   T(catch_up_test),   T(half_durable_test), T(late_landing_test),
+        T(cuts_test),       T(seek_block_test), T(gone_test),         T(damage_test),
+        T(read_error_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,17 @@ static void no_space_test(void **state)
     expect_journal(f, 1000);
 }
 
+/* Not even one segment can be made at the start. */
+static void no_space_at_start_test(void **state)
+{
+    struct fixture *f = *state;
+
+    f->fd->create_error = -ENOSPC;
+    assert_int_equal(fake_process_start(&f->p, &f->fd->disk, &f->why), REPLAY_OK);
+    assert_null(f->p.persist);
+    assert_non_null(strstr(f->why.text, "no segment"));
+}
+
 /* A directory sync that failed once would lie the second time: final. */
 static void dir_sync_error_test(void **state)
 {
@@ -369,6 +380,7 @@ int main(void)
         T(random_order_test),
         T(write_error_test),
         T(no_space_test),
+        T(no_space_at_start_test),
         T(dir_sync_error_test),
         T(durability_none_test),
         T(plant_test),

@@ -3,6 +3,7 @@
  */
 #include "tests/sim/sim_world_impl.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,7 @@ int sim_world_run_apart(const struct sim_options *options, bool quiet, struct si
 {
     struct sim_counts *shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     int status = 0;
 
     SIM_CHECK(shared != MAP_FAILED, "no shared memory");
@@ -158,6 +160,8 @@ int sim_world_run_apart(const struct sim_options *options, bool quiet, struct si
     pid_t pid = fork();
     SIM_CHECK(pid >= 0, "no process for a seed");
     if (pid == 0) {
+        for (u32 i = 0; i < ARRAY_LEN(crashes); i++)
+            signal(crashes[i], SIG_DFL); /* the test framework's handlers would go on from here */
         if (quiet && (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)))
             _exit(1);
         sim_world_run(options);

@@ -14,9 +14,13 @@
 
 #include "tests/sim/sim_world.h"
 
-#define SHORT_SEEDS 12u
+#ifdef __SANITIZE_ADDRESS__
+#define SHORT_SEEDS 6u /* several times slower */
+#else
+#define SHORT_SEEDS 15u
+#endif
 #define SHORT_CUTS  12u
-#define FULL_SEEDS  100u
+#define FULL_SEEDS  120u
 #define FULL_CUTS   15u
 #define PLANT_SEEDS 5u
 #define PLANT_CUTS  20u

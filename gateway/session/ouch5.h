@@ -35,7 +35,7 @@ enum ouch5_reason {
 
 /*
  * Reads one inbound message of `n` > 0 bytes. On OUCH5_COMMAND `out` holds the whole command but
- * for account, bind_id, gateway and instrument, which the session knows; padding in its slots is zero.
+ * for account, bind_id, gateway and instrument, which are zero: the session knows them.
  */
 enum ouch5_status ouch5_decode(const u8 *bytes, u32 n, union msg *out);
 

@@ -44,7 +44,7 @@ void case_login_41(struct suite *s)
     rig_pass(&s->rig, 4 * NS_PER_SEC);
     assert_int_equal(client_end(&s->a), WIRE_OPEN);
     rig_pass(&s->rig, 2 * NS_PER_SEC);
-    assert_int_not_equal(client_end(&s->a), WIRE_OPEN); /* its own limit */
+    client_expect_end(&s->a); /* its own limit */
 }
 
 void suite_rejected(struct suite *s, const char *user, const char *password, const char *session,
@@ -71,8 +71,7 @@ void case_login_refused(struct suite *s)
     suite_rejected(s, "ALICE", "secret", "", "1x", 'S');
     client_open(&s->a, &s->rig);
     client_login(&s->a, "ALICE", 1); /* none of it did any harm */
-    rig_turns(&s->rig, 3);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+    rig_expect_sessions(&s->rig, 1);
 }
 
 void case_nothing_before_login(struct suite *s)
@@ -98,7 +97,7 @@ void case_login_deadline(struct suite *s)
     rig_pass(&s->rig, 29 * NS_PER_SEC);
     assert_int_equal(client_end(&s->a), WIRE_OPEN);
     rig_pass(&s->rig, 2 * NS_PER_SEC);
-    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    client_expect_end(&s->a);
     assert_int_equal(gateway_sessions(s->rig.gateway), 0);
 }
 
@@ -153,19 +152,16 @@ void case_lost_while_logging_in(struct suite *s)
     s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
     rig_turns(&s->rig, 4);
     s->rig.hold_auth = false;
-    rig_turns(&s->rig, 4);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    rig_expect_sessions(&s->rig, 0);
 
     s->rig.hold_engine = true;
     client_open(&s->b, &s->rig);
     client_ask_login(&s->b, "ALICE", "secret", "", "1");
     rig_turns(&s->rig, 6);
     s->rig.wire->hang_up(s->rig.wire, s->b.wire, TRANSPORT_RESET);
-    rig_turns(&s->rig, 4);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 1); /* the engine still has to answer */
+    rig_expect_sessions(&s->rig, 1); /* the engine still has to answer */
     s->rig.hold_engine = false;
-    rig_turns(&s->rig, 6);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    rig_expect_sessions(&s->rig, 0);
     assert_int_equal(rig_stream(&s->rig, ALICE), 1);
 
     s->rig.hold_durable = true; /* bound, but not told */
@@ -173,8 +169,7 @@ void case_lost_while_logging_in(struct suite *s)
     client_ask_login(&s->c, "ALICE", "secret", "", "1");
     rig_turns(&s->rig, 6);
     s->rig.wire->hang_up(s->rig.wire, s->c.wire, TRANSPORT_FINISH);
-    rig_turns(&s->rig, 6);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    rig_expect_sessions(&s->rig, 0);
     s->rig.hold_durable = false;
     rig_turns(&s->rig, 2);
 }
@@ -185,8 +180,8 @@ void case_orders_before_the_end_of_file_count(struct suite *s)
     for (u32 ref = 3; ref <= 300; ref++)
         client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
     s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_FINISH);
-    rig_turns(&s->rig, 20);
-    assert_int_equal(gateway_sessions(s->rig.gateway), 0);
+    rig_expect_sessions(&s->rig, 0);
+    rig_turns(&s->rig, 10);
     assert_int_equal(rig_stream(&s->rig, ALICE), 301);
 }
 
@@ -222,7 +217,7 @@ void case_silence(struct suite *s)
     rig_pass(&s->rig, 14900 * NS_PER_MS);
     assert_int_equal(client_end(&s->a), WIRE_OPEN);
     rig_pass(&s->rig, 200 * NS_PER_MS);
-    assert_int_not_equal(client_end(&s->a), WIRE_OPEN);
+    client_expect_end(&s->a);
     assert_int_equal(gateway_sessions(s->rig.gateway), 0);
     client_open(&s->b, &s->rig);
     client_login(&s->b, "ALICE", 3); /* the engine knows that it is free */

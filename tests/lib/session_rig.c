@@ -169,8 +169,7 @@ void rig_close(struct rig *r)
 {
     r->hold_auth = r->hold_durable = r->hold_engine = r->hold_reader = false;
     gateway_shutdown(r->gateway);
-    rig_turns(r, 10);
-    assert_int_equal(gateway_sessions(r->gateway), 0);
+    rig_expect_sessions(r, 0);
     gateway_check(r->gateway);
     engine_check(r->engine);
     r->wire->free(r->wire);
@@ -294,6 +293,13 @@ void rig_pass(struct rig *r, u64 ns)
         r->now_ns = min_u64(end, r->now_ns + NS_PER_MS);
         rig_turn(r);
     }
+}
+
+void rig_expect_sessions(struct rig *r, u32 n)
+{
+    for (u32 i = 0; i < 5000 && gateway_sessions(r->gateway) != n; i++)
+        rig_turns(r, 1);
+    assert_int_equal(gateway_sessions(r->gateway), n);
 }
 
 u64 rig_stream(const struct rig *r, u32 account)

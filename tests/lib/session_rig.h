@@ -68,6 +68,9 @@ void rig_turns(struct rig *r, u32 n);
 /* Lets time pass, a turn each millisecond. */
 void rig_pass(struct rig *r, u64 ns);
 
+/* Turns until the gateway has `n` sessions; fails when it never has. */
+void rig_expect_sessions(struct rig *r, u32 n);
+
 /* A command of the venue's own. */
 void rig_venue(struct rig *r, const union msg *m);
 void rig_day_end(struct rig *r);

@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "gateway/session/auth.h"
 
@@ -73,22 +73,30 @@ static void test_right_wrong_unknown(void **state)
     rig_close(&r);
 }
 
+/* Time that this thread has computed: what else the machine does is not measured. */
+static u64 cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+}
+
 static void test_second_time_is_cheap_and_unknown_is_not(void **state)
 {
     struct rig r;
     u64 t[4];
     (void)state;
 
-    clock_init();
     rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
-    t[0] = clock_now_ns();
+    t[0] = cpu_ns();
     ask(&r, "ALICE ", "SECRET1   ", 1);
-    t[1] = clock_now_ns();
+    t[1] = cpu_ns();
     ask(&r, "ALICE ", "SECRET1   ", 1);
-    t[2] = clock_now_ns();
+    t[2] = cpu_ns();
     ask(&r, "NOBODY", "SECRET1   ", 1);
-    t[3] = clock_now_ns();
+    t[3] = cpu_ns();
     assert_true((t[1] - t[0]) / 4 > t[2] - t[1]);
     assert_true((t[3] - t[2]) * 4 > t[1] - t[0]);
     rig_close(&r);

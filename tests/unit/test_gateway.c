@@ -233,12 +233,10 @@ static void test_full_house(void **state)
     f->accepting = true;
     for (u32 i = 0; i < 60; i++)
         client_open(&clients[i], &rig);
-    rig_turns(&rig, 2);
-    assert_int_equal(gateway_sessions(rig.gateway), 60);
+    rig_expect_sessions(&rig, 60);
     for (u32 i = 0; i < 60; i++)
         f->wire.hang_up(&f->wire, clients[i].wire, i % 2 != 0 ? TRANSPORT_RESET : TRANSPORT_FINISH);
-    rig_turns(&rig, 2);
-    assert_int_equal(gateway_sessions(rig.gateway), 0);
+    rig_expect_sessions(&rig, 0);
     rig_close(&rig);
 }
 
@@ -267,15 +265,13 @@ static void test_disconnects_wait_for_the_ring(void **state)
         ring_push(&rig.cmd, &m, 1);
     }
     f->wire.hang_up(&f->wire, clients[1].wire, TRANSPORT_RESET);
-    rig_turns(&rig, 5);
-    assert_int_equal(gateway_sessions(rig.gateway), 2);
+    rig_expect_sessions(&rig, 2);
     client_open(&clients[2], &rig); /* a login waits too */
     client_ask_login(&clients[2], "BOB", "secret", "", "1");
     rig_turns(&rig, 5);
     rig.hold_engine = false;
     client_expect(&clients[2], SOUP_ACCEPTED);
-    rig_turns(&rig, 5);
-    assert_int_equal(gateway_sessions(rig.gateway), 2);
+    rig_expect_sessions(&rig, 2);
     rig_close(&rig);
 }
 

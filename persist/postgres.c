@@ -451,6 +451,7 @@ struct sink *postgres_new(const struct postgres_conf *conf)
     p->sink.ops = &postgres_ops;
     p->conf = *conf;
     p->claim.shard = conf->shard;
+    p->claim.lock_wait_ms = max_u64(conf->commit_timeout_ns / 2 / NS_PER_MS, 1);
     p->options = options;
     for (const PQconninfoOption *o = options; o->keyword; o++)
         postgres_text_param(&p->given, o->keyword, o->val);

@@ -21,14 +21,19 @@ query_add(char *query, u32 at, const char *format, ...)
 
 /*
  * One statement claims and reads. It waits for the row while a batch of an older connection holds
- * it, and then sees what that one left there. The server is told not to wait long itself for a
- * machine that died in the middle of a batch and holds it.
+ * it, and then sees what that one left there; not for ever, or else each attempt that we gave up
+ * would wait on in the server. The server is told not to wait long itself for a machine that died
+ * in the middle of a batch and holds it.
  */
 void postgres_text_claim(char query[POSTGRES_QUERY_BYTES], const struct postgres_claim *c)
 {
-    query_add(query, 0,
-              "set idle_in_transaction_session_timeout = '10s'; set tcp_keepalives_idle = 5; "
-              "set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; "
+    u32 at = query_add(query, 0,
+                       "set idle_in_transaction_session_timeout = '10s'; "
+                       "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; "
+                       "set tcp_keepalives_count = 3; set lock_timeout = %" PRIu64 "; ",
+                       c->lock_wait_ms);
+
+    query_add(query, at,
               "insert into export_mark as m (shard, epoch, claim) values (%u, %" PRIu64 ", 1) "
               "on conflict (shard) do update set epoch = excluded.epoch, claim = m.claim + 1 "
               "where m.epoch <= excluded.epoch "
@@ -69,6 +74,7 @@ enum sink_status postgres_text_status(const char *sqlstate, const char **what)
         {"25006", SINK_LOST, "the server is not the writer any more"},
         {"40", SINK_LOST, "the server gave the transaction up"},
         {"25P0", SINK_LOST, "the server gave the transaction up"},
+        {"55P03", SINK_LOST, "an older connection still holds the mark"},
         {"42P01", SINK_REFUSED, "the schema is missing or old, run scripts/migrate"},
         {"42703", SINK_REFUSED, "the schema is missing or old, run scripts/migrate"},
         {"42883", SINK_REFUSED, "the schema is missing or old, run scripts/migrate"},

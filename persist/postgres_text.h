@@ -15,7 +15,8 @@
 struct postgres_claim {
     u32 shard;
     u64 epoch;
-    u64 claim; /* raised by each connection */
+    u64 claim;        /* raised by each connection */
+    u64 lock_wait_ms; /* longest wait for a row that an older connection holds */
 };
 
 /*

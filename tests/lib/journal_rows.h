@@ -13,6 +13,12 @@
  */
 char *journal_rows(const struct made_journal *j, char table);
 
+/*
+ * True when the tables of the database in the environment (tests/lib/services.h) hold exactly the
+ * journal, its mark included; else `why` says which line of which table differs.
+ */
+bool journal_equals_tables(const struct made_journal *j, char *why, size_t bytes);
+
 /* All fills of the journal in order, as Redis must hold them; zeroed padding. To be freed. */
 struct fill *journal_fills(const struct made_journal *j, u32 shard);
 

@@ -9,7 +9,8 @@
 
 #include "persist/postgres_text.h"
 
-static const struct postgres_claim claim = {.shard = 3, .epoch = 5, .claim = 7};
+static const struct postgres_claim claim = {
+    .shard = 3, .epoch = 5, .claim = 7, .lock_wait_ms = 800};
 
 static void test_claim(void **state)
 {
@@ -17,6 +18,7 @@ static void test_claim(void **state)
 
     (void)state;
     postgres_text_claim(query, &claim);
+    assert_non_null(strstr(query, "set lock_timeout = 800; insert into export_mark"));
     assert_non_null(strstr(query, "values (3, 5, 1) on conflict"));
     assert_non_null(strstr(query, "where m.epoch <= excluded.epoch returning claim, seq"));
     assert_non_null(strstr(query, "select epoch from export_mark where shard = 3"));
@@ -77,6 +79,7 @@ static void test_status(void **state)
         {"42703", SINK_REFUSED, "scripts/migrate"},
         {"42883", SINK_REFUSED, "scripts/migrate"},
         {"42501", SINK_REFUSED, "right"},
+        {"55P03", SINK_LOST, "older"},
         {"23505", SINK_REFUSED, "beyond"},
         {"53100", SINK_REFUSED, "disk"},
         {"22P02", SINK_REFUSED, "refuses"},

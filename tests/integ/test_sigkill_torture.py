@@ -188,6 +188,8 @@ def one_life(venue, services, clients, dice, number):
     venue.end(signal.SIGTERM if orderly else signal.SIGKILL)
     say(f"{number}: {'orderly stop' if orderly else 'SIGKILL'} after {count} messages")
     run_clients(clients, dice.uniform(0, 0.1))
+    while any(client.live for client in clients):  # they read what had been sent to them, then the end
+        run_clients(clients, 0.01)
     venue.start()
 
 

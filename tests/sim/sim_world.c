@@ -106,7 +106,7 @@ static void process_plan(void)
     world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
     world->cut_blocks = sim_chance(300000) ? (u32)sim_between(6, 20) : 0;
     if (world->fate == FATE_CUT && sim_chance(200000))
-        sim_disk_hook(world->disk, (u32)sim_between(1, 40), power_goes);
+        sim_disk_hook(world->disk, (u32)sim_between(1, sim_chance(500000) ? 8 : 40), power_goes);
     if (world->fate == FATE_CUT && sim_chance(100000))
         world->fate_at_ns = sim.now_ns + sim_delay(NS_PER_US, 500 * NS_PER_US); /* while starting */
 }

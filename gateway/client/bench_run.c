@@ -29,11 +29,13 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "gateway/client/bench_report.h"
+#include "gateway/client/wb_carrier.h"
 
 #define LOGIN_NS   (200 * NS_PER_MS) /* for each session on top: a password check is slow */
 #define LEAD_NS    (20 * NS_PER_MS)  /* from the last login to the first request */
 #define IDLE_NS    (200 * NS_PER_MS) /* heartbeats and reconnects want a look that often */
 #define EVENTS_MAX 256
+#define NAP_NS     (20 * NS_PER_US) /* between two looks at a carrier that cannot wake us */
 
 enum phase {
     PHASE_LOGIN,
@@ -72,6 +74,8 @@ void bench_stop(void)
 static void watch(struct run *r, u32 i)
 {
     struct bench_session *s = &r->sessions[i];
+    if (wb_carrier()->turn != NULL)
+        return;
     int fd = wb_client_fd(s->client);
     u32 wanted = EPOLLIN | (wb_client_wants_write(s->client) ? EPOLLOUT : 0);
     struct epoll_event ev = {.events = wanted, .data.u32 = i};
@@ -100,8 +104,27 @@ static u64 next_look(const struct run *r)
     return at;
 }
 
+/* The same where there is nothing to sleep on: turns the carrier until something is to be done. */
+static void turn_and_take(struct run *r)
+{
+    u64 at = next_look(r);
+    u64 now = clock_now_ns();
+    while (wb_carrier()->turn(now) == 0 && now < at) {
+        if (!r->o->spin)
+            clock_sleep_ns(NAP_NS);
+        now = clock_now_ns();
+    }
+    for (u32 i = 0; i < r->o->sessions; i++)
+        bench_session_poll(&r->sessions[i], now);
+    r->polled_ns = now;
+}
+
 static void sleep_and_take(struct run *r)
 {
+    if (wb_carrier()->turn != NULL) {
+        turn_and_take(r);
+        return;
+    }
     struct epoll_event events[EVENTS_MAX];
     u64 now = clock_now_ns();
     u64 at = next_look(r);

@@ -1,5 +1,5 @@
 /*
- * wb_client.c - a SoupBinTCP session over one non-blocking kernel socket.
+ * wb_client.c - a SoupBinTCP session over one connection of the carrier (wb_carrier.h).
  *
  * Enters: calls of the owner, bytes of the socket. Leaves: events one by one, bytes to the socket.
  * One thread at a time; nothing blocks but the look-up of a host's name and wb_client_wait.
@@ -15,18 +15,12 @@
 #include "gateway/client/wb_client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "gateway/client/wb_carrier.h"
 
 #define IN_BYTES  (128u * 1024u) /* more than the longest packet of the protocol, WB_PACKET_MAX */
 #define OUT_BYTES (256u * 1024u) /* about 5,000 orders that the server has not yet read */
@@ -34,7 +28,7 @@ _Static_assert(IN_BYTES >= WB_PACKET_MAX, "any packet fits");
 
 struct wb_client {
     struct wb_soup soup;
-    int fd; /* -1: none */
+    int fd; /* the carrier's name of the connection, a descriptor with sockets; -1: none */
     bool connecting;
     bool drained;     /* the last read took all there was: do not ask again in this round */
     const char *lost; /* why the connection ended, until WB_LOST has told it */
@@ -58,7 +52,7 @@ struct wb_client *wb_client_new(void)
 void wb_client_close(struct wb_client *c)
 {
     if (c->fd >= 0)
-        close(c->fd);
+        wb_carrier()->close(c->fd);
     c->fd = -1;
     c->connecting = false;
     c->soup.state = WB_SOUP_OVER;
@@ -85,37 +79,14 @@ static void lost_errno(struct wb_client *c, const char *what, int error)
     c->lost = c->why;
 }
 
-static int open_socket(const struct addrinfo *a)
-{
-    int one = 1;
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
 const char *wb_client_connect(struct wb_client *c, const char *host, u16 port,
                               const struct wb_login *login, u64 now_ns)
 {
     ASSERT_EQ(c->fd, -1);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char service[8];
-    snprintf(service, sizeof(service), "%u", port);
-    int error = getaddrinfo(host, service, &hints, &found);
-    if (error != 0)
-        return gai_strerror(error);
-    c->fd = open_socket(found);
-    error = errno;
-    freeaddrinfo(found);
+    const char *why = NULL;
+    c->fd = wb_carrier()->open(host, port, &why);
     if (c->fd < 0) {
-        lost_errno(c, "connect", error);
+        snprintf(c->why, sizeof(c->why), "%s", why);
         c->lost = NULL;
         return c->why;
     }
@@ -131,16 +102,13 @@ static bool connected(struct wb_client *c)
 {
     if (!c->connecting)
         return true;
-    struct pollfd p = {.fd = c->fd, .events = POLLOUT};
-    if (poll(&p, 1, 0) != 1)
+    int ready = wb_carrier()->ready(c->fd);
+    if (ready == 0)
         return false;
-    int error = 0;
-    socklen_t n = sizeof(error);
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n);
     c->connecting = false;
-    if (error != 0)
-        lost_errno(c, "connect", error);
-    return error == 0;
+    if (ready < 0)
+        lost_errno(c, "connect", errno);
+    return ready > 0;
 }
 
 u32 wb_client_flush(struct wb_client *c, u64 now_ns)
@@ -149,7 +117,7 @@ u32 wb_client_flush(struct wb_client *c, u64 now_ns)
     const u8 *bytes = wb_soup_output(&c->soup, &n);
     if (c->fd < 0 || n == 0 || c->lost != NULL || !connected(c))
         return n;
-    ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL);
+    ssize_t sent = wb_carrier()->send(c->fd, bytes, n);
     if (sent > 0)
         wb_soup_sent(&c->soup, (u32)sent, now_ns);
     /*
@@ -164,7 +132,7 @@ static bool take_in(struct wb_client *c, u64 now_ns)
     u32 room;
     u8 *space = wb_soup_space(&c->soup, &room);
     ASSERT_GT(room, 0); /* a buffer holds any packet, and all whole ones were handed out */
-    ssize_t n = recv(c->fd, space, room, 0);
+    ssize_t n = wb_carrier()->recv(c->fd, space, room);
     if (n > 0) {
         wb_soup_filled(&c->soup, (u32)n, now_ns);
         c->drained = (u32)n < room;
@@ -298,15 +266,7 @@ void wb_client_logout(struct wb_client *c, u64 now_ns)
 
 void wb_client_wait(struct wb_client *c, int other_fd, u64 timeout_ns)
 {
-    struct pollfd fds[2] = {
-        {.fd = c->fd, .events = (short)(POLLIN | (wb_client_wants_write(c) ? POLLOUT : 0))},
-        {.fd = other_fd, .events = POLLIN},
-    };
-    struct timespec ts = {
-        .tv_sec = (time_t)(timeout_ns / NS_PER_SEC),
-        .tv_nsec = (long)(timeout_ns % NS_PER_SEC),
-    };
-    ppoll(fds, 2, &ts, NULL); /* a signal or an error ends the sleep: the next poll finds out why */
+    wb_carrier()->wait(c->fd, wb_client_wants_write(c), other_fd, timeout_ns);
 }
 
 int wb_client_fd(const struct wb_client *c)

@@ -1,0 +1,112 @@
+/*
+ * space.c - streams' bytes in pooled chunks; space.h tells the idea.
+ *
+ * Thread: the endpoint's. Invariants: a chunk is either on the pool's stack or in exactly one table
+ * entry; the stack never holds more than there are. Failure: an empty pool is told to the caller,
+ * who then acknowledges or accepts less.
+ */
+#include "gateway/net/space.h"
+
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/mem.h"
+
+void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks)
+{
+    ASSERT_GT(chunks, 0);
+    pool->bytes = mem_alloc(m, (u64)chunks * NET_CHUNK_BYTES, CACHE_LINE);
+    pool->stack = mem_alloc(m, (u64)chunks * sizeof *pool->stack, CACHE_LINE);
+    pool->total = chunks;
+    pool->free = chunks;
+    for (u32 i = 0; i < chunks; i++)
+        pool->stack[i] = chunks - i; /* the first chunk is taken first */
+}
+
+static u32 entry_of(u32 seq)
+{
+    return seq / NET_CHUNK_BYTES % NET_CONN_CHUNKS;
+}
+
+/* The byte at `seq` of a chunk that is there. */
+static u8 *byte_at(const struct space *s, const struct chunk_pool *pool, u32 seq)
+{
+    u32 chunk = s->chunk[entry_of(seq)];
+
+    ASSERT_NE(chunk, 0);
+    return pool->bytes + (size_t)(chunk - 1) * NET_CHUNK_BYTES + seq % NET_CHUNK_BYTES;
+}
+
+static void put_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
+{
+    if (s->chunk[entry] == 0)
+        return;
+    ASSERT_LT(pool->free, pool->total);
+    pool->stack[pool->free++] = s->chunk[entry];
+    s->chunk[entry] = 0;
+}
+
+u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *bytes, u32 n)
+{
+    const u8 *from = bytes;
+    u32 done = 0;
+
+    ASSERT_LE(n, NET_SPACE_BYTES);
+    while (done < n) {
+        u32 *chunk = &s->chunk[entry_of(seq + done)];
+        u32 piece = min_u32(n - done, NET_CHUNK_BYTES - (seq + done) % NET_CHUNK_BYTES);
+        if (*chunk == 0) {
+            if (pool->free == 0)
+                break;
+            *chunk = pool->stack[--pool->free];
+        }
+        memcpy(byte_at(s, pool, seq + done), from + done, piece);
+        done += piece;
+    }
+    return done;
+}
+
+const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n, u32 *piece)
+{
+    ASSERT_GT(n, 0);
+    *piece = min_u32(n, NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES);
+    return byte_at(s, pool, seq);
+}
+
+void space_read(const struct space *s, const struct chunk_pool *pool, u32 seq, void *out, u32 n)
+{
+    u8 *to = out;
+    u32 piece;
+
+    for (u32 done = 0; done < n; done += piece) {
+        const u8 *from = space_at(s, pool, seq + done, n - done, &piece);
+        memcpy(to + done, from, piece);
+    }
+}
+
+void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty)
+{
+    u32 first = from / NET_CHUNK_BYTES;
+    u32 chunks = (to / NET_CHUNK_BYTES - first) % (UINT32_MAX / NET_CHUNK_BYTES + 1);
+
+    ASSERT_LE(chunks, NET_CONN_CHUNKS);
+    for (u32 i = 0; i < chunks; i++)
+        put_chunk(s, pool, (first + i) % NET_CONN_CHUNKS);
+    if (empty)
+        put_chunk(s, pool, entry_of(to));
+}
+
+void space_clear(struct space *s, struct chunk_pool *pool)
+{
+    for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
+        put_chunk(s, pool, i);
+}
+
+u64 space_room(const struct space *s, const struct chunk_pool *pool, u32 seq)
+{
+    u64 tail = s->chunk[entry_of(seq)] != 0 ? NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES : 0;
+    u64 lost = tail == 0 ? seq % NET_CHUNK_BYTES : 0; /* a new chunk's bytes before `seq` */
+    u64 fresh = (u64)pool->free * NET_CHUNK_BYTES;
+
+    return tail + (fresh > lost ? fresh - lost : 0);
+}

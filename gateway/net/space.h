@@ -1,0 +1,64 @@
+/*
+ * space.h - bytes of a TCP stream, each at its sequence number, in chunks from one bounded pool.
+ *
+ * A space is a table of NET_CONN_CHUNKS chunk numbers; the byte with sequence number s lies in the
+ * table's entry (s / NET_CHUNK_BYTES) % NET_CONN_CHUNKS. So any NET_SPACE_BYTES consecutive bytes
+ * fit wherever they begin, holes cost nothing, sequence numbers may wrap, and finding a byte is
+ * O(1). An empty space holds no chunk. One thread.
+ *
+ *   seq   ...|  chunk 7  |  (none)   |  chunk 3  |...      table: [.. 7 0 3 ..], 0: none
+ *            ^first        ^hole                  ^end
+ */
+#ifndef WIREBOOK_NET_SPACE_H
+#define WIREBOOK_NET_SPACE_H
+
+#include "engine/base/types.h"
+#include "gateway/net/net.h"
+
+struct mem;
+
+_Static_assert((NET_CONN_CHUNKS & (NET_CONN_CHUNKS - 1)) == 0,
+               "sequence numbers wrap: it divides 2^32");
+_Static_assert((NET_CHUNK_BYTES & (NET_CHUNK_BYTES - 1)) == 0,
+               "sequence numbers wrap: it divides 2^32");
+
+struct chunk_pool {
+    u8 *bytes;  /* chunk n (from 1) begins at bytes + (n - 1) * NET_CHUNK_BYTES */
+    u32 *stack; /* the free ones */
+    u32 free;
+    u32 total;
+};
+
+struct space {
+    u32 chunk[NET_CONN_CHUNKS]; /* 0: none */
+};
+
+/* A pool of `chunks` chunks with memory from `m`. */
+void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks);
+
+/*
+ * Stores `n` bytes at sequence number `seq`, taking chunks as needed. Returns how many were stored:
+ * fewer than `n` only when the pool ran empty. The caller keeps within NET_SPACE_BYTES.
+ */
+u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *bytes, u32 n);
+
+/* Copies `n` bytes from sequence number `seq` to `out`; all of them were stored. */
+void space_read(const struct space *s, const struct chunk_pool *pool, u32 seq, void *out, u32 n);
+
+/* The stored byte at `seq`, and how many (at most `n`) follow in one piece. */
+const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n,
+                   u32 *piece);
+
+/*
+ * Forgets the bytes [from, to). `empty` says that nothing is stored from `to` on, so that its chunk
+ * goes back too.
+ */
+void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty);
+
+/* Gives all chunks back. */
+void space_clear(struct space *s, struct chunk_pool *pool);
+
+/* Bytes that can certainly be stored from `seq` on without running out of chunks. */
+u64 space_room(const struct space *s, const struct chunk_pool *pool, u32 seq);
+
+#endif

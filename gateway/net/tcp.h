@@ -1,0 +1,394 @@
+/*
+ * tcp.h - one TCP connection, and what the files of TCP tell each other. Local to gateway/net.
+ *
+ * The names are RFC 9293's. Sent data lies in `snd` from snd_una to snd_end:
+ *
+ *        acknowledged | in flight        | sent before,     | queued    |
+ *                     |                  | to be sent again |           |
+ *                  snd_una            snd_nxt            snd_max      snd_end     (+1: our FIN)
+ *
+ * snd_nxt falls behind snd_max after a timeout only (go-back-N). Received data:
+ *
+ *    taken by the  | held: arrived, not   | hole | ranges[0] | hole | ...   |
+ *    application   | taken yet            |      |           |      |       |
+ *               rcv_read               rcv_nxt                           rcv_read + NET_SPACE_BYTES
+ *
+ * Timers: a connection has two on the wheel. `fast` serves retransmission (rtx_at_ns) and the
+ * delayed ACK (ack_at_ns), `slow` keepalive, TIME_WAIT and orphans (slow_at_ns). The deadlines are
+ * the truth; the wheel's timer is set at or before them and, when it fires too early, only set
+ * again. So a segment that moves a deadline away does not touch the wheel.
+ */
+#ifndef WIREBOOK_NET_TCP_H
+#define WIREBOOK_NET_TCP_H
+
+#include "engine/base/list.h"
+#include "engine/base/sm.h"
+#include "engine/base/types.h"
+#include "engine/base/wheel.h"
+#include "gateway/net/packet.h"
+#include "gateway/net/space.h"
+#include "gateway/net/tcp_seq.h"
+#include "gateway/net/wire.h"
+
+struct net;
+
+#define TCP_RANGES_MAX       4u   /* pieces that may arrive out of order and be kept */
+#define TCP_MSS_DEFAULT      536u /* RFC 9293 3.7.1 */
+#define TCP_MSS_MIN          256u /* smaller ones from SYN or ICMP are taken as this */
+#define TCP_TS_BYTES         12u  /* timestamps option with its two NOPs */
+#define TCP_DUPACKS          3u   /* RFC 5681 */
+#define TCP_CWND_MAX         (2 * NET_SPACE_BYTES) /* more than the send space is never needed */
+#define TCP_IW_SEGMENTS      10u                   /* initial congestion window, RFC 6928 */
+#define TCP_SYN_RETRIES      5u                    /* of SYN and SYN|ACK: 1+2+4+8+16+32 s */
+#define TCP_BACKOFF_MAX      16u                   /* doublings; rto_max_ns ends it before */
+#define TCP_RTO_INITIAL_NS   (1 * NS_PER_SEC)      /* RFC 6298 (2.1) */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC)      /* (5.7): when the SYN had to be sent again */
+#define TCP_CHALLENGE_NS     (100 * NS_PER_MS)     /* at most one challenge ACK a connection */
+#define TCP_NAME_INDEX_BITS  20u /* up to 1,000,000 connections; 2^44 generations never wrap */
+#define TCP_WSCALE_MAX       14u /* RFC 7323 2.3 */
+#define TCP_WSCALE_OURS      0u  /* our window never exceeds 16 bits */
+_Static_assert(NET_SPACE_BYTES <= 65535, "our window fits the field without scaling");
+
+/*
+ * The states of RFC 9293 figure 5. LISTEN is not one of them here: a listening port is an entry of
+ * a small table and a connection begins with its SYN.
+ *
+ *                      passive               active
+ *            SYN  +------------- CLOSED -------------+ net_connect
+ *                 v                                  v
+ *             SYN_RCVD <---- SYN (both opened) ---- SYN_SENT
+ *                 | ACK                              | SYN|ACK
+ *                 +----------> ESTABLISHED <---------+
+ *         net_close |                        | FIN
+ *                   v                        v
+ *              FIN_WAIT_1                CLOSE_WAIT
+ *     ACK |      FIN | FIN and ACK |          | net_close, or at once after closed(NET_EOF)
+ *         v          v             |          v
+ *    FIN_WAIT_2   CLOSING          |       LAST_ACK
+ *     FIN |      ACK |             |          | ACK
+ *         v          v             v          v
+ *         +------> TIME_WAIT <-----+        CLOSED        any state: reset, timeout -> CLOSED
+ */
+enum tcp_state {
+    TCP_CLOSED,
+    TCP_SYN_SENT,
+    TCP_SYN_RCVD,
+    TCP_ESTABLISHED,
+    TCP_FIN_WAIT_1,
+    TCP_FIN_WAIT_2,
+    TCP_CLOSING,
+    TCP_TIME_WAIT,
+    TCP_CLOSE_WAIT,
+    TCP_LAST_ACK,
+    TCP_STATES,
+};
+
+extern const struct sm_state tcp_states[TCP_STATES];
+
+enum tcp_timer_kind {
+    TCP_TIMER_FAST,
+    TCP_TIMER_SLOW,
+};
+
+/* What rtx_at_ns is armed for. */
+enum tcp_rtx {
+    TCP_RTX_RTO,     /* something is in flight */
+    TCP_RTX_PROBE,   /* the same, but first a tail-loss probe */
+    TCP_RTX_PERSIST, /* nothing is in flight, something waits, the peer's window is too small */
+};
+
+struct tcp_range {
+    u32 start;
+    u32 end;
+};
+
+struct tcp_conn {
+    /* line 0: found by and judged by */
+    u64 name; /* generation << TCP_NAME_INDEX_BITS | index + 1; 0: free */
+    u32 remote_ipv4;
+    u16 remote_port; /* both in host order */
+    u16 local_port;
+    u8 state; /* enum tcp_state */
+    u8 dupacks;
+    u8 backoff;    /* retransmission timeouts in a row */
+    u8 rtx;        /* enum tcp_rtx */
+    u8 snd_wscale; /* shift of the peer's windows */
+    u8 ranges_used;
+    u8 keep_probes; /* unanswered ones */
+    u8 syn_retries;
+    u8 range_newest;     /* the range that grew last */
+    bool app : 1;        /* the application knows it and hears about it */
+    bool fin_queued : 1; /* our FIN follows snd_end */
+    bool fin_seen : 1;   /* the peer's FIN is at fin_seq, which may not be reached yet */
+    bool fin_told : 1;   /* the application has heard of it */
+    bool ack_now : 1;    /* the next flush sends an ACK, with data or without */
+    bool ts_ok : 1;      /* timestamps on each segment, RFC 7323 */
+    bool sack_ok : 1;    /* the peer understands SACK, RFC 2018 */
+    bool wscale_ok : 1;
+    bool recovering : 1; /* fast recovery, RFC 6582 */
+    bool probed : 1;     /* a tail-loss probe is out, up to probe_end */
+    bool rtt_timing : 1; /* the segment that ends at rtt_seq was sent at rtt_ns */
+    bool rtt_probed : 1; /* and since then a probe repeated the last one */
+    bool want_write : 1; /* the application saw too little room */
+    bool active : 1;     /* opened by net_connect */
+    bool pinned : 1;     /* on the stack of a function up there: freed only when that returns */
+    bool arp_wait : 1;   /* its SYN waits for the peer's Ethernet address */
+    u16 mss;             /* bytes of payload in a full segment, options not yet taken off */
+    u16 unacked;         /* segments with data that came since our last ACK */
+    u32 rcv_nxt;
+    u32 snd_una;
+    u32 snd_nxt;
+    u32 snd_max;
+    u32 snd_end;
+    u32 snd_wnd;
+
+    /* line 1 */
+    u32 snd_wl1;
+    u32 snd_wl2;
+    u32 snd_wnd_max;
+    u32 rcv_read;
+    u32 rcv_adv;  /* right edge of the window that the peer knows */
+    u32 ack_sent; /* last ACK number that went out */
+    u32 ts_recent;
+    u32 ts_offset; /* added to our milliseconds */
+    u32 cwnd;
+    u32 ssthresh;
+    u32 recover;
+    u32 rtt_seq;
+    u32 probe_end;
+    u32 sack_high; /* what the peer's last SACK said: its highest edge and the bytes it covered */
+    u32 sack_bytes;
+    u32 room_seen;
+    u32 fin_seq;
+    u32 iss;
+    u32 irs;
+
+    /* times, in ns */
+    u64 rtx_at_ns;   /* 0: not armed */
+    u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
+    u64 ack_at_ns;   /* 0: not armed */
+    u64 slow_at_ns;
+    u64 srtt_ns; /* 0: no sample yet */
+    u64 rttvar_ns;
+    u64 rto_ns;
+    u64 rtt_ns;
+    u64 progress_ns;  /* when the peer last acknowledged something, or the first byte was queued */
+    u64 heard_ns;     /* when its last acceptable segment came */
+    u64 sent_ns;      /* when we last sent data */
+    u64 rtx_sent_ns;  /* when we last sent data again */
+    u64 challenge_ns; /* when we last sent a challenge ACK */
+
+    struct list out_node;    /* in net.out: something to send at the next flush */
+    struct list node;        /* in net.held, .time_wait or .arp_wait */
+    struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
+    struct wheel_timer fast;
+    struct wheel_timer slow;
+
+    u8 hdr[TCP_HEADERS_BYTES]; /* Ethernet, IPv4 and TCP headers, ready but for what changes */
+    u32 ip_sum;                /* sum of the IPv4 header without its length */
+
+    struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
+    struct space snd;
+    struct space rcv;
+} CACHE_ALIGNED;
+_Static_assert(sizeof(struct tcp_conn) <= 832, "about 1 KiB in all when idle, tables included");
+
+/* A segment as it came, checked by tcp_input for length and checksum; host order. */
+struct tcp_segment {
+    u32 src_ipv4; /* network order */
+    u16 src_port;
+    u16 dst_port;
+    u32 seq;
+    u32 ack;
+    u32 window; /* not yet scaled */
+    u8 flags;
+    const u8 *src_mac;
+    const u8 *data;
+    u32 len; /* of data, without SYN and FIN */
+
+    /* options */
+    u16 mss; /* 0: none */
+    u8 wscale;
+    bool has_wscale;
+    bool sack_ok;
+    bool has_ts;
+    u32 ts_val;
+    u32 ts_ecr;
+    u8 sacks_used;
+    struct tcp_range sacks[4];
+};
+
+/* ---- tcp_conn.c: a connection's life ---- */
+
+/*
+ * A new connection in state CLOSED with its headers ready and found by tcp_find from now on. NULL:
+ * there is none free, even after the oldest in TIME_WAIT gave way. The 4-tuple is not in use.
+ */
+struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
+
+/* Takes it out of all tables and gives all its memory back (when pinned: as soon as it is not). */
+void tcp_free(struct net *net, struct tcp_conn *c);
+
+/* Protects `c` from being freed during calls up; tcp_unpin returns false when it is gone. */
+void tcp_pin(struct tcp_conn *c);
+bool tcp_unpin(struct net *net, struct tcp_conn *c);
+
+/* The connection of a 4-tuple, or NULL. Hash table under a secret seed, O(1). */
+struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
+
+/* The connection of that name, or NULL when it is gone. */
+struct tcp_conn *tcp_by_name(struct net *net, u64 name);
+
+/* Moves to `state` and checks the invariant. */
+void tcp_move(struct net *net, struct tcp_conn *c, enum tcp_state state);
+
+/* Ends it because of the network: tells the application, if it knows it, and frees. */
+void tcp_drop(struct net *net, struct tcp_conn *c);
+
+/* Sends RST if the state asks for it, and frees. The application is not told. */
+void tcp_abort(struct net *net, struct tcp_conn *c);
+
+/* Enters TIME_WAIT: nothing but the headers is kept. */
+void tcp_time_wait(struct net *net, struct tcp_conn *c);
+
+/* Asserts all that must hold for `c` between two calls. */
+void tcp_invariant(const struct net *net, const struct tcp_conn *c);
+
+/* Sequence number of a new connection: RFC 6528, a 4 us clock plus a keyed hash of the 4-tuple. */
+u32 tcp_isn(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
+
+/* True while the peer may still need an acknowledgement or data from us, i.e. synchronized. */
+static inline bool tcp_synchronized(const struct tcp_conn *c)
+{
+    return c->state >= TCP_ESTABLISHED;
+}
+
+/* Sequence number behind everything that is to be sent, our FIN included. */
+static inline u32 tcp_snd_limit(const struct tcp_conn *c)
+{
+    return c->snd_end + (c->fin_queued ? 1 : 0);
+}
+
+/* Bytes (SYN and FIN count as one) that were sent and not acknowledged. */
+static inline u32 tcp_outstanding(const struct tcp_conn *c)
+{
+    return c->snd_max - c->snd_una;
+}
+
+/* Right edge of what we would accept. */
+static inline u32 tcp_rcv_edge(const struct tcp_conn *c)
+{
+    return c->rcv_read + NET_SPACE_BYTES;
+}
+
+/* ---- tcp_opt.c ---- */
+
+/*
+ * Reads the options of a SYN or other segment into `seg`, whose option fields are zero. False: an
+ * option had a length of 0, 1, or one that passes the header's end; parsing ended there, what came
+ * before is kept, and the caller counts it.
+ */
+bool tcp_options_parse(const u8 *bytes, u32 n, struct tcp_segment *seg);
+
+/* Writes the options of a segment of `c` with `flags`. Returns their bytes, a multiple of four. */
+u32 tcp_options_write(const struct net *net, const struct tcp_conn *c, u8 flags, u8 *out);
+
+/* The bytes that tcp_options_write would write for a segment without SYN. */
+u32 tcp_options_bytes(const struct tcp_conn *c);
+
+/* ---- tcp_in.c, tcp_ack.c, tcp_data.c: what arrives ---- */
+
+/* One TCP segment: `p` begins at the Ethernet header, its IPv4 header has been checked. */
+void tcp_input(struct net *net, const struct packet *p, u32 ip_payload);
+
+/* Takes the acknowledgement, window and SACK of an acceptable segment. False: `c` is gone. */
+bool tcp_ack_in(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* Takes the round trip's time, RFC 6298. */
+void tcp_rtt_sample(const struct net *net, struct tcp_conn *c, u64 rtt_ns);
+
+/* Takes data and FIN of a segment that was trimmed to the window. False: `c` is gone. */
+bool tcp_data_in(struct net *net, struct tcp_conn *c, struct tcp_segment *seg);
+
+/* Offers held data to the application, then what follows from it. False: `c` is gone. */
+bool tcp_offer(struct net *net, struct tcp_conn *c);
+
+/* Forgets what arrived and was not taken: the application is gone. */
+void tcp_forget_received(struct net *net, struct tcp_conn *c);
+
+/* Moves as the acknowledgement of our FIN asks. False: `c` is gone. */
+bool tcp_fin_acked(struct net *net, struct tcp_conn *c);
+
+/* ---- tcp_user.c: what the application asks for ---- */
+
+/* The application is gone; our FIN follows what is queued. Before it is established: frees. */
+void tcp_finish(struct net *net, struct tcp_conn *c);
+
+/* Calls up `writable` when there is more room than the application saw. False: `c` is gone. */
+bool tcp_wake_writer(struct net *net, struct tcp_conn *c);
+
+/* Bytes that may be queued now. */
+u32 tcp_room(const struct net *net, const struct tcp_conn *c);
+
+/* ---- tcp_out.c: what leaves ---- */
+
+/* Sends all that may be sent now, at least an ACK if one is due. Returns packets. */
+int tcp_output(struct net *net, struct tcp_conn *c);
+
+/* The connection has something for the next flush. */
+void tcp_want_output(struct net *net, struct tcp_conn *c);
+
+/* Sends a pure ACK at once. */
+void tcp_send_ack(struct net *net, struct tcp_conn *c);
+
+/* An ACK in answer to something suspicious, at most one in TCP_CHALLENGE_NS (RFC 5961). */
+void tcp_challenge(struct net *net, struct tcp_conn *c);
+
+/* Sends the first unacknowledged segment again (SYN and FIN too). False: no packet. */
+bool tcp_retransmit(struct net *net, struct tcp_conn *c);
+
+/* The tail-loss probe: new data if there is some, else the last segment again. */
+bool tcp_send_probe(struct net *net, struct tcp_conn *c);
+
+/* An empty segment with an old sequence number: makes the peer answer with its window. */
+bool tcp_send_nudge(struct net *net, struct tcp_conn *c);
+
+/* What fits a window that was too small to be worth sending into, or a nudge if it is closed. */
+bool tcp_send_persist(struct net *net, struct tcp_conn *c);
+
+/* Sends SYN or SYN|ACK. False: no packet. */
+bool tcp_send_syn(struct net *net, struct tcp_conn *c);
+
+/* Sends RST for a connection, or in answer to a segment that belongs to none. */
+void tcp_send_rst(struct net *net, struct tcp_conn *c);
+void tcp_refuse(struct net *net, const struct tcp_segment *seg);
+
+/* The headers of `c` go to this Ethernet address from now on. */
+void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac);
+
+/* Bytes of payload that a full segment carries now. */
+u32 tcp_payload_max(const struct tcp_conn *c);
+
+/* ---- tcp_timer.c ---- */
+
+/*
+ * Arms what must be armed for what is in flight or waits, or disarms it. After each change of
+ * these.
+ */
+void tcp_rtx_arm(struct net *net, struct tcp_conn *c);
+
+/*
+ * The same, and the RTO runs anew from now: the peer acknowledged something, or a first byte left.
+ */
+void tcp_rtx_restart(struct net *net, struct tcp_conn *c);
+
+/* An ACK is due within the delay. */
+void tcp_ack_arm(struct net *net, struct tcp_conn *c);
+
+/* The slow deadline is `at_ns`; 0: none. */
+void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns);
+
+/* A timer fired. */
+void tcp_timer(struct net *net, struct wheel_timer *t);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * tcp_timer.c - what time does to a connection.
+ *
+ * Thread: the endpoint's. The deadlines in the connection are the truth. A timer on the wheel is at
+ * or before them; when it fires and the deadline has moved away, it is set again and nothing else
+ * happens: so a busy connection touches the wheel once in a timeout and not with each segment.
+ *
+ *   fast   rtx_at_ns   RTO (RFC 6298), tail-loss probe before it; persist if nothing is in flight
+ *          ack_at_ns   the delayed ACK
+ *   slow   slow_at_ns  keepalive while the application has it; after that its limit as an orphan;
+ *                      TIME_WAIT
+ *
+ * Failure: no packet when a timer fires counts as a packet that was lost; the timer runs again.
+ */
+#include "gateway/net/net_state.h"
+#include "gateway/net/tcp.h"
+
+/* Puts the wheel's timer at or before `at_ns`. */
+static void cover(struct net *net, struct wheel_timer *t, u64 at_ns)
+{
+    if (!wheel_armed(t) || t->tick > at_ns / net->wheel.tick_ns)
+        wheel_start(&net->wheel, t, at_ns);
+}
+
+static u64 timeout_ns(const struct net *net, const struct tcp_conn *c)
+{
+    u64 rto = c->rto_ns << min_u32(c->backoff, TCP_BACKOFF_MAX);
+
+    return min_u64(rto, net->conf.rto_max_ns);
+}
+
+/* A tail-loss probe comes first where its answer can be told from recovery: RFC 8985 7.2. */
+static bool may_probe(const struct net *net, const struct tcp_conn *c)
+{
+    return net->conf.tlp_min_ns != 0 && c->srtt_ns != 0 && !c->recovering && !c->probed &&
+           c->backoff == 0 && c->snd_nxt == c->snd_max && tcp_synchronized(c);
+}
+
+/*
+ * Something waits that could not be sent, and nothing is in flight: only the peer's window can be
+ * why.
+ */
+static bool must_persist(const struct tcp_conn *c)
+{
+    return tcp_outstanding(c) == 0 && c->snd_nxt != tcp_snd_limit(c) && tcp_synchronized(c) &&
+           !list_is_linked(&c->out_node);
+}
+
+void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
+{
+    if (tcp_outstanding(c) > 0 || c->arp_wait) {
+        if (c->rtx == TCP_RTX_PERSIST)
+            c->backoff = 0; /* what it counted were questions, not losses */
+        c->rtx_at_ns = c->rto_base_ns + timeout_ns(net, c);
+        c->rtx = TCP_RTX_RTO;
+        if (may_probe(net, c)) {
+            u64 pto = net->now_ns + max_u64(2 * c->srtt_ns, net->conf.tlp_min_ns);
+            if (pto < c->rtx_at_ns) {
+                c->rtx_at_ns = pto;
+                c->rtx = TCP_RTX_PROBE;
+            }
+        }
+    } else if (must_persist(c)) {
+        if (c->rtx_at_ns == 0 || c->rtx != TCP_RTX_PERSIST)
+            c->rtx_at_ns = net->now_ns + timeout_ns(net, c);
+        c->rtx = TCP_RTX_PERSIST;
+    } else {
+        c->rtx_at_ns = 0;
+        return;
+    }
+    cover(net, &c->fast, c->rtx_at_ns);
+}
+
+void tcp_rtx_restart(struct net *net, struct tcp_conn *c)
+{
+    c->rto_base_ns = net->now_ns;
+    tcp_rtx_arm(net, c);
+}
+
+void tcp_ack_arm(struct net *net, struct tcp_conn *c)
+{
+    if (c->ack_at_ns != 0)
+        return;
+    c->ack_at_ns = net->now_ns + net->conf.delayed_ack_ns;
+    cover(net, &c->fast, c->ack_at_ns);
+}
+
+void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns)
+{
+    c->slow_at_ns = at_ns;
+    if (at_ns != 0)
+        cover(net, &c->slow, at_ns);
+}
+
+static void give_up(struct net *net, struct tcp_conn *c)
+{
+    net_count(net, NET_TIMED_OUT);
+    if (tcp_synchronized(c))
+        tcp_send_rst(net, c);
+    tcp_drop(net, c);
+}
+
+/* SYN or SYN|ACK without an answer, or the question for the peer's Ethernet address. */
+static void syn_timeout(struct net *net, struct tcp_conn *c)
+{
+    if (c->syn_retries == TCP_SYN_RETRIES) {
+        net_count(net, NET_TIMED_OUT);
+        tcp_drop(net, c);
+        return;
+    }
+    c->syn_retries++;
+    c->backoff++;
+    c->rtt_timing = false; /* Karn, even if no packet can be had now */
+    net_count(net, NET_RTX_SYN);
+    c->rto_base_ns = net->now_ns;
+    if (c->state == TCP_SYN_SENT) /* perhaps the address has moved */
+        arp_forget(net, arp_next_hop(net, c->remote_ipv4));
+    tcp_send_syn(net, c);
+    tcp_rtx_arm(net, c);
+}
+
+/* RFC 6298 (5.4) to (5.6) and RFC 5681 (4): back off, window of one segment, go back to snd_una. */
+static void rto_expired(struct net *net, struct tcp_conn *c)
+{
+    if (net->now_ns - c->progress_ns >= net->conf.user_timeout_ns) {
+        give_up(net, c);
+        return;
+    }
+    net_count(net, NET_RTX_RTO);
+    if (c->backoff == 0)
+        c->ssthresh = max_u32(tcp_outstanding(c) / 2, 2u * c->mss);
+    if (c->backoff < TCP_BACKOFF_MAX)
+        c->backoff++;
+    c->cwnd = c->mss;
+    c->recover = c->snd_max;
+    c->recovering = false;
+    c->probed = false;
+    c->dupacks = 0;
+    c->rtt_timing = false; /* Karn, even if no packet can be had now */
+    c->snd_nxt = c->snd_una;
+    if (!tcp_retransmit(net, c))
+        tcp_want_output(net, c); /* nothing left yet: the next flush sends it from snd_nxt */
+    tcp_rtx_restart(net, c);
+}
+
+/* RFC 8985 7.3: one probe for each flight, then the RTO. The congestion window stays. */
+static void probe_expired(struct net *net, struct tcp_conn *c)
+{
+    net_count(net, NET_RTX_PROBE);
+    tcp_send_probe(net, c);
+    c->probed = true;
+    c->probe_end = c->snd_max;
+    tcp_rtx_restart(net, c);
+}
+
+/* RFC 9293 3.8.6.1: the peer is asked for its window, ever more seldom, as long as it answers. */
+static void persist_expired(struct net *net, struct tcp_conn *c)
+{
+    if (net->now_ns - c->heard_ns >= net->conf.user_timeout_ns &&
+        net->now_ns - c->progress_ns >= net->conf.user_timeout_ns) {
+        give_up(net, c);
+        return;
+    }
+    net_count(net, NET_PERSIST_PROBES);
+    if (c->backoff < TCP_BACKOFF_MAX)
+        c->backoff++;
+    tcp_send_persist(net, c);
+    c->rtx_at_ns = 0;
+    tcp_rtx_arm(net, c);
+}
+
+static void rtx_expired(struct net *net, struct tcp_conn *c)
+{
+    c->rtx_at_ns = 0;
+    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
+        syn_timeout(net, c);
+    else if (c->rtx == TCP_RTX_PERSIST)
+        persist_expired(net, c);
+    else if (c->rtx == TCP_RTX_PROBE)
+        probe_expired(net, c);
+    else
+        rto_expired(net, c);
+}
+
+static void fast_timer(struct net *net, struct tcp_conn *c)
+{
+    if (c->ack_at_ns != 0 && c->ack_at_ns <= net->now_ns) {
+        net_count(net, NET_ACKS_DELAYED);
+        c->ack_at_ns = 0;
+        tcp_send_ack(net, c);
+    }
+    if (c->rtx_at_ns != 0 && c->rtx_at_ns <= net->now_ns) {
+        u64 name = c->name;
+        rtx_expired(net, c);
+        if (c->name != name)
+            return;
+    }
+    if (c->ack_at_ns != 0)
+        cover(net, &c->fast, c->ack_at_ns);
+    if (c->rtx_at_ns != 0)
+        cover(net, &c->fast, c->rtx_at_ns);
+    tcp_invariant(net, c);
+}
+
+/* RFC 9293 3.8.4. Unanswered data and closed windows have their own timers: only into silence. */
+static void keepalive(struct net *net, struct tcp_conn *c)
+{
+    const struct net_conf *conf = &net->conf;
+    u64 due = c->heard_ns + conf->keepalive_idle_ns + c->keep_probes * conf->keepalive_interval_ns;
+
+    if (net->now_ns >= due && c->rtx_at_ns == 0) {
+        if (c->keep_probes >= conf->keepalive_probes) {
+            give_up(net, c);
+            return;
+        }
+        c->keep_probes++;
+        net_count(net, NET_KEEPALIVES);
+        tcp_send_nudge(net, c);
+        due += conf->keepalive_interval_ns;
+    }
+    tcp_slow_arm(net, c, max_u64(due, net->now_ns + conf->keepalive_interval_ns));
+}
+
+static void slow_timer(struct net *net, struct tcp_conn *c)
+{
+    if (c->slow_at_ns == 0)
+        return;
+    if (c->slow_at_ns > net->now_ns) {
+        cover(net, &c->slow, c->slow_at_ns);
+        return;
+    }
+    if (c->state == TCP_TIME_WAIT) {
+        tcp_free(net, c);
+    } else if (c->app) {
+        keepalive(net, c);
+    } else { /* an orphan whose peer does not let it go */
+        net_count(net, NET_TIMED_OUT);
+        tcp_abort(net, c);
+    }
+}
+
+void tcp_timer(struct net *net, struct wheel_timer *t)
+{
+    if (t->kind == TCP_TIMER_FAST)
+        fast_timer(net, CONTAINER_OF(t, struct tcp_conn, fast));
+    else
+        slow_timer(net, CONTAINER_OF(t, struct tcp_conn, slow));
+}

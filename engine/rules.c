@@ -7,6 +7,8 @@
  */
 #include "engine/rules.h"
 
+#include "engine/msg/collar.h"
+
 /* Terms that would change an execution in a way we do not do. An absent tag's field is zero. */
 static enum reject_reason check_terms(const struct order_terms *t)
 {
@@ -73,7 +75,8 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     return reason ? reason : check_terms(&c->terms);
 }
 
-enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id)
+enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
+                                 u32 collar_bps)
 {
     const struct order_info *info = &e->orders.info[id];
 
@@ -82,6 +85,9 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
         return REJECT_SIDE;
     if (next->qty > QTY_MAX || next->qty <= info->executed)
         return REJECT_QTY;
+    if (collar_breached(next->price, e->instruments.terms[next->instrument].reference_price,
+                        collar_bps))
+        return REJECT_COLLAR;
     enum reject_reason reason = check_price(e, next->instrument, next->price, next->tif);
     if (!reason)
         reason = check_letters(next->tif, next->display, next->cross_type);

@@ -25,6 +25,7 @@ enum reject_reason {
     REJECT_REPLACE = 0x0015,
     REJECT_SYMBOL = 0x0017,
     REJECT_PRICE = 0x001D,
+    REJECT_COLLAR = 0x0026,
     REJECT_SYMBOL_RATE = 0x0028,
     REJECT_PORT_RATE = 0x0029,
     REJECT_DUPLICATE_RATE = 0x002A,
@@ -47,9 +48,10 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
 
 /*
  * Why what order `id` would become is not valid; REJECT_NONE: it is. `next` is the replacement as
- * it would be announced, its `qty` still the total of the chain.
+ * it would be announced, its `qty` still the total of the chain; `collar_bps` is the account's.
  */
-enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id);
+enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
+                                 u32 collar_bps);
 
 /*
  * True for a reason of the gateway's that refuses the request to replace but says nothing against

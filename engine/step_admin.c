@@ -139,7 +139,8 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     }
     if (id) {
         const struct msg_instrument *old = &e->instruments.terms[id];
-        if (old->tick == c->tick && old->lot == c->lot && old->halted == c->halted) {
+        if (old->tick == c->tick && old->lot == c->lot && old->halted == c->halted &&
+            old->reference_price == c->reference_price) {
             metric_add(&e->metrics.superfluous, 1);
             return;
         }
@@ -151,6 +152,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
         .lot = c->lot,
         .instrument = (u16)(id ? id : names->used + 1),
         .halted = c->halted,
+        .reference_price = c->reference_price,
     };
     memcpy(m->instrument.symbol, c->symbol, sizeof c->symbol);
     apply_instrument(e, &m->instrument);

@@ -66,6 +66,7 @@ static void instrument_command(const struct refdata_instrument *r, union msg *m)
     memcpy(m->instrument.symbol, r->symbol, 8);
     m->instrument.tick = r->tick;
     m->instrument.lot = r->lot;
+    m->instrument.reference_price = r->reference_price;
 }
 
 static void account_command(const struct refdata_account *r, union msg *m)
@@ -87,6 +88,7 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
     memcpy(m->instrument.symbol, known->symbol, 8);
     m->instrument.tick = known->tick;
     m->instrument.lot = known->lot;
+    m->instrument.reference_price = known->reference_price;
     m->instrument.halted = 1;
     return true;
 }

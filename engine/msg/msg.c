@@ -60,6 +60,7 @@ static const struct field day_fields[] = {
 static const struct field instrument_fields[] = {
     F(msg_instrument, symbol, TEXT), F(msg_instrument, instrument, NUM),
     F(msg_instrument, tick, PRICE), F(msg_instrument, lot, NUM), F(msg_instrument, halted, NUM),
+    F(msg_instrument, reference_price, PRICE),
 };
 static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
@@ -94,7 +95,7 @@ static const struct field replace_fields[] = {
     F(msg_replace, orig_user_ref, NUM), F(msg_replace, user_ref, NUM),
     F(msg_replace, user_ref_idx, NUM), F(msg_replace, side, CHAR), F(msg_replace, qty, NUM),
     F(msg_replace, price, PRICE), F(msg_replace, tif, CHAR), F(msg_replace, display, CHAR),
-    F(msg_replace, reject, NUM),
+    F(msg_replace, reject, NUM), F(msg_replace, collar_bps, NUM),
 };
 static const struct field cancel_fields[] = {
     F(msg_cancel, user_ref, NUM), F(msg_cancel, user_ref_idx, NUM), F(msg_cancel, qty, NUM),

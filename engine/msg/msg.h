@@ -134,12 +134,13 @@ struct msg_instrument {
         struct cmd_head cmd;
         struct event_head ev;
     };
-    char symbol[8]; /* 32 */
-    u32 tick;       /* 40 smallest price step, in price units; prices are multiples of it */
-    u32 lot;        /* 44 round lot in shares */
-    u16 instrument; /* 48 from 1; 0 in the command: known by its symbol */
-    u8 halted;      /* 50 1: no new orders */
-    u8 zero[13];    /* 51 */
+    char symbol[8];      /* 32 */
+    u32 tick;            /* 40 smallest price step, in price units; prices are multiples of it */
+    u32 lot;             /* 44 round lot in shares */
+    u16 instrument;      /* 48 from 1; 0 in the command: known by its symbol */
+    u8 halted;           /* 50 1: no new orders */
+    u8 zero[9];          /* 51 */
+    u32 reference_price; /* 60 what a price collar is measured from; 0: no collar on it */
 };
 _Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
 
@@ -315,7 +316,8 @@ struct msg_replace {
     u8 display;        /* 51 */
     u8 user_ref_idx;   /* 52 */
     u8 side;           /* 53 tag 27; 0: unchanged */
-    u8 zero[10];       /* 54 */
+    u8 zero[8];        /* 54 */
+    u16 collar_bps;    /* 62 the account's price collar, 1/100 of a per cent; 0: none */
     struct order_terms terms;
 };
 _Static_assert(sizeof(struct msg_replace) == 128, "two slots");

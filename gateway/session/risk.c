@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "engine/msg/msg.h"
+#include "engine/msg/collar.h"
 
 /* Binary search in the account's sorted list. */
 static bool restricted(const struct risk_limits *limits, const char symbol[8])
@@ -30,17 +30,6 @@ static u64 worth(const struct risk_order *order)
     return order->price == PRICE_MARKET ? order->reference_price : order->price;
 }
 
-static bool outside_collar(const struct risk_limits *limits, const struct risk_order *order)
-{
-    u64 reference = order->reference_price;
-    u64 away;
-
-    if (limits->collar_bps == 0 || reference == 0 || order->price == PRICE_MARKET)
-        return false;
-    away = order->price > reference ? order->price - reference : reference - order->price;
-    return away * 10000 > reference * limits->collar_bps; /* 32 bits times 32 each: no overflow */
-}
-
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order)
 {
     if (order->symbol_known && order->instrument == 0)
@@ -51,7 +40,8 @@ enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_
         return RISK_QUANTITY;
     if (limits->notional_max != 0 && worth(order) * order->qty > limits->notional_max)
         return RISK_NOTIONAL;
-    if (order->symbol_known && outside_collar(limits, order))
+    if (order->symbol_known &&
+        collar_breached(order->price, order->reference_price, limits->collar_bps))
         return RISK_COLLAR;
     return RISK_OK;
 }

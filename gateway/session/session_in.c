@@ -103,13 +103,14 @@ static void check_enter(struct sessions *S, const struct session *s, struct msg_
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }
 
-/* The same for a Replace, whose symbol only the engine knows. */
+/* The same for a Replace, whose symbol only the engine knows: it checks the collar. */
 static void check_replace(struct sessions *S, const struct session *s, struct msg_replace *m)
 {
     struct risk_order order = {.qty = m->qty, .price = m->price, .symbol_known = false};
 
     if (m->reject == 0 && m->qty <= QTY_MAX && m->price <= PRICE_LIMIT_MAX)
         m->reject = (u16)risk_check(&s->account->limits, &order);
+    m->collar_bps = (u16)min_u32(s->account->limits.collar_bps, UINT16_MAX);
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }
 

@@ -346,6 +346,14 @@ static bool spares(u16 reason)
            reason == 0x0015 || reason == 0x0028 || reason == 0x0029 || reason == 0x002A;
 }
 
+/* Further than the collar, in 1/100 of a per cent, from the reference price. */
+static bool far_away(u32 price, u32 reference, u32 bps)
+{
+    i64 distance = price > reference ? price - reference : reference - price;
+
+    return bps && reference && price != PRICE_MARKET && distance * 10000 > (i64)reference * bps;
+}
+
 static u16 replace_refusal(const struct ref *r, const struct msg_replace *c,
                            const struct ref_order *o)
 {
@@ -379,8 +387,9 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     o.tif = c->tif;
     o.display = c->display;
     o.terms = merged(&c->terms, &old->o.terms);
+    bool away = far_away(o.price, r->instruments[o.instrument].reference_price, c->collar_bps);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
-    if (c->reject || turned || order_reason(r, &o) || c->qty <= old->executed) {
+    if (c->reject || turned || away || order_reason(r, &o) || c->qty <= old->executed) {
         ref_cancelled(r, old, old->o.qty, 'U');
         return;
     }

@@ -188,7 +188,8 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
         return;
     if (!is_new && ref_resting_on(r, id) && c->tick % r->steps[id] != 0)
         return;
-    if (!is_new && i->tick == c->tick && i->lot == c->lot && i->halted == c->halted)
+    if (!is_new && i->tick == c->tick && i->lot == c->lot && i->halted == c->halted &&
+        i->reference_price == c->reference_price)
         return;
     if (is_new)
         r->instruments_used++;
@@ -199,6 +200,7 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     m->instrument.tick = c->tick;
     m->instrument.lot = c->lot;
     m->instrument.halted = c->halted;
+    m->instrument.reference_price = c->reference_price;
     m->instrument.instrument = (u16)id;
     *i = m->instrument;
 }

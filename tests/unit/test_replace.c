@@ -44,6 +44,34 @@ static void test_rule_6a_nothing_to_replace_is_ignored(void **state)
     assert_int_equal(engine_open_orders(v.e), 2);
 }
 
+/* The collar is the account's, the reference the instrument's: the engine joins them. */
+static void test_collar(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    (void)state;
+
+    memcpy(m.instrument.symbol, v.e->instruments.terms[AAA].symbol, 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    m.instrument.reference_price = 10000;
+    assert_int_equal(venue_send(&v, &m), 1);
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    m = venue_replace_cmd(ANN, 1, 2, 10, 10500); /* five per cent away is still in */
+    m.replace.collar_bps = 500;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->ev.type, EV_REPLACED);
+    m = venue_replace_cmd(ANN, 2, 3, 10, 9400); /* six are not: rule 6b */
+    m.replace.collar_bps = 500;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->ev.type, EV_CANCELLED);
+    assert_int_equal(last_ref(ANN), 2);
+
+    venue_enter(&v, ANN, 3, 'B', 10, 10000, '0');
+    m = venue_replace_cmd(ANN, 3, 4, 10, 9400); /* an account without a collar may */
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->ev.type, EV_REPLACED);
+}
+
 static void assert_cancelled_for(const union msg *request, const char *what)
 {
     union msg m = *request;
@@ -211,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_rule_6a_nothing_to_replace_is_ignored),
+        CASE(test_collar),
         CASE(test_rule_6b_invalid_details_cancel_the_original),
         CASE(test_rule_6c_a_refused_replace_leaves_the_original),
         CASE(test_rule_6c_while_halted_or_disabled),

@@ -66,8 +66,8 @@ SECTION("gateway", "Client connections and their sessions."),
 INT("gateway.count", gateway.count, 1, 1, NULL, "1",
     "Gateway agents. More than one needs the hand-over of sessions, which is not built yet."),
 WORD("gateway.transport", gateway.transport, "sockets dpdk auto", NULL, "sockets",
-     "What carries the clients' bytes. sockets: the kernel's TCP. dpdk: our own TCP on the ports of "
-     "section dpdk, past the kernel; wants root. auto: dpdk if it can be had, else sockets."),
+     "What carries the clients' bytes. sockets: the kernel's TCP. dpdk: our own TCP on the ports "
+     "of section dpdk, past the kernel; wants root. auto: dpdk if it can be had, else sockets."),
 LIST("gateway.listen", gateway.listen, gateway.listen_used, CONF_LISTEN_MAX,
      "[{address: 127.0.0.1, port: 9000}]",
      "Where clients connect, each an IPv4 address and a port."),
@@ -101,8 +101,8 @@ LIST("dpdk.ports", dpdk.ports, dpdk.ports_used, CONF_PORTS_MAX,
      "The ports, each with an address of its own."),
 ITEM(CONF_TEXT, "dpdk.ports[].device", conf_port, device, 1, 255, NULL, NULL,
      "PCI address (0000:00:06.0), or a virtual device of DPDK with its arguments: net_tap0,iface=T "
-     "makes a kernel interface T to us; net_af_packet0,iface=V or net_af_xdp0,iface=V take one that "
-     "exists."),
+     "makes a kernel interface T to us; net_af_packet0,iface=V or net_af_xdp0,iface=V take one "
+     "that exists."),
 ITEM(CONF_ADDRESS, "dpdk.ports[].ipv4", conf_port, ipv4, 0, 0, NULL, NULL,
      "Our address on it. The kernel must not have the same one."),
 ITEM(CONF_INT, "dpdk.ports[].prefix_bits", conf_port, prefix_bits, 1, 32, NULL, "24",
@@ -202,7 +202,8 @@ TEXT("export.redis.username", redis.username, 0, 63, "",
 TEXT("export.redis.password_file", redis.password_file, 0, PATH_MAX_CHARS, "",
      "File with the password on its first line. Empty: no AUTH."),
 TEXT("export.redis.prefix", redis.prefix, 1, 63, "wirebook",
-     "In front of every key and channel, parted by a colon, so that several shards can share one Redis."),
+     "In front of every key and channel, parted by a colon, so that several shards can share one "
+     "Redis."),
 INT("export.redis.stream_max_len", redis.stream_max_len, 1000, 1000000000, "entries", "1000000",
     "Entries kept in a stream, about. Costs some 200 bytes of Redis' memory each."),
 INT("export.redis.batch_rows", redis.batch_rows, 1, 100000, "entries", "1024",

@@ -1,16 +1,16 @@
 /*
  * port.c - frames in and out of a queue pair (port.h): the hot part.
  *
- * Thread: the agent that owns the queue. Enters: bursts of the driver, lent to the endpoint as packet
- * descriptors that point into the driver's buffers. Leaves: packets written by the endpoint into
- * fresh buffers of the queue's own pool, gathered and handed to the driver once a turn.
+ * Thread: the agent that owns the queue. Enters: bursts of the driver, lent to the endpoint as
+ * packet descriptors that point into the driver's buffers. Leaves: packets written by the endpoint
+ * into fresh buffers of the queue's own pool, gathered and handed to the driver once a turn.
  *
  * Invariants: a buffer is either in the pool, with the device, in rx (lent), in tx (gathered) or in
  * the one descriptor that the endpoint is filling. A sent buffer is never touched again.
  *
  * Failure modes: the pool is empty: alloc says no, the endpoint tries again later. The device takes
- * nothing: the batch waits; when it is full and still nothing is taken it is dropped and counted, and
- * TCP repairs it. The device is being reset: nothing is received, what is sent is dropped.
+ * nothing: the batch waits; when it is full and still nothing is taken it is dropped and counted,
+ * and TCP repairs it. The device is being reset: nothing is received, what is sent is dropped.
  */
 #include "gateway/port.h"
 

@@ -1,15 +1,15 @@
 /*
  * port.h - NIC ports by DPDK: devices, queue pairs, and frames in and out of them.
  *
- * The only files that know DPDK are gateway/port*.c. A port is a device of any driver, named as DPDK
- * does: a PCI address (`0000:00:06.0`) or a virtual device with its arguments
- * (`net_tap0,iface=wirebook0`). Each of its queue pairs belongs to one gateway agent and has its own
- * pool of packet buffers.
+ * The only files that know DPDK are gateway/port*.c. A port is a device of any driver, named as
+ * DPDK does: a PCI address (`0000:00:06.0`) or a virtual device with its arguments
+ * (`net_tap0,iface=wirebook0`). Each of its queue pairs belongs to one gateway agent and has its
+ * own pool of packet buffers.
  *
  * Threads: port_start, port_open, port_close and port_stop by the one that starts the process;
  * port_tick by that one too, about every 50 ms, while the agents run; a queue's calls by the agent
- * that polls it. The two meet in one atomic per queue, which keeps the agent away from a device that
- * is being reset.
+ * that polls it. The two meet in one atomic per queue, which keeps the agent away from a device
+ * that is being reset.
  */
 #ifndef WIREBOOK_GATEWAY_PORT_H
 #define WIREBOOK_GATEWAY_PORT_H
@@ -40,8 +40,8 @@ struct port_env {
 
 /*
  * Starts DPDK's environment; once in a process' life. It writes its warnings to our log, opens no
- * telemetry socket, leaves the affinity of the calling thread as it was and shares no file with other
- * processes, so any number of them can run. Returns false with one line in `error`.
+ * telemetry socket, leaves the affinity of the calling thread as it was and shares no file with
+ * other processes, so any number of them can run. Returns false with one line in `error`.
  */
 bool port_start(const struct port_env *env, char *error, u32 error_bytes);
 
@@ -63,9 +63,9 @@ struct port;
 struct port_queue;
 
 /*
- * Opens and starts a device: as many queue pairs as asked for, or an error; receive-side scaling and
- * checksum offloads where it has them. Memory from `m`, packet buffers from DPDK. Returns NULL with
- * one line in `error`.
+ * Opens and starts a device: as many queue pairs as asked for, or an error; receive-side scaling
+ * and checksum offloads where it has them. Memory from `m`, packet buffers from DPDK. Returns NULL
+ * with one line in `error`.
  */
 struct port *port_open(const struct port_conf *conf, struct mem *m, char *error, u32 error_bytes);
 
@@ -76,8 +76,8 @@ void port_close(struct port *p);
 void port_metrics(struct port *p, u32 index);
 
 /*
- * Housekeeping: link changes, the driver's watchdog timers, a device that asks to be reset, and once
- * a second the driver's own counters. Cold: may take milliseconds. Returns how much it did.
+ * Housekeeping: link changes, the driver's watchdog timers, a device that asks to be reset, and
+ * once a second the driver's own counters. Cold: may take milliseconds. Returns how much it did.
  */
 int port_tick(struct port *p, u64 now_ns);
 

@@ -1,9 +1,9 @@
 /*
  * port_env.c - DPDK's environment in this process (port.h): its start, its end, its log. Cold.
  *
- * Thread: the one that starts the process, which is the only one that DPDK knows from the start; its
- * own helper threads handle interrupts of devices. Failure modes: no root, no huge pages, a machine
- * that is not supported: one line says so, and the process may go on without DPDK.
+ * Thread: the one that starts the process, which is the only one that DPDK knows from the start;
+ * its own helper threads handle interrupts of devices. Failure modes: no root, no huge pages, a
+ * machine that is not supported: one line says so, and the process may go on without DPDK.
  */
 #include <pthread.h>
 #include <sched.h>

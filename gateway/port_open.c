@@ -17,7 +17,7 @@
 
 #define FRAMES_DEFAULT 1024u
 #define CACHE_FRAMES   256u  /* of a thread's cache of free buffers */
-#define POOL_SLACK     4096u /* what a driver keeps for itself: AF_XDP fills its ring with so many */
+#define POOL_SLACK     4096u /* what a driver keeps: AF_XDP fills its ring with so many */
 #define DATA_ROOM_MIN  2048u
 
 static u64 offloads_rx(const struct port *p, const struct rte_eth_dev_info *info)

@@ -1,9 +1,10 @@
 /*
  * port_rss.h - receive-side scaling in software: which queue a segment belongs to.
  *
- * The Toeplitz hash over the addresses and ports of a segment, as network cards compute it, with our
- * own key. The key repeats two bytes, so both directions of a flow have the same hash: a connection
- * that we open ourselves comes back to the queue that its reversed addresses choose. Pure.
+ * The Toeplitz hash over the addresses and ports of a segment, as network cards compute it, with
+ * our own key. The key repeats two bytes, so both directions of a flow have the same hash: a
+ * connection that we open ourselves comes back to the queue that its reversed addresses choose.
+ * Pure.
  */
 #ifndef WIREBOOK_GATEWAY_PORT_RSS_H
 #define WIREBOOK_GATEWAY_PORT_RSS_H

@@ -1,9 +1,10 @@
 /*
- * port_tick.c - housekeeping of a port while agents poll it (port.h): link, reset, watchdog, counters.
+ * port_tick.c - housekeeping of a port while agents poll it (port.h): link, reset, watchdog,
+ * counters.
  *
  * Thread: the cold one that opened the port, because DPDK runs a driver's timers on the thread that
- * started the device. It shares with the agents only the state of each queue: a reset first asks all
- * of them to keep off and goes on at a later tick, when they have said that they do.
+ * started the device. It shares with the agents only the state of each queue: a reset first asks
+ * all of them to keep off and goes on at a later tick, when they have said that they do.
  */
 #include <errno.h>
 #include <stdio.h>

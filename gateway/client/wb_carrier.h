@@ -1,9 +1,9 @@
 /*
  * wb_carrier.h - what carries a client's bytes: kernel sockets, or our own TCP past the kernel.
  *
- * One carrier serves all clients of a process; kernel sockets are the default. A connection is named
- * by a small number, with sockets the descriptor. Nothing blocks but `open` (the look-up of a name)
- * and `wait`. One thread.
+ * One carrier serves all clients of a process; kernel sockets are the default. A connection is
+ * named by a small number, with sockets the descriptor. Nothing blocks but `open` (the look-up of
+ * a name) and `wait`. One thread.
  */
 #ifndef WIREBOOK_CLIENT_WB_CARRIER_H
 #define WIREBOOK_CLIENT_WB_CARRIER_H
@@ -22,13 +22,13 @@ struct wb_carrier {
     ssize_t (*recv)(int conn, void *to, u32 max);
     void (*close)(int conn);
     /*
-     * Sleeps until the connection (-1: none) has something to read, or room if `write`, or `other_fd`
-     * (-1: none) is readable, or `timeout_ns` is over.
+     * Sleeps until the connection (-1: none) has something to read, or room if `write`, or
+     * `other_fd` (-1: none) is readable, or `timeout_ns` is over.
      */
     void (*wait)(int conn, bool write, int other_fd, u64 timeout_ns);
     /*
-     * NULL with sockets. Otherwise the carrier has no descriptors to sleep on: it moves only when it
-     * is turned, and says how much it did.
+     * NULL with sockets. Otherwise the carrier has no descriptors to sleep on: it moves only when
+     * it is turned, and says how much it did.
      */
     int (*turn)(u64 now_ns);
 };

@@ -1,0 +1,310 @@
+/*
+ * bypass.c - the adapter between the gateway's transport, our TCP and the ports (bypass.h).
+ *
+ * Thread: the gateway's agent. A turn: poll takes bursts of frames from our queues and gives each
+ * to the endpoint of its link, which reads it in place and calls up; the burst goes back to the
+ * device at once. flush lets the endpoints write what there is to send, then hands the batch over.
+ *
+ * A connection's name is its endpoint's, with the link's number in the upper bits. Failure modes
+ * live below: see port.c and gateway/net.
+ */
+#include "gateway/bypass.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/clock.h"
+#include "gateway/net/net.h"
+
+#define LINK_SHIFT          60u /* the endpoint's names stay far below, see gateway/net/tcp.h */
+#define BURSTS_PER_TURN     4u  /* of one queue, before the others have their turn */
+#define DRAIN_QUIET_NS      (50 * NS_PER_MS)
+#define DRAIN_MAX_NS        (500 * NS_PER_MS)
+#define CHUNKS_SHARED       (16u * NET_CONN_CHUNKS)
+#define HALF_OPEN_MAX       4096u
+#define TIME_WAIT_PER_CONNS 1u /* as many may linger as may be open */
+
+_Static_assert(PORTS_MAX <= 1u << (64 - LINK_SHIFT), "each link has a number");
+
+struct link {
+    struct bypass *owner;
+    struct net *net;
+    u64 tag;
+    u32 queues_used;
+    struct port_queue *queues[PORT_QUEUES_MAX];
+};
+
+struct bypass {
+    struct transport head;
+    struct link links[PORTS_MAX];
+    u32 links_used;
+};
+
+static struct bypass *self_of(struct transport *t)
+{
+    return (struct bypass *)(void *)t;
+}
+
+static struct link *link_of(struct bypass *b, u64 conn)
+{
+    u64 index = conn >> LINK_SHIFT;
+
+    ASSERT_LT(index, b->links_used);
+    return &b->links[index];
+}
+
+static u64 name_of(u64 conn)
+{
+    return conn & ((1ull << LINK_SHIFT) - 1);
+}
+
+/* ---- up: from an endpoint to the gateway ---- */
+
+static bool up_opened(void *ctx, u64 conn, const struct net_peer *peer)
+{
+    struct link *l = ctx;
+    const struct transport *t = &l->owner->head;
+    struct transport_peer from = {
+        .ipv4 = peer->ipv4,
+        .port = peer->port,
+        .local_port = peer->local_port,
+    };
+
+    ASSERT_EQ(conn >> LINK_SHIFT, 0);
+    return t->up->opened(t->up_ctx, l->tag | conn, &from);
+}
+
+static u32 up_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
+{
+    struct link *l = ctx;
+    const struct transport *t = &l->owner->head;
+
+    return t->up->data(t->up_ctx, l->tag | conn, bytes, n);
+}
+
+static void up_writable(void *ctx, u64 conn)
+{
+    struct link *l = ctx;
+    const struct transport *t = &l->owner->head;
+
+    t->up->writable(t->up_ctx, l->tag | conn);
+}
+
+static void up_closed(void *ctx, u64 conn, enum net_closed why)
+{
+    struct link *l = ctx;
+    const struct transport *t = &l->owner->head;
+
+    t->up->closed(t->up_ctx, l->tag | conn, why == NET_EOF ? TRANSPORT_EOF : TRANSPORT_ERROR);
+}
+
+static const struct net_up net_up = {
+    .opened = up_opened,
+    .data = up_data,
+    .writable = up_writable,
+    .closed = up_closed,
+};
+
+static const struct packet_ops packet_ops = {
+    .alloc = port_alloc,
+    .transmit = port_transmit,
+};
+
+/* ---- down: what the gateway asks ---- */
+
+/* Frames of one queue to its endpoint. */
+static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
+{
+    struct packet packets[PORT_RX_BURST];
+    int work = 0;
+
+    for (u32 burst = 0; burst < BURSTS_PER_TURN; burst++) {
+        u32 n = port_receive(q, packets);
+        for (u32 i = 0; i < n; i++)
+            net_input(l->net, &packets[i], now_ns);
+        port_release(q);
+        work += (int)n;
+        if (n < PORT_RX_BURST)
+            break;
+    }
+    return work;
+}
+
+static int op_poll(struct transport *t, u64 now_ns)
+{
+    struct bypass *b = self_of(t);
+    int work = 0;
+
+    for (u32 i = 0; i < b->links_used; i++) {
+        struct link *l = &b->links[i];
+        for (u32 q = 0; q < l->queues_used; q++)
+            work += take_in(l, l->queues[q], now_ns);
+        work += net_poll(l->net, now_ns);
+    }
+    return work;
+}
+
+static int op_flush(struct transport *t, u64 now_ns)
+{
+    struct bypass *b = self_of(t);
+    int work = 0;
+
+    for (u32 i = 0; i < b->links_used; i++) {
+        struct link *l = &b->links[i];
+        work += net_flush(l->net, now_ns);
+        work += port_flush(l->queues[0]);
+    }
+    return work;
+}
+
+static u32 op_room(struct transport *t, u64 conn)
+{
+    return net_room(link_of(self_of(t), conn)->net, name_of(conn));
+}
+
+static void op_send(struct transport *t, u64 conn, const void *bytes, u32 n)
+{
+    net_send(link_of(self_of(t), conn)->net, name_of(conn), bytes, n);
+}
+
+static void op_close(struct transport *t, u64 conn, enum transport_close how)
+{
+    net_close(link_of(self_of(t), conn)->net, name_of(conn),
+              how == TRANSPORT_FINISH ? NET_FINISH : NET_RESET);
+}
+
+static u64 op_stalled_ns(struct transport *t, u64 conn, u64 now_ns)
+{
+    return net_stalled_ns(link_of(self_of(t), conn)->net, name_of(conn), now_ns);
+}
+
+static void op_accept(struct transport *t, bool on)
+{
+    struct bypass *b = self_of(t);
+
+    for (u32 i = 0; i < b->links_used; i++)
+        net_accept(b->links[i].net, on);
+}
+
+static const struct transport_ops bypass_ops = {
+    .poll = op_poll,
+    .room = op_room,
+    .send = op_send,
+    .close = op_close,
+    .stalled_ns = op_stalled_ns,
+    .flush = op_flush,
+    .accept = op_accept,
+};
+
+/* ---- begin and end ---- */
+
+static u32 netmask_of(u32 prefix_bits)
+{
+    ASSERT(prefix_bits >= 1 && prefix_bits <= 32);
+    return __builtin_bswap32(UINT32_MAX << (32 - prefix_bits));
+}
+
+static void link_make(struct bypass *b, u32 index, const struct bypass_conf *conf, struct mem *m,
+                      u64 now_ns)
+{
+    const struct bypass_link *from = &conf->links[index];
+    struct link *l = &b->links[index];
+    struct net_conf net;
+
+    ASSERT(from->queues >= 1 && from->first_queue + from->queues <= port_queues(from->port));
+    l->owner = b;
+    l->tag = (u64)index << LINK_SHIFT;
+    for (u32 i = 0; i < from->queues; i++)
+        l->queues[l->queues_used++] = port_queue(from->port, from->first_queue + i);
+    net_conf_defaults(&net);
+    memcpy(net.mac, port_mac(from->port), sizeof net.mac);
+    memcpy(net.secret, conf->secret, sizeof net.secret);
+    net.ipv4 = from->ipv4;
+    net.netmask = netmask_of(from->prefix_bits);
+    net.gateway = from->gateway;
+    net.mtu = port_mtu(from->port);
+    net.tx_cksum = port_tx_cksum(from->port);
+    net.half_open_max = HALF_OPEN_MAX;
+    net.time_wait_max = conf->connections_max * TIME_WAIT_PER_CONNS;
+    net.conns_max = conf->connections_max + net.half_open_max + net.time_wait_max;
+    net.chunks = 2 * conf->connections_max + CHUNKS_SHARED;
+    if (conf->rto_min_ns != 0)
+        net.rto_min_ns = conf->rto_min_ns;
+    if (conf->tlp_min_ns != 0)
+        net.tlp_min_ns = conf->tlp_min_ns;
+    l->net = net_new(m, &net, &packet_ops, l->queues[0], &net_up, l, now_ns);
+    for (u32 i = 0; i < conf->listen_used; i++)
+        net_listen(l->net, conf->listen[i]);
+    net_announce(l->net, now_ns);
+}
+
+struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 now_ns)
+{
+    struct bypass *b = mem_alloc(m, sizeof *b, CACHE_LINE);
+
+    ASSERT(conf->links_used >= 1 && conf->links_used <= PORTS_MAX);
+    ASSERT_LE(conf->listen_used, BYPASS_LISTEN_MAX);
+    b->head.ops = &bypass_ops;
+    b->links_used = conf->links_used;
+    for (u32 i = 0; i < conf->links_used; i++)
+        link_make(b, i, conf, m, now_ns);
+    return &b->head;
+}
+
+void bypass_metrics(struct transport *t, u32 index)
+{
+    struct bypass *b = self_of(t);
+    char labels[48];
+
+    for (u32 i = 0; i < b->links_used; i++) {
+        snprintf(labels, sizeof labels, "gateway=\"%u\",port=\"%u\"", index, i);
+        net_register_metrics(b->links[i].net, labels);
+    }
+}
+
+/* The gateway may be gone by the time of the drain: what still comes up is for nobody. */
+static bool nobody_opened(void *ctx, u64 conn, const struct transport_peer *peer)
+{
+    (void)ctx, (void)conn, (void)peer;
+    return false;
+}
+
+static u32 nobody_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
+{
+    (void)ctx, (void)conn, (void)bytes;
+    return n;
+}
+
+static void nobody_writable(void *ctx, u64 conn)
+{
+    (void)ctx, (void)conn;
+}
+
+static void nobody_closed(void *ctx, u64 conn, enum transport_closed why)
+{
+    (void)ctx, (void)conn, (void)why;
+}
+
+static const struct transport_up nobody = {
+    .opened = nobody_opened,
+    .data = nobody_data,
+    .writable = nobody_writable,
+    .closed = nobody_closed,
+};
+
+void bypass_drain(struct transport *t)
+{
+    u64 now_ns = clock_now_ns();
+    u64 quiet_ns = now_ns + DRAIN_QUIET_NS;
+    u64 end_ns = now_ns + DRAIN_MAX_NS;
+
+    t->up = &nobody;
+    op_accept(t, false);
+    while (now_ns < quiet_ns && now_ns < end_ns) {
+        if (op_poll(t, now_ns) + op_flush(t, now_ns) > 0)
+            quiet_ns = now_ns + DRAIN_QUIET_NS;
+        clock_sleep_ns(NS_PER_MS);
+        now_ns = clock_now_ns();
+    }
+}

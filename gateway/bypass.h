@@ -1,0 +1,49 @@
+/*
+ * bypass.h - a transport past the kernel: our own TCP (gateway/net) over DPDK ports (port.h).
+ *
+ * One transport belongs to one gateway agent and is used by its thread alone. It polls its own
+ * queue pairs of every port; a port has one address, and so one endpoint, for each transport.
+ */
+#ifndef WIREBOOK_GATEWAY_BYPASS_H
+#define WIREBOOK_GATEWAY_BYPASS_H
+
+#include "engine/base/mem.h"
+#include "gateway/port.h"
+#include "gateway/transport.h"
+
+#define BYPASS_LISTEN_MAX 16u
+
+/* One port as this transport uses it. */
+struct bypass_link {
+    struct port *port; /* open; must outlive the transport */
+    u32 first_queue;   /* the queue pairs that are ours; frames leave by the first */
+    u32 queues;        /* at least 1 */
+    u32 ipv4;          /* our address there, network order */
+    u32 prefix_bits;   /* of the network, 1..32 */
+    u32 gateway;       /* network order; 0: none. For connections that we open ourselves */
+};
+
+struct bypass_conf {
+    struct bypass_link links[PORTS_MAX];
+    u32 links_used;
+    u16 listen[BYPASS_LISTEN_MAX]; /* ports in host order, on every link */
+    u32 listen_used;
+    u32 connections_max; /* open ones of all links together; what is closing comes on top */
+    u64 rto_min_ns;      /* floor of the retransmission timeout; 0: the default */
+    u64 tlp_min_ns;      /* floor of the tail-loss probe; 0: the default */
+    u8 secret[32];       /* fresh random bytes */
+};
+
+/* A transport that refuses connections until accept(t, true). All memory from `m`. Never NULL. */
+struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 now_ns);
+
+/* Registers the metrics of its endpoints. `index` is the gateway's. Before the threads start. */
+void bypass_metrics(struct transport *t, u32 index);
+
+/*
+ * Lets what was sent last get through after the gateway has ended: runs turns until nothing has
+ * happened for 50 ms, at most 500 ms. Sleeps; after the agent's thread has ended.
+ */
+void bypass_drain(struct transport *t);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * draw.c - see draw.h. The rings are those of rings_init in topology.c; sizes from limits.h.
+ */
+#include "gateway/draw.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/limits.h"
+
+static void draw_address(u32 ipv4, FILE *out)
+{
+    char text[INET_ADDRSTRLEN];
+
+    fputs(inet_ntop(AF_INET, &ipv4, text, sizeof text), out);
+}
+
+static void draw_sockets(const struct conf *c, FILE *out)
+{
+    for (u32 i = 0; i < c->gateway.listen_used; i++) {
+        fputs("  kernel socket ", out);
+        draw_address(c->gateway.listen[i].ipv4, out);
+        fprintf(out, ":%u -> gateway 0\n", (unsigned)c->gateway.listen[i].port);
+    }
+}
+
+static void draw_port(const struct conf *c, u32 index, FILE *out)
+{
+    const struct conf_port *p = &c->dpdk.ports[index];
+
+    fprintf(out, "  port %u: %s, ", index, p->device);
+    draw_address(p->ipv4, out);
+    fprintf(out, "/%u, listens on", (unsigned)p->prefix_bits);
+    for (u32 i = 0; i < c->gateway.listen_used; i++)
+        fprintf(out, " %u", (unsigned)c->gateway.listen[i].port);
+    fputc('\n', out);
+    for (u32 q = 0; q < p->queues; q++)
+        fprintf(out, "    queue pair %u <-> gateway 0%s\n", q,
+                q == 0 ? ", which sends by this one" : "");
+}
+
+static void draw_edge(const struct conf *c, FILE *out)
+{
+    static const char *const how[] = {
+        [CONF_TRANSPORT_SOCKETS] = "the kernel's TCP",
+        [CONF_TRANSPORT_DPDK] = "our own TCP on DPDK ports",
+        [CONF_TRANSPORT_AUTO] = "our own TCP on DPDK ports, the kernel's if they cannot be had",
+    };
+
+    fprintf(out, "clients: %s, at most %llu connections\n", how[c->gateway.transport],
+            (unsigned long long)c->gateway.connections_max);
+    if (c->gateway.transport != CONF_TRANSPORT_SOCKETS)
+        for (u32 i = 0; i < c->dpdk.ports_used; i++)
+            draw_port(c, i, out);
+    if (c->gateway.transport != CONF_TRANSPORT_DPDK)
+        draw_sockets(c, out);
+}
+
+static void draw_threads(const struct conf *c, FILE *out)
+{
+    static const char *const idle[] = {
+        [IDLE_SPIN] = "spin", [IDLE_YIELD] = "yield", [IDLE_BACKOFF] = "backoff"};
+    static const struct {
+        u32 bit;
+        const char *name;
+    } agents[] = {
+        {CONF_AGENT_GATEWAY, "gateway"},
+        {CONF_AGENT_ENGINE, "engine"},
+        {CONF_AGENT_PERSIST, "persist"},
+    };
+
+    fprintf(out, "threads, on a machine of %ld cores:\n", sysconf(_SC_NPROCESSORS_ONLN));
+    for (u32 i = 0; i < c->threads_used; i++) {
+        const struct conf_thread *t = &c->threads[i];
+        if (t->cpu >= 0)
+            fprintf(out, "  core %-4lld", (long long)t->cpu);
+        else
+            fputs("  any core ", out);
+        fprintf(out, " %-15s %-8s hot:", t->name, idle[t->idle]);
+        for (u32 a = 0; a < ARRAY_LEN(agents); a++)
+            if ((t->agents & agents[a].bit) != 0)
+                fprintf(out, " %s", agents[a].name);
+        fputc('\n', out);
+    }
+    fputs("  any core  one each        sleeps   cold: segments reader export admin auth log\n",
+          out);
+}
+
+static void draw_ring(const char *from, const char *name, const char *to, u32 slots, FILE *out)
+{
+    fprintf(out, "  %-8s == %-15s ==> %-8s %6u slots %6u KiB\n", from, name, to, slots,
+            slots / 1024u * SLOT_BYTES);
+}
+
+static void draw_rings(const struct conf *c, FILE *out)
+{
+    fprintf(out, "rings, of %u bytes a slot:\n", SLOT_BYTES);
+    draw_ring("gateway", "cmd", "engine", CMD_RING_SLOTS, out);
+    draw_ring("engine", "events", "gateway", EVENT_RING_SLOTS, out);
+    draw_ring("engine", "tx", "persist", TX_RING_SLOTS, out);
+    draw_ring("admin", "admin_cmd", "engine", SIDE_RING_SLOTS, out);
+    draw_ring("gateway", "auth_requests", "auth", SIDE_RING_SLOTS, out);
+    draw_ring("auth", "auth_answers", "gateway", SIDE_RING_SLOTS, out);
+    draw_ring("gateway", "reader_requests", "reader", SIDE_RING_SLOTS, out);
+    draw_ring("reader", "reader_answers", "gateway", REPLAY_RING_SLOTS, out);
+    draw_ring("persist", "reader_tap", "reader", TAP_RING_SLOTS, out);
+    if (c->postgres.enabled)
+        draw_ring("persist", "postgres", "export", TAP_RING_SLOTS, out);
+    if (c->redis.enabled)
+        draw_ring("persist", "redis", "export", TAP_RING_SLOTS, out);
+    fputs("  persist  -- durable_seq     --> gateway  one number: what clients may see\n", out);
+}
+
+void draw_topology(const struct conf *c, FILE *out)
+{
+    draw_edge(c, out);
+    draw_threads(c, out);
+    draw_rings(c, out);
+    fprintf(out, "journal: %s, durability %s\n", c->data_dir,
+            c->durability == CONF_DURABILITY_DISK ? "disk" : "none");
+}

@@ -22,6 +22,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "gateway/conf.h"
+#include "gateway/draw.h"
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
 #include "gateway/topology.h"
@@ -49,6 +50,7 @@ static void usage(FILE *out)
           "  wirebook [CONFIG.yaml]            run; without a file, with the defaults\n"
           "  wirebook --check-config FILE      say all that is wrong with a file, change nothing\n"
           "  wirebook --print-config [FILE]    every key with its value, unit, range and meaning\n"
+          "  wirebook --print-topology [FILE]  cores, agents, ports and rings that it leads to\n"
           "  wirebook --hash-password          read a password from stdin, print its stored form\n"
           "  wirebook --version\n"
           "\n"
@@ -93,6 +95,16 @@ static int print_config(const char *path)
     if (!path)
         conf_default(&conf);
     conf_print(&conf, stdout);
+    return 0;
+}
+
+static int print_topology(const char *path)
+{
+    if (path && conf_load(path, &conf, stderr) != 0)
+        return 1;
+    if (!path)
+        conf_default(&conf);
+    draw_topology(&conf, stdout);
     return 0;
 }
 
@@ -209,17 +221,14 @@ static void threads_stop(void)
 
 static void greet(void)
 {
-    const struct conf_listen *l = &conf.gateway.listen[0];
-    u32 ip = __builtin_bswap32(l->ipv4);
-
     log_info("shard %u leads under epoch %llu, day %u, %u open orders, %u instruments, "
              "%u accounts; durability %s",
              topology.conf.shard, (unsigned long long)engine_epoch(topology.engine),
              engine_day(topology.engine), engine_open_orders(topology.engine),
              engine_instruments(topology.engine), engine_accounts(topology.engine),
              conf.durability == CONF_DURABILITY_DISK ? "disk" : "none (UNSAFE: for benchmarks)");
-    log_info("listening on %u.%u.%u.%u:%u; journal in %s; Ctrl-C ends it", ip >> 24, ip >> 16 & 255,
-             ip >> 8 & 255, ip & 255, (unsigned)l->port, conf.data_dir);
+    log_info("listening on %s by %s; journal in %s; Ctrl-C ends it", world.edge.address,
+             world.edge.dpdk ? "DPDK and our own TCP" : "kernel sockets", conf.data_dir);
 }
 
 /* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */
@@ -233,6 +242,7 @@ static int wait_for_end(const sigset_t *signals)
             log_info("%s: ending in order", sig == SIGINT ? "SIGINT" : "SIGTERM");
             return 0;
         }
+        edge_tick(&world.edge, clock_now_ns());
     }
     return PERSIST_EXIT_FAILED;
 }
@@ -251,7 +261,7 @@ static int lead(void)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     threads_make();
     greet();
-    world.sockets->ops->accept(world.sockets, true);
+    world.edge.transport->ops->accept(world.edge.transport, true);
     rc = threads_start();
     if (rc == 0)
         rc = wait_for_end(&signals);
@@ -294,6 +304,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"check-config", required_argument, NULL, 'c'},
         {"print-config", no_argument, NULL, 'p'},
+        {"print-topology", no_argument, NULL, 't'},
         {"hash-password", no_argument, NULL, 'w'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
@@ -307,6 +318,8 @@ int main(int argc, char **argv)
         return check_config(optarg);
     case 'p':
         return print_config(file);
+    case 't':
+        return print_topology(file);
     case 'w':
         return hash_password();
     case 'v':

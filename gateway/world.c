@@ -11,7 +11,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
-#include "gateway/socket.h"
 #include "persist/postgres.h"
 #include "persist/redis.h"
 #include "persist/uring.h"
@@ -63,25 +62,11 @@ static int disk_open(struct world *w, const struct conf *conf)
     return 0;
 }
 
-static int sockets_open(struct world *w, const struct conf *conf)
+static int edge_make(struct world *w, const struct conf *conf)
 {
-    struct socket_conf sockets;
-    char error[256] = "";
-
-    memset(&sockets, 0, sizeof sockets);
-    sockets.connections_max = (u32)conf->gateway.connections_max;
-    for (u32 i = 0; i < conf->gateway.listen_used; i++) {
-        sockets.listen[i].ipv4 = conf->gateway.listen[i].ipv4;
-        sockets.listen[i].port = (u16)conf->gateway.listen[i].port;
-    }
-    sockets.listen_used = conf->gateway.listen_used;
-    w->sockets = socket_new(&sockets, &w->mem, error, sizeof error);
-    if (!w->sockets) {
-        log_error("%s", error);
-        return EXIT_WORLD;
-    }
-    socket_metrics(w->sockets, "gateway=\"0\"");
-    w->topology.transports[0] = w->sockets;
+    if (!edge_open(&w->edge, conf, &w->mem, clock_now_ns()))
+        return EXIT_WORLD; /* the reason has been logged */
+    w->topology.transports[0] = w->edge.transport;
     return 0;
 }
 
@@ -170,11 +155,11 @@ int world_open(struct world *w, const struct conf *conf, const struct refdata *r
     int rc;
 
     memset(w, 0, sizeof *w);
-    mem_init(&w->mem, 0);
+    mem_init(&w->mem, conf->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE : 0);
     w->topology.pass_time = pass_time;
     rc = disk_open(w, conf);
     if (rc == 0)
-        rc = sockets_open(w, conf);
+        rc = edge_make(w, conf);
     if (rc == 0)
         rc = auth_open(w, conf, refs);
     if (rc == 0)
@@ -191,8 +176,7 @@ void world_close(struct world *w)
     redis_free(w->redis);
     if (w->auth)
         auth_free(w->auth);
-    if (w->sockets)
-        socket_free(w->sockets);
+    edge_close(&w->edge);
     if (w->disk)
         uring_free(w->disk);
     mem_free_all(&w->mem);

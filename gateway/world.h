@@ -6,14 +6,15 @@
 #define WIREBOOK_GATEWAY_WORLD_H
 
 #include "gateway/conf.h"
+#include "gateway/edge.h"
 #include "gateway/refdata.h"
 #include "gateway/topology.h"
 
 struct world {
     struct topology_world topology; /* what topology_build takes */
-    struct mem mem;                 /* of the sockets */
+    struct mem mem;                 /* of the transport */
     struct disk *disk;
-    struct transport *sockets;
+    struct edge edge;
     struct sink *postgres; /* NULL: not configured */
     struct sink *redis;    /* NULL: not configured */
     struct auth *auth;

@@ -1,0 +1,183 @@
+/*
+ * edge.c - see edge.h. Cold. Failure modes: an address that cannot be listened on, no right to
+ * drive a device, a device that is not there: one line each, and with `auto` the kernel's sockets
+ * instead.
+ */
+#include "gateway/edge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+#include "gateway/bypass.h"
+#include "gateway/socket.h"
+
+#define FREE_HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+
+static bool sockets_open(struct edge *e, const struct conf *conf, struct mem *m)
+{
+    struct socket_conf sockets;
+    char error[256] = "";
+
+    memset(&sockets, 0, sizeof sockets);
+    sockets.connections_max = (u32)conf->gateway.connections_max;
+    for (u32 i = 0; i < conf->gateway.listen_used; i++) {
+        sockets.listen[i].ipv4 = conf->gateway.listen[i].ipv4;
+        sockets.listen[i].port = (u16)conf->gateway.listen[i].port;
+    }
+    sockets.listen_used = conf->gateway.listen_used;
+    e->transport = socket_new(&sockets, m, error, sizeof error);
+    if (e->transport == NULL)
+        log_error("%s", error);
+    else
+        socket_metrics(e->transport, "gateway=\"0\"");
+    return e->transport != NULL;
+}
+
+static bool is_pci(const char *device)
+{
+    return strchr(device, ':') != NULL && strchr(device, ',') == NULL;
+}
+
+/* Huge pages if the config wants them and the machine has enough free ones. */
+static enum port_memory memory_of(const struct conf *conf)
+{
+    FILE *f = conf->huge_pages == CONF_HUGE_PAGES_TRY ? fopen(FREE_HUGE_PAGES, "r") : NULL;
+    char text[32] = "";
+
+    if (f != NULL) {
+        if (fgets(text, sizeof text, f) == NULL)
+            text[0] = '\0';
+        fclose(f);
+    }
+    return 2 * strtoull(text, NULL, 10) >= conf->dpdk.memory_mb ? PORT_MEMORY_HUGE
+                                                                : PORT_MEMORY_ORDINARY;
+}
+
+static bool env_start(const struct conf *conf, char *error, u32 error_bytes)
+{
+    struct port_env env = {
+        .memory = memory_of(conf),
+        .memory_mb = (u32)conf->dpdk.memory_mb,
+    };
+
+    for (u32 i = 0; i < conf->dpdk.ports_used; i++)
+        if (is_pci(conf->dpdk.ports[i].device))
+            env.pci[env.pci_used++] = conf->dpdk.ports[i].device;
+    return port_start(&env, error, error_bytes);
+}
+
+static bool ports_open(struct edge *e, const struct conf *conf, struct mem *m, char *error,
+                       u32 error_bytes)
+{
+    _Static_assert(CONF_PORTS_MAX <= PORTS_MAX, "the config's ports fit");
+
+    for (u32 i = 0; i < conf->dpdk.ports_used; i++) {
+        const struct conf_port *from = &conf->dpdk.ports[i];
+        struct port_conf port = {
+            .device = from->device,
+            .queues = (u16)from->queues,
+            .mtu = (u16)from->mtu,
+        };
+        struct port *p = port_open(&port, m, error, error_bytes);
+        if (p == NULL)
+            return false;
+        e->ports[e->ports_used++] = p;
+    }
+    return true;
+}
+
+static void ports_close(struct edge *e)
+{
+    for (u32 i = 0; i < e->ports_used; i++)
+        port_close(e->ports[i]);
+    e->ports_used = 0;
+    port_stop();
+}
+
+/* One gateway polls all queues of all ports. */
+static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+{
+    struct bypass_conf bypass;
+
+    memset(&bypass, 0, sizeof bypass);
+    for (u32 i = 0; i < e->ports_used; i++) {
+        const struct conf_port *from = &conf->dpdk.ports[i];
+        bypass.links[bypass.links_used++] = (struct bypass_link){
+            .port = e->ports[i],
+            .queues = port_queues(e->ports[i]),
+            .ipv4 = from->ipv4,
+            .prefix_bits = (u32)from->prefix_bits,
+            .gateway = from->gateway,
+        };
+        port_metrics(e->ports[i], i);
+    }
+    for (u32 i = 0; i < conf->gateway.listen_used; i++)
+        bypass.listen[bypass.listen_used++] = (u16)conf->gateway.listen[i].port;
+    bypass.connections_max = (u32)conf->gateway.connections_max;
+    bypass.rto_min_ns = conf->dpdk.rto_min_ms * NS_PER_MS;
+    ssize_t n = getrandom(bypass.secret, sizeof bypass.secret, 0);
+    ASSERT_EQ(n, (ssize_t)sizeof bypass.secret);
+    e->transport = bypass_new(&bypass, m, now_ns);
+    bypass_metrics(e->transport, 0);
+    e->dpdk = true;
+}
+
+static bool dpdk_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+{
+    bool may_fall_back = conf->gateway.transport == CONF_TRANSPORT_AUTO;
+    char error[768] = "";
+
+    if (env_start(conf, error, sizeof error) && ports_open(e, conf, m, error, sizeof error)) {
+        bypass_open(e, conf, m, now_ns);
+        return true;
+    }
+    ports_close(e);
+    if (may_fall_back)
+        log_warn("kernel sockets instead of DPDK: %s", error);
+    else
+        log_error("%s", error);
+    return false;
+}
+
+static void describe(struct edge *e, const struct conf *conf)
+{
+    const struct conf_listen *l = &conf->gateway.listen[0];
+    u32 ip = __builtin_bswap32(e->dpdk ? conf->dpdk.ports[0].ipv4 : l->ipv4);
+
+    snprintf(e->address, sizeof e->address, "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255,
+             ip >> 8 & 255, ip & 255, (unsigned)l->port);
+}
+
+bool edge_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+{
+    bool open = false;
+
+    memset(e, 0, sizeof *e);
+    if (conf->gateway.transport != CONF_TRANSPORT_SOCKETS)
+        open = dpdk_open(e, conf, m, now_ns);
+    if (!open && conf->gateway.transport != CONF_TRANSPORT_DPDK)
+        open = sockets_open(e, conf, m);
+    describe(e, conf);
+    return open;
+}
+
+void edge_tick(struct edge *e, u64 now_ns)
+{
+    for (u32 i = 0; i < e->ports_used; i++)
+        port_tick(e->ports[i], now_ns);
+}
+
+void edge_close(struct edge *e)
+{
+    if (e->transport != NULL && e->dpdk)
+        bypass_drain(e->transport);
+    else if (e->transport != NULL)
+        socket_free(e->transport);
+    if (e->ports_used > 0)
+        ports_close(e);
+    e->transport = NULL;
+}

@@ -1,0 +1,36 @@
+/*
+ * edge.h - the transport that the config asks for, opened: kernel sockets, or DPDK ports with our
+ * TCP.
+ *
+ * Thread: the one that starts the process, before, while (edge_tick) and after the agents run.
+ */
+#ifndef WIREBOOK_GATEWAY_EDGE_H
+#define WIREBOOK_GATEWAY_EDGE_H
+
+#include "engine/base/mem.h"
+#include "gateway/conf.h"
+#include "gateway/port.h"
+#include "gateway/transport.h"
+
+struct edge {
+    struct transport *transport; /* of gateway 0; NULL: not open */
+    bool dpdk;                   /* what it is */
+    struct port *ports[PORTS_MAX];
+    u32 ports_used;
+    char address[32]; /* where clients connect, for people */
+};
+
+/*
+ * Opens what `conf` asks for and registers its metrics; nothing is accepted yet. With
+ * gateway.transport auto one line of log says why it fell back to sockets. Returns false after one
+ * line that says what is wrong; then edge_close.
+ */
+bool edge_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns);
+
+/* Housekeeping of the ports, about every 50 ms while the agents run. */
+void edge_tick(struct edge *e, u64 now_ns);
+
+/* Lets the last bytes get through, then closes everything. After the agents have ended. */
+void edge_close(struct edge *e);
+
+#endif

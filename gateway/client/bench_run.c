@@ -114,6 +114,7 @@ static void turn_and_take(struct run *r)
             clock_sleep_ns(NAP_NS);
         now = clock_now_ns();
     }
+    now = clock_now_ns(); /* what the turn brought has come by now, not before it */
     for (u32 i = 0; i < r->o->sessions; i++)
         bench_session_poll(&r->sessions[i], now);
     r->polled_ns = now;

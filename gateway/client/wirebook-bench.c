@@ -12,6 +12,7 @@
 #include "engine/base/clock.h"
 #include "gateway/client/bench_run.h"
 #include "gateway/client/client_options.h"
+#include "gateway/client/wb_bypass.h"
 
 static const char help[] =
     "wirebook-bench - latency and correctness of a venue under a fixed schedule of orders\n"
@@ -25,6 +26,10 @@ static const char help[] =
     "\n"
     "  --host HOST            default 127.0.0.1\n"
     "  --port PORT            default 9000\n"
+    "  --vdev DEVICE          past the kernel, by our own TCP over this device of DPDK, for "
+    "example\n"
+    "                         net_memif0,role=client,id=0,socket=PATH,socket-abstract=no\n"
+    "  --address A.B.C.D/N    our own address on it, default 10.9.0.2/24; HOST is an address then\n"
     "  --accounts LIST|FILE   a session each: USER:PASSWORD,... or a file of such, one a line\n"
     "  --rate N               requests a second, all sessions together; default 1000\n"
     "  --seconds S            measured time, default 10\n"
@@ -54,6 +59,8 @@ static const char help[] =
 enum {
     OPT_HOST,
     OPT_PORT,
+    OPT_VDEV,
+    OPT_ADDRESS,
     OPT_ACCOUNTS,
     OPT_RATE,
     OPT_SECONDS,
@@ -77,6 +84,8 @@ enum {
 static const struct option option_list[] = {
     {"host", required_argument, NULL, OPT_HOST},
     {"port", required_argument, NULL, OPT_PORT},
+    {"vdev", required_argument, NULL, OPT_VDEV},
+    {"address", required_argument, NULL, OPT_ADDRESS},
     {"accounts", required_argument, NULL, OPT_ACCOUNTS},
     {"rate", required_argument, NULL, OPT_RATE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
@@ -200,6 +209,8 @@ static bool take_load_option(struct bench_options *o, int option)
     }
 }
 
+static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
+
 static void take_option(struct bench_options *o, int option)
 {
     if (take_load_option(o, option))
@@ -210,6 +221,12 @@ static void take_option(struct bench_options *o, int option)
         return;
     case OPT_PORT:
         o->port = (u16)wanted_number("--port is 1..65535", 1, 65535);
+        return;
+    case OPT_VDEV:
+        bypass.device = optarg;
+        return;
+    case OPT_ADDRESS:
+        bypass.address = optarg;
         return;
     case OPT_ACCOUNTS:
         take_accounts(o);
@@ -276,5 +293,10 @@ int main(int argc, char **argv)
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     clock_init();
-    return bench_run(&o);
+    char error[512];
+    if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
+        usage(error, "");
+    int code = bench_run(&o);
+    wb_bypass_stop();
+    return code;
 }

@@ -15,6 +15,7 @@
 #include "gateway/client/client_command.h"
 #include "gateway/client/client_options.h"
 #include "gateway/client/client_run.h"
+#include "gateway/client/wb_bypass.h"
 
 #define COMMANDS_MAX 1024
 #define TIMEOUT_MS   5000u
@@ -33,6 +34,8 @@ static const char help[] =
     "Options:\n"
     "  --host HOST            default 127.0.0.1\n"
     "  --port PORT            default 9000\n"
+    "  --vdev DEVICE          past the kernel, by our own TCP over this device of DPDK\n"
+    "  --address A.B.C.D/N    our own address on it, default 10.9.0.2/24; HOST is an address then\n"
     "  --user NAME            the account, up to 6 characters\n"
     "  --password-file FILE   its first line; otherwise the variable WIREBOOK_PASSWORD\n"
     "  --session ID           default: the current session\n"
@@ -58,6 +61,8 @@ static const char help_exits[] = "\n"
 enum {
     OPT_HOST,
     OPT_PORT,
+    OPT_VDEV,
+    OPT_ADDRESS,
     OPT_USER,
     OPT_PASSWORD,
     OPT_SESSION,
@@ -76,6 +81,8 @@ enum {
 static const struct option option_list[] = {
     {"host", required_argument, NULL, OPT_HOST},
     {"port", required_argument, NULL, OPT_PORT},
+    {"vdev", required_argument, NULL, OPT_VDEV},
+    {"address", required_argument, NULL, OPT_ADDRESS},
     {"user", required_argument, NULL, OPT_USER},
     {"password-file", required_argument, NULL, OPT_PASSWORD},
     {"session", required_argument, NULL, OPT_SESSION},
@@ -114,6 +121,8 @@ static void copy_text(char *out, size_t size, const char *text, const char *name
     snprintf(out, size, "%s", text);
 }
 
+static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
+
 /* Sets what one option says. */
 static void take_option(struct client_run *o, int option, const char **password_file,
                         const char **script)
@@ -124,6 +133,12 @@ static void take_option(struct client_run *o, int option, const char **password_
         return;
     case OPT_PORT:
         o->port = (u16)wanted_number("--port is 1..65535", optarg, 1, 65535);
+        return;
+    case OPT_VDEV:
+        bypass.device = optarg;
+        return;
+    case OPT_ADDRESS:
+        bypass.address = optarg;
         return;
     case OPT_USER:
         copy_text(o->login.user, sizeof(o->login.user), optarg, "--user has up to 6 characters");
@@ -234,5 +249,10 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     clock_init();
-    return client_run(&o);
+    char error[512];
+    if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
+        usage(error, "");
+    int code = client_run(&o);
+    wb_bypass_stop();
+    return code;
 }

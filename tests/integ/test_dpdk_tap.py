@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""wirebook on a TAP device of DPDK, Linux's TCP as the client: log in, trade, close in every order, end in order.
+
+wb-test: timeout=120
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from dpdk_link import NAME, DpdkVenue, Namespaces, close_in_every_order, connect, load, trade  # noqa: E402
+from clients import check  # noqa: E402
+
+net = Namespaces()
+venue = DpdkVenue("tap", f"net_tap0,iface={NAME}b")
+net.adopt_tap()
+net.enter()
+trade()
+print("ok trade")
+close_in_every_order(venue)
+print("ok close in every order")
+counted = load(500, 2)
+check(counted["bench.unanswered"] == 0 and counted["bench.accepted"] > 300, counted)
+print("ok load")
+check(venue.metric("wirebook_port_rx_frames_total") > 1000, "frames were counted")
+
+# A session that is open when the venue ends hears of it: its stream's end comes before the FIN.
+open_one = connect()
+venue.stop()
+open_one.settimeout(15)
+check(open_one.recv(4096) == b"", "the venue's end closes connections in order")
+print("ok end in order")

@@ -99,6 +99,10 @@ bench-journal: setup ## measure the journal beside a bare io_uring writer (ARGS=
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal
 	@$(BUILD)/bin/bench-journal $(ARGS)
 
+bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
+	@$(INNER) $(JOBS) programs
+	@WB_BIN=$(BUILD)/bin scripts/bench-wire $(ARGS)
+
 clean: ## remove build/
 	rm -rf $(BUILD)
 

@@ -248,13 +248,21 @@ static int close_ended(struct gateway *g)
     return work;
 }
 
+static enum space_level space_level(const struct gateway *g)
+{
+    if (g->rings.space_level == NULL)
+        return SPACE_OK;
+    /* relaxed: it guards nothing, it only has to arrive some time */
+    return (enum space_level)atomic_load_explicit(g->rings.space_level, memory_order_relaxed);
+}
+
 int gateway_do_work(void *gateway, u64 now_ns)
 {
     struct gateway *g = gateway;
     const struct transport_ops *ops = g->transport->ops;
     int work = 0;
 
-    sessions_turn(&g->sessions, now_ns);
+    sessions_turn(&g->sessions, now_ns, space_level(g));
     work += ops->poll(g->transport, now_ns);
     work += drain_auth(g);
     work += drain_events(g);

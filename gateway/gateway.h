@@ -46,6 +46,7 @@ struct gateway_rings {
     struct ring *reader_requests;   /* to the reader (engine/msg/side.h); NULL: there is none */
     struct ring *reader_answers;    /* from the reader; NULL with reader_requests */
     const _Atomic u64 *durable_seq; /* last durable transaction; persist writes it */
+    const _Atomic u32 *space_level; /* enum space_level of side.h; NULL: there is always enough */
 };
 
 /*

@@ -162,6 +162,7 @@ static void gateways_make(struct topology *t)
             .reader_requests = &t->rings.reader_requests[g],
             .reader_answers = &t->rings.reader_answers[g],
             .durable_seq = &persist_durable(t->persist)->seq,
+            .space_level = persist_space_level(t->persist),
         };
         conf.index = (u16)g;
         t->gateways[g] = gateway_new(&conf, &rings, t->world.transports[g], &t->mem);

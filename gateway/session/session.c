@@ -55,9 +55,10 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     }
 }
 
-void sessions_turn(struct sessions *S, u64 now_ns)
+void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space)
 {
     S->now_ns = now_ns;
+    S->space = space;
     S->turn++;
     wheel_advance(&S->wheel, now_ns);
 }

@@ -89,6 +89,7 @@ struct session_metrics {
     struct metric logins_ok, logins_bad, logins_limited, logins_refused;
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
     struct metric unsupported, unknown, debug_frames, ring_full_stops, quota_stops;
+    struct metric space_stops, space_rejects;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
     struct metric store_free, store_free_min, events;
@@ -120,8 +121,9 @@ struct sessions {
     struct session_rings rings;
     u64 now_ns; /* of this turn */
     u64 turn;
-    u64 durable_seq; /* as read in this turn */
-    u32 day;         /* yyyymmdd of the open day or the last one; 0: none yet */
+    u64 durable_seq;        /* as read in this turn */
+    enum space_level space; /* of the journal, as read in this turn */
+    u32 day;                /* yyyymmdd of the open day or the last one; 0: none yet */
     u64 midnight_ns;
     u64 day_end_tx; /* transaction of an EV_DAY_ENDED that is not yet durable; 0: none */
     char id[10];    /* of the day's SoupBinTCP sessions */
@@ -150,8 +152,8 @@ struct session_out {
 void sessions_init(struct sessions *S, const struct session_conf *conf,
                    const struct session_rings *rings, struct mem *m);
 
-/* Begins a turn at `now_ns`. */
-void sessions_turn(struct sessions *S, u64 now_ns);
+/* Begins a turn at `now_ns`; `space` is how full the journal's disk is. */
+void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space);
 
 /* A connection is there. False: no session is free. */
 bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port);

@@ -36,6 +36,10 @@ static bool may_take(struct sessions *S, struct session *s)
             metric_add(&S->metrics.quota_stops, 1);
             return false;
         }
+        if (S->space == SPACE_HARD) {
+            metric_add(&S->metrics.space_stops, 1);
+            return false;
+        }
         if (ring_room(S->rings.cmd, RING_WANTED) < RING_WANTED) {
             metric_add(&S->metrics.ring_full_stops, 1);
             return false;
@@ -84,6 +88,15 @@ static void on_login(struct sessions *S, struct session *s, const struct soup_fr
     explicit_bzero(s->in.bytes, sizeof s->in.bytes);
 }
 
+/* Below the low mark the journal keeps its space for cancels: nothing new is taken on. */
+static void check_space(struct sessions *S, u16 *reject)
+{
+    if (S->space == SPACE_OK || *reject != 0)
+        return;
+    *reject = OUCH5_PROCESSING;
+    metric_add(&S->metrics.space_rejects, 1);
+}
+
 /* Runs the stateless checks on an Enter that is well formed so far. */
 static void check_enter(struct sessions *S, const struct session *s, struct msg_enter *m)
 {
@@ -100,6 +113,7 @@ static void check_enter(struct sessions *S, const struct session *s, struct msg_
     m->instrument = order.instrument;
     if (m->reject == 0)
         m->reject = (u16)risk_check(&s->account->limits, &order);
+    check_space(S, &m->reject);
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }
 
@@ -110,6 +124,7 @@ static void check_replace(struct sessions *S, const struct session *s, struct ms
 
     if (m->reject == 0 && m->qty <= QTY_MAX && m->price <= PRICE_LIMIT_MAX)
         m->reject = (u16)risk_check(&s->account->limits, &order);
+    check_space(S, &m->reject);
     m->collar_bps = (u16)min_u32(s->account->limits.collar_bps, UINT16_MAX);
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }

@@ -138,6 +138,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
         .reader_requests = conf->no_reader ? NULL : &r->reader_requests,
         .reader_answers = conf->no_reader ? NULL : &r->reader_answers,
         .durable_seq = &r->durable,
+        .space_level = &r->space,
     };
 
     gateway_conf_defaults(&gc);

@@ -34,6 +34,7 @@ struct rig {
     struct ring cmd, venue, events, tx;
     struct ring auth_requests, auth_answers, reader_requests, reader_answers;
     _Atomic u64 durable;
+    _Atomic u32 space; /* enum space_level that the journal is said to have */
     u64 now_ns;
     /* what a test may hold up */
     bool hold_durable;

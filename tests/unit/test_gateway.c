@@ -117,6 +117,37 @@ static void test_any_split_gives_the_same_commands(void **state)
     }
 }
 
+/* ---- a full disk ---- */
+
+/* Low: new orders and replaces are rejected, cancels taken. Hard: reading stops, nothing is lost. */
+static void test_space_marks(void **state)
+{
+    struct rig_client *c = &clients[0];
+    (void)state;
+
+    begin(NULL);
+    client_open(c, &rig);
+    client_login(c, "ALICE", 1);
+    client_expect_message(c, 'S');
+    client_enter(c, 1, 'B', 100, "AAPL", 1500000);
+    client_expect_message(c, 'A');
+    atomic_store(&rig.space, SPACE_LOW);
+    client_enter(c, 2, 'B', 100, "AAPL", 1500000);
+    struct rig_frame j = client_expect_message(c, 'J');
+    assert_int_equal(get_be16(j.payload + 13), 0x000A);
+    client_cancel(c, 1, 0);
+    client_expect_message(c, 'C');
+    atomic_store(&rig.space, SPACE_HARD);
+    client_enter(c, 3, 'B', 100, "AAPL", 1500000);
+    rig_turns(&rig, 5);
+    client_expect_nothing(c);
+    assert_true(metrics_sum("wirebook_gateway_space_stops_total") > 0);
+    atomic_store(&rig.space, SPACE_OK);
+    client_expect_message(c, 'A');
+    assert_int_equal(metrics_sum("wirebook_gateway_space_rejects_total"), 1);
+    rig_close(&rig);
+}
+
 /* ---- fairness ---- */
 
 /* One who floods gets his quota a turn; the other's order is in the ring in the same turn. */
@@ -451,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_split_gives_the_same_commands),
+        cmocka_unit_test(test_space_marks),
         cmocka_unit_test(test_quota),
         cmocka_unit_test(test_slow_client_is_cut_alone),
         cmocka_unit_test(test_small_room),

@@ -192,6 +192,26 @@ void net_input(struct net *net, const struct packet *p, u64 now_ns)
         net_count(net, NET_DROP_ETHER_TYPE);
 }
 
+void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns)
+{
+    u64 hashes[NET_BURST];
+
+    for (u32 done = 0; done < n; done += NET_BURST) {
+        const struct packet *p = packets + done;
+        u32 count = min_u32(n - done, NET_BURST);
+        for (u32 i = 0; i < count; i++)
+            __builtin_prefetch(p[i].data);
+        for (u32 i = 0; i < count; i++)
+            hashes[i] = tcp_prefetch_slot(net, &p[i]);
+        for (u32 i = 0; i < count; i++)
+            tcp_prefetch_conn(net, hashes[i]);
+        for (u32 i = 0; i < count; i++)
+            tcp_prefetch_data(net, hashes[i]);
+        for (u32 i = 0; i < count; i++)
+            net_input(net, &p[i], now_ns);
+    }
+}
+
 /* Each connection that holds data once; those that still do come back at the end of the list. */
 static int offer_held(struct net *net)
 {

@@ -148,6 +148,12 @@ void net_announce(struct net *net, u64 now_ns);
  */
 void net_input(struct net *net, const struct packet *p, u64 now_ns);
 
+/*
+ * `n` received frames, in their order: the same as net_input for each, but the memory of all of
+ * them is asked for before the first is looked at. With many connections that is most of the time.
+ */
+void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns);
+
 /* Timers, and data offered again. Returns how much it did. */
 int net_poll(struct net *net, u64 now_ns);
 

@@ -17,6 +17,7 @@
 #include "gateway/net/tcp.h"
 
 #define NET_TICK_NS NS_PER_US /* of the timer wheel */
+#define NET_BURST   32u       /* frames whose memory is asked for together */
 
 /*
  * What is counted: name in code, metric without prefix, reason label ("" for none), help. Each kind

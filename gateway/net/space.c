@@ -96,6 +96,12 @@ void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, b
         put_chunk(s, pool, entry_of(to));
 }
 
+void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq)
+{
+    if (s->chunk[entry_of(seq)] != 0)
+        __builtin_prefetch(byte_at(s, pool, seq), 1);
+}
+
 void space_clear(struct space *s, struct chunk_pool *pool)
 {
     for (u32 i = 0; i < NET_CONN_CHUNKS; i++)

@@ -102,6 +102,10 @@ struct tcp_range {
     u32 end;
 };
 
+/*
+ * A connection. What a segment in order and its reply touch lies in the first five cache lines and
+ * one of the two behind them; the order of the fields is by use, not by theme.
+ */
 struct tcp_conn {
     /* line 0: found by and judged by */
     u64 name; /* generation << TCP_NAME_INDEX_BITS | index + 1; 0: free */
@@ -133,18 +137,19 @@ struct tcp_conn {
     bool active : 1;     /* opened by net_connect */
     bool pinned : 1;     /* on the stack of a function up there: freed only when that returns */
     bool arp_wait : 1;   /* its SYN waits for the peer's Ethernet address */
+    bool held : 1;       /* in net.held: data waits for the application */
+    bool rcv_stored : 1; /* `rcv` may have chunks */
     u16 mss;             /* bytes of payload in a full segment, options not yet taken off */
-    u16 unacked;         /* segments with data that came since our last ACK */
     u32 rcv_nxt;
     u32 snd_una;
     u32 snd_nxt;
     u32 snd_max;
     u32 snd_end;
     u32 snd_wnd;
-
-    /* line 1 */
     u32 snd_wl1;
     u32 snd_wl2;
+
+    /* line 1 */
     u32 snd_wnd_max;
     u32 rcv_read;
     u32 rcv_adv;  /* right edge of the window that the peer knows */
@@ -155,42 +160,52 @@ struct tcp_conn {
     u32 ssthresh;
     u32 recover;
     u32 rtt_seq;
-    u32 probe_end;
     u32 sack_high; /* what the peer's last SACK said: its highest edge and the bytes it covered */
     u32 sack_bytes;
-    u32 room_seen;
-    u32 fin_seq;
-    u32 iss;
-    u32 irs;
-
-    /* times, in ns */
     u64 rtx_at_ns;   /* 0: not armed */
     u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
-    u64 ack_at_ns;   /* 0: not armed */
-    u64 slow_at_ns;
-    u64 srtt_ns; /* 0: no sample yet */
+
+    /* line 2: times */
+    u64 ack_at_ns; /* 0: not armed */
+    u64 srtt_ns;   /* 0: no sample yet */
     u64 rttvar_ns;
     u64 rto_ns;
     u64 rtt_ns;
-    u64 progress_ns;  /* when the peer last acknowledged something, or the first byte was queued */
-    u64 heard_ns;     /* when its last acceptable segment came */
-    u64 sent_ns;      /* when we last sent data */
+    u64 progress_ns; /* when the peer last acknowledged something, or the first byte was queued */
+    u64 heard_ns;    /* when its last acceptable segment came */
+    u64 sent_ns;     /* when we last sent data */
+
+    /* line 3 */
+    struct list out_node; /* in net.out: something to send at the next flush */
+    struct wheel_timer fast;
     u64 rtx_sent_ns;  /* when we last sent data again */
     u64 challenge_ns; /* when we last sent a challenge ACK */
 
-    struct list out_node;    /* in net.out: something to send at the next flush */
-    struct list node;        /* in net.held, .time_wait or .arp_wait */
-    struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
-    struct wheel_timer fast;
-    struct wheel_timer slow;
-
+    /* line 4 */
     u8 hdr[TCP_HEADERS_BYTES]; /* Ethernet, IPv4 and TCP headers, ready but for what changes */
     u32 ip_sum;                /* sum of the IPv4 header without its length */
+    u32 fin_seq;
 
-    struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
+    /* lines 5 and 6 */
     struct space snd;
+
+    /* seldom */
     struct space rcv;
+    struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
+    struct list node;                        /* in net.held, .time_wait or .arp_wait */
+    struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
+    struct wheel_timer slow;
+    u64 slow_at_ns;
+    u32 probe_end;
+    u32 room_seen;
+    u32 iss;
+    u32 irs;
 } CACHE_ALIGNED;
+_Static_assert(offsetof(struct tcp_conn, snd_wnd_max) == 64, "line 1");
+_Static_assert(offsetof(struct tcp_conn, ack_at_ns) == 128, "line 2");
+_Static_assert(offsetof(struct tcp_conn, out_node) == 192, "line 3");
+_Static_assert(offsetof(struct tcp_conn, hdr) == 256, "line 4");
+_Static_assert(offsetof(struct tcp_conn, snd) == 320, "lines 5 and 6");
 _Static_assert(sizeof(struct tcp_conn) <= 832, "about 1 KiB in all when idle, tables included");
 
 /* A segment as it came, checked by tcp_input for length and checksum; host order. */
@@ -235,6 +250,14 @@ bool tcp_unpin(struct net *net, struct tcp_conn *c);
 
 /* The connection of a 4-tuple, or NULL. Hash table under a secret seed, O(1). */
 struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
+
+/*
+ * The way of a segment to its connection, in three steps that only ask for memory: the hash of its
+ * 4-tuple (0: not TCP) and its slot, then the connection, then its send space. Any frame will do.
+ */
+u64 tcp_prefetch_slot(const struct net *net, const struct packet *p);
+void tcp_prefetch_conn(const struct net *net, u64 hash);
+void tcp_prefetch_data(const struct net *net, u64 hash);
 
 /* The connection of that name, or NULL when it is gone. */
 struct tcp_conn *tcp_by_name(struct net *net, u64 name);

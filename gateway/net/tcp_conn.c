@@ -64,6 +64,55 @@ struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16
     }
 }
 
+u64 tcp_prefetch_slot(const struct net *net, const struct packet *p)
+{
+    const struct eth_hdr *eth = (const void *)p->data;
+    const struct ipv4_hdr *ip = (const void *)(p->data + sizeof *eth);
+    const struct tcp_hdr *tcp = (const void *)(p->data + sizeof *eth + sizeof *ip);
+
+    if (p->len < TCP_HEADERS_BYTES || eth->type != be16(ETH_TYPE_IPV4) ||
+        ip->version_ihl != IP_VERSION_IHL || ip->proto != IP_PROTO_TCP)
+        return 0;
+    u64 hash = hash_of(net, ip->src, be16(tcp->src_port), be16(tcp->dst_port));
+    __builtin_prefetch(&net->slots[hash & net->slots_mask]);
+    return hash;
+}
+
+/*
+ * The connection of that hash by the tag alone, or NULL: not sure enough for anything but a
+ * prefetch.
+ */
+static struct tcp_conn *likely_conn(const struct net *net, u64 hash)
+{
+    if (hash == 0)
+        return NULL;
+    for (u32 i = (u32)hash;; i++) {
+        const struct net_slot *slot = &net->slots[i & net->slots_mask];
+        if (slot->conn == 0)
+            return NULL;
+        if (slot->tag == (u32)(hash >> 32))
+            return &net->conns[slot->conn - 1];
+    }
+}
+
+void tcp_prefetch_conn(const struct net *net, u64 hash)
+{
+    const struct tcp_conn *c = likely_conn(net, hash);
+
+    if (c == NULL)
+        return;
+    for (size_t at = 0; at < offsetof(struct tcp_conn, rcv); at += CACHE_LINE)
+        __builtin_prefetch((const u8 *)c + at, 1);
+}
+
+void tcp_prefetch_data(const struct net *net, u64 hash)
+{
+    const struct tcp_conn *c = likely_conn(net, hash);
+
+    if (c != NULL)
+        space_prefetch(&c->snd, &net->snd_pool, c->snd_end);
+}
+
 static u32 index_of(const struct net *net, const struct tcp_conn *c)
 {
     return (u32)(c - net->conns);
@@ -337,6 +386,7 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c)
         ASSERT_NE(c->rtx_at_ns, 0);
     if (c->state == TCP_TIME_WAIT)
         ASSERT_NE(c->slow_at_ns, 0);
+    ASSERT(!c->held || list_is_linked(&c->node));
 }
 
 /* ---- tests ---- */

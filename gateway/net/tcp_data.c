@@ -24,13 +24,25 @@ static u32 data_end(const struct tcp_conn *c)
     return fin_reached(c) ? c->fin_seq : c->rcv_nxt;
 }
 
+/* Held data waits in net.held exactly while there is some. */
+static void hold(struct net *net, struct tcp_conn *c, bool held)
+{
+    if (held == c->held)
+        return;
+    c->held = held;
+    if (held)
+        list_add_tail(&net->held, &c->node);
+    else
+        list_del(&c->node);
+}
+
 void tcp_forget_received(struct net *net, struct tcp_conn *c)
 {
     space_clear(&c->rcv, &net->rcv_pool);
+    c->rcv_stored = false;
     c->ranges_used = 0;
     c->rcv_read = c->rcv_nxt;
-    if (c->state != TCP_TIME_WAIT)
-        list_del(&c->node); /* out of net.held */
+    hold(net, c, false);
 }
 
 /* ---- to the application ---- */
@@ -75,17 +87,6 @@ static void tell_window(struct net *net, struct tcp_conn *c)
     }
 }
 
-/* Held data waits in net.held exactly while there is some. */
-static void keep_in_held(struct net *net, struct tcp_conn *c)
-{
-    bool held = c->app && c->rcv_read != data_end(c) && !c->fin_told;
-
-    if (!held && c->state != TCP_TIME_WAIT)
-        list_del(&c->node);
-    else if (held && !list_is_linked(&c->node))
-        list_add_tail(&net->held, &c->node);
-}
-
 bool tcp_offer(struct net *net, struct tcp_conn *c)
 {
     bool gone;
@@ -101,14 +102,16 @@ bool tcp_offer(struct net *net, struct tcp_conn *c)
             return true;
         u32 from = c->rcv_read;
         c->rcv_read += taken;
-        space_release(&c->rcv, &net->rcv_pool, from, c->rcv_read,
-                      c->rcv_read == data_end(c) && c->ranges_used == 0);
+        space_release(&c->rcv, &net->rcv_pool, from, c->rcv_read, false);
         if (taken < piece)
             break;
     }
-    if (c->rcv_read == c->rcv_nxt && c->ranges_used == 0) /* the chunk of bytes that came twice */
-        space_release(&c->rcv, &net->rcv_pool, c->rcv_read, c->rcv_read, true);
-    keep_in_held(net, c);
+    if (c->rcv_stored && c->rcv_read == data_end(c) && c->ranges_used == 0) {
+        space_clear(&c->rcv,
+                    &net->rcv_pool); /* the last chunk, and those of bytes that came twice */
+        c->rcv_stored = false;
+    }
+    hold(net, c, c->app && c->rcv_read != data_end(c) && !c->fin_told);
     tell_window(net, c);
     return tell_fin(net, c);
 }
@@ -167,6 +170,7 @@ static void keep_out_of_order(struct net *net, struct tcp_conn *c, const struct 
         net_count(net, NET_DROP_TCP_POOL);
     if (stored == 0)
         return;
+    c->rcv_stored = true;
     bool added = add_range(c, seg->seq, seg->seq + stored);
     ASSERT(added || !touches || stored < seg->len);
 }
@@ -204,12 +208,14 @@ static bool take_in_order(struct net *net, struct tcp_conn *c, const struct tcp_
         taken = 0;
     }
     if (taken > 0) {
-        space_release(&c->rcv, &net->rcv_pool, c->rcv_nxt, c->rcv_nxt + taken, false);
+        if (c->rcv_stored)
+            space_release(&c->rcv, &net->rcv_pool, c->rcv_nxt, c->rcv_nxt + taken, false);
         c->rcv_read = c->rcv_nxt + taken;
     }
     if (taken < seg->len) {
         stored = space_write(&c->rcv, &net->rcv_pool, c->rcv_nxt + taken, seg->data + taken,
                              seg->len - taken);
+        c->rcv_stored |= stored > 0;
         if (taken + stored < seg->len)
             net_count(net, NET_DROP_TCP_POOL);
     }

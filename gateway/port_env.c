@@ -28,7 +28,7 @@ static bool env_started;
 
 /*
  * Drivers complain about much that does no harm while they start. What is said during a start is
- * held, and told as warnings only when the start fails.
+ * held and goes to level debug; the first line of it explains a start that fails.
  */
 static struct {
     bool on;
@@ -42,11 +42,12 @@ void port_log_hold(void)
     held.used = 0;
 }
 
-void port_log_release(bool failed)
+const char *port_log_release(void)
 {
     held.on = false;
     for (u32 i = 0; i < held.used; i++)
-        log_line(failed ? LOG_WARN : LOG_DEBUG, "dpdk: %s", held.line[i]);
+        log_debug("dpdk: %s", held.line[i]);
+    return held.used > 0 ? held.line[0] : "no reason given";
 }
 
 static ssize_t log_write(void *cookie, const char *text, size_t n)
@@ -148,10 +149,10 @@ bool port_start(const struct port_env *env, char *error, u32 error_bytes)
     int rc = rte_eal_init((int)args.used, args.at);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
-    port_log_release(rc < 0);
+    const char *said = port_log_release();
     if (rc < 0) {
-        snprintf(error, error_bytes, "DPDK cannot start: %s; it needs root%s",
-                 rte_strerror(rte_errno),
+        snprintf(error, error_bytes, "DPDK cannot start: %s (%s); it needs root%s",
+                 rte_strerror(rte_errno), said,
                  env->memory == PORT_MEMORY_HUGE
                      ? " and huge pages (scripts/setup reserves them, or memory.huge_pages: off)"
                      : "");

@@ -96,8 +96,10 @@ int port_configure(struct port *p);
 /* Reads the table that the device spreads flows by. */
 void port_rss_learn(struct port *p);
 
-/* DPDK's lines are held from here on, and told as warnings if `failed`, else at level debug. */
+/* DPDK's lines are held from here on. */
 void port_log_hold(void);
-void port_log_release(bool failed);
+
+/* Tells them at level debug; returns the first one, which explains a failure. Until the next hold. */
+const char *port_log_release(void);
 
 #endif

@@ -244,7 +244,10 @@ struct port *port_open(const struct port_conf *conf, struct mem *m, char *error,
 {
     port_log_hold();
     struct port *p = open_quietly(conf, m, error, error_bytes);
-    port_log_release(p == NULL);
+    const char *said = port_log_release();
+    size_t used = strlen(error);
+    if (p == NULL && used < error_bytes)
+        snprintf(error + used, error_bytes - used, " (%s)", said);
     return p;
 }
 

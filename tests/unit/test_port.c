@@ -226,6 +226,7 @@ static void what_is_wrong_is_said(void **state)
     (void)state;
     assert_null(port_open(&unknown, &mem, error, sizeof error));
     assert_non_null(strstr(error, "net_nonsense0: DPDK cannot open this device"));
+    assert_non_null(strstr(error, "failed to parse device"));
     assert_null(port_open(&empty, &mem, error, sizeof error));
     struct port *p = port_open(&queues, &mem, error, sizeof error);
     if (p != NULL)

@@ -258,13 +258,28 @@ struct port *bypass_wire_port(u32 end)
     return ports[end];
 }
 
+/* The driver's own thread must be through with the lost peer before its device is closed. */
+static void wait_for_disconnect(struct port *p)
+{
+    u64 now_ns = clock_now_ns();
+
+    for (u32 i = 0; i < 100 && port_link_up(p); i++) {
+        now_ns += NS_PER_SEC; /* it looks once a second */
+        port_tick(p, now_ns);
+        clock_sleep_ns(10 * NS_PER_MS);
+    }
+    clock_sleep_ns(20 * NS_PER_MS);
+}
+
 void bypass_wire_stop(void)
 {
-    for (u32 i = 2; i-- > 0;) {
-        if (ports[i] != NULL)
-            port_close(ports[i]);
-        ports[i] = NULL;
-    }
+    if (ports[1] != NULL)
+        port_close(ports[1]);
+    if (ports[1] != NULL)
+        wait_for_disconnect(ports[0]);
+    if (ports[0] != NULL)
+        port_close(ports[0]);
+    ports[0] = ports[1] = NULL;
     port_stop();
     mem_free_all(&port_mem);
     unlink(path);

@@ -291,8 +291,9 @@ static bool lane_commit(struct export_lane *l, u64 now_ns)
 
 static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
 {
+    u64 steps = l->sink->steps;
     enum sink_status status = l->sink->ops->poll(l->sink, now_ns);
-    int work = 0;
+    int work = l->sink->steps != steps;
 
     ASSERT_NE(status, SINK_FENCED);
     if (status == SINK_LOST) {

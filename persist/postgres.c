@@ -121,6 +121,7 @@ static enum sink_status fail_deadline(struct postgres *p)
 static void progress(struct postgres *p, u64 now_ns)
 {
     p->deadline_ns = now_ns + p->conf.commit_timeout_ns;
+    p->sink.steps++;
 }
 
 /* libpq would print the server's notices on stderr. */
@@ -282,13 +283,19 @@ static void begin_table(struct postgres *p)
     p->sending = true;
 }
 
-/* Hands libpq what it takes of the table. Returns false on failure. */
+/*
+ * Hands libpq as much of the table as the socket takes: it would take all at once, but then move
+ * what is left to the front of its buffer with each send. Returns false on failure.
+ */
 static bool put_table(struct postgres *p, u64 now_ns)
 {
     const struct copy_buffer *data = &batch_sent(p)->tables[p->table];
 
     while (p->table_sent < data->used) {
         u32 n = min_u32(PUT_BYTES, data->used - p->table_sent);
+        int unsent = PQflush(p->conn);
+        if (unsent != 0)
+            return unsent > 0;
         int put = PQputCopyData(p->conn, (const char *)data->bytes + p->table_sent, (int)n);
         if (put <= 0)
             return put == 0;

@@ -95,6 +95,7 @@ static enum sink_status fail_reply(struct redis *r, const redisReply *reply)
 static void progress(struct redis *r, u64 now_ns)
 {
     r->deadline_ns = now_ns + r->conf.commit_timeout_ns;
+    r->sink.steps++;
 }
 
 static bool given(const char *text)

@@ -76,11 +76,12 @@ struct sink_ops {
 /* The head of every sink; the implementation's own struct begins with it. */
 struct sink {
     const struct sink_ops *ops;
-    u64 epoch;                    /* of this process; set by main before the first open() */
-    struct sink_mark mark;        /* valid after SINK_OK */
-    u32 batch_rows;               /* rows of the batch being filled */
-    u64 rows_committed;           /* since the process began */
-    u64 duplicates;               /* rows that the far end itself refused as already there */
+    u64 epoch;             /* of this process; set by main before the first open() */
+    struct sink_mark mark; /* valid after SINK_OK */
+    u32 batch_rows;        /* rows of the batch being filled */
+    u64 rows_committed;    /* since the process began */
+    u64 steps;             /* grows whenever something moved: a thread that moves is not idle */
+    u64 duplicates;        /* rows that the far end itself refused as already there */
     char error[SINK_ERROR_BYTES]; /* after LOST, FENCED, REFUSED: one line for the log, else "" */
 };
 

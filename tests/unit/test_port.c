@@ -90,7 +90,11 @@ static void frames_come_back(void **state)
     port_close(p);
 }
 
-/* A batch that is full goes to the device by itself; what the device has no room for is counted. */
+/*
+ * A batch that is full goes to the device by itself; what the device has no room for is counted,
+ * and what it took comes in order: all but the one batch that was dropped, then the frame after
+ * it.
+ */
 static void a_full_device_drops(void **state)
 {
     struct port *p = open_port("net_ring1", 1);
@@ -99,18 +103,45 @@ static void a_full_device_drops(void **state)
     u32 sent = 0, got = 0, n;
 
     (void)state;
-    while (metric_get(&q->tx_dropped) == 0 && send_frame(p, 60, 1))
+    while (metric_get(&q->tx_dropped) == 0 && send_frame(p, 60, (u8)sent))
         sent++;
     assert_int_equal(metric_get(&q->tx_dropped), PORT_TX_BATCH);
     assert_true(sent > PORT_TX_BATCH);
     while ((n = port_receive(q, in)) > 0) {
-        got += n;
+        for (u32 i = 0; i < n; i++, got++)
+            assert_frame(&in[i], 60, (u8)(got + PORT_TX_BATCH == sent - 1 ? sent - 1 : got));
         port_release(q);
         port_flush(q);
     }
     assert_int_equal(got + PORT_TX_BATCH, sent);
     assert_int_equal(metric_get(&q->rx_frames), got);
     assert_int_equal(metric_get(&q->tx_frames), got);
+    port_close(p);
+}
+
+/* What is left of a batch that the device took only a part of goes out next, in order. */
+static void a_part_of_a_batch_waits(void **state)
+{
+    struct port *p = open_port("net_ring6", 1);
+    struct port_queue *q = port_queue(p, 0);
+    struct packet in[PORT_RX_BURST];
+    u32 sent = 0, got = 0, n;
+
+    (void)state;
+    do {
+        for (u32 i = 0; i < 27; i++) /* so that batches do not end where the ring does */
+            assert_true(send_frame(p, 60, (u8)sent++));
+        port_flush(q);
+    } while (q->tx_used == 0);
+    assert_true(q->tx_used < 27);
+    while ((n = port_receive(q, in)) > 0) {
+        for (u32 i = 0; i < n; i++)
+            assert_frame(&in[i], 60, (u8)got++);
+        port_release(q);
+        port_flush(q);
+    }
+    assert_int_equal(got, sent);
+    assert_int_equal(metric_get(&q->tx_dropped), 0);
     port_close(p);
 }
 
@@ -261,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_come_back),
         cmocka_unit_test(a_full_device_drops),
+        cmocka_unit_test(a_part_of_a_batch_waits),
         cmocka_unit_test(no_buffer_is_said),
         cmocka_unit_test(a_reset_keeps_the_agent_off),
         cmocka_unit_test(shared_memory_joins_two_ports),

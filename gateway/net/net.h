@@ -154,7 +154,11 @@ void net_input(struct net *net, const struct packet *p, u64 now_ns);
  */
 void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns);
 
-/* Timers, and data offered again. Returns how much it did. */
+/*
+ * Timers, and data offered again. Returns how much it did. Before it, give net_input what the
+ * device has. After a turn that came late (more than a millisecond) timers wait until a turn finds
+ * no frames: what would stop them may still be in the device.
+ */
 int net_poll(struct net *net, u64 now_ns);
 
 /* Sends what there is to send and may be sent now. Returns the packets that went out. */

@@ -16,8 +16,10 @@
 #include "gateway/net/space.h"
 #include "gateway/net/tcp.h"
 
-#define NET_TICK_NS NS_PER_US /* of the timer wheel */
-#define NET_BURST   32u       /* frames whose memory is asked for together */
+#define NET_TICK_NS  NS_PER_US /* of the timer wheel */
+#define NET_STALL_NS NS_PER_MS /* a turn that comes later than this was held up, not the peers */
+#define NET_CATCH_UP 64u       /* polls that timers wait at most while frames still come in */
+#define NET_BURST    32u       /* frames whose memory is asked for together */
 
 /*
  * What is counted: name in code, metric without prefix, reason label ("" for none), help. Each kind
@@ -97,6 +99,9 @@ struct net {
     void *up_ctx;
 
     u64 now_ns;
+    u64 polled_ns;
+    u32 frames_in; /* since the last poll */
+    u32 catch_up;  /* polls that timers still wait for frames to be through */
     u64 isn_key[2];
     u64 hash_seed;
     bool accepting;

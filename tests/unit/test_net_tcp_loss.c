@@ -322,6 +322,39 @@ static void device_has_no_packets(void **state)
     script_free(&s);
 }
 
+/* A turn that came 60 ms late: the ACK may still be in the device, so no timeout yet. */
+static void our_own_stall_is_no_loss(void **state)
+{
+    struct script s;
+    u32 ack;
+
+    (void)state;
+    open_1000(&s, 0, false);
+    send_zeroes(&s, 500);
+    expect_data(&s, 1, s.peer_ack, 500);
+    ack = s.peer_ack;
+    script_run(&s, NS_PER_MS);
+    s.now_ns += 60 * NS_PER_MS;
+    script_seg(&s, TCP_ACK, s.peer_seq, ack, "a", 1); /* what this turn found */
+    net_poll(s.net, s.now_ns);
+    script_seg(&s, TCP_ACK, s.peer_seq + 1, ack + 500, NULL, 0); /* and the next */
+    net_poll(s.net, s.now_ns);
+    net_poll(s.net, s.now_ns);
+    assert_int_equal(stat(&s, NET_RTX_RTO), 0);
+    send_zeroes(&s, 500);
+    s.now_ns += 400 * NS_PER_MS; /* late again, and nothing came: it is lost */
+    net_poll(s.net, s.now_ns);
+    assert_int_equal(stat(&s, NET_RTX_RTO), 1);
+    send_zeroes(&s, 500);
+    for (u32 i = 0; i < 3 * NET_CATCH_UP; i++) { /* frames without end do not stop timers */
+        s.now_ns += i == 0 ? 900 * NS_PER_MS : NS_PER_US;
+        script_seg(&s, TCP_ACK, s.peer_seq, ack, "a", 1);
+        net_poll(s.net, s.now_ns);
+    }
+    assert_int_equal(stat(&s, NET_RTX_RTO), 2);
+    script_free(&s);
+}
+
 /* ---- what arrives with holes ---- */
 
 static void out_of_order_is_kept(void **state)
@@ -400,6 +433,7 @@ int main(void)
         cmocka_unit_test(probe_waits_for_the_path),
         cmocka_unit_test(probe_reveals_a_hole),
         cmocka_unit_test(device_has_no_packets),
+        cmocka_unit_test(our_own_stall_is_no_loss),
         cmocka_unit_test(out_of_order_is_kept),
         cmocka_unit_test(too_many_holes),
         cmocka_unit_test(duplicates_and_overlaps),

@@ -99,7 +99,7 @@ void port_rss_learn(struct port *p);
 /* DPDK's lines are held from here on. */
 void port_log_hold(void);
 
-/* Tells them at level debug; returns the first one, which explains a failure. Until the next hold. */
+/* Tells them at level debug; returns the first, which explains a failure; until the next hold. */
 const char *port_log_release(void);
 
 #endif

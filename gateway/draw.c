@@ -4,10 +4,12 @@
 #include "gateway/draw.h"
 
 #include <arpa/inet.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/base/limits.h"
+
+#define ISOLATED "/sys/devices/system/cpu/isolated"
 
 static void draw_address(u32 ipv4, FILE *out)
 {
@@ -57,6 +59,47 @@ static void draw_edge(const struct conf *c, FILE *out)
         draw_sockets(c, out);
 }
 
+/* Whether a list of the kernel's, like `2-3,6`, has `cpu`. */
+bool draw_cpu_in_list(const char *list, i64 cpu)
+{
+    while (*list >= '0' && *list <= '9') {
+        char *end;
+        i64 first = strtol(list, &end, 10);
+        i64 last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+        if (cpu >= first && cpu <= last)
+            return true;
+        list = *end == ',' ? end + 1 : end;
+    }
+    return false;
+}
+
+/* What keeps a spinning thread from having its core to itself. */
+static void draw_hints(const struct conf *c, FILE *out)
+{
+    char isolated[256] = "";
+    FILE *f = fopen(ISOLATED, "r");
+
+    if (f != NULL) {
+        if (fgets(isolated, sizeof isolated, f) == NULL)
+            isolated[0] = '\0';
+        fclose(f);
+    }
+    for (u32 i = 0; i < c->threads_used; i++) {
+        const struct conf_thread *t = &c->threads[i];
+        if (t->idle != IDLE_SPIN)
+            continue;
+        if (t->cpu < 0)
+            fprintf(out, "  hint: %s spins on whatever core it gets; give it one: cpu: N\n",
+                    t->name);
+        else if (!draw_cpu_in_list(isolated, t->cpu))
+            fprintf(out,
+                    "  hint: %s spins on core %lld, which the kernel uses too; boot with "
+                    "isolcpus=%lld nohz_full=%lld rcu_nocbs=%lld\n",
+                    t->name, (long long)t->cpu, (long long)t->cpu, (long long)t->cpu,
+                    (long long)t->cpu);
+    }
+}
+
 static void draw_threads(const struct conf *c, FILE *out)
 {
     static const char *const idle[] = {
@@ -85,6 +128,7 @@ static void draw_threads(const struct conf *c, FILE *out)
     }
     fputs("  any core  one each        sleeps   cold: segments reader export admin auth log\n",
           out);
+    draw_hints(c, out);
 }
 
 static void draw_ring(const char *from, const char *name, const char *to, u32 slots, FILE *out)

@@ -56,11 +56,46 @@ static void ports_and_cores(void **state)
     free(text);
 }
 
+static void hints_for_spinning_threads(void **state)
+{
+    char *text = drawn("threads: [{name: a, idle: spin, agents: [gateway, engine, persist]}]\n");
+
+    (void)state;
+    assert_non_null(
+        strstr(text, "  hint: a spins on whatever core it gets; give it one: cpu: N\n"));
+    free(text);
+    text =
+        drawn("threads: [{name: a, cpu: 1023, idle: spin, agents: [gateway, engine, persist]}]\n");
+    assert_non_null(strstr(text,
+                           "  hint: a spins on core 1023, which the kernel uses too; boot with "
+                           "isolcpus=1023 nohz_full=1023 rcu_nocbs=1023\n"));
+    free(text);
+    text = drawn("threads: [{name: a, cpu: 1, agents: [gateway, engine, persist]}]\n");
+    assert_null(strstr(text, "hint"));
+    free(text);
+}
+
+static void lists_of_cores(void **state)
+{
+    (void)state;
+    assert_true(draw_cpu_in_list("2-3,6\n", 2));
+    assert_true(draw_cpu_in_list("2-3,6\n", 3));
+    assert_true(draw_cpu_in_list("2-3,6\n", 6));
+    assert_true(draw_cpu_in_list("11", 11));
+    assert_false(draw_cpu_in_list("2-3,6\n", 4));
+    assert_false(draw_cpu_in_list("2-3,6\n", 1));
+    assert_false(draw_cpu_in_list("11", 1));
+    assert_false(draw_cpu_in_list("\n", 0));
+    assert_false(draw_cpu_in_list("", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_default),
         cmocka_unit_test(ports_and_cores),
+        cmocka_unit_test(hints_for_spinning_threads),
+        cmocka_unit_test(lists_of_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static struct pair *current; /* for the trace of a crash */
 static void note(struct pair *p, const char *what, u32 end, const u8 *frame, u32 len)
 {
     char *line = p->trace[p->traced++ % TRACE_LINES];
+    const struct ipv4_hdr *ip = (const void *)(frame + 14);
     const struct tcp_hdr *t = (const void *)(frame + 34);
     u32 off = len >= 54 ? (u32)(t->data_off >> 4) * 4 : 0;
     u64 us = (p->now_ns - START_NS) / 1000;
@@ -34,7 +35,7 @@ static void note(struct pair *p, const char *what, u32 end, const u8 *frame, u32
                  "%9llu.%06llu %s end %u, %u>%u flags %02x seq %u ack %u win %u len %u",
                  (unsigned long long)us / 1000000, (unsigned long long)us % 1000000, what, end,
                  be16(t->src_port), be16(t->dst_port), t->flags, be32(t->seq), be32(t->ack),
-                 be16(t->window), be16(*(const u16 *)(const void *)(frame + 16)) - 20 - off);
+                 be16(t->window), be16(ip->total_len) - 20 - off);
     if (p->conf.trace)
         puts(line);
 }

@@ -224,6 +224,53 @@ static void orphans_end(void **state)
     script_free(&s);
 }
 
+/* Nor does one whose window stays closed: it answers our probes, and gets its limit all the same. */
+static void orphans_with_closed_windows_end(void **state)
+{
+    struct net_conf conf;
+    struct script s;
+    struct script_seg a;
+    u32 gone_after_ms = 0;
+
+    (void)state;
+    script_conf(&conf);
+    conf.orphan_ns = 5 * NS_PER_SEC;
+    script_init(&s, &conf);
+    script_open(&s, NULL, 0);
+    script_clear(&s);
+    struct script_seg shut = {.flags = TCP_ACK, .seq = s.peer_seq, .ack = s.peer_ack};
+    script_in(&s, &shut);
+    net_send(s.net, s.conn, "stuck", 5);
+    net_close(s.net, s.conn, NET_FINISH);
+    for (; net_conns(s.net) > 0 && gone_after_ms < 10000; gone_after_ms++) {
+        script_run_steps(&s, NS_PER_MS, NS_PER_MS);
+        if (script_out(&s, &a) && net_conns(s.net) > 0)
+            script_in(&s, &shut);
+    }
+    assert_true(gone_after_ms >= 4999 && gone_after_ms <= 5002);
+    assert_int_equal(net_chunks_used(s.net), 0);
+    assert_int_equal(s.closes, 0);
+    script_free(&s);
+}
+
+/* What comes behind the peer's FIN is nobody's. */
+static void data_behind_the_fin(void **state)
+{
+    struct script s;
+
+    (void)state;
+    script_init_up(&s, NULL, true);
+    script_open(&s, NULL, 0);
+    script_seg(&s, TCP_FIN | TCP_ACK, s.peer_seq, s.peer_ack, "end", 3);
+    script_seg(&s, TCP_ACK, s.peer_seq + 4, s.peer_ack, "more", 4);
+    script_seg(&s, TCP_ACK, s.peer_seq + 8, s.peer_ack, "hole", 4);
+    script_seg(&s, TCP_FIN | TCP_ACK, s.peer_seq + 4, s.peer_ack, "end", 3);
+    assert_int_equal(s.app_len, 3);
+    assert_int_equal(s.finishes, 1);
+    assert_int_equal(net_chunks_used(s.net), 0);
+    script_free(&s);
+}
+
 /* ---- TIME_WAIT ---- */
 
 static void into_time_wait(struct script *s)
@@ -370,6 +417,8 @@ int main(void)
         cmocka_unit_test(half_close),
         cmocka_unit_test(we_reset),
         cmocka_unit_test(orphans_end),
+        cmocka_unit_test(orphans_with_closed_windows_end),
+        cmocka_unit_test(data_behind_the_fin),
         cmocka_unit_test(time_wait_reuse),
         cmocka_unit_test(time_wait_reuse_by_timestamp),
         cmocka_unit_test(time_wait_is_bounded),

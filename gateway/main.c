@@ -311,6 +311,8 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
 
+    signal(SIGPIPE,
+           SIG_IGN); /* hiredis writes with write(): a peer that is gone must be an errno */
     int what = getopt_long(argc, argv, "h", options, NULL);
     const char *file = optind < argc ? argv[optind] : NULL;
     switch (what) {

@@ -9,6 +9,9 @@
 #include "gateway/session/bytes.h"
 #include "gateway/session/soup.h"
 
+/* A login is through by then, also when it comes in small pieces. */
+#define LOGIN_TURNS 60u
+
 void suite_stream(struct suite *s, u32 orders)
 {
     client_open(&s->a, &s->rig);
@@ -148,7 +151,7 @@ void case_lost_while_logging_in(struct suite *s)
     s->rig.hold_auth = true;
     client_open(&s->a, &s->rig);
     client_ask_login(&s->a, "ALICE", "secret", "", "1");
-    rig_turns(&s->rig, 4);
+    rig_turns(&s->rig, LOGIN_TURNS);
     s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
     rig_turns(&s->rig, 4);
     s->rig.hold_auth = false;
@@ -157,7 +160,7 @@ void case_lost_while_logging_in(struct suite *s)
     s->rig.hold_engine = true;
     client_open(&s->b, &s->rig);
     client_ask_login(&s->b, "ALICE", "secret", "", "1");
-    rig_turns(&s->rig, 6);
+    rig_turns(&s->rig, LOGIN_TURNS);
     s->rig.wire->hang_up(s->rig.wire, s->b.wire, TRANSPORT_RESET);
     rig_expect_sessions(&s->rig, 1); /* the engine still has to answer */
     s->rig.hold_engine = false;
@@ -167,7 +170,7 @@ void case_lost_while_logging_in(struct suite *s)
     s->rig.hold_durable = true; /* bound, but not told */
     client_open(&s->c, &s->rig);
     client_ask_login(&s->c, "ALICE", "secret", "", "1");
-    rig_turns(&s->rig, 6);
+    rig_turns(&s->rig, LOGIN_TURNS);
     s->rig.wire->hang_up(s->rig.wire, s->c.wire, TRANSPORT_FINISH);
     rig_expect_sessions(&s->rig, 0);
     s->rig.hold_durable = false;

@@ -1,6 +1,6 @@
 /*
- * admin.h - the cold agent that keeps the venue's course: it opens and ends trading days by commands
- * to the engine, and writes the metrics file.
+ * admin.h - the cold agent that keeps the venue's course: it opens and ends trading days by
+ * commands to the engine, and writes the metrics file.
  *
  * (Operators' commands and the HTTP endpoint join it here with the operators' issue.)
  */

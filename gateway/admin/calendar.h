@@ -19,8 +19,9 @@ u64 calendar_midnight_ns(u32 day);
 u32 calendar_next_day(u32 day);
 
 /*
- * When `day` ends: `minute` minutes of local time after midnight (0..1439), or the next midnight when
- * `minute` is negative. A minute that a change to summer time skips counts as the one after the gap.
+ * When `day` ends: `minute` minutes of local time after midnight (0..1439), or the next midnight
+ * when `minute` is negative. A minute that a change to summer time skips counts as the one after
+ * the gap.
  */
 u64 calendar_end_ns(u32 day, int minute);
 

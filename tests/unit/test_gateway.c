@@ -119,7 +119,7 @@ static void test_any_split_gives_the_same_commands(void **state)
 
 /* ---- a full disk ---- */
 
-/* Low: new orders and replaces are rejected, cancels taken. Hard: reading stops, nothing is lost. */
+/* Low: new orders and replaces are rejected, cancels taken. Hard: reading stops, none is lost. */
 static void test_space_marks(void **state)
 {
     struct rig_client *c = &clients[0];

@@ -224,7 +224,9 @@ static void orphans_end(void **state)
     script_free(&s);
 }
 
-/* Nor does one whose window stays closed: it answers our probes, and gets its limit all the same. */
+/*
+ * Nor does one whose window stays closed: it answers our probes, and gets its limit all the same.
+ */
 static void orphans_with_closed_windows_end(void **state)
 {
     struct net_conf conf;

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from dpdk_link import NAME, DpdkVenue, Namespaces, close_in_every_order, connect, load, trade  # noqa: E402
-from clients import check  # noqa: E402
+from clients import check, wait_for  # noqa: E402
 
 net = Namespaces()
 venue = DpdkVenue("tap", f"net_tap0,iface={NAME}b")
@@ -25,6 +25,7 @@ check(venue.metric("wirebook_port_rx_frames_total") > 1000, "frames were counted
 
 # A session that is open when the venue ends hears of it: its stream's end comes before the FIN.
 open_one = connect()
+wait_for("it is taken", lambda: venue.metric("wirebook_gateway_sessions") == 1)
 venue.stop()
 open_one.settimeout(15)
 check(open_one.recv(4096) == b"", "the venue's end closes connections in order")

@@ -76,7 +76,7 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
 }
 
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
-                                 u32 collar_bps)
+                                 const struct msg_replace *c)
 {
     const struct order_info *info = &e->orders.info[id];
 
@@ -85,9 +85,11 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
         return REJECT_SIDE;
     if (next->qty > QTY_MAX || next->qty <= info->executed)
         return REJECT_QTY;
-    if (collar_breached(next->price, e->instruments.terms[next->instrument].reference_price,
-                        collar_bps))
+    u32 reference = e->instruments.terms[next->instrument].reference_price;
+    if (collar_breached(next->price, reference, c->collar_bps))
         return REJECT_COLLAR;
+    if (notional_breached(next->price, reference, next->qty, c->notional_max))
+        return REJECT_NOTIONAL;
     enum reject_reason reason = check_price(e, next->instrument, next->price, next->tif);
     if (!reason)
         reason = check_letters(next->tif, next->display, next->cross_type);

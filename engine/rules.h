@@ -29,29 +29,22 @@ enum reject_reason {
     REJECT_SYMBOL_RATE = 0x0028,
     REJECT_PORT_RATE = 0x0029,
     REJECT_DUPLICATE_RATE = 0x002A,
+    REJECT_NOTIONAL = 0x0030,
     REJECT_AIQ = 0x0040,
 };
 
 #define TIF_DAY '0'
 #define TIF_IOC '3'
 
-/* $200,000.0000, which OUCH also takes for a market order (PROTOCOL.md section 1). */
-#define PRICE_MARKET_OLD 2000000000u
-
-static inline bool price_is_market(u32 price)
-{
-    return price == PRICE_MARKET || price == PRICE_MARKET_OLD;
-}
-
 /* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
 
 /*
  * Why what order `id` would become is not valid; REJECT_NONE: it is. `next` is the replacement as
- * it would be announced, its `qty` still the total of the chain; `collar_bps` is the account's.
+ * it would be announced, its `qty` still the total of the chain; `c` has the account's limits.
  */
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
-                                 u32 collar_bps);
+                                 const struct msg_replace *c);
 
 /*
  * True for a reason of the gateway's that refuses the request to replace but says nothing against

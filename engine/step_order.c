@@ -197,7 +197,7 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         return;
     }
     struct msg_order next = replacement(e, c, id);
-    if (c->reject || rules_replace(e, &next, id, c->collar_bps)) {
+    if (c->reject || rules_replace(e, &next, id, c)) {
         cancel_open(e, id, e->orders.hot[id].open); /* rule 6b */
         return;
     }

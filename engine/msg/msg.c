@@ -96,6 +96,7 @@ static const struct field replace_fields[] = {
     F(msg_replace, user_ref_idx, NUM), F(msg_replace, side, CHAR), F(msg_replace, qty, NUM),
     F(msg_replace, price, PRICE), F(msg_replace, tif, CHAR), F(msg_replace, display, CHAR),
     F(msg_replace, reject, NUM), F(msg_replace, collar_bps, NUM),
+    F(msg_replace, notional_max, NUM),
 };
 static const struct field cancel_fields[] = {
     F(msg_cancel, user_ref, NUM), F(msg_cancel, user_ref_idx, NUM), F(msg_cancel, qty, NUM),
@@ -155,7 +156,7 @@ static const struct shape shapes[256] = {
     [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 1, ZERO(msg_login, zero)},
     [CMD_DISCONNECT] = {"CMD_DISCONNECT", FIELDS(unbind_fields), 0, 1, ZERO(msg_unbind, zero)},
     [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero)},
-    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, ZERO(msg_replace, zero)},
+    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}},
     [CMD_CANCEL] = {"CMD_CANCEL", FIELDS(cancel_fields), 0, 1, ZERO(msg_cancel, zero)},
     [CMD_QUERY] = {"CMD_QUERY", FIELDS(query_fields), 0, 1, ZERO(msg_query, zero)},
     [CMD_CONTINUE] = {"CMD_CONTINUE", NONE, 0, 1, ZERO(msg_bare, zero)},

@@ -25,9 +25,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "messages are used as they lie in memory");
 
-#define PRICE_MARKET    0x7FFFFFFFu /* a market order */
-#define PRICE_LIMIT_MAX 1999999900u /* the highest limit price, 199,999.9900 */
-#define QTY_MAX         999999u     /* of one order or one replace chain, in shares */
+#define PRICE_MARKET     0x7FFFFFFFu /* a market order */
+#define PRICE_MARKET_OLD 2000000000u /* the same: OUCH still takes $200,000.0000 for it */
+#define PRICE_LIMIT_MAX  1999999900u /* the highest limit price, 199,999.9900 */
+#define QTY_MAX          999999u     /* of one order or one replace chain, in shares */
 
 enum msg_type {
     /* from main and admin: the venue's own course */
@@ -316,8 +317,8 @@ struct msg_replace {
     u8 display;        /* 51 */
     u8 user_ref_idx;   /* 52 */
     u8 side;           /* 53 tag 27; 0: unchanged */
-    u8 zero[8];        /* 54 */
-    u16 collar_bps;    /* 62 the account's price collar, 1/100 of a per cent; 0: none */
+    u16 collar_bps;    /* 54 the account's price collar, 1/100 of a per cent; 0: none */
+    u64 notional_max;  /* 56 the account's limit of price times shares, price units; 0: none */
     struct order_terms terms;
 };
 _Static_assert(sizeof(struct msg_replace) == 128, "two slots");
@@ -440,6 +441,12 @@ union msg {
 static inline bool msg_is_command(u8 type)
 {
     return type < 0x80;
+}
+
+/* True for the two prices that mean a market order (PROTOCOL.md section 1). */
+static inline bool price_is_market(u32 price)
+{
+    return price == PRICE_MARKET || price == PRICE_MARKET_OLD;
 }
 
 /* Slots of the message that begins at `slot`. */

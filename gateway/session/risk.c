@@ -24,12 +24,6 @@ static bool restricted(const struct risk_limits *limits, const char symbol[8])
     return false;
 }
 
-/* The price that an order is worth; 0: nobody knows (a market order without a reference). */
-static u64 worth(const struct risk_order *order)
-{
-    return order->price == PRICE_MARKET ? order->reference_price : order->price;
-}
-
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order)
 {
     if (order->symbol_known && order->instrument == 0)
@@ -38,7 +32,7 @@ enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_
         return RISK_RESTRICTED;
     if (limits->qty_max != 0 && order->qty > limits->qty_max)
         return RISK_QUANTITY;
-    if (limits->notional_max != 0 && worth(order) * order->qty > limits->notional_max)
+    if (notional_breached(order->price, order->reference_price, order->qty, limits->notional_max))
         return RISK_NOTIONAL;
     if (order->symbol_known &&
         collar_breached(order->price, order->reference_price, limits->collar_bps))

@@ -32,7 +32,7 @@ struct risk_limits {
 /* What is asked of an order. */
 struct risk_order {
     u32 qty;             /* shares */
-    u32 price;           /* price units; PRICE_MARKET: a market order */
+    u32 price;           /* price units; one that price_is_market: a market order */
     u16 instrument;      /* 0: unknown symbol */
     bool symbol_known;   /* false on Replace: only quantity and notional are checked */
     u32 reference_price; /* of the instrument; 0: no collar */

@@ -117,15 +117,19 @@ static void check_enter(struct sessions *S, const struct session *s, struct msg_
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }
 
-/* The same for a Replace, whose symbol only the engine knows: it checks the collar. */
+/*
+ * The same for a Replace, whose symbol only the engine knows: it checks the collar, and what a
+ * market order is worth, by the limits that the command carries.
+ */
 static void check_replace(struct sessions *S, const struct session *s, struct msg_replace *m)
 {
     struct risk_order order = {.qty = m->qty, .price = m->price, .symbol_known = false};
 
-    if (m->reject == 0 && m->qty <= QTY_MAX && m->price <= PRICE_LIMIT_MAX)
+    if (m->reject == 0)
         m->reject = (u16)risk_check(&s->account->limits, &order);
     check_space(S, &m->reject);
     m->collar_bps = (u16)min_u32(s->account->limits.collar_bps, UINT16_MAX);
+    m->notional_max = s->account->limits.notional_max;
     metric_add(&S->metrics.risk_rejects, m->reject != 0);
 }
 

@@ -158,6 +158,7 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     c->tif = (u8)(one_in(s, 40) ? '6' : "0003"[stream_below(s, 4)]);
     c->display = (u8)(one_in(s, 60) ? 'N' : "YA"[stream_below(s, 2)]);
     c->collar_bps = (u16)(one_in(s, 4) ? stream_below(s, 300) : 0);
+    c->notional_max = one_in(s, 4) ? 10000ull * stream_below(s, 2000) : 0;
     c->side = (u8)(one_in(s, 10) ? "BSTE"[stream_below(s, 4)] : 0);
     c->reject = one_in(s, 20) ? reasons[stream_below(s, ARRAY_LEN(reasons))] : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;

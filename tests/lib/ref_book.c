@@ -350,8 +350,17 @@ static bool spares(u16 reason)
 static bool far_away(u32 price, u32 reference, u32 bps)
 {
     i64 distance = price > reference ? price - reference : reference - price;
+    bool market = price == PRICE_MARKET || price == 2000000000;
 
-    return bps && reference && price != PRICE_MARKET && distance * 10000 > (i64)reference * bps;
+    return bps && reference && !market && distance * 10000 > (i64)reference * bps;
+}
+
+/* Worth more than the account may risk on one order. */
+static bool too_dear(u32 price, u32 reference, u32 qty, u64 max)
+{
+    bool market = price == PRICE_MARKET || price == 2000000000;
+
+    return max && (market ? (u64)reference : (u64)price) * qty > max;
 }
 
 static u16 replace_refusal(const struct ref *r, const struct msg_replace *c,
@@ -387,7 +396,9 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     o.tif = c->tif;
     o.display = c->display;
     o.terms = merged(&c->terms, &old->o.terms);
-    bool away = far_away(o.price, r->instruments[o.instrument].reference_price, c->collar_bps);
+    u32 reference = r->instruments[o.instrument].reference_price;
+    bool away = far_away(o.price, reference, c->collar_bps) ||
+                too_dear(o.price, reference, o.qty, c->notional_max);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
     if (c->reject || turned || away || order_reason(r, &o) || c->qty <= old->executed) {
         ref_cancelled(r, old, old->o.qty, 'U');

@@ -115,6 +115,22 @@ void client_enter(struct rig_client *c, u32 ref, char side, u32 qty, const char 
     client_message(c, m, sizeof m);
 }
 
+void client_replace(struct rig_client *c, u32 orig, u32 ref, u32 qty, u64 price, char tif)
+{
+    u8 m[40];
+
+    m[0] = 'U';
+    put_be32(m + 1, orig);
+    put_be32(m + 5, ref);
+    put_be32(m + 9, qty);
+    put_be64(m + 13, price);
+    m[21] = (u8)tif;
+    memcpy(m + 22, "YN", 2);
+    put_text(m + 24, "ID", 14);
+    put_be16(m + 38, 0);
+    client_message(c, m, sizeof m);
+}
+
 void client_cancel(struct rig_client *c, u32 ref, u32 qty)
 {
     u8 m[9];

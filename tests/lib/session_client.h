@@ -42,6 +42,7 @@ void client_frame(struct rig_client *c, u8 type);
 
 /* Sends an Enter Order of 100.0000 type fields. */
 void client_enter(struct rig_client *c, u32 ref, char side, u32 qty, const char *symbol, u64 price);
+void client_replace(struct rig_client *c, u32 orig, u32 ref, u32 qty, u64 price, char tif);
 void client_cancel(struct rig_client *c, u32 ref, u32 qty);
 
 /* The next frame, with some turns to wait for it; type 0 when none comes. */

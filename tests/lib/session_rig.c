@@ -71,6 +71,7 @@ static void add_instrument(struct rig *r, const char *symbol)
     memcpy(m.instrument.symbol, symbol, 8);
     m.instrument.tick = 100;
     m.instrument.lot = 100;
+    m.instrument.reference_price = 1500000;
     rig_venue(r, &m);
     gateway_instrument_add(r->gateway, 0, symbol, 1500000);
 }

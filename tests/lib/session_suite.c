@@ -70,6 +70,39 @@ static void case_rejects(struct suite *s)
     client_expect_message(&s->b, 'A');
 }
 
+/* A Replace has the limits of an Enter, also when it asks for the market price. */
+static void case_replace_keeps_the_limits(struct suite *s)
+{
+    static const struct risk_limits few = {.qty_max = 1000}, cheap = {.notional_max = 1000000000};
+    static const struct {
+        const struct risk_limits *limits;
+        u32 qty;
+        u64 price;
+        char tif, answer;
+    } rows[] = {
+        {&few, 1000, 1000000, '0', 'U'},     {&few, 1001, 1000000, '0', 'C'},
+        {&few, 1001, 0x7FFFFFFF, '3', 'C'},  {&few, 1001, 2000000000, '3', 'C'},
+        {&cheap, 1000, 1000000, '0', 'U'},   {&cheap, 1000, 1000100, '0', 'C'},
+        {&cheap, 667, 0x7FFFFFFF, '3', 'C'}, {&cheap, 667, 2000000000, '3', 'C'},
+        {&cheap, 666, 0x7FFFFFFF, '3', 'U'},
+    };
+
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "BOB", 1);
+    client_expect_message(&s->b, 'S');
+    for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
+        u32 ref = 10 * (i + 1);
+        gateway_account_add(s->rig.gateway, BOB, "BOB   ", rows[i].limits);
+        client_enter(&s->b, ref, 'B', 100, "AAPL", 900000);
+        client_expect_message(&s->b, 'A');
+        client_replace(&s->b, ref, ref + 1, rows[i].qty, rows[i].price, rows[i].tif);
+        client_expect_message(&s->b, (u8)rows[i].answer);
+        if (rows[i].answer == 'U' && rows[i].tif == '3')
+            client_expect_message(&s->b, 'C'); /* the rest of what is immediate or nothing */
+        client_expect_nothing(&s->b);
+    }
+}
+
 static void case_ignored(struct suite *s)
 {
     client_open(&s->a, &s->rig);
@@ -295,6 +328,7 @@ static const struct suite_case cases[] = {
     {"slow auth", case_slow_auth, 0},
     {"orders", case_orders, 0},
     {"rejects", case_rejects, 0},
+    {"replace keeps the limits", case_replace_keeps_the_limits, 0},
     {"ignored", case_ignored, 0},
     {"release", case_release, 0},
     {"replay from the store", case_replay_from_the_store, 0},

@@ -72,6 +72,31 @@ static void test_collar(void **state)
     assert_int_equal(venue_event(&v, 0)->ev.type, EV_REPLACED);
 }
 
+/* The limit is the account's; what a market order is worth, only the engine knows. */
+static void test_notional(void **state)
+{
+    static const u32 prices[] = {10000, PRICE_MARKET, PRICE_MARKET_OLD};
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    u32 ref = 1;
+    (void)state;
+
+    memcpy(m.instrument.symbol, v.e->instruments.terms[AAA].symbol, 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    m.instrument.reference_price = 10000;
+    assert_int_equal(venue_send(&v, &m), 1);
+    for (u32 i = 0; i < ARRAY_LEN(prices); i++, ref += 4) {
+        for (u32 over = 0; over < 2; over++) {
+            venue_enter(&v, ANN, ref + 2 * over, 'B', 10, 10000, '0');
+            m = venue_replace_cmd(ANN, ref + 2 * over, ref + 2 * over + 1, 50 + over, prices[i]);
+            m.replace.tif = '3';
+            m.replace.notional_max = 500000;
+            venue_send(&v, &m);
+            assert_string_equal(venue_letters(&v), over ? "C" : "UC");
+        }
+    }
+}
+
 static void assert_cancelled_for(const union msg *request, const char *what)
 {
     union msg m = *request;
@@ -240,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_rule_6a_nothing_to_replace_is_ignored),
         CASE(test_collar),
+        CASE(test_notional),
         CASE(test_rule_6b_invalid_details_cancel_the_original),
         CASE(test_rule_6c_a_refused_replace_leaves_the_original),
         CASE(test_rule_6c_while_halted_or_disabled),

@@ -48,6 +48,8 @@ static void test_quantity_and_notional(void **state)
     assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
     o = order(501, PRICE_MARKET); /* worth its reference price */
     assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
+    o.price = PRICE_MARKET_OLD;
+    assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
     o.qty = 500;
     assert_int_equal(risk_check(&l, &o), RISK_OK);
     l.notional_max = UINT64_MAX;

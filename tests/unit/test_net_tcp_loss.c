@@ -158,6 +158,38 @@ static void rtt_sets_rto(void **state)
     script_free(&s);
 }
 
+/* An ACK that answers a repeated segment with the echo of the first one is no round trip. */
+static void stale_echo_is_no_sample(void **state)
+{
+    struct net_conf conf;
+    struct script s;
+    struct script_seg first, other;
+
+    (void)state;
+    script_conf(&conf);
+    conf.tlp_min_ns = 0;
+    script_init(&s, &conf);
+    script_open(&s, (u8[]){1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0}, 12);
+    script_clear(&s);
+    send_zeroes(&s, 100);
+    assert_true(script_out(&s, &first));
+    script_run(&s, 7 * NS_PER_SEC);
+    assert_true(script_out(&s, &other));
+    struct script_seg ack = {.flags = TCP_ACK,
+                             .seq = s.peer_seq,
+                             .ack = s.peer_ack + 100,
+                             .window = 65535,
+                             .options = {1, 1, 8, 10, 0, 0, 0, 99},
+                             .options_len = 12};
+    for (u32 i = 0; i < 4; i++)
+        ack.options[8 + i] = (u8)(first.ts_val >> (24 - 8 * i));
+    script_in(&s, &ack);
+    const struct tcp_conn *c = tcp_by_name(s.net, s.conn);
+    assert_int_equal(c->snd_una, s.peer_ack + 100);
+    assert_true(c->srtt_ns < NS_PER_MS);
+    script_free(&s);
+}
+
 /*
  * Three duplicates: at once, half the window, and New Reno mends a second hole by the partial ACK.
  */
@@ -426,6 +458,7 @@ int main(void)
         cmocka_unit_test(rto_gives_up),
         cmocka_unit_test(rto_goes_back),
         cmocka_unit_test(rtt_sets_rto),
+        cmocka_unit_test(stale_echo_is_no_sample),
         cmocka_unit_test(fast_retransmit),
         cmocka_unit_test(limited_transmit),
         cmocka_unit_test(sack_counts_news),

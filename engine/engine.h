@@ -69,6 +69,19 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out);
  */
 const char *engine_apply(struct engine *e, const struct slot *tx, u32 slots);
 
+/* A pool of engine_conf that is too small for what is to be recovered. */
+struct engine_unfit {
+    const char *pool; /* the name of its field in engine_conf; NULL: all are large enough */
+    u32 max;          /* what it was given */
+    u32 need;         /* what the transaction needs; those behind it may need more */
+};
+
+/*
+ * After engine_apply has refused: whether it was for want of room alone. Then the journal is whole,
+ * and larger pools are the remedy. Valid as long as the engine.
+ */
+const struct engine_unfit *engine_unfit(const struct engine *e);
+
 /* The agent's turn: at most ENGINE_CMDS_PER_TURN commands, round robin over the rings. */
 int engine_do_work(void *engine, u64 now_ns);
 

@@ -7,6 +7,19 @@
  */
 #include "engine/apply.h"
 
+/* The transaction is sound, but one of our pools is too small for it. */
+static const char *unfit(struct engine *e, const char *pool, u32 max)
+{
+    ASSERT(!e->unfit.pool); /* a first refusal ends recovery */
+    e->unfit = (struct engine_unfit){.pool = pool, .max = max, .need = max + 1};
+    return "does not fit the configured pools";
+}
+
+const struct engine_unfit *engine_unfit(const struct engine *e)
+{
+    return &e->unfit;
+}
+
 /* The order of an event by its owner's numbers, 0 when there is none with that order_ref. */
 static u32 order_find(const struct engine *e, u32 account, u8 idx, u32 user_ref, u64 order_ref)
 {
@@ -43,9 +56,9 @@ static const char *recover_accepted(struct engine *e, const struct msg_order *ev
     if (wrong)
         return wrong;
     if (pool_full(&e->orders.pool))
-        return "more open orders than orders_max: raise it in the config";
+        return unfit(e, "orders_max", e->conf.orders_max);
     if (!account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx))
-        return "more channels than there is room for: raise accounts_max in the config";
+        return unfit(e, "accounts_max", e->conf.accounts_max);
     apply_accepted(e, ev);
     return NULL;
 }
@@ -127,7 +140,7 @@ static const char *recover_instrument(struct engine *e, const struct msg_instrum
     if (ev->instrument != (id ? id : names->used + 1) || ev->tick == 0)
         return "an instrument under a wrong number";
     if (!id && names->used == names->max)
-        return "more instruments than instruments_max: raise it in the config";
+        return unfit(e, "instruments_max", e->conf.instruments_max);
     if (!book_tick_fits(&e->books, ev->instrument, ev->tick))
         return "a tick that does not fit the resting orders";
     apply_instrument(e, ev);
@@ -142,7 +155,7 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
     if (ev->ev.account != (id ? id : names->used + 1))
         return "an account under a wrong number";
     if (!id && names->used == names->max)
-        return "more accounts than accounts_max: raise it in the config";
+        return unfit(e, "accounts_max", e->conf.accounts_max);
     apply_account(e, ev);
     return NULL;
 }

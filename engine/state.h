@@ -75,6 +75,7 @@ struct engine {
     struct engine_rings rings;
     u32 next_ring; /* whose turn it is */
 
+    struct engine_unfit unfit; /* of recovery */
     struct engine_metrics metrics;
     struct tx out; /* of engine_do_work */
 };

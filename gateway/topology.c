@@ -69,6 +69,7 @@ static int engine_recover(struct topology *t)
         .disk = t->world.disk,
         .shard = t->conf.shard,
         .apply = replay_into_engine,
+        .unfit = replay_unfit_engine,
     };
 
     t->engine = engine_new(&t->conf.engine, &t->mem);
@@ -79,6 +80,9 @@ static int engine_recover(struct topology *t)
     case REPLAY_DAMAGED:
         log_error("%s", why.text);
         return PERSIST_EXIT_DAMAGED;
+    case REPLAY_UNFIT:
+        log_error("%s", why.text);
+        return TOPOLOGY_EXIT_CONF;
     case REPLAY_FAILED:
         log_error("%s", why.text);
         return PERSIST_EXIT_OPEN;

@@ -22,6 +22,7 @@
 #include "persist/reader.h"
 
 #define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 8u)
+#define TOPOLOGY_EXIT_CONF  1 /* the config does not fit the journal; beside enum persist_exit */
 
 /* Sizes and terms of every part; topology_build sets what must agree between them. */
 struct topology_conf {
@@ -93,8 +94,8 @@ void topology_conf_defaults(struct topology_conf *conf);
 
 /*
  * Takes memory, recovers the engine from the disk, makes and joins all agents. Returns 0, or the
- * process' exit code (enum persist_exit) after one clear log line; then only topology_free is
- * legal.
+ * process' exit code (enum persist_exit, TOPOLOGY_EXIT_CONF) after one clear log line; then only
+ * topology_free is legal.
  */
 int topology_build(struct topology *t, const struct topology_conf *conf,
                    const struct topology_world *world, u64 now_ns);

@@ -15,6 +15,9 @@
  * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they
  * rot away, that looks like a torn tail. A second copy (quorum) is the answer to that.
  *
+ * A transaction for which the state has no room (a pool was configured smaller) is not damage: the
+ * start is refused as well, but with another remedy (REPLAY_UNFIT).
+ *
  * A transaction that is incomplete at a cut is dropped: no part of it has been released.
  *
  * What a dead process had written without a sync is readable and yet not stable; every file is
@@ -66,6 +69,29 @@ static enum replay_status failed(struct replay *p, int error, const char *doing)
 {
     why_set(p->why, "journal %s: %s: %s", p->conf->disk->where, doing, strerror(-error));
     return REPLAY_FAILED;
+}
+
+/* The state does not take a transaction of the block: is it the journal's fault, or ours? */
+static enum replay_status refused(struct replay *p, u64 index, const char *what)
+{
+    const struct replay_conf *c = p->conf;
+
+    if (c->unfit && c->unfit(c->ctx, p->why))
+        return REPLAY_UNFIT;
+    return damaged(p, index, p->r->next_block, what);
+}
+
+bool replay_unfit_engine(void *engine, struct why *why)
+{
+    const struct engine_unfit *u = engine_unfit(engine);
+
+    if (!u->pool)
+        return false;
+    why_set(why,
+            "engine.%s is %u, too small for what the journal holds: raise it to at least %u, or to "
+            "what it was before; the journal is whole and nothing was changed",
+            u->pool, u->max, u->need);
+    return true;
 }
 
 static void progress(struct replay *p)
@@ -294,7 +320,7 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
         }
         what = take_block(p, b);
         if (what)
-            return damaged(p, index, r->next_block, what);
+            return refused(p, index, what);
         r->last_crc = b->head.crc;
         p->chained = true;
         r->next_block++;

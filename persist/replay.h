@@ -11,13 +11,19 @@
 #include "persist/disk.h"
 #include "persist/why.h"
 
-/* Takes one whole transaction. Returns NULL, or why it cannot be; then replay ends as damage. */
+/* Takes one whole transaction. Returns NULL, or why it cannot be; then replay ends as damage, or
+ * as not fitting. */
 typedef const char *replay_apply_fn(void *ctx, const struct slot *tx, u32 slots);
+
+/* After a refusal: true when only room was missing. Sets `why` to what must be larger, else leaves
+ * it. */
+typedef bool replay_unfit_fn(void *ctx, struct why *why);
 
 struct replay_conf {
     struct disk *disk;
     u32 shard;
     replay_apply_fn *apply;
+    replay_unfit_fn *unfit; /* NULL: every refusal is damage */
     void *ctx;
     bool quiet; /* no progress lines */
 };
@@ -51,6 +57,7 @@ enum replay_status {
     REPLAY_OK,
     REPLAY_DAMAGED, /* refuse to start; `why` says file, offset, block and what */
     REPLAY_FAILED,  /* the disk could not be read */
+    REPLAY_UNFIT,   /* the journal is whole, but `apply` has not the room for what it holds */
 };
 
 /* Reads the journal. An empty directory is an empty journal. Logs progress and what was cut. */
@@ -62,5 +69,8 @@ static inline const char *replay_into_engine(void *engine, const struct slot *tx
 {
     return engine_apply(engine, tx, slots);
 }
+
+/* The replay_unfit_fn beside it. */
+bool replay_unfit_engine(void *engine, struct why *why);
 
 #endif

@@ -260,6 +260,20 @@ static const char *verify_tx(void *ctx, const struct slot *tx, u32 used)
     return "run again, the command gives other events (another version, or other pool sizes)";
 }
 
+/* A pool is too small: which option gives a larger one. */
+static bool verify_unfit(void *ctx, struct why *why)
+{
+    const struct verify *v = ctx;
+    const struct engine_unfit *u = engine_unfit(v->applied);
+
+    if (!u->pool)
+        return false;
+    why_set(why,
+            "the pool %s is %u, too small for what the journal holds: give at least %u with --%.*s",
+            u->pool, u->max, u->need, (int)strcspn(u->pool, "_"), u->pool);
+    return true;
+}
+
 static void print_result(const struct verify *v, const struct replay_result *r)
 {
     printf("segments     %" PRIu64 "\nblocks       %" PRIu64 "\nepochs       %" PRIu64
@@ -287,7 +301,8 @@ static int verify(const struct options *o, struct disk *d)
                                  .orders_max = (u32)o->orders,
                                  .gateways = GATEWAYS_MAX,
                                  .seed = 1};
-    struct replay_conf conf = {.disk = d, .shard = (u32)o->shard, .apply = verify_tx, .ctx = &v};
+    struct replay_conf conf = {
+        .disk = d, .shard = (u32)o->shard, .apply = verify_tx, .unfit = verify_unfit, .ctx = &v};
     struct replay_result result;
     struct why why;
     struct mem mem;

@@ -205,8 +205,37 @@ static void test_a_pool_that_is_smaller(void **state)
 {
     (void)state;
     v.shadow->orders.pool.max = 1;
+    v.shadow->conf.orders_max = 1;
     make_fill();
-    assert_refused("more open orders than orders_max: raise it in the config");
+    assert_null(engine_unfit(v.shadow)->pool);
+    assert_refused("does not fit the configured pools");
+    assert_string_equal(engine_unfit(v.shadow)->pool, "orders_max");
+    assert_int_equal(engine_unfit(v.shadow)->max, 1);
+    assert_int_equal(engine_unfit(v.shadow)->need, 2);
+}
+
+static void test_names_that_are_too_many(void **state)
+{
+    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+
+    (void)state;
+    memcpy(m.account.user, "CAT   ", 6);
+    memcpy(m.account.firm, "CAT ", 4);
+    make(&m);
+    v.shadow->accounts.names.max = 2;
+    v.shadow->conf.accounts_max = 2;
+    assert_refused("does not fit the configured pools");
+    assert_string_equal(engine_unfit(v.shadow)->pool, "accounts_max");
+    assert_int_equal(engine_unfit(v.shadow)->need, 3);
+}
+
+static void test_damage_is_not_a_small_pool(void **state)
+{
+    (void)state;
+    make_fill();
+    change(1)->executed.qty = 41;
+    assert_refused("a fill of more shares than are open");
+    assert_null(engine_unfit(v.shadow)->pool);
 }
 
 static void test_long_work_that_is_left(void **state)
@@ -272,6 +301,8 @@ int main(void)
         CASE(test_an_ioc_that_would_rest),
         CASE(test_a_cancel_of_too_much),
         CASE(test_a_pool_that_is_smaller),
+        CASE(test_names_that_are_too_many),
+        CASE(test_damage_is_not_a_small_pool),
         CASE(test_long_work_that_is_left),
         CASE(test_damage_never_crashes),
     };

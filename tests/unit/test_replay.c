@@ -296,6 +296,36 @@ static void missing_segment_test(void **state)
     assert_non_null(strstr(why.text, "another transaction"));
 }
 
+static bool unfit = true;
+
+static bool fake_unfit(void *ctx, struct why *w)
+{
+    assert_ptr_equal(ctx, &count);
+    if (unfit)
+        why_set(w, "the pool");
+    return unfit;
+}
+
+/* A state without room for a transaction is not a damaged journal: nobody is told to restore one.
+ */
+static void unfit_test(void **state)
+{
+    struct replay_conf conf = {.disk = &fd->disk,
+                               .shard = 7,
+                               .apply = fake_tx_apply,
+                               .unfit = fake_unfit,
+                               .ctx = &count,
+                               .quiet = true};
+    (void)state;
+    process(fd, 30, 10, 0);
+    count = 1; /* fake_tx_apply will refuse transaction 1 */
+    assert_int_equal(replay_run(&conf, &at, &why), REPLAY_UNFIT);
+    assert_string_equal(why.text, "the pool");
+    unfit = false;
+    assert_int_equal(replay_run(&conf, &at, &why), REPLAY_DAMAGED);
+    assert_non_null(strstr(why.text, "journal damaged"));
+}
+
 /* Blocks of another journal, another place, another shard in the middle of this one. */
 static void misplaced_test(void **state)
 {
@@ -429,6 +459,7 @@ int main(void)
         T(flip_test),
         T(truncate_test),
         T(missing_segment_test),
+        T(unfit_test),
         T(misplaced_test),
         T(read_error_test),
         T(late_landing_test),

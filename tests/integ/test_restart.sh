@@ -1,0 +1,82 @@
+#!/bin/bash
+# A venue that starts again under another config than before: what does not fit its journal is said in one line with the
+# remedy, never as damage and never as an assertion.
+set -u
+bin=${WB_BIN:-build/release}
+tmp=${WB_TMP:-$(mktemp -d /var/tmp/wb-restart-XXXXXX)}
+mkdir -p "$tmp"
+export WIREBOOK_PASSWORD=ALFA01PASS
+failed=0
+venue=0
+
+check() { # what, condition as a command
+    local what=$1
+    shift
+    if "$@"; then
+        echo "ok   $what"
+    else
+        echo "FAIL $what"
+        cat "$tmp/venue.log"
+        failed=1
+    fi
+}
+has() { grep -qE -- "$1" "$tmp/venue.log"; }
+hasnt() { ! grep -qE -- "$1" "$tmp/venue.log"; }
+is() { [ "$1" = "$2" ]; }
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cp config/instruments.csv config/accounts.csv "$tmp"
+conf() { # sed expressions on top of the dev config
+    sed -e "s#^data_dir:.*#data_dir: $tmp/journal#" -e "s/port: 9000/port: $port/" -e "s#config/\(.*\).csv#$tmp/\1.csv#" \
+        "$@" config/dev.yaml > "$tmp/venue.yaml"
+}
+venue_start() {
+    "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
+    venue=$!
+    for _ in $(seq 300); do
+        grep -q 'listening on' "$tmp/venue.log" && return
+        sleep 0.1
+    done
+    echo "FAIL the venue does not come up"; cat "$tmp/venue.log"; exit 1
+}
+venue_end() {
+    kill -TERM "$venue" && wait "$venue" 2> "$tmp/null"
+    venue=0
+}
+refused() { # a start that must end by itself; its code to $rc
+    timeout 30 "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1
+    rc=$?
+}
+trap '[ "$venue" = 0 ] || kill -9 "$venue"' EXIT
+
+orders() {
+    "$bin/wirebook-client" --port "$port" --user ALFA01 --quiet "$@" > "$tmp/client.log" 2>&1
+}
+
+conf
+venue_start
+orders 'buy 100 AAPL 220.25' 'buy 100 AAPL 220.26' 'buy 100 AAPL 220.27' || { echo "FAIL orders"; cat "$tmp/client.log"; }
+venue_end
+
+# ---- pools smaller than what the journal holds ----
+conf -e 's/orders_max: .*/orders_max: 2/'
+refused
+check "fewer orders than are open: code 1" is $rc 1
+check "  names the key and the least value" has 'engine.orders_max is 2, .*raise it to at least 3'
+check "  does not call it damage" hasnt 'damaged|restore|empty one'
+grep -vE '^[A-Z]' "$tmp/accounts.csv" > "$tmp/none.csv"
+{ cat "$tmp/none.csv"; grep -E '^[A-Z]' "$tmp/accounts.csv" | head -n 1; } > "$tmp/one.csv"
+conf -e 's/accounts_max: .*/accounts_max: 2/' -e "s#$tmp/accounts.csv#$tmp/one.csv#"
+refused
+check "fewer accounts than are known: code 1" is $rc 1
+check "  names the key" has 'engine.accounts_max is 2, .*raise it to at least 3'
+"$bin/wirebook-journal" verify --orders 2 "$tmp/journal" > "$tmp/venue.log" 2>&1
+check "verify with too small a pool says which option" has 'orders.* is 2, .*--orders'
+check "  and not damage" hasnt 'damaged'
+conf
+venue_start
+check "as before: goes on with the open orders" has '3 open orders'
+venue_end
+
+[ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
+exit $failed

@@ -25,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import journal_check  # noqa: E402
+from databases import Databases  # noqa: E402
 from journal_check import Differs  # noqa: E402
 from ouch_client import Broken, Client  # noqa: E402
 
@@ -50,17 +51,6 @@ engine: {{accounts_max: 16, instruments_max: 16, orders_max: 262144}}
 journal: {{segment_mb: 1, segments_ahead: 2, low_space_mb: 64, hard_space_mb: 32}}
 threads:
   - {{name: hot, cpu: none, idle: backoff, agents: [gateway, engine, persist]}}
-export:
-  retry_min_ms: 20
-  retry_max_ms: 500
-  refused_retry_ms: 500
-  postgres:
-    enabled: yes
-    conninfo: "host={PGHOST} port={PGPORT} user={PGUSER} dbname={PGDATABASE}"
-    password_file: {tmp}/pgpass
-    connect_timeout_ms: 2000
-    commit_timeout_ms: 3000
-  redis: {{enabled: yes, host: {REDIS_HOST}, port: {REDIS_PORT}, prefix: "kill"}}
 memory: {{huge_pages: off}}
 """
 
@@ -81,30 +71,6 @@ def free_port():
                 pass
 
 
-class Services:
-    """PostgreSQL and Redis of our own."""
-
-    def __init__(self):
-        self.dir = os.path.join(TMP, "services")
-        os.makedirs(self.dir, exist_ok=True)
-        self.call("start")
-        text = self.call("env")
-        self.env = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        os.environ.update({k: v for k, v in self.env.items() if k.startswith("PG")})
-        with open(f"{TMP}/pgpass", "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write("*:*:*:*:" + self.env["PGPASSWORD"] + "\n")
-        self.psql = ["psql", "-v", "ON_ERROR_STOP=1"]
-        for name in sorted(os.listdir("config/sql")):
-            if name.endswith(".sql"):
-                subprocess.run(self.psql + ["-Xq", "-f", f"config/sql/{name}"], check=True, stdout=subprocess.DEVNULL)
-        self.redis_cli = ["redis-cli", "-h", self.env["REDIS_HOST"], "-p", self.env["REDIS_PORT"]]
-
-    def call(self, verb):
-        return subprocess.run(["scripts/local-services", verb, self.dir], check=True, stdout=subprocess.PIPE,
-                              text=True).stdout
-
-
 class Venue:
     def __init__(self, services):
         self.port = free_port()
@@ -118,7 +84,7 @@ class Venue:
                                         stdout=subprocess.PIPE, text=True).stdout.strip()
                 file.write(f'{user},FIRM,"{stored}",yes,none,none,none,\n')
         with open(f"{TMP}/venue.yaml", "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(tmp=TMP, port=self.port, **services.env))
+            file.write(CONFIG.format(tmp=TMP, port=self.port) + services.export("kill"))
         self.log = open(f"{TMP}/venue.log", "ab")  # pylint: disable=consider-using-with
         self.process = None
         self.starts = 0
@@ -259,7 +225,7 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     services, venue = None, None
     try:
-        services = Services()
+        services = Databases(f"{TMP}/services")
         venue = Venue(services)
         clients = [Client(user, user + "PW", venue.port, SYMBOLS, SEED * 100 + i) for i, user in enumerate(USERS)]
         torture(services, venue, clients)

@@ -66,18 +66,6 @@ def wait_for(what, condition, seconds=15):
         time.sleep(0.02)
 
 
-def listens(port):
-    """True when a connection is taken and kept: a venue that still starts resets it."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), 0.2) as s:
-            s.settimeout(0.1)
-            return s.recv(1) != b""
-    except TimeoutError:
-        return True
-    except OSError:
-        return False
-
-
 class Fake:
     """tests/lib/fake_server.py with its faults; every password is SECRET."""
 
@@ -98,7 +86,7 @@ class Fake:
 class Venue:
     """A wirebook of its own, journal only, in TMP/name; `more` is YAML that is appended to its config."""
 
-    def __init__(self, name="venue", more=""):
+    def __init__(self, name="venue", more="", segment_mb=4):
         self.dir = os.path.join(TMP, name)
         os.makedirs(self.dir, exist_ok=True)
         self.port, self.process = free_port(), None
@@ -107,7 +95,7 @@ class Venue:
         with open(self.conf, "w", encoding="utf-8") as file:
             file.write(f"data_dir: {self.dir}/data\n"
                        f"gateway:\n  listen:\n    - {{address: 127.0.0.1, port: {self.port}}}\n"
-                       "journal: {segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}\n" + more)
+                       f"journal: {{segment_mb: {segment_mb}, low_space_mb: 64, hard_space_mb: 32}}\n" + more)
 
     def __enter__(self):
         self.start()
@@ -118,9 +106,16 @@ class Venue:
 
     def start(self):
         with open(self.log, "ab") as log:
+            before = self.ready_lines()
             self.process = start([program("wirebook"), self.conf], stdout=log, stderr=log, cwd=ROOT)
-        wait_for(f"wirebook listens (see {self.log})", lambda: self.process.poll() is not None or listens(self.port))
+        wait_for(f"wirebook listens (see {self.log})",
+                 lambda: self.process.poll() is not None or self.ready_lines() > before)
         check(self.process.poll() is None, f"wirebook runs:\n{open(self.log, encoding='utf-8').read()}")
+
+    def ready_lines(self):
+        """How often it said that it takes connections: log level info."""
+        with open(self.log, "rb") as log:
+            return log.read().count(b"listening on")
 
     def stop(self):
         """SIGTERM; returns the exit code."""

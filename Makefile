@@ -53,7 +53,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-load clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -98,6 +98,10 @@ bench-engine: setup ## measure the engine alone (ARGS=...)
 bench-journal: setup ## measure the journal beside a bare io_uring writer (ARGS="DIR SECONDS")
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal
 	@$(BUILD)/bin/bench-journal $(ARGS)
+
+bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
+	@$(INNER) $(JOBS) programs
+	@WB_BIN=$(BUILD)/bin scripts/bench-load $(ARGS)
 
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
 	@$(INNER) $(JOBS) programs

@@ -240,7 +240,7 @@ def many_connections(venue, count):
 
 
 class Sniffer:
-    """tshark at the clients' interface; `flags` says what it thinks of our TCP."""
+    """tshark at the clients' interface; `frames` finds what it remarks on."""
 
     def __init__(self, path):
         self.path = path
@@ -257,9 +257,9 @@ class Sniffer:
         self.process.terminate()
         self.process.wait()
 
-    def count(self, wanted):
-        """Frames that fit a display filter."""
+    def frames(self, wanted):
+        """Frames that fit a display filter, a line each."""
         done = subprocess.run(["tshark", "-r", self.path, "-o", "tcp.check_checksum:TRUE", "-Y", wanted],
                               capture_output=True, text=True)
         check(done.returncode == 0, done.stderr)
-        return len(done.stdout.splitlines())
+        return done.stdout.splitlines()

@@ -55,6 +55,21 @@ u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
     return c ? c->last : 0;
 }
 
+void account_block(struct account *a, u32 firm, bool disable)
+{
+    u32 i = 0;
+
+    while (i < a->blocked_used && a->blocked[i] != firm)
+        i++;
+    if (disable && i == a->blocked_used) {
+        ASSERT_LT(a->blocked_used, BLOCKED_FIRMS_MAX);
+        a->blocked[a->blocked_used++] = firm;
+    } else if (!disable && i < a->blocked_used) {
+        a->blocked[i] = a->blocked[--a->blocked_used];
+        a->blocked[a->blocked_used] = 0;
+    }
+}
+
 void account_day_close(struct accounts *a, u32 id)
 {
     struct account *acc = &a->at[id];
@@ -68,5 +83,7 @@ void account_day_close(struct accounts *a, u32 id)
     }
     acc->base = (struct channel){0};
     acc->stream = 0;
+    acc->blocked_used = 0;
+    memset(acc->blocked, 0, sizeof acc->blocked);
     acc->next_session_seq = 1;
 }

@@ -18,6 +18,8 @@
 #define CHANNEL_GROUP  16u
 #define CHANNEL_BLOCKS (CHANNELS_MAX / CHANNEL_GROUP)
 
+#define BLOCKED_FIRMS_MAX 8u /* firms of one account whose order entry is disabled at once */
+
 struct channel_block {
     struct channel at[CHANNEL_GROUP];
 };
@@ -28,10 +30,11 @@ struct account {
     u32 bind_id;          /* 0: no connection holds it */
     u16 gateway;          /* that holds the session, or held it last: where its events go */
     u8 stream;            /* 1: the day's stream has begun */
-    u8 zero;
-    struct channel base;        /* channel 0 */
-    u32 blocks[CHANNEL_BLOCKS]; /* of the other channels; 0: not used yet */
-    struct msg_account terms;   /* the EV_ACCOUNT that last set them */
+    u8 blocked_used;
+    struct channel base;            /* channel 0 */
+    u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
+    struct msg_account terms;       /* the EV_ACCOUNT that last set them */
+    u32 blocked[BLOCKED_FIRMS_MAX]; /* firms that may enter nothing today, as they came */
 } CACHE_ALIGNED;
 
 struct accounts {
@@ -58,6 +61,30 @@ struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx);
 
 /* The highest UserRefNum used on the channel today. */
 u32 account_last_ref(const struct accounts *a, u32 id, u8 idx);
+
+/* A firm as one number; blank or absent: the account's default firm. */
+static inline u32 account_firm(const struct account *a, const char firm[4])
+{
+    u32 key;
+
+    memcpy(&key, firm, sizeof key);
+    if (key == 0 || key == 0x20202020u)
+        memcpy(&key, a->terms.firm, sizeof key);
+    return key;
+}
+
+/* True when order entry of the firm is disabled. */
+static inline bool account_blocks(const struct account *a, u32 firm)
+{
+    for (u32 i = 0; i < a->blocked_used; i++) {
+        if (a->blocked[i] == firm)
+            return true;
+    }
+    return false;
+}
+
+/* Disables (there is room, or it is so already) or enables order entry of the firm. */
+void account_block(struct account *a, u32 firm, bool disable);
 
 /* The day's stream ends: numbers start over, channels are given back. No order is open any more. */
 void account_day_close(struct accounts *a, u32 id);

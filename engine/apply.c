@@ -73,7 +73,10 @@ void apply_account(struct engine *e, const struct msg_account *ev)
 void apply_work(struct engine *e, const struct msg_work *ev)
 {
     e->work.kind = ev->kind;
-    e->work.cursor = ev->kind == WORK_DAY_END ? ev->cursor : 0;
+    e->work.cursor = ev->kind == WORK_MATCH ? 0 : ev->cursor;
+    e->work.owner = ev->kind == WORK_MASS ? owner_of(ev->account, ev->phase) : 0;
+    if (ev->kind == WORK_NONE)
+        e->mass = (struct msg_mass){0};
     if (ev->kind == WORK_MATCH) {
         u32 owner = owner_of(ev->account, ev->phase);
         ASSERT_NE(e->taker, 0);
@@ -115,6 +118,33 @@ void apply_system(struct engine *e, const struct msg_system *ev)
 void apply_queried(struct engine *e, const struct msg_query *ev)
 {
     stream_advance(e, &ev->ev);
+}
+
+/* A number of the account's is used, on a channel that is there. */
+static void number_use(struct engine *e, u32 account, u8 idx, u32 user_ref)
+{
+    struct channel *c = account_channel_get(&e->accounts, account, idx);
+
+    ASSERT(c != NULL);
+    ASSERT_GT(user_ref, c->last);
+    c->last = user_ref;
+}
+
+void apply_mass(struct engine *e, const struct msg_mass *ev)
+{
+    number_use(e, ev->ev.account, ev->user_ref_idx, ev->user_ref);
+    stream_advance(e, &ev->ev);
+    e->mass = *ev;
+    e->mass.ev.flags = 0;
+}
+
+void apply_firm(struct engine *e, const struct msg_firm *ev)
+{
+    struct account *a = &e->accounts.at[ev->ev.account];
+
+    number_use(e, ev->ev.account, ev->user_ref_idx, ev->user_ref);
+    stream_advance(e, &ev->ev);
+    account_block(a, account_firm(a, ev->firm), ev->ev.type == EV_DISABLED);
 }
 
 /* The number is consumed, unless it would be the first of a channel for which there is no room. */
@@ -194,6 +224,29 @@ void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
         order_drop(e, id);
     else
         book_reduce(&e->books, id, ev->qty);
+}
+
+/* Side and what was located change, the place in the queue does not. */
+void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+    struct order_terms *t = &e->orders.terms[id];
+
+    ASSERT_EQ(o->order_ref, ev->order_ref);
+    ASSERT_EQ(o->open, ev->qty + ev->leaves);
+    stream_advance(e, &ev->head);
+    e->orders.info[id].side = ev->side;
+    if (ev->qty)
+        book_reduce(&e->books, id, ev->qty);
+    if (ev->located) {
+        t->tags |= TAG_BIT(25);
+        t->yes &= (u8)~YES_SHARES_LOCATED;
+        t->yes |= ev->located == 'Y' ? YES_SHARES_LOCATED : 0;
+    }
+    if (ev->locate_broker[0]) {
+        t->tags |= TAG_BIT(26);
+        memcpy(t->locate_broker, ev->locate_broker, sizeof t->locate_broker);
+    }
 }
 
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)

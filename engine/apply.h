@@ -19,6 +19,8 @@ void apply_bound(struct engine *e, const struct msg_bound *ev);
 void apply_unbound(struct engine *e, const struct msg_unbind *ev);
 void apply_system(struct engine *e, const struct msg_system *ev);
 void apply_queried(struct engine *e, const struct msg_query *ev);
+void apply_mass(struct engine *e, const struct msg_mass *ev);
+void apply_firm(struct engine *e, const struct msg_firm *ev);
 void apply_rejected(struct engine *e, const struct msg_rejected *ev);
 
 /* A new order; there is room for it and its channel. It is the one under way: e->taker. */
@@ -28,6 +30,7 @@ void apply_accepted(struct engine *e, const struct msg_order *ev);
 void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id);
 
 void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id);
+void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id);
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
 
 #endif

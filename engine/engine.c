@@ -63,6 +63,16 @@ static void step_rare(struct engine *e, const union msg *cmd)
     case CMD_QUERY:
         step_query(e, &cmd->query);
         break;
+    case CMD_MODIFY:
+        step_modify(e, &cmd->modify);
+        break;
+    case CMD_MASS_CANCEL:
+        step_mass_cancel(e, &cmd->mass);
+        break;
+    case CMD_DISABLE:
+    case CMD_ENABLE:
+        step_firm(e, &cmd->firm);
+        break;
     default:
         metric_add(&e->metrics.unknown, 1);
     }
@@ -98,6 +108,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
     tx_begin(e, out, &go_on, now_ns);
     if (e->work.kind == WORK_MATCH)
         work_match(e);
+    else if (e->work.kind == WORK_MASS)
+        work_mass(e);
     else
         work_day_end(e);
     bool made = tx_end(e);

@@ -31,6 +31,8 @@ enum part {
     PART_ACCOUNT,
     PART_INSTRUMENT,
     PART_ENGINE,
+    PART_BLOCKED,
+    PART_MASS,
 };
 
 static u64 hash_order(const struct engine *e, u32 id)
@@ -70,10 +72,12 @@ static u64 hash_account(const struct engine *e, u32 id)
         a->next_session_seq,
         a->bind_id ? a->conn : 0,
         (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
+        a->blocked_used,
     };
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
 
+    h += hash_bytes(PART_BLOCKED + id * 16ull, a->blocked, sizeof a->blocked);
     for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
         const struct channel *c = account_channel(&e->accounts, id, (u8)idx);
         if (c)
@@ -98,6 +102,10 @@ u64 engine_state_hash(const struct engine *e)
     };
     u64 h = hash_bytes(PART_ENGINE, words, sizeof words);
 
+    if (e->work.kind == WORK_MASS) {
+        h += hash_bytes(PART_MASS, &e->mass, sizeof e->mass);
+        h += hash_2u64(PART_MASS, e->work.owner, e->work.cursor);
+    }
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         h += hash_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++) {
@@ -182,4 +190,5 @@ void engine_check(const struct engine *e)
     ASSERT_EQ(check_lines(e), e->books.line_pool.used);
     ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
     ASSERT(e->work.kind != WORK_DAY_END || e->day);
+    ASSERT(e->work.kind != WORK_MASS || e->mass.ev.account == owner_account(e->work.owner));
 }

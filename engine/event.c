@@ -68,19 +68,27 @@ const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason)
     return &m->unbind;
 }
 
+const struct msg_work *event_work_order(struct engine *e, u8 kind, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+    union msg *m = event_room(e, 1);
+
+    m->work = (struct msg_work){
+        .head = event_head(e, EV_WORK, 1, 0),
+        .order_ref = o->order_ref,
+        .cursor = o->user_ref,
+        .account = owner_account(o->owner),
+        .kind = kind,
+        .phase = owner_idx(o->owner),
+    };
+    return &m->work;
+}
+
 const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor)
 {
     union msg *m = event_room(e, 1);
 
-    m->work = (struct msg_work){.head = event_head(e, EV_WORK, 1, 0), .kind = kind};
-    if (kind == WORK_MATCH) {
-        const struct order *o = &e->orders.hot[e->taker];
-        m->work.order_ref = o->order_ref;
-        m->work.account = owner_account(o->owner);
-        m->work.cursor = o->user_ref;
-        m->work.phase = owner_idx(o->owner);
-    } else {
-        m->work.cursor = cursor;
-    }
+    m->work =
+        (struct msg_work){.head = event_head(e, EV_WORK, 1, 0), .cursor = cursor, .kind = kind};
     return &m->work;
 }

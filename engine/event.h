@@ -78,6 +78,9 @@ const struct msg_system *event_system(struct engine *e, u32 account, u8 code);
 /* The account's binding ends for `reason` of enum unbind_reason. */
 const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason);
 
+/* Long work of `kind` stands at order `id`. */
+const struct msg_work *event_work_order(struct engine *e, u8 kind, u32 id);
+
 /* Where long work stands; WORK_NONE: it is done. */
 const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor);
 

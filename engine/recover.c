@@ -91,6 +91,56 @@ static const char *recover_cancelled(struct engine *e, const struct msg_cancelle
     return NULL;
 }
 
+static const char *recover_modified(struct engine *e, const struct msg_modified *ev)
+{
+    u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
+
+    if (!id || id == e->taker)
+        return "a modification of an order that does not rest";
+    if (ev->leaves == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+        return "a modification of more shares than are open";
+    if (side_is_sell(ev->side) != (e->orders.hot[id].sell != 0))
+        return "a modification to another side";
+    apply_modified(e, ev, id);
+    return NULL;
+}
+
+/* A number of the account's is new and there is a channel for it. */
+static const char *recover_number(struct engine *e, u32 account, u8 idx, u32 user_ref)
+{
+    if (user_ref <= account_last_ref(&e->accounts, account, idx))
+        return "a UserRefNum that was used before";
+    if (!account_channel_get(&e->accounts, account, idx))
+        return "more channels than there is room for: raise accounts_max in the config";
+    return NULL;
+}
+
+static const char *recover_mass(struct engine *e, const struct msg_mass *ev)
+{
+    const char *wrong = recover_number(e, ev->ev.account, ev->user_ref_idx, ev->user_ref);
+
+    if (wrong)
+        return wrong;
+    if (engine_busy(e) || e->taker)
+        return "a mass cancel in the midst of other work";
+    apply_mass(e, ev);
+    return NULL;
+}
+
+static const char *recover_firm(struct engine *e, const struct msg_firm *ev)
+{
+    const struct account *a = &e->accounts.at[ev->ev.account];
+    const char *wrong = recover_number(e, ev->ev.account, ev->user_ref_idx, ev->user_ref);
+
+    if (wrong)
+        return wrong;
+    if (ev->ev.type == EV_DISABLED && a->blocked_used == BLOCKED_FIRMS_MAX &&
+        !account_blocks(a, account_firm(a, ev->firm)))
+        return "more disabled firms than an account can have";
+    apply_firm(e, ev);
+    return NULL;
+}
+
 static const char *recover_executed(struct engine *e, const struct msg_executed *ev)
 {
     u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
@@ -124,6 +174,12 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
         id = order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref);
         if (!id || id != e->taker)
             return "long work of an order that is not being matched";
+        break;
+    case WORK_MASS:
+        if (!account_known(&e->accounts, ev->account) || e->mass.ev.account != ev->account)
+            return "a mass cancel that nobody asked for";
+        if (!order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref))
+            return "a mass cancel that stands nowhere";
         break;
     default:
         return "long work of an unknown kind";
@@ -239,6 +295,13 @@ static const char *recover_client(struct engine *e, const union msg *m)
     case EV_REJECTED:
         apply_rejected(e, &m->rejected);
         return NULL;
+    case EV_MODIFIED:
+        return recover_modified(e, &m->modified);
+    case EV_MASS_CANCELLED:
+        return recover_mass(e, &m->mass);
+    case EV_DISABLED:
+    case EV_ENABLED:
+        return recover_firm(e, &m->firm);
     default:
         apply_queried(e, &m->query);
         return NULL;
@@ -248,7 +311,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM && type <= EV_QUERIED;
+    bool client = type >= EV_SYSTEM && type <= EV_ENABLED;
 
     if (!client && type != EV_BOUND && type != EV_UNBOUND)
         return recover_course(e, m);

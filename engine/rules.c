@@ -63,7 +63,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
         return REJECT_SYMBOL;
     if (e->instruments.terms[c->instrument].halted)
         return REJECT_HALTED;
-    if (e->accounts.at[c->head.account].terms.disabled)
+    const struct account *a = &e->accounts.at[c->head.account];
+    if (a->terms.disabled ||
+        (UNLIKELY(a->blocked_used) && account_blocks(a, account_firm(a, c->terms.firm))))
         return REJECT_FIRM;
     if (!side_known(c->side))
         return REJECT_SIDE;

@@ -19,7 +19,8 @@
 /* Long work that goes on with the next CONTINUE. */
 struct work {
     u8 kind;    /* enum work_kind */
-    u32 cursor; /* WORK_DAY_END: the next account to visit */
+    u32 cursor; /* WORK_DAY_END: the next account, WORK_MASS: the next order's number */
+    u32 owner;  /* WORK_MASS: ... and whose it is */
 };
 
 struct instruments {
@@ -56,6 +57,7 @@ struct engine {
     u32 next_bind_id;
     u32 taker; /* the order that is being matched and does not rest yet; 0: none */
     struct work work;
+    struct msg_mass mass; /* WORK_MASS: what is looked for */
     struct orders orders;
     struct books books;
     struct refs refs;
@@ -91,7 +93,7 @@ bool tx_end(struct engine *e);
 /* What a whole transaction leaves: the order under way rests, number and time move on. */
 void tx_settle(struct engine *e, u64 seq, u64 time_ns);
 
-/* ---- step_admin.c, step_session.c, step_order.c, step_work.c: one function a command ---- */
+/* ---- step_admin.c, step_session.c, step_order.c, step_firm.c: one function a command ---- */
 void step_start(struct engine *e, const struct msg_start *c);
 void step_day_open(struct engine *e, const struct msg_day *c);
 void step_day_end(struct engine *e, const struct msg_day *c);
@@ -103,12 +105,24 @@ void step_query(struct engine *e, const struct msg_query *c);
 void step_enter(struct engine *e, const struct msg_enter *c);
 void step_replace(struct engine *e, const struct msg_replace *c);
 void step_cancel(struct engine *e, const struct msg_cancel *c);
+void step_modify(struct engine *e, const struct msg_modify *c);
+void step_mass_cancel(struct engine *e, const struct msg_mass *c);
+void step_firm(struct engine *e, const struct msg_firm *c);
 
 /* Goes on with the order under way (e->taker) from its first or next fill. */
 void work_match(struct engine *e);
 
 /* Goes on closing the day with the account e->work.cursor. */
 void work_day_end(struct engine *e);
+
+/* Goes on with the mass cancel e->mass. */
+void work_mass(struct engine *e);
+
+/* The account's open order with the smallest channel from `idx` on and number; 0: there is none. */
+u32 account_first_order(const struct engine *e, u32 account, u32 idx);
+
+/* The one after an open order of its own, which has these numbers. */
+u32 account_next_order(const struct engine *e, u32 owner, u32 user_ref);
 
 /* True when the command's sender holds the account's session; else it is counted as stale. */
 bool sender_bound(struct engine *e, const struct cmd_head *head);

@@ -1,5 +1,5 @@
 /*
- * step_order.c - Enter, Replace, Cancel: PROTOCOL.md section 6, rules 1 to 7.
+ * step_order.c - Enter, Replace, Cancel, Modify: PROTOCOL.md section 6, rules 1 to 8.
  *
  * Engine thread. A command of a stale binding is counted and ignored, so is a resend; both before
  * anything else is looked at. Then the gateway's own reject, then the rules, then the pools; only
@@ -27,7 +27,7 @@ void work_match(struct engine *e)
     bool resumed = e->work.kind == WORK_MATCH;
 
     if (!match_sweep(e)) {
-        apply_work(e, event_work(e, WORK_MATCH, 0));
+        apply_work(e, event_work_order(e, WORK_MATCH, id));
         return;
     }
     if (e->taker && e->orders.info[id].tif == TIF_IOC)
@@ -164,7 +164,8 @@ static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, 
 {
     if (rules_spares_original(c->reject))
         return c->reject;
-    if (e->accounts.at[c->head.account].terms.disabled)
+    const struct account *a = &e->accounts.at[c->head.account];
+    if (a->terms.disabled || account_blocks(a, account_firm(a, e->orders.terms[id].firm)))
         return REJECT_REPLACE;
     return e->instruments.terms[e->orders.hot[id].instrument].halted ? REJECT_HALTED : 0;
 }
@@ -226,4 +227,49 @@ void step_cancel(struct engine *e, const struct msg_cancel *c)
         cancel_open(e, id, off);
     else
         metric_add(&e->metrics.superfluous, 1);
+}
+
+/* ---- modify ---- */
+
+/* Sides that an order may take besides its own (PROTOCOL.md section 3.4). */
+static bool side_may_become(u8 from, u8 to)
+{
+    return from == to || (from == 'S' && (to == 'E' || to == 'T')) || (from == 'E' && to == 'T');
+}
+
+static void modify(struct engine *e, const struct msg_modify *c, u32 id, u32 leaves)
+{
+    const struct order *o = &e->orders.hot[id];
+    union msg *m = event_room(e, 1);
+
+    m->modified = (struct msg_modified){
+        .head = event_head_seq(e, EV_MODIFIED, 1, c->head.account, o->sell ? MSG_SELL : 0),
+        .order_ref = o->order_ref,
+        .user_ref = o->user_ref,
+        .qty = o->open - leaves,
+        .leaves = leaves,
+        .instrument = o->instrument,
+        .side = c->side,
+        .user_ref_idx = c->user_ref_idx,
+        .located = c->located,
+    };
+    memcpy(m->modified.locate_broker, c->locate_broker, sizeof c->locate_broker);
+    apply_modified(e, &m->modified, id);
+}
+
+void step_modify(struct engine *e, const struct msg_modify *c)
+{
+    if (!sender_bound(e, &c->head))
+        return;
+    u32 id = refs_find(&e->refs, owner_of(c->head.account, c->user_ref_idx), c->user_ref);
+    if (!id || !side_may_become(e->orders.info[id].side, c->side) ||
+        c->qty > e->orders.info[id].executed + e->orders.hot[id].open) {
+        metric_add(&e->metrics.superfluous, 1);
+        return;
+    }
+    u32 executed = e->orders.info[id].executed;
+    if (c->qty > executed)
+        modify(e, c, id, c->qty - executed);
+    else
+        cancel_open(e, id, e->orders.hot[id].open);
 }

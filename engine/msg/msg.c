@@ -101,6 +101,18 @@ static const struct field replace_fields[] = {
 static const struct field cancel_fields[] = {
     F(msg_cancel, user_ref, NUM), F(msg_cancel, user_ref_idx, NUM), F(msg_cancel, qty, NUM),
 };
+static const struct field modify_fields[] = {
+    F(msg_modify, user_ref, NUM), F(msg_modify, user_ref_idx, NUM), F(msg_modify, side, CHAR),
+    F(msg_modify, qty, NUM), F(msg_modify, located, CHAR), F(msg_modify, locate_broker, TEXT),
+};
+static const struct field mass_fields[] = {
+    F(msg_mass, user_ref, NUM), F(msg_mass, user_ref_idx, NUM), F(msg_mass, firm, TEXT),
+    F(msg_mass, symbol, TEXT), F(msg_mass, side, CHAR), F(msg_mass, has_group, NUM),
+    F(msg_mass, group_id, NUM),
+};
+static const struct field firm_fields[] = {
+    F(msg_firm, user_ref, NUM), F(msg_firm, user_ref_idx, NUM), F(msg_firm, firm, TEXT),
+};
 static const struct field query_fields[] = {
     F(msg_query, next_user_ref, NUM), F(msg_query, user_ref_idx, NUM),
 };
@@ -117,6 +129,12 @@ static const struct field cancelled_fields[] = {
     F(msg_cancelled, order_ref, NUM), F(msg_cancelled, user_ref, NUM),
     F(msg_cancelled, user_ref_idx, NUM), F(msg_cancelled, instrument, NUM),
     F(msg_cancelled, qty, NUM), F(msg_cancelled, leaves, NUM), F(msg_cancelled, reason, CHAR),
+};
+static const struct field modified_fields[] = {
+    F(msg_modified, order_ref, NUM), F(msg_modified, user_ref, NUM),
+    F(msg_modified, user_ref_idx, NUM), F(msg_modified, instrument, NUM),
+    F(msg_modified, side, CHAR), F(msg_modified, qty, NUM), F(msg_modified, leaves, NUM),
+    F(msg_modified, located, CHAR), F(msg_modified, locate_broker, TEXT),
 };
 static const struct field executed_fields[] = {
     F(msg_executed, order_ref, NUM), F(msg_executed, match, NUM), F(msg_executed, user_ref, NUM),
@@ -159,6 +177,10 @@ static const struct shape shapes[256] = {
     [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}},
     [CMD_CANCEL] = {"CMD_CANCEL", FIELDS(cancel_fields), 0, 1, ZERO(msg_cancel, zero)},
     [CMD_QUERY] = {"CMD_QUERY", FIELDS(query_fields), 0, 1, ZERO(msg_query, zero)},
+    [CMD_MODIFY] = {"CMD_MODIFY", FIELDS(modify_fields), 0, 1, ZERO(msg_modify, zero)},
+    [CMD_MASS_CANCEL] = {"CMD_MASS_CANCEL", FIELDS(mass_fields), 0, 1, ZERO(msg_mass, zero)},
+    [CMD_DISABLE] = {"CMD_DISABLE", FIELDS(firm_fields), 0, 1, ZERO(msg_firm, zero)},
+    [CMD_ENABLE] = {"CMD_ENABLE", FIELDS(firm_fields), 0, 1, ZERO(msg_firm, zero)},
     [CMD_CONTINUE] = {"CMD_CONTINUE", NONE, 0, 1, ZERO(msg_bare, zero)},
     [CMD_TICK] = {"CMD_TICK", NONE, 0, 1, ZERO(msg_bare, zero)},
     [EV_STARTED] = {"EV_STARTED", FIELDS(start_fields), MSG_TX_END, 1, ZERO(msg_start, zero)},
@@ -182,6 +204,12 @@ static const struct shape shapes[256] = {
     [EV_REJECTED] = {"EV_REJECTED", FIELDS(rejected_fields), MSG_TX_END, 1,
                      ZERO(msg_rejected, zero)},
     [EV_QUERIED] = {"EV_QUERIED", FIELDS(query_fields), MSG_TX_END, 1, ZERO(msg_query, zero)},
+    [EV_MODIFIED] = {"EV_MODIFIED", FIELDS(modified_fields), MSG_TX_END | MSG_SELL, 1,
+                     ZERO(msg_modified, zero)},
+    [EV_MASS_CANCELLED] = {"EV_MASS_CANCELLED", FIELDS(mass_fields), MSG_TX_END, 1,
+                           ZERO(msg_mass, zero)},
+    [EV_DISABLED] = {"EV_DISABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
+    [EV_ENABLED] = {"EV_ENABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
 };
 /* clang-format on */
 

@@ -21,87 +21,10 @@
 #include "engine/base/limits.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
+#include "engine/msg/head.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "messages are used as they lie in memory");
-
-#define PRICE_MARKET     0x7FFFFFFFu /* a market order */
-#define PRICE_MARKET_OLD 2000000000u /* the same: OUCH still takes $200,000.0000 for it */
-#define PRICE_LIMIT_MAX  1999999900u /* the highest limit price, 199,999.9900 */
-#define QTY_MAX          999999u     /* of one order or one replace chain, in shares */
-
-enum msg_type {
-    /* from main and admin: the venue's own course */
-    CMD_START = 0x01,      /* a process begins to lead the shard under a new epoch */
-    CMD_DAY_OPEN = 0x02,   /* a trading day begins */
-    CMD_DAY_END = 0x03,    /* ... and ends: orders expire, streams close */
-    CMD_INSTRUMENT = 0x04, /* an instrument is added or its terms change */
-    CMD_ACCOUNT = 0x05,    /* an account is added or its terms change */
-    /* from gateways */
-    CMD_LOGIN = 0x10,      /* a connection asks for an account's session */
-    CMD_DISCONNECT = 0x11, /* a bound connection is gone */
-    CMD_ENTER = 0x12,      /* OUCH O */
-    CMD_REPLACE = 0x13,    /* OUCH U */
-    CMD_CANCEL = 0x14,     /* OUCH X */
-    CMD_QUERY = 0x15,      /* OUCH Q */
-    /* made by the engine itself */
-    CMD_CONTINUE = 0x20, /* the next chunk of long work */
-    CMD_TICK = 0x21,     /* a timer is due */
-
-    /* the venue's course */
-    EV_STARTED = 0x81,
-    EV_DAY_OPENED = 0x82,
-    EV_DAY_ENDED = 0x83,
-    EV_INSTRUMENT = 0x84,
-    EV_ACCOUNT = 0x85,
-    EV_WORK = 0x86, /* where long work stands: what the next CONTINUE goes on from */
-    /* connections */
-    EV_BOUND = 0x90,
-    EV_UNBOUND = 0x91,
-    EV_LOGIN_REJECTED = 0x92,
-    /* what clients see, each with a session_seq */
-    EV_SYSTEM = 0xA0,    /* OUCH S */
-    EV_ACCEPTED = 0xA1,  /* OUCH A */
-    EV_REPLACED = 0xA2,  /* OUCH U */
-    EV_CANCELLED = 0xA3, /* OUCH C */
-    EV_EXECUTED = 0xA4,  /* OUCH E */
-    EV_REJECTED = 0xA5,  /* OUCH J */
-    EV_QUERIED = 0xA6,   /* OUCH Q */
-};
-
-enum msg_flags {
-    MSG_TX_END = 1 << 0, /* the last message of its transaction */
-    MSG_SELL = 1 << 1,   /* on EXECUTED and CANCELLED: the order is on the sell side */
-    MSG_ISO = 1 << 2,    /* on orders: ISO eligibility Y */
-    MSG_DEAD = 1 << 3,   /* on ACCEPTED and REPLACED: order state D */
-    MSG_TAKER = 1 << 4,  /* on EXECUTED: this side is the aggressor */
-};
-
-/* The first 32 bytes of a command. */
-struct cmd_head {
-    u8 type;     /*  0 enum msg_type */
-    u8 slots;    /*  1 of the whole message, 1..4 */
-    u16 flags;   /*  2 enum msg_flags */
-    u32 account; /*  4 account id from 1; 0 is the venue */
-    u64 seq;     /*  8 number of the transaction; 0 until the engine has numbered it */
-    u32 bind_id; /* 16 the binding that a client's request came under; 0 for the venue's */
-    u16 gateway; /* 20 index of the gateway that sent it */
-    u16 zero;    /* 22 */
-    u64 time_ns; /* 24 the engine's time, ns since 1970 UTC; 0 until the engine has stamped it */
-};
-_Static_assert(sizeof(struct cmd_head) == 32, "half a slot");
-
-/* The first 32 bytes of an event. */
-struct event_head {
-    u8 type;         /*  0 enum msg_type */
-    u8 slots;        /*  1 */
-    u16 flags;       /*  2 enum msg_flags */
-    u32 account;     /*  4 whose event this is; 0 is the venue */
-    u64 seq;         /*  8 number of the transaction */
-    u64 session_seq; /* 16 number in the account's stream of the day from 1; 0: not in it */
-    u64 time_ns;     /* 24 the engine's time, ns since 1970 UTC */
-};
-_Static_assert(sizeof(struct event_head) == 32, "half a slot");
 
 /* ---- the venue's course ---- */
 
@@ -172,16 +95,17 @@ enum work_kind {
     WORK_NONE = 0,
     WORK_MATCH = 1,   /* an order that goes on sweeping */
     WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
+    WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
 };
 
 /* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
 struct msg_work {
     struct event_head head;
     u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
-    u32 cursor;    /* 40 WORK_DAY_END: where to go on */
-    u32 account;   /* 44 */
+    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS: the order to go on with */
+    u32 account;   /* 44 WORK_MATCH, WORK_MASS: whose order that is */
     u8 kind;       /* 48 enum work_kind */
-    u8 phase;      /* 49 of that kind of work, the engine's own meaning */
+    u8 phase;      /* 49 the order's channel */
     u8 zero[14];   /* 50 */
 };
 _Static_assert(sizeof(struct msg_work) == 64, "one slot");
@@ -333,6 +257,49 @@ struct msg_cancel {
 };
 _Static_assert(sizeof(struct msg_cancel) == 64, "one slot");
 
+/* CMD_MODIFY: Modify Order. What tags 25 and 26 said is zero where they were absent. */
+struct msg_modify {
+    struct cmd_head head;
+    u32 user_ref;          /* 32 */
+    u32 qty;               /* 36 intended total size of the order, not above what it is */
+    u8 user_ref_idx;       /* 40 */
+    u8 side;               /* 41 B S T E */
+    u8 located;            /* 42 tag 25: Y or N */
+    u8 zero[17];           /* 43 */
+    char locate_broker[4]; /* 60 tag 26 */
+};
+_Static_assert(sizeof(struct msg_modify) == 64, "one slot");
+
+/* CMD_MASS_CANCEL and EV_MASS_CANCELLED: which of the account's orders go. */
+struct msg_mass {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u32 user_ref;    /* 32 consumed, as that of an Enter */
+    char firm[4];    /* 36 blank: the account's default firm */
+    char symbol[8];  /* 40 blank: all */
+    u16 group_id;    /* 48 tag 24; 0: orders without a group */
+    u8 has_group;    /* 50 1: tag 24 was there; else any group */
+    u8 side;         /* 51 tag 27; 0: all */
+    u8 user_ref_idx; /* 52 */
+    u8 zero[11];     /* 53 */
+};
+_Static_assert(sizeof(struct msg_mass) == 64, "one slot");
+
+/* CMD_DISABLE, EV_DISABLED, CMD_ENABLE, EV_ENABLED: order entry of one firm on the account. */
+struct msg_firm {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u32 user_ref;    /* 32 consumed, as that of an Enter */
+    char firm[4];    /* 36 blank: the account's default firm */
+    u8 user_ref_idx; /* 40 */
+    u8 zero[23];     /* 41 */
+};
+_Static_assert(sizeof(struct msg_firm) == 64, "one slot");
+
 /* CMD_QUERY and EV_QUERIED: Account Query and its answer. */
 struct msg_query {
     union {
@@ -386,6 +353,22 @@ struct msg_cancelled {
 };
 _Static_assert(sizeof(struct msg_cancelled) == 64, "one slot");
 
+/* EV_MODIFIED: side and size as they now are; the order keeps its place. */
+struct msg_modified {
+    struct event_head head;
+    u64 order_ref;         /* 32 */
+    u32 user_ref;          /* 40 */
+    u32 qty;               /* 44 shares taken off by this event */
+    u32 leaves;            /* 48 shares still open, never 0 */
+    u16 instrument;        /* 52 */
+    u8 side;               /* 54 */
+    u8 user_ref_idx;       /* 55 */
+    char locate_broker[4]; /* 56 tag 26; zero: absent */
+    u8 located;            /* 60 tag 25: Y or N; 0: absent */
+    u8 zero[3];            /* 61 */
+};
+_Static_assert(sizeof(struct msg_modified) == 64, "one slot");
+
 /* EV_EXECUTED, one for each side of a fill. MSG_SELL and MSG_TAKER in the flags. */
 struct msg_executed {
     struct event_head head;
@@ -430,10 +413,14 @@ union msg {
     struct msg_enter enter;
     struct msg_replace replace;
     struct msg_cancel cancel;
+    struct msg_modify modify;
+    struct msg_mass mass;
+    struct msg_firm firm;
     struct msg_query query;
     struct msg_system system;
     struct msg_order order;
     struct msg_cancelled cancelled;
+    struct msg_modified modified;
     struct msg_executed executed;
     struct msg_rejected rejected;
 };

@@ -41,7 +41,8 @@ struct outbound {
 static const struct outbound outbounds[] = {
     {'S', 10, APP_NONE},     {'A', 62, APP_REQUIRED}, {'U', 66, APP_REQUIRED},
     {'C', 18, APP_OPTIONAL}, {'E', 34, APP_REQUIRED}, {'J', 29, APP_OPTIONAL},
-    {'Q', 13, APP_OPTIONAL},
+    {'Q', 13, APP_OPTIONAL}, {'M', 18, APP_OPTIONAL}, {'X', 25, APP_REQUIRED},
+    {'G', 17, APP_REQUIRED}, {'K', 17, APP_REQUIRED},
 };
 
 u32 wb_tag_bytes(u32 tag)
@@ -164,6 +165,37 @@ u32 wb_encode_cancel(u8 *out, u32 user_ref, u32 qty, const struct wb_tags *tags)
     return (u32)(p - out);
 }
 
+u32 wb_encode_modify(u8 *out, u32 user_ref, char side, u32 qty, const struct wb_tags *tags)
+{
+    u8 *p = wb_put(out, 'M', 1);
+    p = wb_put(p, user_ref, 4);
+    p = wb_put(p, (u8)side, 1);
+    p = wb_put(p, qty, 4);
+    p = put_appendage(p, tags, APP_OPTIONAL);
+    return (u32)(p - out);
+}
+
+u32 wb_encode_mass_cancel(u8 *out, u32 user_ref, const char *firm, const char *symbol,
+                          const struct wb_tags *tags)
+{
+    u8 *p = wb_put(out, 'C', 1);
+    p = wb_put(p, user_ref, 4);
+    p = wb_put_text(p, firm, 4);
+    p = wb_put_text(p, symbol, 8);
+    p = put_appendage(p, tags, APP_REQUIRED);
+    return (u32)(p - out);
+}
+
+u32 wb_encode_order_entry(u8 *out, bool enable, u32 user_ref, const char *firm,
+                          const struct wb_tags *tags)
+{
+    u8 *p = wb_put(out, enable ? 'E' : 'D', 1);
+    p = wb_put(p, user_ref, 4);
+    p = wb_put_text(p, firm, 4);
+    p = put_appendage(p, tags, APP_REQUIRED);
+    return (u32)(p - out);
+}
+
 u32 wb_encode_query(u8 *out, const struct wb_tags *tags)
 {
     u8 *p = wb_put(out, 'Q', 1);
@@ -265,6 +297,18 @@ static const char *get_fields(struct wb_msg *m, const u8 *p)
     case 'J':
         m->reject = wb_get16(p + 13);
         wb_get_text(m->clordid, p + 15, 14);
+        return NULL;
+    case 'M':
+        m->side = (char)p[13];
+        m->qty = wb_get32(p + 14);
+        return strchr("BSTE", m->side) == NULL || m->side == 0 ? "no such side" : NULL;
+    case 'X':
+        wb_get_text(m->symbol, p + 17, 8);
+        wb_get_text(m->firm, p + 13, 4);
+        return NULL;
+    case 'G':
+    case 'K':
+        wb_get_text(m->firm, p + 13, 4);
         return NULL;
     default: /* Q has nothing more */
         return NULL;

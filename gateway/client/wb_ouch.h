@@ -79,31 +79,40 @@ u32 wb_encode_enter(u8 *out, const struct wb_enter *e);
 u32 wb_encode_replace(u8 *out, const struct wb_replace *r);
 /* `qty`: intended total size, 0 cancels all. `tags` may be NULL (only 28 is legal here). */
 u32 wb_encode_cancel(u8 *out, u32 user_ref, u32 qty, const struct wb_tags *tags);
+/* `qty`: intended total size, not above what it is; tags 25, 26, 28. */
+u32 wb_encode_modify(u8 *out, u32 user_ref, char side, u32 qty, const struct wb_tags *tags);
+/* `firm`, `symbol`: "" is the account's own firm, and all symbols; tags 24, 27, 28. */
+u32 wb_encode_mass_cancel(u8 *out, u32 user_ref, const char *firm, const char *symbol,
+                          const struct wb_tags *tags);
+/* Disable or enable order entry of a firm; tag 28. */
+u32 wb_encode_order_entry(u8 *out, bool enable, u32 user_ref, const char *firm,
+                          const struct wb_tags *tags);
 u32 wb_encode_query(u8 *out, const struct wb_tags *tags);
 
 /* What a message of the host says. Fields that its type does not have are zero or empty. */
 struct wb_msg {
-    u8 type;        /* S A U C E J Q are decoded; any other type has only this, raw and raw_bytes */
-    bool known;     /* the type is one of those */
-    u64 time_ns;    /* since midnight of the venue */
-    u32 user_ref;   /* Q: the next number that may be used */
-    u32 orig_ref;   /* U: the number that was replaced */
-    u32 qty;        /* A accepted, U open, C taken off, E filled */
-    u64 price;      /* A U limit, E of the fill */
-    u64 order_ref;  /* A U */
-    u64 match;      /* E: the same number on both sides */
-    u16 reject;     /* J: reason, see wb_reject_text */
-    char event;     /* S: S start, E end of day */
-    char reason;    /* C: see wb_cancel_text */
-    char liquidity; /* E: see wb_liquidity_text */
-    char state;     /* A U: L live, D dead */
-    char side;      /* A U */
-    char tif;       /* A U */
-    char display;   /* A U */
-    char capacity;  /* A U */
-    char iso;       /* A U */
-    char cross;     /* A U */
-    char symbol[9]; /* A U */
+    u8 type;          /* S A U C E J Q M X G K are decoded; others have only this and raw */
+    bool known;       /* the type is one of those */
+    u64 time_ns;      /* since midnight of the venue */
+    u32 user_ref;     /* Q: the next number that may be used */
+    u32 orig_ref;     /* U: the number that was replaced */
+    u32 qty;          /* A accepted, U and M open, C taken off, E filled */
+    u64 price;        /* A U limit, E of the fill */
+    u64 order_ref;    /* A U */
+    u64 match;        /* E: the same number on both sides */
+    u16 reject;       /* J: reason, see wb_reject_text */
+    char event;       /* S: S start, E end of day */
+    char reason;      /* C: see wb_cancel_text */
+    char liquidity;   /* E: see wb_liquidity_text */
+    char state;       /* A U: L live, D dead */
+    char side;        /* A U M */
+    char tif;         /* A U */
+    char display;     /* A U */
+    char capacity;    /* A U */
+    char iso;         /* A U */
+    char cross;       /* A U */
+    char symbol[9];   /* A U X */
+    char firm[5];     /* X G K */
     char clordid[15]; /* A U J */
     u32 unknown_tags; /* option tags that were passed over */
     struct wb_tags tags;

@@ -17,8 +17,9 @@ struct word {
 };
 
 static const struct word types[] = {
-    {'S', "system"},   {'A', "accepted"}, {'U', "replaced"}, {'C', "cancelled"},
-    {'E', "executed"}, {'J', "rejected"}, {'Q', "query"},
+    {'S', "system"},      {'A', "accepted"}, {'U', "replaced"}, {'C', "cancelled"},
+    {'E', "executed"},    {'J', "rejected"}, {'Q', "query"},    {'M', "modified"},
+    {'X', "mass cancel"}, {'G', "disabled"}, {'K', "enabled"},
 };
 
 static const struct word rejects[] = {
@@ -313,6 +314,16 @@ void wb_describe(char out[WB_LINE_BYTES], const struct wb_msg *m)
         if (m->clordid[0] != 0)
             add(&t, "  clordid %s", m->clordid);
         break;
+    case 'M':
+        add(&t, "ref %-6u %c %u open", m->user_ref, m->side, m->qty);
+        break;
+    case 'X':
+        add(&t, "ref %-6u firm %s symbol %s", m->user_ref, m->firm, m->symbol);
+        break;
+    case 'G':
+    case 'K':
+        add(&t, "ref %-6u firm %s", m->user_ref, m->firm);
+        break;
     default:
         add(&t, "next ref %u", m->user_ref);
         break;
@@ -390,6 +401,18 @@ static void json_fields(struct text *t, const struct wb_msg *m)
         add(t, ",\"reason\":%u", m->reject);
         add_string(t, "text", wb_reject_text(m->reject));
         add_string(t, "clordid", m->clordid);
+        return;
+    case 'M':
+        add_letter(t, "side", m->side);
+        add(t, ",\"qty\":%u", m->qty);
+        return;
+    case 'X':
+        add_string(t, "symbol", m->symbol);
+        add_string(t, "firm", m->firm);
+        return;
+    case 'G':
+    case 'K':
+        add_string(t, "firm", m->firm);
         return;
     default:
         return;

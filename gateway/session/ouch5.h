@@ -1,7 +1,7 @@
 /*
  * ouch5.h - OUCH 5.0 bytes <-> commands and events (PROTOCOL.md sections 3 to 5). Pure.
  *
- * In: Enter, Replace, Cancel and Account Query become commands; every field is checked against the
+ * In: all messages of section 3 become commands; every field is checked against the
  * letters it may have and every appendage element against the table of tags. What is wrong with an
  * Enter or a Replace is marked in the command's `reject`, so that the engine numbers the reject and
  * a replay shows it. A wrong byte never reaches the journal: letters out of their set become '?',
@@ -15,10 +15,9 @@
 #include "engine/msg/msg.h"
 
 enum ouch5_status {
-    OUCH5_COMMAND,     /* a command stands in `out` */
-    OUCH5_UNSUPPORTED, /* a type of the protocol that this venue does not take (M C D E) */
-    OUCH5_UNKNOWN,     /* no type of the protocol */
-    OUCH5_MALFORMED,   /* too short for its type, or (X, Q) a bad appendage: to be ignored */
+    OUCH5_COMMAND,   /* a command stands in `out` */
+    OUCH5_UNKNOWN,   /* no type of the protocol */
+    OUCH5_MALFORMED, /* too short, or wrong where nothing can be rejected: to be ignored */
 };
 
 /* Reject reasons that a decoder marks (PROTOCOL.md section 7). */

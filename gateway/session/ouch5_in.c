@@ -9,10 +9,13 @@
 #include "gateway/session/ouch5.h"
 #include "gateway/session/ouch5_tags.h"
 
-/* Offsets of PROTOCOL.md 3.1, 3.2, 3.3; the appendage length follows the base. */
+/* Offsets of PROTOCOL.md 3.1 to 3.8; the appendage length follows the base. */
 #define ENTER_BASE   45u
 #define REPLACE_BASE 38u
 #define CANCEL_BASE  9u
+#define MODIFY_BASE  10u
+#define MASS_BASE    17u
+#define FIRM_BASE    9u
 #define QUERY_BASE   1u
 #define MARKET_2     2000000000ull /* the other price that means a market order */
 
@@ -102,7 +105,7 @@ static u32 price(u64 wire)
  */
 static u16 appendage(const u8 *bytes, u32 n, u32 base, enum tags_on on, struct tags_in *in)
 {
-    if (n == base && on == TAGS_SMALL)
+    if (n == base && (on == TAGS_SMALL || on == TAGS_MODIFY))
         return 0;
     if (n < base + 2 || get_be16(bytes + base) != n - base - 2)
         return OUCH5_OTHER;
@@ -192,6 +195,70 @@ static enum ouch5_status decode_cancel(const u8 *p, u32 n, union msg *out)
     return OUCH5_COMMAND;
 }
 
+static enum ouch5_status decode_modify(const u8 *p, u32 n, union msg *out)
+{
+    struct order_terms terms = {0};
+    struct tags_in tags = {.terms = &terms};
+    struct msg_modify *m = &out->modify;
+
+    if (n < MODIFY_BASE || (sets_of[p[5]] & SET_SIDE) == 0 ||
+        appendage(p, n, MODIFY_BASE, TAGS_MODIFY, &tags) != 0)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_MODIFY, sizeof *m / SLOT_BYTES);
+    m->user_ref = get_be32(p + 1);
+    m->side = p[5];
+    m->qty = get_be32(p + 6);
+    if (terms.tags & TAG_BIT(25))
+        m->located = terms.yes & YES_SHARES_LOCATED ? 'Y' : 'N';
+    memcpy(m->locate_broker, terms.locate_broker, sizeof m->locate_broker);
+    m->user_ref_idx = tags.user_ref_idx;
+    return OUCH5_COMMAND;
+}
+
+/* A firm: capitals, digits, blanks. */
+static bool firm_read(char out[4], const u8 *from)
+{
+    for (u32 i = 0; i < 4; i++) {
+        u8 c = from[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' '))
+            return false;
+        out[i] = (char)c;
+    }
+    return true;
+}
+
+/* What cannot be read must not cancel more than was meant: it is ignored. */
+static enum ouch5_status decode_mass(const u8 *p, u32 n, union msg *out)
+{
+    struct order_terms terms = {0};
+    struct tags_in tags = {.terms = &terms};
+    struct msg_mass *m = &out->mass;
+
+    if (n < MASS_BASE || appendage(p, n, MASS_BASE, TAGS_MASS, &tags) != 0)
+        return OUCH5_MALFORMED;
+    begin(out, CMD_MASS_CANCEL, sizeof *m / SLOT_BYTES);
+    m->user_ref = get_be32(p + 1);
+    if (!firm_read(m->firm, p + 5) || !text(m->symbol, p + 9, 8))
+        return OUCH5_MALFORMED;
+    m->has_group = (terms.tags & TAG_BIT(24)) != 0;
+    m->group_id = terms.group_id;
+    m->side = tags.side;
+    m->user_ref_idx = tags.user_ref_idx;
+    return OUCH5_COMMAND;
+}
+
+static enum ouch5_status decode_firm(const u8 *p, u32 n, union msg *out)
+{
+    struct tags_in tags = {0};
+
+    if (n < FIRM_BASE + 2 || appendage(p, n, FIRM_BASE, TAGS_SMALL, &tags) != 0)
+        return OUCH5_MALFORMED;
+    begin(out, p[0] == 'D' ? CMD_DISABLE : CMD_ENABLE, sizeof out->firm / SLOT_BYTES);
+    out->firm.user_ref = get_be32(p + 1);
+    out->firm.user_ref_idx = tags.user_ref_idx;
+    return firm_read(out->firm.firm, p + 5) ? OUCH5_COMMAND : OUCH5_MALFORMED;
+}
+
 static enum ouch5_status decode_query(const u8 *p, u32 n, union msg *out)
 {
     struct tags_in tags = {0};
@@ -216,10 +283,12 @@ enum ouch5_status ouch5_decode(const u8 *bytes, u32 n, union msg *out)
     case 'Q':
         return decode_query(bytes, n, out);
     case 'M':
+        return decode_modify(bytes, n, out);
     case 'C':
+        return decode_mass(bytes, n, out);
     case 'D':
     case 'E':
-        return OUCH5_UNSUPPORTED;
+        return decode_firm(bytes, n, out);
     default:
         return OUCH5_UNKNOWN;
     }

@@ -93,6 +93,65 @@ static u32 encode_queried(const struct msg_query *m, u8 *out)
     return 13 + channel_if_any(out + 13, m->user_ref_idx);
 }
 
+/* Here tags 25 and 26 are echoed too; without any tag there is no appendage. */
+static u32 encode_modified(const struct msg_modified *m, u8 *out)
+{
+    struct order_terms terms = {0};
+
+    put_be32(out + 9, m->user_ref);
+    out[13] = m->side;
+    put_be32(out + 14, m->leaves);
+    if (m->located != 0)
+        terms.tags |= TAG_BIT(25);
+    terms.yes = m->located == 'Y' ? YES_SHARES_LOCATED : 0;
+    if (m->locate_broker[0] != 0)
+        terms.tags |= TAG_BIT(26);
+    memcpy(terms.locate_broker, m->locate_broker, sizeof terms.locate_broker);
+    if (terms.tags == 0 && m->user_ref_idx == 0)
+        return 18;
+    return 18 + ouch5_tags_write(out + 18, TAGS_MODIFY, &terms, m->user_ref_idx);
+}
+
+/* Always a list: what tags 24, 27 and 28 said. */
+static u32 encode_mass(const struct msg_mass *m, u8 *out)
+{
+    u32 at = 27;
+
+    put_be32(out + 9, m->user_ref);
+    memcpy(out + 13, m->firm, sizeof m->firm);
+    memcpy(out + 17, m->symbol, sizeof m->symbol);
+    if (m->has_group) {
+        out[at] = 3;
+        out[at + 1] = 24;
+        put_be16(out + at + 2, m->group_id);
+        at += 4;
+    }
+    if (m->side != 0) {
+        out[at] = 2;
+        out[at + 1] = 27;
+        out[at + 2] = m->side;
+        at += 3;
+    }
+    if (m->user_ref_idx != 0) {
+        out[at] = 2;
+        out[at + 1] = 28;
+        out[at + 2] = m->user_ref_idx;
+        at += 3;
+    }
+    put_be16(out + 25, (u16)(at - 27));
+    return at;
+}
+
+static u32 encode_firm(const struct msg_firm *m, u8 *out)
+{
+    put_be32(out + 9, m->user_ref);
+    memcpy(out + 13, m->firm, sizeof m->firm);
+    if (m->user_ref_idx != 0)
+        return 17 + channel_if_any(out + 17, m->user_ref_idx);
+    put_be16(out + 17, 0);
+    return 19;
+}
+
 /* The message's letter and its body behind the timestamp. */
 static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
 {
@@ -115,6 +174,16 @@ static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
     case EV_REJECTED:
         out[0] = 'J';
         return encode_rejected(&m->rejected, out);
+    case EV_MODIFIED:
+        out[0] = 'M';
+        return encode_modified(&m->modified, out);
+    case EV_MASS_CANCELLED:
+        out[0] = 'X';
+        return encode_mass(&m->mass, out);
+    case EV_DISABLED:
+    case EV_ENABLED:
+        out[0] = m->ev.type == EV_DISABLED ? 'G' : 'K';
+        return encode_firm(&m->firm, out);
     default:
         ASSERT_EQ(m->ev.type, EV_QUERIED); /* no other event has a session_seq */
         out[0] = 'Q';

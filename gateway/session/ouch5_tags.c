@@ -34,6 +34,8 @@ struct tag_rule {
 #define X    TAGS_SMALL
 #define A    TAGS_ACCEPTED
 #define U    TAGS_REPLACED
+#define M    TAGS_MODIFY
+#define C    TAGS_MASS
 #define ALL  (E | R | A | U)
 #define F(f) offsetof(struct order_terms, f)
 
@@ -53,11 +55,11 @@ static const struct tag_rule rules[TAG_MAX + 1] = {
     [15] = {TAG_NUMBER,  4, ALL,       F(expire_s),              OUCH5_OTHER,         NULL},
     [16] = {TAG_YES,     1, ALL,       YES_TRADE_NOW,            OUCH5_OTHER,         "YN "},
     [17] = {TAG_LETTER,  1, ALL,       F(handle_inst),           OUCH5_OTHER,         "IOTQBD "},
-    [24] = {TAG_NUMBER,  2, E | A,     F(group_id),              OUCH5_OTHER,         NULL},
-    [25] = {TAG_YES,     1, E | R | A, YES_SHARES_LOCATED,       OUCH5_OTHER,         "YN"},
-    [26] = {TAG_TEXT,    4, E | R,     F(locate_broker),         OUCH5_OTHER,         NULL},
-    [27] = {TAG_SIDE,    1, R,         0,                        OUCH5_INVALID_SIDE,  "BSTE"},
-    [28] = {TAG_CHANNEL, 1, ALL | X,   0,                        OUCH5_OTHER,         NULL},
+    [24] = {TAG_NUMBER,  2, E | A | C, F(group_id),              OUCH5_OTHER,         NULL},
+    [25] = {TAG_YES,     1, E | R | A | M, YES_SHARES_LOCATED,       OUCH5_OTHER,         "YN"},
+    [26] = {TAG_TEXT,    4, E | R | M, F(locate_broker),         OUCH5_OTHER,         NULL},
+    [27] = {TAG_SIDE,    1, R | C,     0,                        OUCH5_INVALID_SIDE,  "BSTE"},
+    [28] = {TAG_CHANNEL, 1, ALL | X | M | C, 0,                        OUCH5_OTHER,         NULL},
     [29] = {TAG_LETTER,  1, ALL,       F(aiq_strategy),          OUCH5_INVALID_AIQ,   "*N"},
     [30] = {TAG_TEXT,    2, ALL,       F(aiq_group),             OUCH5_OTHER,         NULL},
 };
@@ -68,6 +70,8 @@ static const struct tag_rule rules[TAG_MAX + 1] = {
 #undef X
 #undef A
 #undef U
+#undef M
+#undef C
 #undef ALL
 #undef F
 

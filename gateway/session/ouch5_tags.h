@@ -8,9 +8,11 @@
 enum tags_on {
     TAGS_ENTER = 1,
     TAGS_REPLACE = 2,
-    TAGS_SMALL = 4, /* in: X, Q: the channel only */
+    TAGS_SMALL = 4, /* in: X, Q, D, E: the channel only */
     TAGS_ACCEPTED = 8,
     TAGS_REPLACED = 16,
+    TAGS_MODIFY = 32, /* both ways */
+    TAGS_MASS = 64,   /* both ways */
 };
 
 /* Where a list is read to. */

@@ -64,7 +64,6 @@ struct session {
     bool beat_due;      /* a heartbeat is to go out unless something else does */
     bool asked;         /* REPLAY: the reader has still to answer */
     bool day_over;      /* Z goes out behind the last message */
-    bool complained;    /* an unsupported message was logged */
     bool held;          /* it is on the held list */
     u16 peer_port;
     u32 peer_ipv4; /* network order */
@@ -88,7 +87,7 @@ struct session_metrics {
     struct metric opened, refused_full, sessions;
     struct metric logins_ok, logins_bad, logins_limited, logins_refused;
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
-    struct metric unsupported, unknown, debug_frames, ring_full_stops, quota_stops;
+    struct metric unknown, debug_frames, ring_full_stops, quota_stops;
     struct metric space_stops, space_rejects;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */

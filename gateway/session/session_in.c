@@ -159,13 +159,6 @@ static void on_message(struct sessions *S, struct session *s, const struct soup_
         if (s->bind_id != 0) /* 0: its day is over and it only waits for the end */
             stage_command(S, s, &m);
         return;
-    case OUCH5_UNSUPPORTED:
-        metric_add(&S->metrics.unsupported, 1);
-        if (!s->complained)
-            log_info("gateway: %.6s sends OUCH type %c, which is not supported", s->account->user,
-                     f->payload[0]);
-        s->complained = true;
-        return;
     case OUCH5_UNKNOWN:
         metric_add(&S->metrics.unknown, 1);
         return;

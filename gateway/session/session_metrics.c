@@ -32,7 +32,6 @@ static const struct row rows[] = {
     COUNT(commands, "commands_total", "Commands put into the ring for clients."),
     COUNT(risk_rejects, "orders_marked_total", "Orders that the gateway marked to be rejected."),
     COUNT(malformed, "messages_malformed_total", "OUCH messages ignored as malformed."),
-    COUNT(unsupported, "messages_unsupported_total", "OUCH messages of types not supported."),
     COUNT(unknown, "messages_unknown_total", "OUCH messages of unknown types."),
     COUNT(debug_frames, "debug_frames_total", "Debug frames ignored."),
     COUNT(ring_full_stops, "ring_full_stops_total",

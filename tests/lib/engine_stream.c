@@ -175,6 +175,48 @@ static void make_cancel(struct stream *s, union msg *m, u32 account, u32 channel
     m->cancel.qty = one_in(s, 3) ? some_qty(s) / 2 : 0;
 }
 
+static void make_modify(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    head(s, m, CMD_MODIFY, account);
+    m->modify.user_ref = old_ref(s, account, channel);
+    m->modify.user_ref_idx = channel_idx(channel);
+    m->modify.side = (u8) "BBBBSTEX"[stream_below(s, 8)];
+    m->modify.qty = one_in(s, 3) ? some_qty(s) : some_qty(s) / 2;
+    m->modify.located = (u8)(one_in(s, 4) ? "YN"[stream_below(s, 2)] : 0);
+    memcpy(m->modify.locate_broker, one_in(s, 4) ? "BRKM" : "\0\0\0\0", 4);
+}
+
+/* A firm of the few that orders name; blank ones too. */
+static void some_firm(struct stream *s, char firm[4])
+{
+    static const char *const firms[] = {"FIRM", "    ", "    ", "FRMA", "FRMB"};
+    memcpy(firm, firms[stream_below(s, ARRAY_LEN(firms))], 4);
+}
+
+static void make_mass(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    head(s, m, CMD_MASS_CANCEL, account);
+    m->mass.user_ref = new_ref(s, account, channel);
+    m->mass.user_ref_idx = channel_idx(channel);
+    some_firm(s, m->mass.firm);
+    memcpy(m->mass.symbol, one_in(s, 3) ? "SYM     " : "        ", 8);
+    if (m->mass.symbol[0] != ' ')
+        m->mass.symbol[3] = (char)('A' + stream_below(s, STREAM_INSTRUMENTS + 1));
+    m->mass.side = (u8)(one_in(s, 3) ? "BSTE"[stream_below(s, 4)] : 0);
+    m->mass.has_group = one_in(s, 4);
+    m->mass.group_id = m->mass.has_group && one_in(s, 2) ? 9 : 0;
+}
+
+static void make_firm(struct stream *s, union msg *m, u32 account, u32 channel)
+{
+    head(s, m, one_in(s, 3) ? CMD_DISABLE : CMD_ENABLE, account);
+    m->firm.user_ref = new_ref(s, account, channel);
+    m->firm.user_ref_idx = channel_idx(channel);
+    some_firm(s, m->firm.firm);
+    if (one_in(s, 4))
+        m->firm.firm[3] = (char)('A' + stream_below(s, 26)); /* many firms, too many at last */
+}
+
 static void make_login(struct stream *s, union msg *m, u32 account)
 {
     head(s, m, CMD_LOGIN, account);
@@ -295,6 +337,12 @@ void stream_next(struct stream *s, struct timed *out)
         make_day_turn(s, m);
     else if (s->day_open && !s->bound[account] && one_in(s, 2))
         make_login(s, m, account);
+    else if (what < 5)
+        make_mass(s, m, account, channel);
+    else if (what < 15)
+        make_firm(s, m, account, channel);
+    else if (what < 60)
+        make_modify(s, m, account, channel);
     else if (what < 560)
         make_enter(s, m, account, channel);
     else if (what < 740)

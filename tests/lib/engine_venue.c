@@ -190,7 +190,7 @@ static char letter(u8 type)
     case EV_WORK:
         return 'w';
     default:
-        return type >= EV_SYSTEM ? "SAUCEJQ"[type - EV_SYSTEM] : 'e';
+        return type >= EV_SYSTEM ? "SAUCEJQMXGK"[type - EV_SYSTEM] : 'e';
     }
 }
 

@@ -82,6 +82,11 @@ void ref_work(struct ref *r, u8 kind)
     m->work.kind = kind;
     if (kind == WORK_DAY_END)
         m->work.cursor = r->cursor;
+    if (kind == WORK_MASS) {
+        m->work.account = r->mass.ev.account;
+        m->work.cursor = r->mass_number;
+        m->work.phase = r->mass_idx;
+    }
     if (kind == WORK_MATCH) {
         m->work.order_ref = r->taker->o.order_ref;
         m->work.account = r->taker->o.head.account;
@@ -249,7 +254,8 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
         return 0x0017;
     if (r->instruments[c->instrument].halted)
         return 0x0007;
-    if (r->accounts[c->head.account].terms.disabled)
+    if (r->accounts[c->head.account].terms.disabled ||
+        ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
     return order_reason(r, o);
 }
@@ -368,7 +374,8 @@ static u16 replace_refusal(const struct ref *r, const struct msg_replace *c,
 {
     if (spares(c->reject))
         return c->reject;
-    if (r->accounts[c->head.account].terms.disabled)
+    if (r->accounts[c->head.account].terms.disabled ||
+        ref_blocked(r, c->head.account, o->o.terms.firm))
         return 0x0015;
     return r->instruments[o->o.instrument].halted ? 0x0007 : 0;
 }
@@ -418,4 +425,42 @@ void ref_cancel(struct ref *r, const struct msg_cancel *c)
     u32 leaves = c->qty > o->executed ? c->qty - o->executed : 0;
     if (leaves < o->o.qty)
         ref_cancelled(r, o, o->o.qty - leaves, 'U');
+}
+
+void ref_modify(struct ref *r, const struct msg_modify *c)
+{
+    static const char *const legal[] = {"BB", "SS", "EE", "TT", "SE", "ST", "ET"};
+    struct ref_account *a = ref_bound(r, &c->head);
+    struct ref_order *o = a ? find(r, c->head.account, c->user_ref_idx, c->user_ref) : NULL;
+    bool ok = false;
+
+    for (u32 i = 0; o && i < ARRAY_LEN(legal); i++)
+        ok |= o->o.side == legal[i][0] && c->side == legal[i][1];
+    if (!ok || c->qty > o->executed + o->o.qty)
+        return;
+    if (c->qty <= o->executed) {
+        ref_cancelled(r, o, o->o.qty, 'U');
+        return;
+    }
+    union msg *m = ref_add(r, EV_MODIFIED, 1, c->head.account);
+    m->modified.order_ref = o->o.order_ref;
+    m->modified.user_ref = c->user_ref;
+    m->modified.user_ref_idx = c->user_ref_idx;
+    m->modified.leaves = c->qty - o->executed;
+    m->modified.qty = o->o.qty - m->modified.leaves;
+    m->modified.instrument = o->o.instrument;
+    m->modified.side = o->o.side = c->side;
+    m->modified.located = c->located;
+    memcpy(m->modified.locate_broker, c->locate_broker, 4);
+    m->ev.flags = c->side == 'B' ? 0 : MSG_SELL;
+    o->o.qty = m->modified.leaves;
+    if (c->located) {
+        o->o.terms.tags |= TAG_BIT(25);
+        o->o.terms.yes &= (u8)~YES_SHARES_LOCATED;
+        o->o.terms.yes |= c->located == 'Y' ? YES_SHARES_LOCATED : 0;
+    }
+    if (c->locate_broker[0]) {
+        o->o.terms.tags |= TAG_BIT(26);
+        memcpy(o->o.terms.locate_broker, c->locate_broker, 4);
+    }
 }

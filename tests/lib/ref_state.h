@@ -1,5 +1,5 @@
 /*
- * ref_state.h - the reference engine's tables, and what its two files ask of each other.
+ * ref_state.h - the reference engine's tables, and what its three files ask of each other.
  */
 #ifndef WIREBOOK_TESTS_REF_STATE_H
 #define WIREBOOK_TESTS_REF_STATE_H
@@ -21,6 +21,8 @@ struct ref_account {
     u16 gateway;
     u64 next_seq;
     u32 last[256];
+    char blocked[8][4];
+    u32 blocked_used;
 };
 
 struct ref {
@@ -29,6 +31,9 @@ struct ref {
     u64 seq, time, epoch, midnight, order_ref, match;
     u32 day, day_last, bind_id, cursor;
     u8 work;
+    struct msg_mass mass; /* under way, and the order that it goes on with */
+    u32 mass_number;
+    u8 mass_idx;
     struct ref_order *taker;
     struct ref_order *orders; /* conf.orders_max */
     struct ref_account *accounts;
@@ -58,8 +63,17 @@ void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason);
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
 
+/* Goes on with r->mass. */
+void ref_go_on_mass(struct ref *r);
+
+/* True when order entry of the firm is disabled on the account. */
+bool ref_blocked(const struct ref *r, u32 account, const char *firm);
+
 void ref_enter(struct ref *r, const struct msg_enter *c);
 void ref_replace(struct ref *r, const struct msg_replace *c);
 void ref_cancel(struct ref *r, const struct msg_cancel *c);
+void ref_modify(struct ref *r, const struct msg_modify *c);
+void ref_mass_cancel(struct ref *r, const struct msg_mass *c);
+void ref_firm(struct ref *r, const struct msg_firm *c);
 
 #endif

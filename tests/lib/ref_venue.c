@@ -144,6 +144,7 @@ static bool end_account(struct ref *r, u32 id, u32 *budget)
     a->stream = false;
     a->next_seq = 1;
     memset(a->last, 0, sizeof a->last);
+    a->blocked_used = 0;
     return true;
 }
 
@@ -255,9 +256,18 @@ static void dispatch(struct ref *r, const union msg *c)
         return ref_replace(r, &c->replace);
     case CMD_CANCEL:
         return ref_cancel(r, &c->cancel);
+    case CMD_MODIFY:
+        return ref_modify(r, &c->modify);
+    case CMD_MASS_CANCEL:
+        return ref_mass_cancel(r, &c->mass);
+    case CMD_DISABLE:
+    case CMD_ENABLE:
+        return ref_firm(r, &c->firm);
     case CMD_QUERY:
         return query(r, &c->query);
     case CMD_CONTINUE:
+        if (r->work == WORK_MASS)
+            return ref_go_on_mass(r);
         return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
     default:
         return;

@@ -181,11 +181,50 @@ static void test_other_answers(void **state)
     assert_int_equal(decoded(&v).user_ref, 6);
 }
 
+static void test_firm_wide(void **state)
+{
+    u8 out[WB_REQUEST_MAX];
+    struct wb_tags tags = {0};
+    (void)state;
+
+    struct vector v = vector("in", "M");
+    assert_int_equal(wb_encode_modify(out, 1, 'T', 50, NULL), v.n);
+    assert_memory_equal(out, v.bytes, v.n);
+    v = vector("in", "C");
+    wb_tag_set(&tags, 27, 'S');
+    wb_tag_set(&tags, 24, 7);
+    assert_int_equal(wb_encode_mass_cancel(out, 3, "FIRM", "", &tags), v.n);
+    assert_memory_equal(out, v.bytes, 19);
+    v = vector("in", "D");
+    assert_int_equal(wb_encode_order_entry(out, false, 4, "FIRM", NULL), v.n);
+    assert_memory_equal(out, v.bytes, v.n);
+    v = vector("in", "E");
+    assert_int_equal(wb_encode_order_entry(out, true, 5, "FIRM", NULL), v.n);
+    assert_memory_equal(out, v.bytes, v.n);
+
+    v = vector("out", "M");
+    struct wb_msg m = decoded(&v);
+    assert_int_equal(m.user_ref, 1);
+    assert_int_equal(m.side, 'T');
+    assert_int_equal(m.qty, 50);
+    v = vector("out", "X");
+    m = decoded(&v);
+    assert_int_equal(m.user_ref, 3);
+    assert_string_equal(m.firm, "FIRM");
+    assert_string_equal(m.symbol, "");
+    v = vector("out", "G");
+    m = decoded(&v);
+    assert_int_equal(m.user_ref, 4);
+    assert_string_equal(m.firm, "FIRM");
+    v = vector("out", "K");
+    assert_int_equal(decoded(&v).user_ref, 5);
+}
+
 /* No cut or lengthened message of a known type passes for a whole one. */
 static void test_lengths(void **state)
 {
     (void)state;
-    const char *types[] = {"S", "A", "A+tags", "U", "C", "E", "J", "Q"};
+    const char *types[] = {"S", "A", "A+tags", "U", "C", "E", "J", "Q", "M", "X", "G", "K"};
     struct wb_msg m;
     for (u32 i = 0; i < ARRAY_LEN(types); i++) {
         struct vector v = vector("out", types[i]);
@@ -339,10 +378,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests), cmocka_unit_test(test_request_max),
         cmocka_unit_test(test_accepted), cmocka_unit_test(test_other_answers),
-        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_unknown),  cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_prices),   cmocka_unit_test(test_words),
-        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_firm_wide),
+        cmocka_unit_test(test_damage),   cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_noise),    cmocka_unit_test(test_prices),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

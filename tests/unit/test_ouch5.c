@@ -75,7 +75,6 @@ static void test_in_enter_with_tags(void **state)
 
 static void test_in_others(void **state)
 {
-    u8 bytes[256];
     union msg m = decoded("U");
     (void)state;
 
@@ -100,14 +99,58 @@ static void test_in_others(void **state)
 
     m = decoded("Q");
     assert_int_equal(m.cmd.type, CMD_QUERY);
+}
 
-    static const char *const unsupported[] = {
-        "4d000000015400000032", "43000000034649524d20202020202020200007021b5303180007",
-        "44000000044649524d0000", "45000000054649524d0000"};
-    for (u32 i = 0; i < ARRAY_LEN(unsupported); i++) {
-        u32 n = hex_read(bytes, sizeof bytes, unsupported[i]);
-        assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_UNSUPPORTED);
-    }
+static void test_in_modify(void **state)
+{
+    static const char both[] = "4d000000015400000032000e02195905"
+                               "1a42524b52021c09";
+    u8 bytes[256];
+    union msg m = decoded("M");
+    (void)state;
+
+    assert_int_equal(m.cmd.type, CMD_MODIFY);
+    assert_int_equal(m.modify.user_ref, 1);
+    assert_int_equal(m.modify.side, 'T');
+    assert_int_equal(m.modify.qty, 50);
+    assert_int_equal(m.modify.located, 0);
+    u32 n = hex_read(bytes, sizeof bytes, both);
+    bytes[11] = (u8)(n - 12);
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
+    assert_int_equal(m.modify.located, 'Y');
+    assert_memory_equal(m.modify.locate_broker, "BRKR", 4);
+    assert_int_equal(m.modify.user_ref_idx, 9);
+    bytes[5] = 'Q';
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_MALFORMED);
+}
+
+static void test_in_firm_wide(void **state)
+{
+    u8 bytes[256];
+    union msg m = decoded("C");
+    (void)state;
+
+    assert_int_equal(m.cmd.type, CMD_MASS_CANCEL);
+    assert_int_equal(m.mass.user_ref, 3);
+    assert_memory_equal(m.mass.firm, "FIRM", 4);
+    assert_memory_equal(m.mass.symbol, "        ", 8);
+    assert_int_equal(m.mass.side, 'S');
+    assert_int_equal(m.mass.has_group, 1);
+    assert_int_equal(m.mass.group_id, 7);
+    u32 n = vector(bytes, "in", "C");
+    bytes[9] = 0x80; /* no symbol must not mean all */
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_MALFORMED);
+    bytes[9] = ' ';
+    bytes[5] = 'f';
+    assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_MALFORMED);
+
+    m = decoded("D");
+    assert_int_equal(m.cmd.type, CMD_DISABLE);
+    assert_int_equal(m.firm.user_ref, 4);
+    assert_memory_equal(m.firm.firm, "FIRM", 4);
+    m = decoded("E");
+    assert_int_equal(m.cmd.type, CMD_ENABLE);
+    assert_int_equal(m.firm.user_ref, 5);
 }
 
 #define MIDNIGHT 1700000000000000000ull
@@ -197,6 +240,48 @@ static void test_out_others(void **state)
     expect_out(&m, "J");
     m.query = (struct msg_query){.ev = head(EV_QUERIED, 0), .next_user_ref = 6};
     expect_out(&m, "Q");
+}
+
+static void test_out_modified_and_firm_wide(void **state)
+{
+    u8 out[OUCH5_OUT_MAX];
+    union msg m;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    m.modified = (struct msg_modified){
+        .head = head(EV_MODIFIED, MSG_SELL), .user_ref = 1, .qty = 9, .leaves = 50, .side = 'T'};
+    expect_out(&m, "M");
+    m.modified.located = 'N';
+    memcpy(m.modified.locate_broker, "BRKR", 4);
+    m.modified.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 18 + 2 + 3 + 6 + 3);
+    assert_memory_equal(out + 18,
+                        "\0\14\2\x19N\5\x1a"
+                        "BRKR\2\x1c\x09",
+                        14);
+
+    memset(&m, 0, sizeof m);
+    m.mass = (struct msg_mass){.ev = head(EV_MASS_CANCELLED, 0), .user_ref = 3};
+    memcpy(m.mass.firm, "FIRM", 4);
+    memset(m.mass.symbol, ' ', 8);
+    expect_out(&m, "X");
+    m.mass.has_group = 1;
+    m.mass.group_id = 7;
+    m.mass.side = 'S';
+    m.mass.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 27 + 10);
+    assert_memory_equal(out + 25, "\0\12\3\x18\0\7\2\x1bS\2\x1c\x09", 12);
+
+    memset(&m, 0, sizeof m);
+    m.firm = (struct msg_firm){.ev = head(EV_DISABLED, 0), .user_ref = 4};
+    memcpy(m.firm.firm, "FIRM", 4);
+    expect_out(&m, "G");
+    m.firm.ev.type = EV_ENABLED;
+    m.firm.user_ref = 5;
+    expect_out(&m, "K");
+    m.firm.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 17 + 5);
 }
 
 /* Where the appendage is optional it appears only with a channel, and echoes it. */
@@ -377,7 +462,7 @@ static void test_random_bytes(void **state)
         u32 n = 1 + (u32)rng_below(&rng, 120);
         for (u32 j = 0; j < n; j++)
             bytes[j] = (u8)rng_next(&rng);
-        bytes[0] = (u8) "OUXQ"[i % 4];
+        bytes[0] = (u8) "OUXQMCDE"[i % 8];
         if (ouch5_decode(bytes, n, &m) == OUCH5_COMMAND) {
             m.cmd.seq = 1;
             assert_null(msg_check(m.slots, MSG_SLOTS_MAX));
@@ -391,7 +476,10 @@ int main(void)
         cmocka_unit_test(test_in_enter),
         cmocka_unit_test(test_in_enter_with_tags),
         cmocka_unit_test(test_in_others),
+        cmocka_unit_test(test_in_modify),
+        cmocka_unit_test(test_in_firm_wide),
         cmocka_unit_test(test_out_orders),
+        cmocka_unit_test(test_out_modified_and_firm_wide),
         cmocka_unit_test(test_out_others),
         cmocka_unit_test(test_out_channel),
         cmocka_unit_test(test_enter_letters),

@@ -1,0 +1,95 @@
+/*
+ * head.h - what all messages begin with: their types, flags and heads. Everybody includes msg.h.
+ */
+#ifndef WIREBOOK_MSG_HEAD_H
+#define WIREBOOK_MSG_HEAD_H
+
+#include "engine/base/types.h"
+
+#define PRICE_MARKET     0x7FFFFFFFu /* a market order */
+#define PRICE_MARKET_OLD 2000000000u /* the same: OUCH still takes $200,000.0000 for it */
+#define PRICE_LIMIT_MAX  1999999900u /* the highest limit price, 199,999.9900 */
+#define QTY_MAX          999999u     /* of one order or one replace chain, in shares */
+
+enum msg_type {
+    /* from main and admin: the venue's own course */
+    CMD_START = 0x01,      /* a process begins to lead the shard under a new epoch */
+    CMD_DAY_OPEN = 0x02,   /* a trading day begins */
+    CMD_DAY_END = 0x03,    /* ... and ends: orders expire, streams close */
+    CMD_INSTRUMENT = 0x04, /* an instrument is added or its terms change */
+    CMD_ACCOUNT = 0x05,    /* an account is added or its terms change */
+    /* from gateways */
+    CMD_LOGIN = 0x10,       /* a connection asks for an account's session */
+    CMD_DISCONNECT = 0x11,  /* a bound connection is gone */
+    CMD_ENTER = 0x12,       /* OUCH O */
+    CMD_REPLACE = 0x13,     /* OUCH U */
+    CMD_CANCEL = 0x14,      /* OUCH X */
+    CMD_QUERY = 0x15,       /* OUCH Q */
+    CMD_MODIFY = 0x16,      /* OUCH M */
+    CMD_MASS_CANCEL = 0x17, /* OUCH C */
+    CMD_DISABLE = 0x18,     /* OUCH D */
+    CMD_ENABLE = 0x19,      /* OUCH E */
+    /* made by the engine itself */
+    CMD_CONTINUE = 0x20, /* the next chunk of long work */
+    CMD_TICK = 0x21,     /* a timer is due */
+
+    /* the venue's course */
+    EV_STARTED = 0x81,
+    EV_DAY_OPENED = 0x82,
+    EV_DAY_ENDED = 0x83,
+    EV_INSTRUMENT = 0x84,
+    EV_ACCOUNT = 0x85,
+    EV_WORK = 0x86, /* where long work stands: what the next CONTINUE goes on from */
+    /* connections */
+    EV_BOUND = 0x90,
+    EV_UNBOUND = 0x91,
+    EV_LOGIN_REJECTED = 0x92,
+    /* what clients see, each with a session_seq */
+    EV_SYSTEM = 0xA0,         /* OUCH S */
+    EV_ACCEPTED = 0xA1,       /* OUCH A */
+    EV_REPLACED = 0xA2,       /* OUCH U */
+    EV_CANCELLED = 0xA3,      /* OUCH C */
+    EV_EXECUTED = 0xA4,       /* OUCH E */
+    EV_REJECTED = 0xA5,       /* OUCH J */
+    EV_QUERIED = 0xA6,        /* OUCH Q */
+    EV_MODIFIED = 0xA7,       /* OUCH M */
+    EV_MASS_CANCELLED = 0xA8, /* OUCH X */
+    EV_DISABLED = 0xA9,       /* OUCH G */
+    EV_ENABLED = 0xAA,        /* OUCH K */
+};
+
+enum msg_flags {
+    MSG_TX_END = 1 << 0, /* the last message of its transaction */
+    MSG_SELL = 1 << 1,   /* on EXECUTED and CANCELLED: the order is on the sell side */
+    MSG_ISO = 1 << 2,    /* on orders: ISO eligibility Y */
+    MSG_DEAD = 1 << 3,   /* on ACCEPTED and REPLACED: order state D */
+    MSG_TAKER = 1 << 4,  /* on EXECUTED: this side is the aggressor */
+};
+
+/* The first 32 bytes of a command. */
+struct cmd_head {
+    u8 type;     /*  0 enum msg_type */
+    u8 slots;    /*  1 of the whole message, 1..4 */
+    u16 flags;   /*  2 enum msg_flags */
+    u32 account; /*  4 account id from 1; 0 is the venue */
+    u64 seq;     /*  8 number of the transaction; 0 until the engine has numbered it */
+    u32 bind_id; /* 16 the binding that a client's request came under; 0 for the venue's */
+    u16 gateway; /* 20 index of the gateway that sent it */
+    u16 zero;    /* 22 */
+    u64 time_ns; /* 24 the engine's time, ns since 1970 UTC; 0 until the engine has stamped it */
+};
+_Static_assert(sizeof(struct cmd_head) == 32, "half a slot");
+
+/* The first 32 bytes of an event. */
+struct event_head {
+    u8 type;         /*  0 enum msg_type */
+    u8 slots;        /*  1 */
+    u16 flags;       /*  2 enum msg_flags */
+    u32 account;     /*  4 whose event this is; 0 is the venue */
+    u64 seq;         /*  8 number of the transaction */
+    u64 session_seq; /* 16 number in the account's stream of the day from 1; 0: not in it */
+    u64 time_ns;     /* 24 the engine's time, ns since 1970 UTC */
+};
+_Static_assert(sizeof(struct event_head) == 32, "half a slot");
+
+#endif

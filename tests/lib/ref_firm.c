@@ -1,0 +1,130 @@
+/* ref_firm.c - the reference's Mass Cancel, Disable and Enable: all orders looked at each time. */
+#include "tests/lib/ref_state.h"
+
+/* The firm that is meant: the account's own where none is named. */
+static const char *firm_meant(const struct ref *r, u32 account, const char *firm)
+{
+    bool named = memcmp(firm, "    ", 4) != 0 && memcmp(firm, "\0\0\0\0", 4) != 0;
+    return named ? firm : r->accounts[account].terms.firm;
+}
+
+bool ref_blocked(const struct ref *r, u32 account, const char *firm)
+{
+    const struct ref_account *a = &r->accounts[account];
+
+    for (u32 i = 0; i < a->blocked_used; i++)
+        if (memcmp(a->blocked[i], firm_meant(r, account, firm), 4) == 0)
+            return true;
+    return false;
+}
+
+static bool wanted(const struct ref *r, const struct ref_order *o)
+{
+    const struct msg_mass *m = &r->mass;
+    u32 account = m->ev.account;
+
+    if (memcmp(m->symbol, "        ", 8) != 0 &&
+        memcmp(m->symbol, r->instruments[o->o.instrument].symbol, 8) != 0)
+        return false;
+    if (m->side != 0 && m->side != o->o.side)
+        return false;
+    if (m->has_group && o->o.terms.group_id != m->group_id)
+        return false;
+    return memcmp(firm_meant(r, account, m->firm), firm_meant(r, account, o->o.terms.firm), 4) == 0;
+}
+
+/* The account's first open order at or behind channel `idx` and number `user_ref`. */
+static struct ref_order *first_from(struct ref *r, u32 account, u32 idx, u32 user_ref)
+{
+    u64 from = (u64)idx << 32 | user_ref;
+    struct ref_order *first = NULL;
+    u64 lowest = 0;
+
+    for (u32 i = 0; i < r->conf.orders_max; i++) {
+        struct ref_order *o = &r->orders[i];
+        u64 key = (u64)o->o.user_ref_idx << 32 | o->o.user_ref;
+        if (!o->open || o->o.head.account != account || key < from || (first && key > lowest))
+            continue;
+        first = o;
+        lowest = key;
+    }
+    return first;
+}
+
+void ref_go_on_mass(struct ref *r)
+{
+    bool resumed = r->work == WORK_MASS;
+    u32 account = r->mass.ev.account;
+    u32 idx = resumed ? r->mass_idx : 0;
+    u32 number = resumed ? r->mass_number : 0;
+
+    for (u32 visited = 0;; visited++) {
+        struct ref_order *o = first_from(r, account, idx, number);
+        if (!o)
+            break;
+        idx = o->o.user_ref_idx;
+        number = o->o.user_ref;
+        if (visited == r->chunk_cancels) {
+            r->mass_idx = idx;
+            r->mass_number = number;
+            ref_work(r, WORK_MASS);
+            ((union msg *)(void *)&r->tx->slots[r->last])->work.order_ref = o->o.order_ref;
+            return;
+        }
+        if (wanted(r, o))
+            ref_cancelled(r, o, o->o.qty, 'U');
+        number++;
+    }
+    if (resumed)
+        ref_work(r, WORK_NONE);
+}
+
+static bool is_new(struct ref *r, const struct cmd_head *h, u8 idx, u32 user_ref)
+{
+    struct ref_account *a = ref_bound(r, h);
+    if (!a || user_ref <= a->last[idx])
+        return false;
+    a->last[idx] = user_ref;
+    return true;
+}
+
+void ref_mass_cancel(struct ref *r, const struct msg_mass *c)
+{
+    if (!is_new(r, &c->cmd, c->user_ref_idx, c->user_ref))
+        return;
+    union msg *m = ref_add(r, EV_MASS_CANCELLED, 1, c->cmd.account);
+    struct event_head head = m->ev;
+    m->mass = *c;
+    m->ev = head;
+    r->mass = m->mass;
+    ref_go_on_mass(r);
+}
+
+void ref_firm(struct ref *r, const struct msg_firm *c)
+{
+    struct ref_account *a = &r->accounts[c->cmd.account];
+    bool disable = c->cmd.type == CMD_DISABLE;
+    const char *firm;
+
+    if (!is_new(r, &c->cmd, c->user_ref_idx, c->user_ref))
+        return;
+    firm = firm_meant(r, c->cmd.account, c->firm);
+    bool blocked = ref_blocked(r, c->cmd.account, firm);
+    if (disable && !blocked && a->blocked_used == 8) {
+        union msg *m = ref_add(r, EV_REJECTED, 1, c->cmd.account);
+        m->rejected.user_ref = c->user_ref;
+        m->rejected.user_ref_idx = c->user_ref_idx;
+        m->rejected.reason = 0x000A;
+        memset(m->rejected.clordid, ' ', 14);
+        return;
+    }
+    union msg *m = ref_add(r, disable ? EV_DISABLED : EV_ENABLED, 1, c->cmd.account);
+    struct event_head head = m->ev;
+    m->firm = *c;
+    m->ev = head;
+    if (disable && !blocked)
+        memcpy(a->blocked[a->blocked_used++], firm, 4);
+    for (u32 i = 0; !disable && i < a->blocked_used; i++)
+        if (memcmp(a->blocked[i], firm, 4) == 0)
+            memcpy(a->blocked[i], a->blocked[--a->blocked_used], 4);
+}

@@ -145,6 +145,32 @@ static bool next_command(struct opening *o, union msg *m)
     return some;
 }
 
+/* What the engine knows is never forgotten: it and what the files add must fit together. */
+static bool pool_fits(const char *what, u32 max, u32 known, u32 added)
+{
+    if (known + added <= max)
+        return true;
+    log_error("engine.%s_max is %u, but the journal knows %u %s and the %s file adds %u: raise it "
+              "to at least %u",
+              what, max, known, what, what, added, known + added);
+    return false;
+}
+
+static bool refs_fit(const struct opening *o)
+{
+    const struct engine *e = o->t->engine;
+    const struct engine_conf *max = &o->t->conf.engine;
+    u32 instruments = 0;
+    u32 accounts = 0;
+
+    for (u32 i = 0; i < o->refs->instruments_used; i++)
+        instruments += engine_instrument_find(e, o->refs->instruments[i].symbol) == 0;
+    for (u32 i = 0; i < o->refs->accounts_used; i++)
+        accounts += engine_account_find(e, o->refs->accounts[i].user) == 0;
+    bool fits = pool_fits("instruments", max->instruments_max, o->instruments, instruments);
+    return pool_fits("accounts", max->accounts_max, o->accounts, accounts) && fits;
+}
+
 /* One turn of every agent but the cold ones that nobody waits for here. */
 static int turn(struct topology *t, u64 now_ns)
 {
@@ -206,6 +232,8 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
     };
     union msg m;
 
+    if (!refs_fit(&o))
+        return TOPOLOGY_EXIT_CONF;
     for (u32 g = 0; g < t->conf.gateways; g++) {
         gateway_learn_recovered(t->gateways[g], t->engine);
         gateway_learn_refs(t->gateways[g], t->engine, refs);

@@ -73,6 +73,20 @@ check "  names the key" has 'engine.accounts_max is 2, .*raise it to at least 3'
 "$bin/wirebook-journal" verify --orders 2 "$tmp/journal" > "$tmp/venue.log" 2>&1
 check "verify with too small a pool says which option" has 'orders.* is 2, .*--orders'
 check "  and not damage" hasnt 'damaged'
+# ---- the files' new names and the journal's old ones together are too many ----
+sed -e 's/^ALFA02,/NEWB02,/' -e 's/^BRAV01,/NEWB01,/' config/accounts.csv > "$tmp/accounts.csv"
+conf -e 's/accounts_max: .*/accounts_max: 5/'
+refused
+check "old and new accounts do not fit: code 1" is $rc 1
+check "  counts both and names the key" has 'engine.accounts_max is 5, but the journal knows 4 accounts .* adds 2: .* 6'
+sed -e 's/^AAPL,/APPL,/' config/instruments.csv > "$tmp/instruments.csv"
+known=$(grep -cE '^[A-Z]' config/instruments.csv)
+conf -e "s/instruments_max: .*/instruments_max: $known/"
+refused
+check "old and new instruments do not fit: code 1" is $rc 1
+check "  counts both and names the key" has "engine.instruments_max is $known, .* adds 1: .* $((known + 1))"
+cp config/instruments.csv config/accounts.csv "$tmp"
+
 conf
 venue_start
 check "as before: goes on with the open orders" has '3 open orders'

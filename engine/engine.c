@@ -22,11 +22,11 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->chunk_cancels = CHUNK_CANCELS_MAX;
     orders_init(&e->orders, m, conf->orders_max);
     books_init(&e->books, m, conf->instruments_max, &e->orders);
-    refs_init(&e->refs, m, conf->orders_max, conf->seed);
-    accounts_init(&e->accounts, m, conf->accounts_max, conf->seed);
+    refs_init(&e->refs, m, conf->orders_max, conf->hash_key);
+    accounts_init(&e->accounts, m, conf->accounts_max, conf->hash_key[0]);
     e->instruments.terms =
         mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->instruments.terms, CACHE_LINE);
-    names_init(&e->instruments.names, m, conf->instruments_max, conf->seed ^ 2);
+    names_init(&e->instruments.names, m, conf->instruments_max, conf->hash_key[0] ^ 2);
     return e;
 }
 

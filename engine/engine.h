@@ -23,6 +23,8 @@ struct engine_conf {
     u32 orders_max;      /* open orders, 1..ORDERS_MAX */
     u32 gateways;        /* 1..GATEWAYS_MAX */
     u64 seed;            /* of the generator in the engine's state */
+    u64 hash_key[2];     /* of the tables: secret, random for each process but in tests. It reaches
+                            neither an event nor the state's hash: replays may have another */
 };
 
 #define ENGINE_CMD_RINGS_MAX (GATEWAYS_MAX + 2u)

@@ -11,7 +11,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/limits.h"
 
-void refs_init(struct refs *r, struct mem *m, u32 orders, u64 seed)
+void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2])
 {
     u64 slots = 8;
 
@@ -22,12 +22,16 @@ void refs_init(struct refs *r, struct mem *m, u32 orders, u64 seed)
     r->lines = pool_init(&r->line_pool, m, orders, sizeof *r->lines, CACHE_LINE);
     r->table = mem_alloc(m, slots * sizeof *r->table, CACHE_LINE);
     r->mask = slots - 1;
-    r->seed = hash_u64(seed ^ 0x7265667300000000ull);
+    for (u32 i = 0; i < ARRAY_LEN(r->key); i++)
+        r->key[i] = hash_2u64(key[0], key[1], i);
 }
 
 static inline u32 page_hash(const struct refs *r, u32 owner, u32 base)
 {
-    return (u32)hash_u64(r->seed ^ ((u64)owner << 32 | base));
+    /* strongly universal in the upper half (Thorup, High Speed Hashing, 2015, section 3.4) */
+    u64 pair = (r->key[0] + owner) * (r->key[1] + base) + r->key[2];
+
+    return (u32)hash_u64(pair >> 32);
 }
 
 /* The place of the page in the table, or of the empty entry that ends the search. */

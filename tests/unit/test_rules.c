@@ -105,6 +105,17 @@ static void test_rule_2_channels_count_apart(void **state)
     assert_int_equal(engine_open_orders(v.e), 1);
 }
 
+/* The engine's and its shadow's seeds are equal, their keys are not: numbers lie elsewhere. */
+static void test_rule_2_where_numbers_lie_is_secret(void **state)
+{
+    (void)state;
+    assert_int_equal(v.e->conf.seed, v.shadow->conf.seed);
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '0');
+    u64 bytes = (v.e->refs.mask + 1) * sizeof *v.e->refs.table;
+    assert_memory_not_equal(v.e->refs.table, v.shadow->refs.table, bytes);
+    assert_int_equal(engine_state_hash(v.e), engine_state_hash(v.shadow));
+}
+
 /* ---- rule 7: cancel ---- */
 
 static void test_rule_7_cancel_all(void **state)
@@ -310,6 +321,7 @@ int main(void)
         CASE(test_rule_1_a_resend_of_a_rejected_order_is_ignored),
         CASE(test_rule_1_query_tells_the_next_number),
         CASE(test_rule_2_channels_count_apart),
+        CASE(test_rule_2_where_numbers_lie_is_secret),
         CASE(test_rule_7_cancel_all),
         CASE(test_rule_7_reducing_keeps_priority),
         CASE(test_rejects_of_the_order_itself),

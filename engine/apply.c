@@ -19,7 +19,9 @@ static inline void stream_advance(struct engine *e, const struct event_head *hea
 void apply_started(struct engine *e, const struct msg_start *ev)
 {
     ASSERT_GT(ev->epoch, e->epoch);
+    ASSERT(!e->journal_id || ev->journal_id == e->journal_id);
     e->epoch = ev->epoch;
+    e->journal_id = ev->journal_id;
     e->shard = ev->shard;
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         e->accounts.at[id].bind_id = 0;

@@ -129,6 +129,11 @@ u64 engine_epoch(const struct engine *e)
     return e->epoch;
 }
 
+u64 engine_journal_id(const struct engine *e)
+{
+    return e->journal_id;
+}
+
 u32 engine_day(const struct engine *e)
 {
     return e->day;

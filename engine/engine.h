@@ -93,6 +93,9 @@ u64 engine_seq(const struct engine *e);
 /* The epoch of the last CMD_START, 0 before it. */
 u64 engine_epoch(const struct engine *e);
 
+/* What tells this journal from all others: drawn for its first CMD_START; 0 before that. */
+u64 engine_journal_id(const struct engine *e);
+
 /* The open trading day as yyyymmdd; 0 when none is open. */
 u32 engine_day(const struct engine *e);
 

@@ -94,6 +94,7 @@ u64 engine_state_hash(const struct engine *e)
         e->next_order_ref,
         e->next_match,
         e->epoch,
+        e->journal_id,
         e->midnight_ns,
         (u64)e->day << 32 | e->day_last,
         (u64)e->shard << 32 | e->next_bind_id,

@@ -248,6 +248,8 @@ static const char *recover_course(struct engine *e, const union msg *m)
     case EV_STARTED:
         if (m->start.epoch <= e->epoch)
             return "an epoch that does not grow";
+        if (e->journal_id && m->start.journal_id != e->journal_id)
+            return "a start of another journal";
         apply_started(e, &m->start);
         return NULL;
     case EV_DAY_OPENED:

@@ -50,6 +50,7 @@ struct engine {
     u64 next_order_ref;
     u64 next_match;
     u64 epoch;
+    u64 journal_id; /* 0: none yet */
     u64 midnight_ns;
     u32 day;      /* open; 0: none */
     u32 day_last; /* opened last */

@@ -2,8 +2,8 @@
  * step_admin.c - the venue's own course: starts, days, reference data. Engine thread.
  *
  * A command that repeats what is known makes no event. One that cannot be (an epoch that does not
- * grow, a day that is not later, a tick that does not fit what rests) is counted and makes none
- * either: nothing that arrives here can stop the engine.
+ * grow, a start of another journal, a day that is not later, a tick that does not fit what rests)
+ * is counted and makes none either: nothing that arrives here can stop the engine.
  */
 #include "engine/apply.h"
 #include "engine/event.h"
@@ -15,7 +15,7 @@ static void refuse(struct engine *e)
 
 void step_start(struct engine *e, const struct msg_start *c)
 {
-    if (c->epoch <= e->epoch) {
+    if (c->epoch <= e->epoch || (e->journal_id && c->journal_id != e->journal_id)) {
         refuse(e);
         return;
     }
@@ -24,6 +24,7 @@ void step_start(struct engine *e, const struct msg_start *c)
         .ev = event_head(e, EV_STARTED, 1, 0),
         .epoch = c->epoch,
         .shard = c->shard,
+        .journal_id = c->journal_id,
     };
     apply_started(e, &m->start);
 }

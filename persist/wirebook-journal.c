@@ -279,6 +279,7 @@ static void print_result(const struct verify *v, const struct replay_result *r)
     printf("segments     %" PRIu64 "\nblocks       %" PRIu64 "\nepochs       %" PRIu64
            " (highest %" PRIu64 ")\ntransactions %" PRIu64 " (last %" PRIu64 ")\n",
            r->segments, r->blocks, r->epochs, r->max_epoch, r->transactions, r->last_seq);
+    printf("journal      %016" PRIx64 "\n", engine_journal_id(v->applied));
     for (u32 type = 0; type < 256; type++) {
         if (v->types[type] > 0)
             printf("  %-18s %" PRIu64 "\n", msg_type_name((u8)type), v->types[type]);

@@ -28,6 +28,7 @@ enum field_kind {
     NUM,   /* unsigned decimal */
     INT,   /* signed decimal */
     HEX,   /* bits */
+    ID,    /* 16 hexadecimal digits */
     PRICE, /* in 1/10,000 */
     CHAR,  /* one letter; - when absent */
     TEXT,  /* padded with spaces */
@@ -52,7 +53,7 @@ struct shape {
 #define ZERO(type, member) {offsetof(struct type, member), SIZE(type, member)}
 
 static const struct field start_fields[] = {
-    F(msg_start, epoch, NUM), F(msg_start, shard, NUM),
+    F(msg_start, epoch, NUM), F(msg_start, shard, NUM), F(msg_start, journal_id, ID),
 };
 static const struct field day_fields[] = {
     F(msg_day, day, NUM), F(msg_day, midnight_ns, NUM),
@@ -332,6 +333,9 @@ static void print_field(FILE *out, const u8 *m, const struct field *f)
         break;
     case HEX:
         fprintf(out, "0x%llx", (unsigned long long)load(p, f->bytes));
+        break;
+    case ID:
+        fprintf(out, "%016llx", (unsigned long long)load(p, f->bytes));
         break;
     case PRICE:
         print_price(out, (u32)load(p, f->bytes));

@@ -34,9 +34,11 @@ struct msg_start {
         struct cmd_head cmd;
         struct event_head ev;
     };
-    u64 epoch;   /* 32 from 1 */
-    u32 shard;   /* 40 */
-    u32 zero[5]; /* 44 */
+    u64 epoch;      /* 32 from 1 */
+    u32 shard;      /* 40 */
+    u32 unused;     /* 44 */
+    u64 journal_id; /* 48 drawn once, when the journal began; 0: in a journal from before it */
+    u32 zero[2];    /* 56 */
 };
 _Static_assert(sizeof(struct msg_start) == 64, "one slot");
 

@@ -276,6 +276,7 @@ static void make_venue(struct stream *s, union msg *m)
         head(s, m, CMD_START, 0);
         m->start.epoch = one_in(s, 4) ? s->epoch : ++s->epoch;
         m->start.shard = 1;
+        m->start.journal_id = s->epoch % 8 == 5 ? 78 : 77; /* 78: another journal's, refused */
         break;
     case 1:
     case 2:
@@ -305,6 +306,7 @@ static bool make_setup(struct stream *s, union msg *m)
         head(s, m, CMD_START, 0);
         m->start.epoch = ++s->epoch;
         m->start.shard = 1;
+        m->start.journal_id = 77;
     } else if (n == 1) {
         make_day(s, m, CMD_DAY_OPEN, s->day);
     } else if (n < 2 + STREAM_INSTRUMENTS) {

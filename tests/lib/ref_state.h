@@ -28,7 +28,7 @@ struct ref_account {
 struct ref {
     struct engine_conf conf;
     u32 chunk_fills, chunk_cancels;
-    u64 seq, time, epoch, midnight, order_ref, match;
+    u64 seq, time, epoch, journal_id, midnight, order_ref, match;
     u32 day, day_last, bind_id, cursor;
     u8 work;
     struct msg_mass mass; /* under way, and the order that it goes on with */

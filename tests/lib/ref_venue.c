@@ -91,11 +91,12 @@ static void query(struct ref *r, const struct msg_query *c)
 
 static void start(struct ref *r, const struct msg_start *c)
 {
-    if (c->epoch <= r->epoch)
+    if (c->epoch <= r->epoch || (r->journal_id && c->journal_id != r->journal_id))
         return;
     union msg *m = ref_add(r, EV_STARTED, 1, 0);
     m->start.epoch = r->epoch = c->epoch;
     m->start.shard = c->shard;
+    m->start.journal_id = r->journal_id = c->journal_id;
     for (u32 i = 1; i <= r->accounts_used; i++)
         r->accounts[i].bind_id = 0;
 }

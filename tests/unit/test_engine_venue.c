@@ -57,6 +57,29 @@ static void test_an_epoch_only_grows(void **state)
     assert_int_equal(metric_get(&v.e->metrics.refused), 2);
 }
 
+/* The first start that names the journal does so for ever. */
+static void test_a_start_of_another_journal(void **state)
+{
+    union msg m = venue_cmd(CMD_START, 0);
+    (void)state;
+
+    assert_int_equal(engine_journal_id(v.e), 0);
+    m.start.epoch = 2;
+    m.start.journal_id = 0xfedcba9876543210;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(venue_event(&v, 0)->start.journal_id, 0xfedcba9876543210);
+    assert_int_equal(engine_journal_id(v.e), 0xfedcba9876543210);
+    m.start.epoch = 3;
+    m.start.journal_id = 1;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.start.journal_id = 0;
+    assert_int_equal(venue_send(&v, &m), 0);
+    assert_int_equal(metric_get(&v.e->metrics.refused), 2);
+    m.start.journal_id = 0xfedcba9876543210;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(engine_epoch(v.e), 3);
+}
+
 /* ---- logins ---- */
 
 static u32 login(u32 account, u64 requested_seq, u32 requested_day)
@@ -366,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_a_start_ends_all_bindings),
         CASE(test_an_epoch_only_grows),
+        CASE(test_a_start_of_another_journal),
         CASE(test_the_first_login_begins_the_stream),
         CASE(test_a_second_login_takes_over),
         CASE(test_where_a_replay_begins),

@@ -136,12 +136,22 @@ static u64 secret(void)
     return key;
 }
 
+/* A name that nobody else has; never 0. */
+static u64 random_id(void)
+{
+    u64 id = secret();
+
+    return id ? id : 1;
+}
+
 static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
 {
     topology_conf_defaults(t);
     t->shard = (u32)c->shard;
     t->mem_flags = c->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE | MEM_POPULATE : 0;
     t->gateways = (u32)c->gateway.count;
+    t->journal_id = random_id();
+    t->process_id = random_id();
     t->engine.accounts_max = (u32)c->engine.accounts_max;
     t->engine.instruments_max = (u32)c->engine.instruments_max;
     t->engine.orders_max = (u32)c->engine.orders_max;
@@ -240,8 +250,9 @@ static void greet(void)
              engine_day(topology.engine), engine_open_orders(topology.engine),
              engine_instruments(topology.engine), engine_accounts(topology.engine),
              conf.durability == CONF_DURABILITY_DISK ? "disk" : "none (UNSAFE: for benchmarks)");
-    log_info("listening on %s by %s; journal in %s; Ctrl-C ends it", world.edge.address,
-             world.edge.dpdk ? "DPDK and our own TCP" : "kernel sockets", conf.data_dir);
+    log_info("listening on %s by %s; journal %016llx in %s; Ctrl-C ends it", world.edge.address,
+             world.edge.dpdk ? "DPDK and our own TCP" : "kernel sockets",
+             (unsigned long long)topology.journal_id, conf.data_dir);
 }
 
 /* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */

@@ -58,6 +58,7 @@ static void start_command(struct opening *o, union msg *m)
     command_init(m, CMD_START);
     m->start.epoch = o->t->recovered.max_epoch + 1;
     m->start.shard = o->t->conf.shard;
+    m->start.journal_id = o->t->journal_id;
 }
 
 static void instrument_command(const struct refdata_instrument *r, union msg *m)

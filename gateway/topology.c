@@ -149,6 +149,8 @@ static void export_make(struct topology *t)
         struct cursor_conf conf = live_cursor(t, &t->rings.sink_taps[s]);
         struct export_source source = export_source_cursor(&t->cursors[s], &conf);
         sink->sink->epoch = t->recovered.max_epoch + 1;
+        sink->sink->process_id = t->conf.process_id;
+        sink->sink->journal_id = t->journal_id;
         export_add(&t->exporter, sink->name, sink->sink, &source, &names, sink->batch_age_ns);
     }
     export_register_metrics(&t->exporter);
@@ -264,6 +266,7 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
 {
     int rc;
 
+    ASSERT(conf->journal_id > 0 && conf->process_id > 0);
     memset(t, 0, sizeof *t);
     t->conf = *conf;
     t->world = *world;
@@ -271,6 +274,9 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
     mem_init(&t->mem, conf->mem_flags);
     rings_init(t);
     rc = engine_recover(t);
+    t->journal_id = engine_journal_id(t->engine);
+    if (t->journal_id == 0)
+        t->journal_id = conf->journal_id;
     if (rc == 0)
         rc = persist_make(t);
     if (rc != 0)

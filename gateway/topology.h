@@ -26,9 +26,11 @@
 
 /* Sizes and terms of every part; topology_build sets what must agree between them. */
 struct topology_conf {
-    u32 shard;     /* 1..99 */
-    u32 mem_flags; /* enum mem_flags */
-    u32 gateways;  /* 1..GATEWAYS_MAX */
+    u32 shard;      /* 1..99 */
+    u32 mem_flags;  /* enum mem_flags */
+    u32 gateways;   /* 1..GATEWAYS_MAX */
+    u64 journal_id; /* random: becomes the journal's, if it begins now; not 0 */
+    u64 process_id; /* random: tells it from a process that runs on a copy of the journal; not 0 */
     struct engine_conf engine;
     struct gateway_conf gateway;
     struct persist_conf persist;
@@ -75,6 +77,7 @@ struct topology {
     struct mem mem;
     struct topology_rings rings;
     struct replay_result recovered;
+    u64 journal_id; /* the recovered one, or the new one */
 
     struct engine *engine;
     struct persist *persist;
@@ -89,7 +92,7 @@ struct topology {
     u32 agents_used;
 };
 
-/* Dev-sized pools, the protocol's timers, durability disk. */
+/* Dev-sized pools, the protocol's timers, durability disk; the caller draws the two ids. */
 void topology_conf_defaults(struct topology_conf *conf);
 
 /*

@@ -12,9 +12,10 @@
  *   - A transaction enters a batch in order and without a gap (asserted; a gap is a broken cursor).
  *
  * Failure modes: SINK_LOST is ordinary - back-off with jitter, open, read the mark, go on behind
- * it. SINK_REFUSED and a mark that does not fit the journal need a person: said once a minute,
- * retried slowly. SINK_FENCED ends the lane. A journal that cannot be read is said and retried
- * slowly.
+ * it. SINK_REFUSED and a journal that cannot be read need a person: said once a minute, retried
+ * slowly. SINK_FENCED and SINK_FOREIGN end the lane, and so does a mark that is not in this
+ * journal: it would fit one day, when the journal has grown, and then two histories would stand in
+ * the same tables.
  */
 #include "persist/export.h"
 
@@ -33,10 +34,11 @@
 
 static const struct sm_state lane_states[] = {
     [LANE_DOWN] = {"down", LANE_STATES_TO(OPENING)},
-    [LANE_OPENING] = {"opening",
-                      LANE_STATES_TO(DOWN) | LANE_STATES_TO(RUNNING) | LANE_STATES_TO(FENCED)},
-    [LANE_RUNNING] = {"running", LANE_STATES_TO(DOWN)},
+    [LANE_OPENING] = {"opening", LANE_STATES_TO(DOWN) | LANE_STATES_TO(RUNNING) |
+                                     LANE_STATES_TO(FENCED) | LANE_STATES_TO(FOREIGN)},
+    [LANE_RUNNING] = {"running", LANE_STATES_TO(DOWN) | LANE_STATES_TO(FOREIGN)},
     [LANE_FENCED] = {"fenced", 0},
+    [LANE_FOREIGN] = {"foreign", 0},
 };
 
 void export_init(struct exporter *x, const struct export_conf *conf, struct mem *m)
@@ -72,8 +74,8 @@ void export_register_metrics(struct exporter *x)
         char label[48];
         snprintf(label, sizeof label, "sink=\"%s\"", l->name);
         metrics_register("wirebook_export_state", label,
-                         "0 down, 1 opening, 2 running, 3 fenced for good", METRIC_GAUGE,
-                         &l->m_state);
+                         "0 down, 1 opening, 2 running, 3 fenced for good, 4 another journal's",
+                         METRIC_GAUGE, &l->m_state);
         metrics_register("wirebook_export_mark_seq", label,
                          "Last transaction that the sink has committed", METRIC_GAUGE,
                          &l->m_mark_seq);
@@ -122,6 +124,7 @@ static void lane_down(struct exporter *x, struct export_lane *l, u64 now_ns, u64
     l->sink->batch_rows = 0;
     l->committing = false;
     l->has_next = false;
+    l->unproven = false;
     l->batch_txs = 0;
     sm_move(lane_states, &l->state, LANE_DOWN);
     metric_add(&l->m_reconnects, 1);
@@ -144,30 +147,37 @@ static void lane_refused(struct exporter *x, struct export_lane *l, u64 now_ns)
     lane_down(x, l, now_ns, x->conf.refused_retry_ns);
 }
 
-static void lane_fenced(struct export_lane *l)
+/* FENCED or FOREIGN: only a person and a restart help. */
+static void lane_stop(struct export_lane *l, enum lane_state state)
 {
     log_error("export %s: stopped for good: %s", l->name, l->sink->error);
     l->sink->ops->close(l->sink);
-    sm_move(lane_states, &l->state, LANE_FENCED);
+    sm_move(lane_states, &l->state, state);
+}
+
+/* The far end's mark is not in our journal, although it is called the same. */
+static void lane_forked(struct export_lane *l, const char *what)
+{
+    snprintf(l->sink->error, sizeof l->sink->error,
+             "%s seq %" PRIu64 " that was exported (a copy that went on alone, an older backup?): "
+             "restore the data_dir it came from, or see config/sql/README.md, Another journal",
+             what, l->sink->mark.seq);
+    lane_stop(l, LANE_FOREIGN);
 }
 
 /* ---- opening ---- */
 
-/* The sink is open and its mark is read: the source goes on behind it. */
-static void lane_opened(struct exporter *x, struct export_lane *l, u64 now_ns)
+/* The sink is open and its mark is read: the source goes on behind it, after a look at it. */
+static void lane_opened(struct export_lane *l)
 {
     u64 mark = l->sink->mark.seq;
-    u64 durable = l->source.durable_seq(l->source.ctx);
 
-    if (mark > durable) {
-        complain(l, LOG_ERROR, now_ns,
-                 "is at seq %" PRIu64 " but the journal ends at %" PRIu64
-                 ": it was filled from another journal, point it elsewhere",
-                 mark, durable);
-        lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+    if (mark > l->source.durable_seq(l->source.ctx)) {
+        lane_forked(l, "the journal ends before");
         return;
     }
-    l->source.seek(l->source.ctx, mark + 1);
+    l->unproven = mark > 0 && l->sink->mark.time_ns > 0;
+    l->source.seek(l->source.ctx, l->unproven ? mark : mark + 1);
     sm_move(lane_states, &l->state, LANE_RUNNING);
     l->filled = l->sink->mark;
     metric_set(&l->m_mark_seq, mark);
@@ -180,13 +190,16 @@ static int lane_opening(struct exporter *x, struct export_lane *l, u64 now_ns)
     case SINK_BUSY:
         return 0;
     case SINK_OK:
-        lane_opened(x, l, now_ns);
+        lane_opened(l);
         break;
     case SINK_LOST:
         lane_lost(x, l, now_ns);
         break;
     case SINK_FENCED:
-        lane_fenced(l);
+        lane_stop(l, LANE_FENCED);
+        break;
+    case SINK_FOREIGN:
+        lane_stop(l, LANE_FOREIGN);
         break;
     case SINK_REFUSED:
         lane_refused(x, l, now_ns);
@@ -196,6 +209,36 @@ static int lane_opening(struct exporter *x, struct export_lane *l, u64 now_ns)
 }
 
 /* ---- running ---- */
+
+static void lane_unreadable(struct exporter *x, struct export_lane *l, u64 now_ns, u64 seq)
+{
+    complain(l, LOG_ERROR, now_ns, "cannot read seq %" PRIu64 " of the journal: %s", seq,
+             l->source.why(l->source.ctx));
+    lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+}
+
+/*
+ * Two histories of the same journal have different times at the same number. Returns true when the
+ * mark's transaction is ours; it has come then, and the source gives what follows it.
+ */
+static bool lane_prove(struct exporter *x, struct export_lane *l, u64 now_ns)
+{
+    struct cursor_tx tx;
+    enum cursor_status got = l->source.next(l->source.ctx, &tx);
+
+    if (got == CURSOR_GONE || got == CURSOR_ERROR) {
+        lane_unreadable(x, l, now_ns, l->filled.seq);
+        return false;
+    }
+    if (got == CURSOR_WAIT)
+        return false;
+    const union msg *command = (const union msg *)(const void *)tx.slots;
+    ASSERT_EQ(tx.seq, l->filled.seq);
+    l->unproven = command->cmd.time_ns != l->filled.time_ns;
+    if (l->unproven)
+        lane_forked(l, "the journal has something else at");
+    return !l->unproven;
+}
 
 /* What the lane itself must know of a transaction: names, and which day it belongs to. */
 static u32 lane_note(struct export_lane *l, const struct cursor_tx *tx)
@@ -235,7 +278,7 @@ static bool lane_add(struct export_lane *l, u64 now_ns)
         l->batch_since_ns = now_ns;
     l->filled.seq = tx.seq;
     l->filled.day = tx.day;
-    l->filled_time_ns = tx.time_ns;
+    l->filled.time_ns = tx.time_ns;
     l->has_next = false;
     return true;
 }
@@ -283,7 +326,7 @@ static bool lane_commit(struct export_lane *l, u64 now_ns)
         return false;
     ASSERT_GT(l->filled.seq, l->sink->mark.seq);
     l->sink->ops->commit(l->sink, &l->filled, now_ns);
-    l->sent_time_ns = l->filled_time_ns;
+    l->sent_time_ns = l->filled.time_ns;
     l->committing = true;
     l->batch_txs = 0;
     return true;
@@ -295,7 +338,7 @@ static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
     enum sink_status status = l->sink->ops->poll(l->sink, now_ns);
     int work = l->sink->steps != steps;
 
-    ASSERT_NE(status, SINK_FENCED);
+    ASSERT(status != SINK_FENCED && status != SINK_FOREIGN);
     if (status == SINK_LOST) {
         lane_lost(x, l, now_ns);
         return 1;
@@ -308,11 +351,11 @@ static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
         lane_committed(x, l);
         work++;
     }
+    if (l->unproven && !lane_prove(x, l, now_ns))
+        return work;
     int added = lane_fill(l, now_ns);
     if (added < 0 && l->batch_txs == 0 && !l->committing) {
-        complain(l, LOG_ERROR, now_ns, "cannot read seq %" PRIu64 " of the journal: %s",
-                 l->filled.seq + 1, l->source.why(l->source.ctx));
-        lane_down(x, l, now_ns, x->conf.refused_retry_ns);
+        lane_unreadable(x, l, now_ns, l->filled.seq + 1);
         return 1;
     }
     return work + (added > 0 ? added : 0) + lane_commit(l, now_ns);
@@ -351,6 +394,7 @@ static int lane_turn(struct exporter *x, struct export_lane *l, u64 now_ns)
         work = lane_running(x, l, now_ns);
         break;
     case LANE_FENCED:
+    case LANE_FOREIGN:
         break;
     }
     lane_measure(l, now_ns);
@@ -371,7 +415,8 @@ bool export_has_passed(const struct exporter *x, u64 seq)
 {
     for (u32 i = 0; i < x->lanes_used; i++) {
         const struct export_lane *l = &x->lanes[i];
-        if (l->state != LANE_FENCED && metric_get(&l->m_mark_seq) < seq)
+        bool ended = l->state == LANE_FENCED || l->state == LANE_FOREIGN;
+        if (!ended && metric_get(&l->m_mark_seq) < seq)
             return false;
     }
     return true;

@@ -7,10 +7,12 @@
  *      DOWN --(back-off over)--> OPENING --(mark read)--> RUNNING: source -> add ... commit -> mark
  *        ^                          |                        |
  *        '------- lost, refused ----+------------------------'
- *                                   '--- a higher epoch has it ---> FENCED (for good)
+ *                                   |--- another process has it ----> FENCED (for good)
+ *                                   '--- another journal's rows ----> FOREIGN (for good)
  *
  * After a lost connection the outcome of the batch under way is unknown: nothing is assumed, the
- * mark is read again and the source is opened behind it.
+ * mark is read again and the source is opened at it: if what the journal has there is not what was
+ * exported, the two went their own ways and the lane is FOREIGN, too.
  */
 #ifndef WIREBOOK_PERSIST_EXPORT_H
 #define WIREBOOK_PERSIST_EXPORT_H
@@ -58,6 +60,7 @@ enum lane_state {
     LANE_OPENING, /* connecting, claiming the epoch, reading the mark */
     LANE_RUNNING, /* filling and committing batches */
     LANE_FENCED,  /* another process leads the shard: this lane has stopped for good */
+    LANE_FOREIGN, /* the far end has another journal's rows: it has, too */
 };
 
 struct export_lane {
@@ -69,10 +72,10 @@ struct export_lane {
 
     u8 state; /* enum lane_state */
     bool committing;
+    bool unproven;           /* the journal's transaction at the mark is still to be looked at */
     bool has_next;           /* `next` was taken from the source and did not fit the batch */
     struct cursor_tx next;   /* valid if has_next */
     struct sink_mark filled; /* the last transaction in the batch being filled, or the mark */
-    u64 filled_time_ns;      /* its engine time */
     u64 sent_time_ns;        /* engine time of the last transaction of the batch under way */
     u64 batch_since_ns;      /* when the first transaction of the batch being filled was added */
     u32 batch_txs;           /* transactions in it */
@@ -118,7 +121,7 @@ void export_register_metrics(struct exporter *x);
 /* The agent's turn (struct agent): every lane once, each within a budget. Returns work done. */
 int export_do_work(void *exporter, u64 now_ns);
 
-/* True when every lane is FENCED or has all up to `seq` in its far end. */
+/* True when every lane has stopped for good or has all up to `seq` in its far end. */
 bool export_has_passed(const struct exporter *x, u64 seq);
 
 /*

@@ -140,7 +140,10 @@ static void postgres_open(struct sink *s, u64 now_ns)
     ASSERT_EQ(p->state, PG_CLOSED);
     ASSERT(p->conn == NULL);
     ASSERT_GT(s->epoch, 0);
+    ASSERT(s->process_id > 0 && s->journal_id > 0);
     p->claim.epoch = s->epoch;
+    p->claim.process_id = s->process_id;
+    p->claim.journal_id = s->journal_id;
     postgres_text_attempt(&p->given, p->attempt++, &p->used);
     p->conn = PQconnectStartParams(p->used.keys, p->used.values, 0);
     p->wants = PGRES_POLLING_WRITING;
@@ -191,26 +194,25 @@ static u64 number_of(const PGresult *result, int column)
     return strtoull(PQgetvalue(result, 0, column), NULL, 10);
 }
 
-/* The claim's row has three columns, the epoch's one. */
+/* The claim's row has four columns, the other one's two. */
 static enum sink_status take_claim(struct postgres *p, const PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         return fail_result(p, result);
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
         return SINK_BUSY; /* a SET, or a claim that touched nothing */
-    if (PQnfields(result) == 3) {
+    if (PQnfields(result) == 4) {
         p->claim.claim = number_of(result, 0);
         p->sink.mark.seq = number_of(result, 1);
-        p->sink.mark.day = (u32)number_of(result, 2);
+        p->sink.mark.time_ns = number_of(result, 2);
+        p->sink.mark.day = (u32)number_of(result, 3);
         p->claimed = true;
         return SINK_BUSY;
     }
     if (p->claimed)
         return SINK_OK;
-    snprintf(p->sink.error, sizeof p->sink.error,
-             "epoch %s has taken over shard %u, ours is %" PRIu64, PQgetvalue(result, 0, 0),
-             p->claim.shard, p->claim.epoch);
-    return SINK_FENCED;
+    return postgres_text_not_ours(&p->claim, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1),
+                                  p->sink.error);
 }
 
 static enum sink_status poll_claiming(struct postgres *p, u64 now_ns)
@@ -231,7 +233,7 @@ static enum sink_status poll_claiming(struct postgres *p, u64 now_ns)
             status = take_claim(p, result);
         PQclear(result);
     }
-    if (status == SINK_LOST || status == SINK_REFUSED || status == SINK_FENCED)
+    if (status != SINK_BUSY && status != SINK_OK)
         return status;
     return now_ns > p->deadline_ns ? fail_deadline(p) : SINK_BUSY;
 }

@@ -34,12 +34,36 @@ void postgres_text_claim(char query[POSTGRES_QUERY_BYTES], const struct postgres
                        c->lock_wait_ms);
 
     query_add(query, at,
-              "insert into export_mark as m (shard, epoch, claim) values (%u, %" PRIu64 ", 1) "
-              "on conflict (shard) do update set epoch = excluded.epoch, claim = m.claim + 1 "
-              "where m.epoch <= excluded.epoch "
-              "returning claim, seq, coalesce(to_char(day, 'YYYYMMDD'), '0'); "
-              "select epoch from export_mark where shard = %u",
-              c->shard, c->epoch, c->shard);
+              "insert into export_mark as m (shard, epoch, process, journal, claim) "
+              "values (%u, %" PRIu64 ", '%016" PRIx64 "', '%016" PRIx64 "', 1) "
+              "on conflict (shard) do update set epoch = excluded.epoch, "
+              "process = excluded.process, claim = m.claim + 1 "
+              "where m.journal = excluded.journal and (m.epoch < excluded.epoch "
+              "or m.epoch = excluded.epoch and m.process = excluded.process) "
+              "returning claim, seq, coalesce(time_ns, 0), "
+              "coalesce(to_char(day, 'YYYYMMDD'), '0'); "
+              "select epoch, coalesce(journal, 'unknown') from export_mark where shard = %u",
+              c->shard, c->epoch, c->process_id, c->journal_id, c->shard);
+}
+
+enum sink_status postgres_text_not_ours(const struct postgres_claim *c, const char *epoch,
+                                        const char *journal, char error[SINK_ERROR_BYTES])
+{
+    char ours[24];
+
+    snprintf(ours, sizeof ours, "%016" PRIx64, c->journal_id);
+    if (strcmp(journal, ours) != 0) {
+        snprintf(error, SINK_ERROR_BYTES,
+                 "shard %u has rows of journal %s, ours is %s: restore that data_dir, take another "
+                 "shard, or drop them: select forget_shard(%u) (config/sql/README.md); restart",
+                 c->shard, journal, ours, c->shard);
+        return SINK_FOREIGN;
+    }
+    snprintf(error, SINK_ERROR_BYTES,
+             "another process with epoch %s has shard %u, ours is %" PRIu64
+             ": is a copy of data_dir in use?",
+             epoch, c->shard, c->epoch);
+    return SINK_FENCED;
 }
 
 void postgres_text_batch(char query[POSTGRES_QUERY_BYTES], const struct postgres_claim *c,
@@ -54,7 +78,9 @@ void postgres_text_batch(char query[POSTGRES_QUERY_BYTES], const struct postgres
         if (b->tables[t].rows > 0)
             at = query_add(query, at, "copy %s from stdin binary; ", copy_table_columns(t));
     at = query_add(query, at,
-                   "update export_mark set seq = %" PRIu64 ", moved = now(), day = ", to->seq);
+                   "update export_mark set seq = %" PRIu64 ", time_ns = %" PRIu64
+                   ", moved = now(), day = ",
+                   to->seq, to->time_ns);
     at = to->day > 0 ? query_add(query, at, "'%u'", to->day) : query_add(query, at, "null");
     query_add(query, at,
               " where shard = %u and epoch = %" PRIu64 " and claim = %" PRIu64

@@ -11,20 +11,29 @@
 #define POSTGRES_QUERY_BYTES 4096u
 #define POSTGRES_HOST_BYTES  256u
 
-/* Under what a connection may write: see config/sql/001_tables.sql, export_mark. */
+/* Under what a connection may write: see config/sql/001_tables.sql and 004_journal.sql. */
 struct postgres_claim {
     u32 shard;
     u64 epoch;
+    u64 process_id;
+    u64 journal_id;
     u64 claim;        /* raised by each connection */
     u64 lock_wait_ms; /* longest wait for a row that an older connection holds */
 };
 
 /*
- * The statements by which a connection takes the shard (its epoch; claim is ignored) and reads the
- * mark. Answers: a row (claim, seq, day as yyyymmdd) unless a higher epoch has the shard, then a
- * row (epoch that has it).
+ * The statements by which a connection takes the shard (claim is ignored) and reads the mark.
+ * Answers: a row (claim, seq, time_ns, day as yyyymmdd) if it could, then a row of what is there
+ * now (epoch, journal or "unknown").
  */
 void postgres_text_claim(char query[POSTGRES_QUERY_BYTES], const struct postgres_claim *c);
+
+/*
+ * The claim has touched nothing, `epoch` and `journal` are there: SINK_FENCED or SINK_FOREIGN, and
+ * what it means and what to do to `error`.
+ */
+enum sink_status postgres_text_not_ours(const struct postgres_claim *c, const char *epoch,
+                                        const char *journal, char error[SINK_ERROR_BYTES]);
 
 /*
  * The statements of a batch without its COMMIT: the partitions of `days`, a COPY for each table

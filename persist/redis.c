@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,7 @@ static void redis_open(struct sink *s, u64 now_ns)
     ASSERT_EQ(r->state, RS_CLOSED);
     ASSERT(r->conn == NULL);
     ASSERT_GT(s->epoch, 0);
+    ASSERT(s->process_id > 0 && s->journal_id > 0);
     r->claim.epoch = s->epoch;
     r->conn = given(r->conf.socket) ? redisConnectUnixNonBlock(r->conf.socket)
                                     : redisConnectNonBlock(r->conf.host, r->conf.port);
@@ -172,7 +174,7 @@ static enum sink_status queue_claim(struct redis *r)
     resp_text(&r->command, "LOAD");
     resp_text(&r->command, redis_script_batch);
     bool queued = queue_command(r);
-    begin_command(r, 6);
+    begin_command(r, 8);
     resp_text(&r->command, "EVAL");
     resp_text(&r->command, redis_script_claim);
     resp_text(&r->command, "2");
@@ -181,6 +183,8 @@ static enum sink_status queue_claim(struct redis *r)
     snprintf(key, sizeof key, "%s:fills", r->conf.prefix);
     resp_text(&r->command, key);
     resp_u64(&r->command, r->claim.epoch);
+    resp_id(&r->command, r->sink.process_id);
+    resp_id(&r->command, r->sink.journal_id);
     return queued && queue_command(r) ? SINK_OK : fail_conn(r, "cannot claim the shard");
 }
 
@@ -243,7 +247,7 @@ static u64 number(const redisReply *text)
     return text->type == REDIS_REPLY_STRING ? strtoull(text->str, NULL, 10) : 0;
 }
 
-/* Where to go on: see the top. `e` is {"ours", claim, seq, day, top, payload}. */
+/* Where to go on: see the top. `e` is {"ours", claim, seq, day, top, payload, time_ns}. */
 static void take_mark(struct redis *r, redisReply *const *e)
 {
     struct sink_mark *mark = &r->sink.mark;
@@ -253,8 +257,10 @@ static void take_mark(struct redis *r, redisReply *const *e)
     r->claim.claim = number(e[1]);
     mark->seq = number(e[2]);
     mark->day = (u32)number(e[3]);
+    mark->time_ns = number(e[6]);
     if (e[2]->len > 0)
         return;
+    mark->time_ns = 0; /* that of the stream's own mark, which is gone */
     mark->seq = top_seq > 0 ? top_seq - 1 : 0;
     if (top_seq == 0)
         mark->day = 0;
@@ -272,6 +278,24 @@ static bool is_claim(const redisReply *reply, size_t elements)
     return true;
 }
 
+/* The claim has touched nothing: somebody else's journal or epoch is there. */
+static enum sink_status not_ours(struct redis *r, const char *why, const char *theirs)
+{
+    if (strcmp(why, "foreign") == 0) {
+        snprintf(r->sink.error, sizeof r->sink.error,
+                 "%s:mark is of journal %s, ours is %016" PRIx64 ": restore that data_dir, take "
+                 "another export.redis.prefix, or DEL its :mark and :fills (config/sql/README.md); "
+                 "restart",
+                 r->conf.prefix, theirs, r->sink.journal_id);
+        return SINK_FOREIGN;
+    }
+    snprintf(r->sink.error, sizeof r->sink.error,
+             "another process with epoch %s has %s:mark, ours is %" PRIu64
+             ": is a copy of data_dir in use?",
+             theirs, r->conf.prefix, r->claim.epoch);
+    return SINK_FENCED;
+}
+
 /* The replies come in the order of the commands: [AUTH], SCRIPT LOAD, EVAL. */
 static enum sink_status take_claim_reply(struct redis *r, const redisReply *reply)
 {
@@ -285,13 +309,9 @@ static enum sink_status take_claim_reply(struct redis *r, const redisReply *repl
     }
     if (r->answers_due > 0)
         return SINK_BUSY;
-    if (is_claim(reply, 2)) {
-        snprintf(r->sink.error, sizeof r->sink.error,
-                 "epoch %s has taken over %s:mark, ours is %llu", reply->element[1]->str,
-                 r->conf.prefix, (unsigned long long)r->claim.epoch);
-        return SINK_FENCED;
-    }
-    if (!is_claim(reply, 6))
+    if (is_claim(reply, 2))
+        return not_ours(r, reply->element[0]->str, reply->element[1]->str);
+    if (!is_claim(reply, 7))
         return fail(r, SINK_REFUSED, "the claim had no answer that we know", "");
     take_mark(r, reply->element);
     sm_move(states, &r->state, RS_IDLE);

@@ -169,7 +169,7 @@ void redis_batch_command(const struct redis_batch *b, const struct redis_claim *
 {
     u32 keys = 2 + b->lasts_used;
 
-    resp_head(out, 3 + keys + 8 + b->entries.args + b->trades.args + 6 * b->lasts_used);
+    resp_head(out, 3 + keys + 9 + b->entries.args + b->trades.args + 6 * b->lasts_used);
     resp_text(out, "EVALSHA");
     resp_text(out, c->sha);
     resp_u64(out, keys);
@@ -185,6 +185,7 @@ void redis_batch_command(const struct redis_batch *b, const struct redis_claim *
     resp_u64(out, b->entries_used);
     resp_u64(out, b->trades_used);
     resp_u64(out, b->lasts_used);
+    resp_u64(out, to->time_ns);
     resp_append(out, &b->entries);
     resp_append(out, &b->trades);
     for (u32 i = 0; i < b->lasts_used; i++) {
@@ -198,5 +199,5 @@ void redis_batch_command(const struct redis_batch *b, const struct redis_claim *
         resp_u64(out, l->day);
         resp_u64(out, l->time_ns);
     }
-    ASSERT_EQ(out->args, 3 + keys + 8 + b->entries.args + b->trades.args + 6 * b->lasts_used);
+    ASSERT_EQ(out->args, 3 + keys + 9 + b->entries.args + b->trades.args + 6 * b->lasts_used);
 }

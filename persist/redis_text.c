@@ -11,10 +11,8 @@
 #include <string.h>
 
 const char redis_script_claim[] =
-    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'day', 'last')\n"
-    "if m[1] and tonumber(m[1]) > tonumber(ARGV[1]) then return {'fenced', m[1]} end\n"
-    "redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\n"
-    "local claim = redis.call('HINCRBY', KEYS[1], 'claim', 1)\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'day', 'last', 'process', 'journal',\n"
+    "  'time_ns')\n"
     "local top, payload = '0-0', ''\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
     "  local info = redis.call('XINFO', 'STREAM', KEYS[2])\n"
@@ -24,12 +22,18 @@ const char redis_script_claim[] =
     "  local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
     "  if newest[1] then payload = newest[1][2][2] end\n"
     "end\n"
+    "if not m[6] and (m[1] or top ~= '0-0') then return {'foreign', 'unknown'} end\n"
+    "if m[6] and m[6] ~= ARGV[3] then return {'foreign', m[6]} end\n"
+    "if m[1] and (tonumber(m[1]) > tonumber(ARGV[1])\n"
+    "    or m[1] == ARGV[1] and m[5] ~= ARGV[2]) then return {'fenced', m[1]} end\n"
+    "redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'process', ARGV[2], 'journal', ARGV[3])\n"
+    "local claim = redis.call('HINCRBY', KEYS[1], 'claim', 1)\n"
     "if (m[4] or '0-0') ~= top then\n"
     "  redis.call('HDEL', KEYS[1], 'seq')\n"
     "  redis.call('HSET', KEYS[1], 'last', top)\n"
     "  m[2] = ''\n"
     "end\n"
-    "return {'ours', tostring(claim), m[2] or '', m[3] or '0', top, payload}\n";
+    "return {'ours', tostring(claim), m[2] or '', m[3] or '0', top, payload, m[7] or '0'}\n";
 
 const char redis_script_batch[] =
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'claim', 'last')\n"
@@ -40,7 +44,7 @@ const char redis_script_batch[] =
     "if last ~= '0-0' and redis.call('EXISTS', KEYS[2]) == 0 then\n"
     "  return redis.error_reply('EMPTIED the stream has been removed')\n"
     "end\n"
-    "local at, there = 9, 0\n"
+    "local at, there = 10, 0\n"
     "for i = 1, tonumber(ARGV[6]) do\n"
     "  local r = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], ARGV[at], 'f', ARGV[at + "
     "1])\n"
@@ -62,7 +66,8 @@ const char redis_script_batch[] =
     "    'seq', ARGV[at + 3], 'day', ARGV[at + 4], 'time_ns', ARGV[at + 5])\n"
     "  at = at + 6\n"
     "end\n"
-    "redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'day', ARGV[4], 'last', last)\n"
+    "redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'day', ARGV[4], 'last', last, 'time_ns', "
+    "ARGV[9])\n"
     "return there\n";
 
 void resp_head(struct resp *r, u32 args)
@@ -95,6 +100,13 @@ void resp_u64(struct resp *r, u64 x)
     char text[24];
 
     resp_arg(r, text, (u32)snprintf(text, sizeof text, "%" PRIu64, x));
+}
+
+void resp_id(struct resp *r, u64 x)
+{
+    char text[24];
+
+    resp_arg(r, text, (u32)snprintf(text, sizeof text, "%016" PRIx64, x));
 }
 
 void resp_append(struct resp *r, const struct resp *from)

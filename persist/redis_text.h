@@ -23,6 +23,7 @@ struct resp {
 void resp_arg(struct resp *r, const void *bytes, u32 n);
 void resp_text(struct resp *r, const char *text);
 void resp_u64(struct resp *r, u64 x);
+void resp_id(struct resp *r, u64 x); /* 16 hexadecimal digits */
 
 /* Appends all arguments of `from`. */
 void resp_append(struct resp *r, const struct resp *from);
@@ -31,18 +32,20 @@ void resp_append(struct resp *r, const struct resp *from);
 void resp_head(struct resp *r, u32 args);
 
 /*
- * Takes the shard. KEYS: mark hash, stream. ARGV: epoch. Answers {"fenced", epoch that has it} or
- * {"ours", claim, seq, day, top, payload}: `seq` of the mark, "" if there is none or if it was not
- * written with what is the stream's newest entry now; `top` the stream's last-generated-id ("0-0":
- * no stream), `payload` its newest entry's ("": none).
+ * Takes the shard. KEYS: mark hash, stream. ARGV: epoch; process and journal in 16 hexadecimal
+ * digits. Answers {"foreign", journal that is there or "unknown"}, {"fenced", epoch that has it} or
+ * {"ours", claim, seq, day, top, payload, time_ns}: `seq` of the mark, "" if there is none or if it
+ * was not written with what is the stream's newest entry now; `top` the stream's last-generated-id
+ * ("0-0": no stream), `payload` its newest entry's ("": none).
  */
 extern const char redis_script_claim[];
 
 /*
  * Writes a batch. KEYS: mark hash, stream, then a hash for each last trade. ARGV: epoch, claim,
- * seq, day, maximal length, number of entries, of publications and of last trades; then id and
- * payload of each entry; channel and payload of each publication; price, qty, match, seq, day,
- * time_ns of each last trade. Answers the number of entries that the stream already had.
+ * seq, day, maximal length, number of entries, of publications and of last trades, time_ns of the
+ * transaction `seq`; then id and payload of each entry; channel and payload of each publication;
+ * price, qty, match, seq, day, time_ns of each last trade. Answers the number of entries that the
+ * stream already had.
  */
 extern const char redis_script_batch[];
 

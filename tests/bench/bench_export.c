@@ -174,7 +174,7 @@ static u64 run(struct bench *b, struct sink *sink, u64 batch_age_ns)
     struct agent agent;
     struct exporter x;
 
-    sink->epoch = 1;
+    sink->epoch = sink->process_id = sink->journal_id = 1;
     export_init(&x, &conf, &b->mem);
     struct export_source from = made_journal_source(&source, &b->journal);
     export_add(&x, "bench", sink, &from, &b->names, batch_age_ns);

@@ -59,6 +59,8 @@ orders || { echo "FAIL orders"; cat "$tmp/venue.log"; exit 1; }
 
 "$bin/wirebook-journal" print "$dir" > "$tmp/print" 2>&1
 check "print beside the running venue" is $? 0
+journal=$(sed -nE 's/.*EV_STARTED.* journal_id=([0-9a-f]{16}).*/\1/p' "$tmp/print")
+check "  says which journal it is" hasnt 'journal_id=0000000000000000' "$tmp/print"
 check "  says the epoch" has '^# epoch 1' "$tmp/print"
 check "  commands at the margin" has '^seq=1 .*type=CMD_START' "$tmp/print"
 check "  events behind it" has '^  seq=1 .*type=EV_STARTED' "$tmp/print"
@@ -86,6 +88,7 @@ orders
 venue_end TERM
 verify "$dir"
 check "verify after two lives" is $rc 0
+check "  one journal, by the name of its first start" is "$(awk '/^journal/ {print $2}' "$tmp/out")" "$journal"
 check "  two epochs" has '^epochs +2 \(highest 2\)' "$tmp/out"
 blocks=$(awk '/^blocks/ {print $2}' "$tmp/out")
 

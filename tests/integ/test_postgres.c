@@ -62,7 +62,8 @@ static void bench_start_at(struct bench *b, const struct made_journal *j, u64 ep
     pg.commit_timeout_ns = 300 * NS_PER_MS;
     b->sink = postgres_new(&pg);
     assert_non_null(b->sink);
-    b->sink->epoch = epoch;
+    b->sink->epoch = b->sink->process_id = epoch;
+    b->sink->journal_id = 1;
     export_init(&b->x, &conf, &b->mem);
     made_journal_names(j, &names, &b->mem, j->txs);
     struct export_source source = made_journal_source(&b->source, j);

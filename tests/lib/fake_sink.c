@@ -50,6 +50,7 @@ void fake_far_free(struct fake_far *f)
 void fake_far_empty(struct fake_far *f)
 {
     f->used = 0;
+    f->journal_id = 0;
     f->epoch = 0;
     f->claim = 0;
     f->mark = (struct sink_mark){0};
@@ -117,9 +118,15 @@ static enum sink_status poll_opening(struct fake_sink *k, u64 now_ns)
         return say(&k->sink, SINK_REFUSED, "the schema is missing");
     if (fault(f))
         return say(&k->sink, SINK_LOST, "lost before the claim");
-    if (f->epoch > k->epoch)
+    if (f->journal_id > 0 && f->journal_id != k->sink.journal_id)
+        return say(&k->sink, SINK_FOREIGN, "another journal has the far end");
+    if (f->epoch > k->sink.epoch)
         return say(&k->sink, SINK_FENCED, "a higher epoch has the far end");
-    f->epoch = k->epoch;
+    if (f->epoch == k->sink.epoch && f->process_id != k->sink.process_id)
+        return say(&k->sink, SINK_FENCED, "another process with this epoch has the far end");
+    f->journal_id = k->sink.journal_id;
+    f->epoch = k->sink.epoch;
+    f->process_id = k->sink.process_id;
     k->claim = ++f->claim;
     if (fault(f))
         return say(&k->sink, SINK_LOST, "lost after the claim");
@@ -190,7 +197,7 @@ static void fake_commit(struct sink *s, const struct sink_mark *to, u64 now_ns)
     k->filling = (struct fake_batch){.rows = old.rows, .room = old.room};
     k->sent.from = s->mark;
     k->sent.to = *to;
-    k->sent.epoch = k->epoch;
+    k->sent.epoch = s->epoch;
     k->sent.claim = k->claim;
     k->sent.landed = false;
     k->sent.refused = false;
@@ -234,7 +241,8 @@ void fake_sink_init(struct fake_sink *s, struct fake_far *far, u64 epoch, u32 ba
     memset(s, 0, sizeof *s);
     s->sink.ops = &fake_ops;
     s->far = far;
-    s->epoch = epoch;
+    s->sink.epoch = s->sink.process_id = epoch;
+    s->sink.journal_id = 1;
     s->batch_rows_max = batch_rows_max;
 }
 

@@ -1,9 +1,9 @@
 /*
  * fake_sink.h - a far end in memory that dies at any point, for tests and the simulator.
  *
- * The far end (struct fake_far) keeps mark, epoch, claim and rows, and outlives any number of
- * sinks. Between a sink and it lies a network: a batch lands some time after it was sent, even when
- * the connection has been lost meanwhile - or is lost with it. All by a seeded generator.
+ * The far end (struct fake_far) keeps journal, mark, epoch, claim and rows, and outlives any
+ * number of sinks. Between a sink and it lies a network: a batch lands some time after it was sent,
+ * even when the connection has been lost meanwhile - or is lost with it. All by a seeded generator.
  */
 #ifndef WIREBOOK_TESTS_FAKE_SINK_H
 #define WIREBOOK_TESTS_FAKE_SINK_H
@@ -41,7 +41,9 @@ struct fake_far {
     bool down;    /* nobody answers */
     bool refuses; /* answers, but its schema is missing */
     /* what it has */
+    u64 journal_id; /* 0: nothing yet */
     u64 epoch;
+    u64 process_id;
     u64 claim;
     struct sink_mark mark;
     struct fake_row *rows;
@@ -58,7 +60,6 @@ struct fake_far {
 struct fake_sink {
     struct sink sink;
     struct fake_far *far;
-    u64 epoch;
     u64 claim; /* of this connection */
     u32 batch_rows_max;
     bool connected;
@@ -78,6 +79,7 @@ void fake_far_step(struct fake_far *f, u64 now_ns);
 /* Forgets all, as an emptied Redis does. */
 void fake_far_empty(struct fake_far *f);
 
+/* Journal 1, and a process of its own for each epoch; both may be changed before the first open. */
 void fake_sink_init(struct fake_sink *s, struct fake_far *far, u64 epoch, u32 batch_rows_max);
 void fake_sink_free(struct fake_sink *s);
 

@@ -58,11 +58,18 @@ static void redis_open(struct sink *s, u64 now_ns)
 
 static enum sink_status open_done(struct sim_redis_sink *k)
 {
-    if (k->far->epoch > k->epoch) {
+    const struct sink *s = &k->sink;
+
+    SIM_CHECK(k->far->journal_id == 0 || k->far->journal_id == s->journal_id,
+              "redis: the journal has lost its name");
+    if (k->far->epoch > s->epoch ||
+        (k->far->epoch == s->epoch && k->far->process_id != s->process_id)) {
         sim.counts.sink_fenced++;
-        return say(&k->sink, SINK_FENCED, "fenced by a higher epoch");
+        return say(&k->sink, SINK_FENCED, "fenced by a higher epoch or another process");
     }
-    k->far->epoch = k->epoch;
+    k->far->journal_id = s->journal_id;
+    k->far->epoch = s->epoch;
+    k->far->process_id = s->process_id;
     k->claim = ++k->far->claim;
     if (unlucky(50000))
         return say(&k->sink, SINK_LOST, "lost after the claim");
@@ -179,12 +186,11 @@ static const struct sink_ops redis_ops = {
     .close = redis_close,
 };
 
-void sim_redis_sink_init(struct sim_redis_sink *s, struct sim_redis *far, u64 epoch)
+void sim_redis_sink_init(struct sim_redis_sink *s, struct sim_redis *far)
 {
     memset(s, 0, sizeof *s);
     s->sink.ops = &redis_ops;
     s->far = far;
-    s->epoch = epoch;
 }
 
 void sim_redis_sink_free(struct sim_redis_sink *s)

@@ -30,7 +30,9 @@ struct sim_redis {
     struct sim_entry *entries;
     u64 used;
     u64 room;
+    u64 journal_id; /* 0: nothing yet */
     u64 epoch;
+    u64 process_id;
     u64 claim;
     struct sink_mark mark;
     u64 away_until_ns;
@@ -39,7 +41,6 @@ struct sim_redis {
 struct sim_redis_sink {
     struct sink sink;
     struct sim_redis *far;
-    u64 epoch;
     u64 claim;
     bool connected;
     bool opening;
@@ -50,7 +51,7 @@ struct sim_redis_sink {
     struct sim_batch sent;
 };
 
-void sim_redis_sink_init(struct sim_redis_sink *s, struct sim_redis *far, u64 epoch);
+void sim_redis_sink_init(struct sim_redis_sink *s, struct sim_redis *far);
 void sim_redis_sink_free(struct sim_redis_sink *s);
 
 /* What the entry of a transaction must be; executions 0: it has none. For the oracle, too. */

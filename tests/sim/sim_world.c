@@ -75,7 +75,7 @@ static void topology_world_fill(struct topology_world *tw)
     tw->disk = sim_disk_disk(world->disk);
     tw->transports[0] = sim_net_listen(world->net);
     fake_sink_init(&world->database_sink, &world->database, 0, 512);
-    sim_redis_sink_init(&world->redis_sink, &world->redis, 0);
+    sim_redis_sink_init(&world->redis_sink, &world->redis);
     tw->sinks[0] = (struct topology_sink){"database", &world->database_sink.sink, NS_PER_MS};
     tw->sinks[1] = (struct topology_sink){"redis", &world->redis_sink.sink, NS_PER_MS};
     tw->sinks_used = 2;
@@ -122,12 +122,13 @@ void process_start(void)
     sim_disk_full(world->disk, false);
     SIM_CHECK(disk->ops->lock(disk) == 0, "the disk is locked");
     topology_world_fill(&tw);
+    /* A name of its own for a journal that begins now: recovery must find the old one's. */
+    world->conf.journal_id = world->conf.process_id = sim.step + 1;
     rc = topology_build(&world->topology, &world->conf, &tw, sim.now_ns);
     SIM_CHECK(rc == 0, "topology_build ends with %d", rc);
     /* not before: what a killed process left is for keeps only once recovery has synced it */
     look();
     compare_engine();
-    world->database_sink.epoch = world->redis_sink.epoch = world->topology.recovered.max_epoch + 1;
     sim_auth_init(&world->auth, &world->topology.rings.auth_requests[0],
                   &world->topology.rings.auth_answers[0]);
     rc = topology_open(&world->topology, &world->refs, sim.now_ns);

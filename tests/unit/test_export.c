@@ -113,7 +113,7 @@ static void one_history(u64 seed, struct fake_far *far)
         if (round % 5 == 4)
             made_journal_next_day(&j, 20261124 + round);
         bench_run(&b, &now_ns, 40 + seed % 100);
-        if (round % 4 == 3) { /* the process dies and comes again, sometimes under the same epoch */
+        if (round % 4 == 3) { /* the process dies and comes again, or makes its sink anew */
             bench_stop(&b);
             epoch += seed % 2;
             bench_start(&b, &j, far, epoch, j.txs);
@@ -291,7 +291,112 @@ static void test_refused_then_mended(void **state)
     made_journal_free(&j);
 }
 
-/* A far end that is ahead of the journal belongs to another one: nothing may be written. */
+static void assert_foreign(const struct bench *b)
+{
+    assert_int_equal(b->x.lanes[0].state, LANE_FOREIGN);
+    assert_int_equal(metric_get(&b->x.lanes[0].m_state), LANE_FOREIGN);
+    assert_int_equal(metric_get(&b->x.lanes[0].m_reconnects), 0);
+}
+
+/* Exports `of`, then tries `other` under a higher epoch and grows it: the rows stay. */
+static void keeps_out(struct made_journal *of, struct made_journal *other, u64 other_id)
+{
+    struct fake_far far;
+    struct bench b;
+    u64 now_ns = 0;
+
+    fake_far_init(&far, 9);
+    bench_start(&b, of, &far, 1, 0);
+    assert_true(settles(&b, &now_ns, of->txs, 3000));
+    bench_stop(&b);
+
+    bench_start(&b, other, &far, 2, 0);
+    b.sink.sink.journal_id = other_id;
+    bench_run(&b, &now_ns, 300);
+    assert_foreign(&b);
+    made_journal_trade(other, 500); /* now the mark would fit */
+    assert_true(other->txs > of->txs);
+    bench_run(&b, &now_ns, 3000);
+    assert_foreign(&b);
+    assert_same(&far, of, 9);
+    bench_stop(&b);
+
+    bench_start(&b, of, &far, 3, 0); /* the right one is welcome again */
+    made_journal_trade(of, 100);
+    assert_true(settles(&b, &now_ns, of->txs, 3000));
+    assert_same(&far, of, 9);
+    bench_stop(&b);
+    fake_far_free(&far);
+}
+
+static void make_two(struct made_journal *a, struct made_journal *b, u64 txs_a, u64 txs_b)
+{
+    made_journal_init(a, 10);
+    made_journal_start(a, 1, 20261123);
+    made_journal_trade(a, txs_a);
+    made_journal_init(b, 11);
+    made_journal_start(b, 1, 20261123);
+    made_journal_trade(b, txs_b);
+}
+
+/* A fresh data_dir, shorter and longer than what was exported before it. */
+static void test_another_journal(void **state)
+{
+    (void)state;
+    for (u64 txs = 10; txs <= 1000; txs += 990) {
+        struct made_journal ours, other;
+        make_two(&ours, &other, 300, txs);
+        keeps_out(&ours, &other, 2);
+        made_journal_free(&ours);
+        made_journal_free(&other);
+    }
+}
+
+/* The same name and another history: an older backup, or a copy that went on by itself. */
+static void test_forked_journal(void **state)
+{
+    (void)state;
+    for (u64 txs = 10; txs <= 1000; txs += 990) {
+        struct made_journal ours, other;
+        make_two(&ours, &other, 300, txs);
+        keeps_out(&ours, &other, 1);
+        made_journal_free(&ours);
+        made_journal_free(&other);
+    }
+}
+
+/* Two machines with a copy each: both start under the same epoch, only the first may write. */
+static void test_copied_journal(void **state)
+{
+    struct made_journal j;
+    struct fake_far far;
+    struct bench first, second;
+    u64 now_ns = 0;
+
+    (void)state;
+    made_journal_init(&j, 12);
+    made_journal_start(&j, 1, 20261123);
+    made_journal_trade(&j, 500);
+    fake_far_init(&far, 12);
+    bench_start(&first, &j, &far, 7, 0);
+    bench_run(&first, &now_ns, 20);
+    bench_start(&second, &j, &far, 7, 0);
+    second.sink.sink.process_id = 8;
+    bench_run(&second, &now_ns, 20);
+    assert_int_equal(second.x.lanes[0].state, LANE_FENCED);
+    far.down = true; /* the first one connects again, and is still itself */
+    bench_run(&first, &now_ns, 10);
+    far.down = false;
+    assert_true(settles(&first, &now_ns, j.txs, 3000));
+    assert_true(metric_get(&first.x.lanes[0].m_reconnects) >= 1);
+    assert_same(&far, &j, 12);
+    bench_stop(&first);
+    bench_stop(&second);
+    fake_far_free(&far);
+    made_journal_free(&j);
+}
+
+/* A far end that is ahead of the journal belongs to another one: not even when it has grown. */
 static void test_foreign_mark(void **state)
 {
     struct made_journal j;
@@ -305,9 +410,13 @@ static void test_foreign_mark(void **state)
     fake_far_init(&far, 7);
     far.mark.seq = j.txs + 1;
     bench_start(&b, &j, &far, 1, 0);
+    bench_run(&b, &now_ns, 300);
+    assert_foreign(&b);
+    made_journal_trade(&j, 100);
     bench_run(&b, &now_ns, 3000);
     assert_int_equal(far.used, 0);
-    assert_int_not_equal(b.x.lanes[0].state, LANE_RUNNING);
+    assert_foreign(&b);
+    assert_true(export_has_passed(&b.x, j.txs)); /* nobody waits for it */
     bench_stop(&b);
     fake_far_free(&far);
     made_journal_free(&j);
@@ -369,6 +478,8 @@ int main(void)
         cmocka_unit_test(test_lanes_are_apart),     cmocka_unit_test(test_backs_off),
         cmocka_unit_test(test_refused_then_mended), cmocka_unit_test(test_foreign_mark),
         cmocka_unit_test(test_unreadable_journal),  cmocka_unit_test(test_names),
+        cmocka_unit_test(test_another_journal),     cmocka_unit_test(test_forked_journal),
+        cmocka_unit_test(test_copied_journal),
     };
 
     log_level_set(LOG_ERROR + 1);

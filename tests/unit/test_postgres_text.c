@@ -9,8 +9,12 @@
 
 #include "persist/postgres_text.h"
 
-static const struct postgres_claim claim = {
-    .shard = 3, .epoch = 5, .claim = 7, .lock_wait_ms = 800};
+static const struct postgres_claim claim = {.shard = 3,
+                                            .epoch = 5,
+                                            .process_id = 0xabc,
+                                            .journal_id = 0xfedcba9876543210,
+                                            .claim = 7,
+                                            .lock_wait_ms = 800};
 
 static void test_claim(void **state)
 {
@@ -19,16 +23,21 @@ static void test_claim(void **state)
     (void)state;
     postgres_text_claim(query, &claim);
     assert_non_null(strstr(query, "set lock_timeout = 800; insert into export_mark"));
-    assert_non_null(strstr(query, "values (3, 5, 1) on conflict"));
-    assert_non_null(strstr(query, "where m.epoch <= excluded.epoch returning claim, seq"));
-    assert_non_null(strstr(query, "select epoch from export_mark where shard = 3"));
+    assert_non_null(strstr(query, "values (3, 5, '0000000000000abc', 'fedcba9876543210', 1) "
+                                  "on conflict"));
+    assert_non_null(strstr(query,
+                           "where m.journal = excluded.journal and (m.epoch < excluded.epoch "
+                           "or m.epoch = excluded.epoch and m.process = excluded.process) "
+                           "returning claim, seq"));
+    assert_non_null(strstr(
+        query, "select epoch, coalesce(journal, 'unknown') from export_mark where shard = 3"));
 }
 
 static void test_batch(void **state)
 {
     char query[POSTGRES_QUERY_BYTES];
     struct copy_batch b = {0};
-    const struct sink_mark from = {.seq = 10}, to = {.seq = 20, .day = 20261123};
+    const struct sink_mark from = {.seq = 10}, to = {.seq = 20, .time_ns = 9, .day = 20261123};
     const u32 days[] = {20261123, 20261124};
 
     (void)state;
@@ -42,15 +51,17 @@ static void test_batch(void **state)
                      query);
     assert_null(strstr(query, "copy orders"));
     assert_true(strstr(query, "copy venue") > copy);
-    const char *update = "update export_mark set seq = 20, moved = now(), day = '20261123' "
+    const char *update = "update export_mark set seq = 20, time_ns = 9, moved = now(), "
+                         "day = '20261123' "
                          "where shard = 3 and epoch = 5 and claim = 7 and seq = 10";
     assert_string_equal(query + strlen(query) - strlen(update), update);
 
     const struct sink_mark none = {.seq = 11};
     b.tables[COPY_EXECUTIONS].rows = b.tables[COPY_VENUE].rows = 0;
     postgres_text_batch(query, &claim, &b, days, 0, &from, &none);
-    assert_ptr_equal(strstr(query, "begin; update export_mark set seq = 11, moved = now(), "
-                                   "day = null where"),
+    assert_ptr_equal(strstr(query,
+                            "begin; update export_mark set seq = 11, time_ns = 0, moved = now(), "
+                            "day = null where"),
                      query);
 
     /* All tables and days at once still fit. */

@@ -113,7 +113,7 @@ static struct fill next_fill(struct parser *p)
 static struct parser parse(struct bench *b)
 {
     struct redis_claim c = {.epoch = 5, .claim = 9, .stream_max_len = 1000, .sha = "abc"};
-    struct sink_mark to = {.seq = b->j.txs, .day = 20261123};
+    struct sink_mark to = {.seq = b->j.txs, .time_ns = 77, .day = 20261123};
 
     b->command.used = b->command.args = 0;
     redis_batch_command(&b->batch, &c, &to, &b->command);
@@ -161,6 +161,7 @@ static void test_command(void **state)
         snprintf(text, sizeof text, "%llu", (unsigned long long)trades);
         next_is(&p, text);
         next_is(&p, "4");
+        next_is(&p, "77");
         for (u64 i = 0; i < b->j.executions; i++) {
             snprintf(text, sizeof text, "%llu-%u", (unsigned long long)want[i].seq, want[i].idx);
             next_is(&p, text);
@@ -200,7 +201,7 @@ static void test_mark_alone(void **state)
 
     assert_true(redis_batch_add(&b->batch, &tx, 0));
     struct parser p = parse(b);
-    assert_int_equal(p.args_left, 3 + 2 + 8);
+    assert_int_equal(p.args_left, 3 + 2 + 9);
     redis_batch_clear(&b->batch);
 }
 

@@ -207,6 +207,18 @@ static void cancelled(struct fact *f)
         order_dies(f, o);
 }
 
+/* Modify keeps the order where it is: it may shrink and change the kind of a sale. */
+static void modified(struct fact *f)
+{
+    struct sim_order *o = sim_stream_order(f->s, f->m.user_ref);
+
+    FACT_CHECK(f, o->state == SIM_ORDER_LIVE, "an order that is not live was modified");
+    FACT_CHECK(f, f->m.qty > 0 && f->m.qty <= o->open, "modified to more than was open");
+    FACT_CHECK(f, (f->m.side == 'B') == (o->side == 'B'), "modified to the other side");
+    o->open = f->m.qty;
+    o->side = f->m.side;
+}
+
 static void queried(struct fact *f)
 {
     f->s->queries_answered++;
@@ -243,6 +255,9 @@ static void model(struct fact *f)
         break;
     case 'E':
         executed(f);
+        break;
+    case 'M':
+        modified(f);
         break;
     case 'Q':
         queried(f);

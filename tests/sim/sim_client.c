@@ -242,7 +242,7 @@ static void send_open(struct sim_client *cl)
     }
 }
 
-/* Unsupported types are counted by the venue and never answered. */
+/* A Modify of whatever order 1 is by now: mostly gone, then nothing answers. */
 static void send_odd(struct sim_client_conn *k)
 {
     static const u8 odd[] = {'M', 0, 0, 0, 1, 'T', 0, 0, 0, 9};

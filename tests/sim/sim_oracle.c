@@ -77,11 +77,22 @@ static char ouch_type(u8 type)
         return 'E';
     case EV_REJECTED:
         return 'J';
+    case EV_MODIFIED:
+        return 'M';
     case EV_QUERIED:
         return 'Q';
     default:
         return '?';
     }
+}
+
+static const char *is_modified(const struct expected *e)
+{
+    const struct msg_modified *m = &e->m->modified;
+
+    if (e->n < 18 || wb_get32(e->b + 9) != m->user_ref)
+        return "number";
+    return e->b[13] == m->side && wb_get32(e->b + 14) == m->leaves ? NULL : "side or quantity";
 }
 
 /* NULL when the bytes say what the event says, else what differs. */
@@ -104,6 +115,8 @@ static const char *differs(const struct expected *e, u64 midnight_ns)
         return is_executed(e);
     case 'J':
         return is_rejected(e);
+    case 'M':
+        return is_modified(e);
     case 'Q':
         return e->n >= 13 && wb_get32(e->b + 9) == e->m->query.next_user_ref ? NULL : "number";
     default:

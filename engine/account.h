@@ -31,6 +31,7 @@ struct account {
     u16 gateway;          /* that holds the session, or held it last: where its events go */
     u8 stream;            /* 1: the day's stream has begun */
     u8 blocked_used;
+    u32 open;                       /* orders of all channels */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
     struct msg_account terms;       /* the EV_ACCOUNT that last set them */

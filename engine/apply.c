@@ -173,6 +173,7 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     orders_fill(&e->orders, id, ev);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     c->last = ev->user_ref;
+    e->accounts.at[account].open++;
     e->next_order_ref = ev->order_ref + 1;
     e->taker = id;
     stream_advance(e, &ev->head);
@@ -212,6 +213,8 @@ static void order_drop(struct engine *e, u32 id)
     else
         e->taker = 0;
     refs_del(&e->refs, c, owner, o->user_ref);
+    ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
+    e->accounts.at[owner_account(owner)].open--;
     pool_give(&e->orders.pool, id);
 }
 

@@ -160,6 +160,7 @@ static u32 check_account(const struct engine *e, u32 id)
         ASSERT(!c || a->stream || (c->last == 0 && c->open == 0));
         open += c ? check_channel(e, c, owner_of(id, (u8)idx)) : 0;
     }
+    ASSERT_EQ(open, a->open);
     return open;
 }
 

@@ -57,6 +57,16 @@ static bool side_known(u8 side)
     return side == 'B' || side == 'S' || side == 'T' || side == 'E';
 }
 
+/* The pool of orders is everybody's: nobody may fill it alone. An IOC does not stay in it. */
+static enum reject_reason check_exposure(const struct engine *e, const struct msg_enter *c)
+{
+    const struct account *a = &e->accounts.at[c->head.account];
+
+    if (c->tif == TIF_IOC || a->terms.open_max == 0 || a->open < a->terms.open_max)
+        return REJECT_NONE;
+    return REJECT_EXPOSURE;
+}
+
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
 {
     if (c->instrument == 0 || c->instrument > e->instruments.names.used)
@@ -74,7 +84,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     enum reject_reason reason = check_price(e, c->instrument, c->price, c->tif);
     if (!reason)
         reason = check_letters(c->tif, c->display, c->cross_type);
-    return reason ? reason : check_terms(&c->terms);
+    if (!reason)
+        reason = check_terms(&c->terms);
+    return reason ? reason : check_exposure(e, c);
 }
 
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,

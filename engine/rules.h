@@ -25,6 +25,7 @@ enum reject_reason {
     REJECT_REPLACE = 0x0015,
     REJECT_SYMBOL = 0x0017,
     REJECT_PRICE = 0x001D,
+    REJECT_EXPOSURE = 0x0020, /* the account has as many orders open as it may */
     REJECT_COLLAR = 0x0026,
     REJECT_SYMBOL_RATE = 0x0028,
     REJECT_PORT_RATE = 0x0029,

@@ -170,7 +170,8 @@ void step_account(struct engine *e, const struct msg_account *c)
     }
     if (id) {
         const struct msg_account *old = &e->accounts.at[id].terms;
-        if (old->disabled == c->disabled && !memcmp(old->firm, c->firm, sizeof c->firm)) {
+        if (old->disabled == c->disabled && old->open_max == c->open_max &&
+            !memcmp(old->firm, c->firm, sizeof c->firm)) {
             metric_add(&e->metrics.superfluous, 1);
             return;
         }
@@ -179,6 +180,7 @@ void step_account(struct engine *e, const struct msg_account *c)
     m->account = (struct msg_account){
         .ev = event_head(e, EV_ACCOUNT, 1, id ? id : names->used + 1),
         .disabled = c->disabled,
+        .open_max = c->open_max,
     };
     memcpy(m->account.user, c->user, sizeof c->user);
     memcpy(m->account.firm, c->firm, sizeof c->firm);

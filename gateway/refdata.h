@@ -7,7 +7,8 @@
  * text, parsed exactly. All that is wrong is said at once. Cold, malloc.
  *
  *   instruments: symbol,tick,lot,reference_price,restricted
- *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,restricted
+ *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
+ *                max_open_orders,restricted
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H
@@ -33,6 +34,7 @@ struct refdata_account {
     char firm[4];                           /* upper case, padded with spaces */
     char password_hash[REFDATA_HASH_BYTES]; /* argon2id, of the trimmed upper-case password */
     bool enabled;
+    u32 open_max; /* orders open at the same time; 0: no limit. The engine's */
     struct risk_limits
         limits; /* the restricted list is sorted, with the venue's restricted symbols */
     u32 line;

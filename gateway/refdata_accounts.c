@@ -15,9 +15,10 @@
 #define NOTIONAL_MAX   1000000000000000ull /* 100 billion in price units */
 #define COLLAR_BPS_MAX 10000u              /* 100 % */
 
-enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, RESTRICTED };
-static const char *const columns[] = {"user",    "firm",         "password_hash",  "enabled",
-                                      "max_qty", "max_notional", "collar_percent", "restricted"};
+enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, OPEN, RESTRICTED };
+static const char *const columns[] = {
+    "user",         "firm",           "password_hash",   "enabled",   "max_qty",
+    "max_notional", "collar_percent", "max_open_orders", "restricted"};
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
 static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
@@ -137,7 +138,7 @@ static bool make_restricted(struct csv *c, const struct refdata_loader *l, struc
 /* Reads one row; all that is wrong is reported. a->limits.restricted is from malloc in any case. */
 static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
 {
-    u64 qty, collar;
+    u64 qty, collar, open;
     const char *hash = csv_field(c, HASH);
 
     memset(a, 0, sizeof *a);
@@ -156,6 +157,8 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     good &= read_limit(c, NOTIONAL, 4, NOTIONAL_MAX, &a->limits.notional_max,
                        "0.0001 to 100000000000, or none");
     good &= read_limit(c, COLLAR, 2, COLLAR_BPS_MAX, &collar, "0.01 to 100 per cent, or none");
+    good &= read_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
+    a->open_max = (u32)open;
     a->limits.qty_max = (u32)qty;
     a->limits.collar_bps = (u32)collar;
     return make_restricted(c, l, &a->limits) && good;

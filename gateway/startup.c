@@ -76,6 +76,7 @@ static void account_command(const struct refdata_account *r, union msg *m)
     memcpy(m->account.user, r->user, 6);
     memcpy(m->account.firm, r->firm, 4);
     m->account.disabled = !r->enabled;
+    m->account.open_max = r->open_max;
 }
 
 /* An instrument that the files no longer have is halted. False: it is still there. */
@@ -105,6 +106,7 @@ static bool account_gone_command(struct opening *o, union msg *m)
     memcpy(m->account.user, known->user, 6);
     memcpy(m->account.firm, known->firm, 4);
     m->account.disabled = 1;
+    m->account.open_max = known->open_max;
     return true;
 }
 

@@ -79,7 +79,8 @@ struct msg_account {
     char user[6]; /* 32 SoupBinTCP user name, upper case, padded with spaces */
     char firm[4]; /* 38 the account's default firm */
     u8 disabled;  /* 42 1: no login, no new orders */
-    u8 zero[21];  /* 43 */
+    u8 zero[17];  /* 43 */
+    u32 open_max; /* 60 orders that it may have open at the same time; 0: no limit */
 };
 _Static_assert(sizeof(struct msg_account) == 64, "one slot");
 

@@ -81,11 +81,11 @@ class Venue:
             file.write("symbol,tick,lot,reference_price,restricted\n")
             file.writelines(f"{symbol},0.01,100,150.00,no\n" for symbol in SYMBOLS)
         with open(f"{TMP}/accounts.csv", "w", encoding="utf-8") as file:
-            file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,restricted\n")
+            file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,restricted\n")
             for user in USERS:
                 stored = subprocess.run([f"{BIN}/wirebook", "--hash-password"], input=user + "PW", check=True,
                                         stdout=subprocess.PIPE, text=True).stdout.strip()
-                file.write(f'{user},FIRM,"{stored}",yes,none,none,none,\n')
+                file.write(f'{user},FIRM,"{stored}",yes,none,none,none,none,\n')
         with open(f"{TMP}/venue.yaml", "w", encoding="utf-8") as file:
             file.write(CONFIG.format(tmp=TMP, port=self.port) + services.export("kill"))
         self.log = open(f"{TMP}/venue.log", "ab")  # pylint: disable=consider-using-with

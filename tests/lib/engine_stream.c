@@ -246,6 +246,7 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     memcpy(m->account.firm, "FRM ", 4);
     m->account.firm[3] = (char)('A' + stream_below(s, 2));
     m->account.disabled = s->step > 20 && one_in(s, 8);
+    m->account.open_max = one_in(s, 2) ? stream_below(s, 20) : 0;
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)

@@ -246,6 +246,16 @@ static struct msg_order entered(const struct ref *r, const struct msg_enter *c)
     return o;
 }
 
+static u16 exposure_reason(const struct ref *r, u32 account)
+{
+    u32 max = r->accounts[account].terms.open_max;
+    u32 open = 0;
+
+    for (u32 i = 0; i < r->conf.orders_max; i++)
+        open += r->orders[i].open && r->orders[i].o.head.account == account;
+    return max && open >= max ? 0x0020 : 0;
+}
+
 static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const struct msg_order *o)
 {
     if (c->reject)
@@ -257,7 +267,8 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
     if (r->accounts[c->head.account].terms.disabled ||
         ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
-    return order_reason(r, o);
+    u16 reason = order_reason(r, o);
+    return !reason && o->tif != '3' ? exposure_reason(r, c->head.account) : reason;
 }
 
 /* A resting or new order begins its life as `o`: announced, then matched. */

@@ -217,7 +217,8 @@ static void account(struct ref *r, const struct msg_account *c)
 
     if (c->disabled > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
         return;
-    if (!is_new && a->terms.disabled == c->disabled && !memcmp(a->terms.firm, c->firm, 4))
+    if (!is_new && a->terms.disabled == c->disabled && a->terms.open_max == c->open_max &&
+        !memcmp(a->terms.firm, c->firm, 4))
         return;
     if (is_new) {
         r->accounts_used++;
@@ -227,6 +228,7 @@ static void account(struct ref *r, const struct msg_account *c)
     memcpy(m->account.user, c->user, 6);
     memcpy(m->account.firm, c->firm, 4);
     m->account.disabled = c->disabled;
+    m->account.open_max = c->open_max;
     a->terms = m->account;
 }
 

@@ -18,9 +18,9 @@
 #define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\n"
 #define ACCOUNTS                                                           \
     "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent," \
-    "restricted\n"
+    "max_open_orders,restricted\n"
 #define GOOD_INSTRUMENTS INSTRUMENTS "AAPL,0.01,100,225.50,no\nMSFT,0.01,100,400,no\n"
-#define GOOD_ACCOUNTS    ACCOUNTS "ALFA01,ALFA," HASH ",yes,1000,50000,10,\n"
+#define GOOD_ACCOUNTS    ACCOUNTS "ALFA01,ALFA," HASH ",yes,1000,50000,10,none,\n"
 
 static struct refdata refs;
 static char *errors;
@@ -153,8 +153,8 @@ static void test_good(void **state)
                           "  # another\n"
                           "yes,\"BRK.A\" , 1 ,1,199999\n"
                           "no,Z,0.0001,10,none",
-                          ACCOUNTS "alfa01,al," HASH ",yes,1000,50000.5,7.25,Z AAPL  Z\n"
-                                   "B,BRAV," HASH ",no,none,none,none,\n"),
+                          ACCOUNTS "alfa01,al," HASH ",yes,1000,50000.5,7.25,5000,Z AAPL  Z\n"
+                                   "B,BRAV," HASH ",no,none,none,none,none,\n"),
                      0);
     assert_int_equal(refs.instruments_used, 3);
     assert_memory_equal(refs.instruments[0].symbol, "AAPL    ", 8);
@@ -175,6 +175,7 @@ static void test_good(void **state)
     assert_int_equal(a[0].limits.qty_max, 1000);
     assert_int_equal(a[0].limits.notional_max, 500005000);
     assert_int_equal(a[0].limits.collar_bps, 725);
+    assert_int_equal(a[0].open_max, 5000);
     assert_int_equal(a[0].limits.restricted_used, 3); /* sorted, once each, with the venue's */
     assert_memory_equal(a[0].limits.restricted, "AAPL    BRK.A   Z       ", 24);
     assert_memory_equal(a[1].user, "B     ", 6);
@@ -182,6 +183,7 @@ static void test_good(void **state)
     assert_int_equal(a[1].limits.qty_max, 0);
     assert_int_equal(a[1].limits.notional_max, 0);
     assert_int_equal(a[1].limits.collar_bps, 0);
+    assert_int_equal(a[1].open_max, 0);
     assert_int_equal(a[1].limits.restricted_used, 1);
 }
 
@@ -289,33 +291,36 @@ static void test_quotes(void **state)
 static void test_wrong_accounts(void **state)
 {
     (void)state;
-    assert_accounts_error("TOOLONG,F," HASH ",yes,1,1,1,\n",
+    assert_accounts_error("TOOLONG,F," HASH ",yes,1,1,1,none,\n",
                           "a:2: user: TOOLONG: not a name; allowed: 1 to 6 letters and digits\n");
-    assert_accounts_error("A B,F," HASH ",yes,1,1,1,\n",
+    assert_accounts_error("A B,F," HASH ",yes,1,1,1,none,\n",
                           "a:2: user: A B: not a name; allowed: 1 to 6 letters and digits\n");
-    assert_accounts_error("A,," HASH ",yes,1,1,1,\n",
+    assert_accounts_error("A,," HASH ",yes,1,1,1,none,\n",
                           "a:2: firm: \"\": not a name; allowed: 1 to 4 letters and digits\n");
-    assert_accounts_error("A,F,geheim,yes,1,1,1,\n",
+    assert_accounts_error("A,F,geheim,yes,1,1,1,none,\n",
                           "a:2: password_hash: (not shown): not a password hash; allowed: "
                           "$argon2id$v=19$m=...,t=...,p=...$salt$hash\n");
-    assert_accounts_error("A,F," HASH ",ja,1,1,1,\n",
+    assert_accounts_error("A,F," HASH ",ja,1,1,1,none,\n",
                           "a:2: enabled: ja: neither yes nor no; allowed: yes, no\n");
-    assert_accounts_error("A,F," HASH ",yes,0,1,1,\n",
+    assert_accounts_error("A,F," HASH ",yes,0,1,1,none,\n",
                           "a:2: max_qty: 0: not such a limit; allowed: 1 to 999999 shares, or "
                           "none\n");
-    assert_accounts_error("A,F," HASH ",yes,1000000,1,1,\n",
+    assert_accounts_error("A,F," HASH ",yes,1000000,1,1,none,\n",
                           "a:2: max_qty: 1000000: not such a limit; allowed: 1 to 999999 shares, "
                           "or none\n");
-    assert_accounts_error("A,F," HASH ",yes,1,,1,\n",
+    assert_accounts_error("A,F," HASH ",yes,1,,1,none,\n",
                           "a:2: max_notional: \"\": not such a limit; allowed: 0.0001 to "
                           "100000000000, or none\n");
-    assert_accounts_error("A,F," HASH ",yes,1,1,100.01,\n",
+    assert_accounts_error("A,F," HASH ",yes,1,1,100.01,none,\n",
                           "a:2: collar_percent: 100.01: not such a limit; allowed: 0.01 to 100 per "
                           "cent, or none\n");
-    assert_accounts_error("A,F," HASH ",yes,1,1,1,AAPL QQQ\n",
+    assert_accounts_error("A,F," HASH ",yes,1,1,1,0,\n",
+                          "a:2: max_open_orders: 0: not such a limit; allowed: 1 to 16777216 "
+                          "orders, or none\n");
+    assert_accounts_error("A,F," HASH ",yes,1,1,1,none,AAPL QQQ\n",
                           "a:2: restricted: QQQ: no such instrument; allowed: symbols of the "
                           "instruments file, separated by spaces\n");
-    assert_accounts_error("A,F," HASH ",yes,1,1,1,\na,G," HASH ",yes,1,1,1,\n",
+    assert_accounts_error("A,F," HASH ",yes,1,1,1,none,\na,G," HASH ",yes,1,1,1,none,\n",
                           "a:3: user: A: given twice, before in line 2\n");
 }
 
@@ -330,13 +335,14 @@ static void test_hash_form(void **state)
     for (size_t n = 0; n < sizeof good; n++) {
         snprintf(row, sizeof row, GOOD_INSTRUMENTS);
         char text[700];
-        snprintf(text, sizeof text, ACCOUNTS "A,F,\"%.*s\",yes,1,1,1,\n", (int)n, good);
+        snprintf(text, sizeof text, ACCOUNTS "A,F,\"%.*s\",yes,1,1,1,none,\n", (int)n, good);
         bool enough = n >= sizeof good - 1 - 6; /* at least 22 characters of the hash itself */
         if ((load(row, text) == 0) != enough)
             fail_msg("%zu characters of a hash", n);
     }
-    assert_int_equal(load(GOOD_INSTRUMENTS, ACCOUNTS "A,F,\"$argon2id$v=19$m=1,t=1,p=1$nFTjUpOMbtqB"
-                                                     "$uenH44ld7wjVBa7CpuKR5EeMk!\",yes,1,1,1,\n"),
+    assert_int_equal(load(GOOD_INSTRUMENTS,
+                          ACCOUNTS "A,F,\"$argon2id$v=19$m=1,t=1,p=1$nFTjUpOMbtqB"
+                                   "$uenH44ld7wjVBa7CpuKR5EeMk!\",yes,1,1,1,none,\n"),
                      1);
 }
 
@@ -346,8 +352,8 @@ static void test_too_many(void **state)
     assert_int_equal(load_max(GOOD_INSTRUMENTS, GOOD_ACCOUNTS, 1), 1);
     assert_string_equal(errors, "i: 2 instruments; allowed: 1 (engine.instruments_max)\n");
     assert_int_equal(load_max(INSTRUMENTS,
-                              ACCOUNTS "A,F," HASH ",yes,1,1,1,\n"
-                                       "B,F," HASH ",yes,1,1,1,\n",
+                              ACCOUNTS "A,F," HASH ",yes,1,1,1,none,\n"
+                                       "B,F," HASH ",yes,1,1,1,none,\n",
                               1),
                      1);
     assert_string_equal(errors, "a: 2 accounts; allowed: 1 (engine.accounts_max)\n");
@@ -357,8 +363,8 @@ static void test_all_at_once(void **state)
 {
     (void)state;
     assert_int_equal(load(INSTRUMENTS "a,b,c,d,e\nA,0.01,1,1,no\nA,0.01,1,1,no\n",
-                          ACCOUNTS "--,--,x,x,x,x,x,x\n"),
-                     5 + 1 + 8);
+                          ACCOUNTS "--,--,x,x,x,x,x,x,x\n"),
+                     5 + 1 + 9);
     free(errors);
     size_t n;
     FILE *f = open_memstream(&errors, &n);

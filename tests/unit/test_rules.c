@@ -274,6 +274,42 @@ static void test_halted_and_disabled(void **state)
     assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x000C);
 }
 
+/* One account cannot fill the pool for everybody. */
+static void test_an_account_has_a_limit_of_open_orders(void **state)
+{
+    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+    (void)state;
+
+    memcpy(m.account.user, "ANN   ", 6);
+    memcpy(m.account.firm, "FIRM", 4);
+    m.account.open_max = 3;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(engine_account(v.e, ANN)->open_max, 3);
+    assert_int_equal(venue_send(&v, &m), 0);
+    for (u32 ref = 1; ref <= 4; ref++) {
+        m = venue_enter_cmd(ANN, ref, 'B', 10, 10000, '0');
+        m.enter.user_ref_idx = (u8)(7 * ref); /* whatever the channel */
+        m.enter.terms.tags = TAG_BIT(28);
+        venue_send(&v, &m);
+        assert_string_equal(venue_letters(&v), ref <= 3 ? "A" : "J");
+    }
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, REJECT_EXPOSURE);
+    venue_enter(&v, ANN, 1, 'B', 10, 10000, '3'); /* does not stay */
+    assert_string_equal(venue_letters(&v), "AC");
+    venue_enter(&v, BOB, 1, 'B', 10, 10000, '0');
+    assert_string_equal(venue_letters(&v), "A");
+    m = venue_cmd(CMD_CANCEL, ANN);
+    m.cancel.user_ref = 2;
+    m.cancel.user_ref_idx = 14;
+    venue_send(&v, &m);
+    venue_enter(&v, ANN, 2, 'B', 10, 10000, '0');
+    assert_string_equal(venue_letters(&v), "A");
+    venue_replace(&v, ANN, 2, 3, 20, 10000); /* is one for one */
+    assert_string_equal(venue_letters(&v), "U");
+    venue_enter(&v, ANN, 4, 'B', 10, 10000, '0');
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, REJECT_EXPOSURE);
+}
+
 static void test_a_full_pool_rejects_and_changes_nothing_else(void **state)
 {
     (void)state;
@@ -328,6 +364,7 @@ int main(void)
         CASE(test_rejects_of_terms_that_are_not_done),
         CASE(test_harmless_terms_are_taken),
         CASE(test_halted_and_disabled),
+        CASE(test_an_account_has_a_limit_of_open_orders),
         CASE(test_a_full_pool_rejects_and_changes_nothing_else),
         CASE(test_commands_of_a_stale_binding_are_ignored),
     };

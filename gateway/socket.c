@@ -181,19 +181,23 @@ static int op_flush(struct transport *head, u64 now_ns)
 
 /* ---- reading ---- */
 
-/* Hands bytes up and holds what is not taken. The gateway may close the connection meanwhile. */
-static void deliver(struct socket_transport *t, struct conn *c, const u8 *bytes, u32 n)
+/*
+ * Hands bytes up and holds what is not taken. The gateway may close the connection meanwhile. False
+ * when nothing came of it, which is no work: the gateway may rest while bytes wait for it.
+ */
+static bool deliver(struct socket_transport *t, struct conn *c, const u8 *bytes, u32 n)
 {
     u64 id = c->id;
 
     if (c->state != CONN_OPEN)
-        return; /* finishing: nobody wants it */
+        return true; /* finishing: nobody wants it */
     u32 taken = t->head.up->data(t->head.up_ctx, id, bytes, n);
     ASSERT_LE(taken, n);
     if (c->id != id || c->state != CONN_OPEN)
-        return;
+        return true;
     c->held = (u16)(n - taken);
     memmove(c->input, bytes + taken, c->held);
+    return taken > 0;
 }
 
 /* The peer has finished its side. */
@@ -207,14 +211,14 @@ static void at_eof(struct socket_transport *t, struct conn *c)
 }
 
 /* One turn of one readable connection, which stays on the list while there is more. */
-static void read_in(struct socket_transport *t, struct conn *c)
+static bool read_in(struct socket_transport *t, struct conn *c)
 {
     list_del(&c->readable);
     if (c->held > 0) {
-        deliver(t, c, c->input, c->held);
+        bool worked = deliver(t, c, c->input, c->held);
         if (c->state != CONN_FREE)
             list_add_tail(&t->readable, &c->readable);
-        return;
+        return worked;
     }
     ssize_t n = recv(c->fd, t->buffer, sizeof t->buffer, MSG_DONTWAIT);
     metric_add(&t->metrics.reads, 1);
@@ -231,6 +235,7 @@ static void read_in(struct socket_transport *t, struct conn *c)
     } else if (errno == EINTR) {
         list_add_tail(&t->readable, &c->readable);
     }
+    return true;
 }
 
 static int read_all(struct socket_transport *t)
@@ -239,10 +244,9 @@ static int read_all(struct socket_transport *t)
     struct list *node;
     int work = 0;
 
-    while (work < (int)READS_PER_TURN && (node = list_first(&t->readable)) != NULL) {
+    for (u32 i = 0; i < READS_PER_TURN && (node = list_first(&t->readable)) != NULL; i++) {
         bool end = node == last;
-        read_in(t, CONTAINER_OF(node, struct conn, readable));
-        work++;
+        work += read_in(t, CONTAINER_OF(node, struct conn, readable));
         if (end)
             break;
     }

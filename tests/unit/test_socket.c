@@ -82,6 +82,7 @@ struct echo {
     u32 take_max; /* bytes taken in one call; 0: all */
     bool refuse;
     bool silent; /* takes and does not answer */
+    bool deaf;   /* takes nothing */
 };
 
 static bool echo_opened(void *ctx, u64 conn, const struct transport_peer *peer)
@@ -102,6 +103,8 @@ static u32 echo_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
 {
     struct echo *e = ctx;
 
+    if (e->deaf)
+        return 0;
     if (e->take_max != 0)
         n = min_u32(n, e->take_max);
     if (!e->silent) {
@@ -211,8 +214,12 @@ static void test_end_of_file_waits_for_held_bytes(void **state)
 
     e->take_max = 1;
     e->silent = true;
+    e->deaf = true;
+    TURN_UNTIL(e, e->opened == 1);
     e->wire->write(e->wire, client, bytes, sizeof bytes);
     e->wire->hang_up(e->wire, client, TRANSPORT_FINISH);
+    TURN_UNTIL(e, e->t->ops->poll(e->t, e->now_ns) == 0); /* it waits for us: that is no work */
+    e->deaf = false;
     TURN_UNTIL(e, e->closed == 1);
     assert_int_equal(e->taken, sizeof bytes);
     assert_int_equal(e->errors, 0);

@@ -111,6 +111,8 @@ static struct auth *real_auth(void)
 static void conf_init(struct topology_conf *c, const struct venue *v)
 {
     topology_conf_defaults(c);
+    c->journal_id = 1;
+    c->process_id = clock_now_ns();
     c->engine.accounts_max = 2 * TRADERS;
     c->engine.instruments_max = 4;
     c->engine.orders_max = TRADERS * REFS_MAX;

@@ -75,6 +75,24 @@ static void test_time_that_goes_back(void **state)
     assert_refused("a transaction from before the last one");
 }
 
+static void test_a_start_of_another_journal(void **state)
+{
+    union msg m = venue_cmd(CMD_START, 0);
+
+    (void)state;
+    m.start.epoch = 2;
+    m.start.journal_id = 7;
+    make(&m);
+    assert_null(engine_apply(v.shadow, v.tx.slots, v.tx.used));
+    assert_int_equal(engine_journal_id(v.shadow), 7);
+    assert_int_equal(engine_state_hash(v.shadow), engine_state_hash(v.e));
+    m.cmd.seq = m.cmd.time_ns = 0;
+    m.start.epoch = 3;
+    make(&m);
+    change(0)->start.journal_id = 8;
+    assert_refused("a start of another journal");
+}
+
 static void test_a_transaction_cut_short(void **state)
 {
     (void)state;
@@ -285,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_gaps),
         CASE(test_time_that_goes_back),
+        CASE(test_a_start_of_another_journal),
         CASE(test_a_transaction_cut_short),
         CASE(test_a_transaction_and_more),
         CASE(test_an_event_as_a_command),

@@ -34,6 +34,7 @@ void apply_day_opened(struct engine *e, const struct msg_day *ev)
     e->day = ev->day;
     e->day_last = ev->day;
     e->midnight_ns = ev->midnight_ns;
+    metric_set(&e->metrics.day, ev->day);
 }
 
 void apply_day_ended(struct engine *e, const struct msg_day *ev)
@@ -41,6 +42,7 @@ void apply_day_ended(struct engine *e, const struct msg_day *ev)
     ASSERT_EQ(ev->day, e->day);
     ASSERT_EQ(e->orders.pool.used, 0);
     e->day = 0;
+    metric_set(&e->metrics.day, 0);
 }
 
 void apply_instrument(struct engine *e, const struct msg_instrument *ev)

@@ -139,6 +139,16 @@ u32 engine_day(const struct engine *e)
     return e->day;
 }
 
+u32 engine_day_last(const struct engine *e)
+{
+    return e->day_last;
+}
+
+const struct metric *engine_day_gauge(const struct engine *e)
+{
+    return &e->metrics.day;
+}
+
 u32 engine_accounts(const struct engine *e)
 {
     return e->accounts.names.used;

@@ -11,6 +11,7 @@
 #define WIREBOOK_ENGINE_ENGINE_H
 
 #include "engine/base/mem.h"
+#include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/msg/msg.h"
 
@@ -98,6 +99,12 @@ u64 engine_journal_id(const struct engine *e);
 
 /* The open trading day as yyyymmdd; 0 when none is open. */
 u32 engine_day(const struct engine *e);
+
+/* The day that was opened last, 0 before the first: only later ones can be opened. */
+u32 engine_day_last(const struct engine *e);
+
+/* The open day as a gauge that other threads may read while the engine runs. */
+const struct metric *engine_day_gauge(const struct engine *e);
 
 /* A hash over the whole state that recovery must restore; equal states have equal hashes. */
 u64 engine_state_hash(const struct engine *e);

@@ -39,6 +39,7 @@ struct engine_metrics {
     struct metric refused;         /* reference data, days and epochs that cannot be */
     struct metric unknown;         /* commands of a type that is none */
     struct metric continues;       /* pieces of long work */
+    struct metric day;             /* gauge: the open day, 0: none */
     struct metric orders_open;     /* gauge */
     struct metric orders_open_max; /* high-water mark */
 };

@@ -225,6 +225,40 @@ static void gateway_learn_refs(struct gateway *g, const struct engine *e,
     }
 }
 
+static int text_len(const char *padded, int max)
+{
+    while (max > 0 && padded[max - 1] == ' ')
+        max--;
+    return max;
+}
+
+/* What the engine has refused of `refs` is said: it goes on with what it had. */
+static void compare(const struct engine *e, const struct refdata *refs)
+{
+    for (u32 i = 0; i < refs->instruments_used; i++) {
+        const struct refdata_instrument *r = &refs->instruments[i];
+        const struct msg_instrument *m = engine_instrument(e, engine_instrument_find(e, r->symbol));
+        if (m->tick == r->tick && m->lot == r->lot && m->reference_price == r->reference_price)
+            continue;
+        log_error(
+            "instrument %.*s, line %u: its new terms are refused: tick %u.%04u is no multiple "
+            "of the one that its open orders have; it goes on with tick %u.%04u, lot %u: "
+            "start again when no order is open, or take another tick",
+            text_len(r->symbol, 8), r->symbol, r->line, r->tick / 10000, r->tick % 10000,
+            m->tick / 10000, m->tick % 10000, m->lot);
+    }
+    for (u32 i = 0; i < refs->accounts_used; i++) {
+        const struct refdata_account *r = &refs->accounts[i];
+        const struct msg_account *m = engine_account(e, engine_account_find(e, r->user));
+        if (m->disabled == !r->enabled && memcmp(m->firm, r->firm, 4) == 0)
+            continue;
+        log_error("account %.*s, line %u: its new terms are refused by the engine; it goes on as "
+                  "firm %.4s, %s",
+                  text_len(r->user, 6), r->user, r->line, m->firm,
+                  m->disabled ? "disabled" : "enabled");
+    }
+}
+
 int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
 {
     struct opening o = {
@@ -241,7 +275,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         gateway_learn_recovered(t->gateways[g], t->engine);
         gateway_learn_refs(t->gateways[g], t->engine, refs);
     }
-    while (o.step != STEP_DONE || !settled(t)) {
+    while (o.step != STEP_DONE || !settled(t) || !admin_settled(&t->admin, now_ns)) {
         while (o.step != STEP_DONE && ring_room(&t->rings.admin_cmd, 1) > 0)
             if (next_command(&o, &m))
                 ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
@@ -252,6 +286,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         if (persist_failed(t->persist))
             return PERSIST_EXIT_FAILED;
     }
+    compare(t->engine, refs);
     mem_seal(&t->mem);
     return 0;
 }

@@ -108,8 +108,8 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
  * that the recovered engine does not know as they are (those that are gone from `refs` are halted
  * or disabled). Runs the agents' turns until all of it is durable, then seals the memory.
  * Returns 0, or an exit code when the journal cannot be written, or when what the journal knows and
- * what `refs` add do not fit the pools (TOPOLOGY_EXIT_CONF, one log line). `refs` must live as long
- * as the topology.
+ * what `refs` add do not fit the pools (TOPOLOGY_EXIT_CONF, one log line). What the engine refuses
+ * of `refs` is logged. `refs` must live as long as the topology.
  */
 int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns);
 

@@ -1,8 +1,13 @@
 /*
  * admin.c - see admin.h. Thread: admin. Enters: the time. Leaves: CMD_DAY_OPEN and CMD_DAY_END.
  *
- * At most one change a turn, so after a long sleep of the machine the day that is over is ended
- * first and the present one opened in the next turn.
+ * A day has changed when the engine says so, not when it was asked to. One change at a time, so
+ * after a long sleep of the machine the day that is over is ended first and the present one opened
+ * then.
+ *
+ * Failure modes: a date at or before the last trading day (a clock that was set back, an evening's
+ * end that the config has taken away): the engine would refuse it, so it is not asked, and an error
+ * says until when nobody can log in. An engine that does not answer: one warning.
  */
 #include "gateway/admin/admin.h"
 
@@ -14,29 +19,51 @@
 #include "engine/msg/msg.h"
 #include "gateway/admin/calendar.h"
 
+#define ANSWER_NS (10 * NS_PER_SEC) /* an engine that takes longer for a day waits for its disk */
+
+static void complain_date(u32 today, u32 last, u32 next)
+{
+    if (today < last)
+        log_error("the machine's date is %u, before the last trading day %u: nobody can log in "
+                  "until day %u; set the machine's clock (or venue.timezone) right and start again",
+                  today, last, next);
+    else
+        log_error("trading day %u has ended and cannot open again: nobody can log in until day %u; "
+                  "was venue.day_end changed?",
+                  last, next);
+}
+
 /* With no day open: the present day if it still goes on, else from the next midnight. */
 static void plan_opening(struct admin *a, u64 now_ns)
 {
     u32 today = calendar_day(now_ns);
     bool over = now_ns >= calendar_end_ns(today, a->conf.day_end_minute);
+    u32 day = over ? calendar_next_day(today) : today;
 
-    a->next_change_ns = over ? calendar_midnight_ns(calendar_next_day(today)) : 0;
+    a->next_change_ns = over ? calendar_midnight_ns(day) : 0;
+    if (day <= a->day_last) {
+        day = calendar_next_day(a->day_last);
+        a->next_change_ns = calendar_midnight_ns(day);
+        complain_date(today, a->day_last, day);
+    }
 }
 
-void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds, u32 open_day,
-                u64 now_ns)
+void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds,
+                const struct metric *engine_day, u32 day_last, u64 now_ns)
 {
     memset(a, 0, sizeof *a);
     a->conf = *conf;
     a->cmds = cmds;
-    a->day = open_day;
-    if (open_day != 0)
-        a->next_change_ns = calendar_end_ns(open_day, conf->day_end_minute);
+    a->engine_day = engine_day;
+    a->day = (u32)metric_get(engine_day);
+    a->day_last = day_last;
+    if (a->day != 0)
+        a->next_change_ns = calendar_end_ns(a->day, conf->day_end_minute);
     else
         plan_opening(a, now_ns);
 }
 
-static bool day_command(struct admin *a, u8 type, u32 day)
+static bool day_command(struct admin *a, u8 type, u32 day, u64 now_ns)
 {
     struct msg_day m;
 
@@ -45,28 +72,52 @@ static bool day_command(struct admin *a, u8 type, u32 day)
     m.cmd.slots = 1;
     m.day = day;
     m.midnight_ns = calendar_midnight_ns(day);
-    return ring_push(a->cmds, &m, 1);
+    if (!ring_push(a->cmds, &m, 1))
+        return false;
+    a->asked = day;
+    a->asked_ns = now_ns;
+    a->complained = false;
+    return true;
+}
+
+/* Has the engine opened or ended the day? */
+static void day_look(struct admin *a, u64 now_ns)
+{
+    u32 day = (u32)metric_get(a->engine_day);
+
+    if (day == a->day) {
+        if (a->asked != 0 && !a->complained && now_ns - a->asked_ns >= ANSWER_NS) {
+            log_warn("trading day %u: the engine has not answered for 10 s; see the journal's disk "
+                     "and wirebook_engine_refused_total",
+                     a->asked);
+            a->complained = true;
+        }
+        return;
+    }
+    log_info("trading day %u %s", day ? day : a->day, day ? "opens" : "ends");
+    a->asked = 0;
+    a->day = day;
+    if (day != 0) {
+        a->day_last = day;
+        a->next_change_ns = calendar_end_ns(day, a->conf.day_end_minute);
+    } else {
+        plan_opening(a, now_ns);
+    }
+}
+
+bool admin_settled(const struct admin *a, u64 now_ns)
+{
+    return a->asked == 0 && now_ns < a->next_change_ns;
 }
 
 static int day_turn(struct admin *a, u64 now_ns)
 {
-    if (now_ns < a->next_change_ns)
+    day_look(a, now_ns);
+    if (a->asked != 0 || now_ns < a->next_change_ns)
         return 0;
-    if (a->day != 0) {
-        if (!day_command(a, CMD_DAY_END, a->day))
-            return 0;
-        log_info("trading day %u ends", a->day);
-        a->day = 0;
-        plan_opening(a, now_ns);
-        return 1;
-    }
-    u32 today = calendar_day(now_ns);
-    if (!day_command(a, CMD_DAY_OPEN, today))
-        return 0;
-    log_info("trading day %u opens", today);
-    a->day = today;
-    a->next_change_ns = calendar_end_ns(today, a->conf.day_end_minute);
-    return 1;
+    if (a->day != 0)
+        return day_command(a, CMD_DAY_END, a->day, now_ns);
+    return day_command(a, CMD_DAY_OPEN, calendar_day(now_ns), now_ns);
 }
 
 /* Written aside and renamed, so that a reader never sees half a file. */

@@ -7,6 +7,7 @@
 #ifndef WIREBOOK_GATEWAY_ADMIN_ADMIN_H
 #define WIREBOOK_GATEWAY_ADMIN_ADMIN_H
 
+#include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
 
@@ -18,20 +19,29 @@ struct admin_conf {
 
 struct admin {
     struct admin_conf conf;
-    struct ring *cmds;  /* to the engine */
-    u32 day;            /* the day that is open, 0 when none is */
-    u64 next_change_ns; /* when it ends, or when the next one opens */
+    struct ring *cmds;               /* to the engine */
+    const struct metric *engine_day; /* its answer: the day that is open, 0 when none is */
+    u32 day;                         /* the same as it was last seen */
+    u32 day_last;                    /* opened last; only later ones can be opened */
+    u32 asked;                       /* day whose opening or end is under way; 0: none */
+    bool complained;                 /* ... and that it takes long has been said */
+    u64 asked_ns;
+    u64 next_change_ns; /* when the day ends, or when the next one opens */
     u64 next_metrics_ns;
 };
 
 /*
- * `open_day` is the day that the recovered engine has open, 0 for none. `cmds` is the ring to the
- * engine of which this agent is the producer. The strings must outlive the agent.
+ * `engine_day` says which day the engine has open, 0 for none; `day_last` is the one that it opened
+ * last, 0 for none. `cmds` is the ring to the engine of which this agent is the producer. The
+ * strings must outlive the agent. Logs an error when `now_ns` is before `day_last`.
  */
-void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds, u32 open_day,
-                u64 now_ns);
+void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds,
+                const struct metric *engine_day, u32 day_last, u64 now_ns);
 
 /* The agent's turn. A full command ring is tried again in the next turn. */
 int admin_do_work(void *admin, u64 now_ns);
+
+/* True when no day's opening or end is due or under way. The agent's thread. */
+bool admin_settled(const struct admin *a, u64 now_ns);
 
 #endif

@@ -92,5 +92,29 @@ venue_start
 check "as before: goes on with the open orders" has '3 open orders'
 venue_end
 
+# ---- what the engine refuses of the files, and a day that cannot open ----
+sed -e 's/^\(AAPL\),[^,]*,/\1,0.005,/' config/instruments.csv > "$tmp/instruments.csv"
+venue_start
+check "a tick that does not fit is said" has 'instrument AAPL, line [0-9]+: .*tick 0.0050 .* goes on with tick 0.0100'
+venue_end
+cp config/instruments.csv "$tmp"
+conf -e 's/day_end: .*/day_end: "00:00"/' -e 's#timezone: .*#timezone: Pacific/Kiritimati#'
+venue_start
+check "the day's end" has 'trading day [0-9]+ ends'
+venue_end
+conf -e 's#timezone: .*#timezone: Pacific/Kiritimati#'
+rm -rf "$tmp/journal"
+venue_start # its date is one or two later than Pago Pago's
+venue_end
+conf -e 's/day_end: .*/day_end: "00:00"/' -e 's#timezone: .*#timezone: Pacific/Kiritimati#'
+venue_start
+venue_end
+conf -e 's#timezone: .*#timezone: Pacific/Pago_Pago#'
+venue_start
+check "a date before the last day is said" has "machine's date is [0-9]+, before the last trading day [0-9]+"
+check "  and no day is said to open" hasnt 'trading day [0-9]+ opens'
+check "  and none is open" has 'day 0,'
+venue_end
+
 [ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
 exit $failed

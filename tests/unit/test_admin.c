@@ -19,6 +19,7 @@
 
 static struct mem mem;
 static struct ring ring;
+static struct metric open_day; /* as the engine would say it */
 
 static int setup(void **state)
 {
@@ -37,7 +38,10 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Takes the next command and compares it; 0 for type means that there must be none. */
+/*
+ * Takes the next command, compares it, and answers as the engine would; 0 for type means that there
+ * must be none.
+ */
 static void expect(u8 type, u32 day)
 {
     union msg copy;
@@ -52,6 +56,13 @@ static void expect(u8 type, u32 day)
     assert_int_equal(m->day.day, day);
     assert_int_equal(m->day.midnight_ns, calendar_midnight_ns(day));
     ring_take(&ring, 1);
+    metric_set(&open_day, type == CMD_DAY_OPEN ? day : 0);
+}
+
+static void begin(struct admin *a, const struct admin_conf *conf, u32 day, u32 last, u64 now)
+{
+    metric_set(&open_day, day);
+    admin_init(a, conf, &ring, &open_day, last, now);
 }
 
 static void test_rolls_at_midnight(void **state)
@@ -61,7 +72,7 @@ static void test_rolls_at_midnight(void **state)
     struct admin a;
 
     (void)state;
-    admin_init(&a, &conf, &ring, 0, midnight + HOUR_NS);
+    begin(&a, &conf, 0, 0, midnight + HOUR_NS);
     admin_do_work(&a, midnight + HOUR_NS);
     expect(CMD_DAY_OPEN, 20261120);
     admin_do_work(&a, midnight + 24 * HOUR_NS - 1);
@@ -81,7 +92,7 @@ static void test_closed_in_the_evening(void **state)
     struct admin a;
 
     (void)state;
-    admin_init(&a, &conf, &ring, 20261120, midnight + 16 * HOUR_NS);
+    begin(&a, &conf, 20261120, 20261120, midnight + 16 * HOUR_NS);
     admin_do_work(&a, midnight + 16 * HOUR_NS);
     expect(0, 0);
     admin_do_work(&a, midnight + 17 * HOUR_NS);
@@ -99,7 +110,7 @@ static void test_recovered_day_that_is_over(void **state)
     struct admin a;
 
     (void)state;
-    admin_init(&a, &conf, &ring, 20261120, now);
+    begin(&a, &conf, 20261120, 20261120, now);
     admin_do_work(&a, now);
     expect(CMD_DAY_END, 20261120);
     admin_do_work(&a, now);
@@ -116,12 +127,53 @@ static void test_full_ring_is_tried_again(void **state)
     (void)state;
     for (int i = 0; i < 16; i++)
         assert_true(ring_push(&ring, &filler, 1));
-    admin_init(&a, &conf, &ring, 0, now);
+    begin(&a, &conf, 0, 0, now);
     assert_int_equal(admin_do_work(&a, now), 0);
     assert_int_equal(ring_avail(&ring, 16), 16);
     ring_take(&ring, 16);
     assert_int_equal(admin_do_work(&a, now), 1);
     expect(CMD_DAY_OPEN, 20261120);
+}
+
+/* The day is open when the engine says so; until then nothing else is asked. */
+static void test_waits_for_the_answer(void **state)
+{
+    struct admin_conf conf = {.day_end_minute = -1, .metrics_file = ""};
+    u64 now = calendar_midnight_ns(20261120) + HOUR_NS;
+    struct admin a;
+
+    (void)state;
+    begin(&a, &conf, 0, 0, now);
+    assert_false(admin_settled(&a, now));
+    assert_int_equal(admin_do_work(&a, now), 1);
+    for (u32 i = 1; i <= 20; i++)
+        assert_int_equal(admin_do_work(&a, now + i * NS_PER_SEC), 0);
+    assert_int_equal(ring_avail(&ring, 16), 1);
+    assert_int_equal(a.day, 0);
+    assert_true(a.complained);
+    expect(CMD_DAY_OPEN, 20261120);
+    admin_do_work(&a, now + HOUR_NS);
+    assert_int_equal(a.day, 20261120);
+    assert_true(admin_settled(&a, now + HOUR_NS));
+}
+
+/* A clock that was set back, or an evening's end taken away: no opening that would be refused. */
+static void test_no_day_before_the_last(void **state)
+{
+    struct admin_conf conf = {.day_end_minute = -1, .metrics_file = ""};
+    struct admin a;
+
+    (void)state;
+    for (u32 today = 20261118; today <= 20261120; today++) {
+        u64 now = calendar_midnight_ns(today) + HOUR_NS;
+        begin(&a, &conf, 0, 20261120, now);
+        assert_true(admin_settled(&a, now));
+        for (u64 t = now; t < calendar_midnight_ns(20261121); t += HOUR_NS)
+            admin_do_work(&a, t);
+        expect(0, 0);
+        admin_do_work(&a, calendar_midnight_ns(20261121));
+        expect(CMD_DAY_OPEN, 20261121);
+    }
 }
 
 static void test_metrics_file(void **state)
@@ -140,7 +192,7 @@ static void test_metrics_file(void **state)
     metrics_register("wirebook_test_total", "", "A test.", METRIC_COUNTER, &m);
     metric_add(&m, 42);
     conf.metrics_file = path;
-    admin_init(&a, &conf, &ring, 20261120, now);
+    begin(&a, &conf, 20261120, 20261120, now);
     admin_do_work(&a, now);
 
     FILE *f = fopen(path, "r");
@@ -162,6 +214,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_closed_in_the_evening, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recovered_day_that_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_ring_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits_for_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_day_before_the_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_metrics_file, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,11 @@ u64 engine_seq(const struct engine *e)
     return e->seq;
 }
 
+u64 engine_time_ns(const struct engine *e)
+{
+    return e->time_ns;
+}
+
 u64 engine_epoch(const struct engine *e)
 {
     return e->epoch;

@@ -91,6 +91,9 @@ int engine_do_work(void *engine, u64 now_ns);
 /* Number of the last transaction; 0 before the first. */
 u64 engine_seq(const struct engine *e);
 
+/* Its time, ns since 1970 UTC: no later transaction will have an earlier one. */
+u64 engine_time_ns(const struct engine *e);
+
 /* The epoch of the last CMD_START, 0 before it. */
 u64 engine_epoch(const struct engine *e);
 

@@ -176,6 +176,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->export.retry_max_ns = c->export_retry_max_ms * NS_PER_MS;
     t->export.refused_retry_ns = c->export_refused_retry_ms * NS_PER_MS;
     t->admin.day_end_minute = (int)c->day_end_minute;
+    t->admin.clock_step_ns = clock_step_ns;
     t->admin.metrics_file = c->metrics_file;
     t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
 }

@@ -271,6 +271,10 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
 
     if (!refs_fit(&o))
         return TOPOLOGY_EXIT_CONF;
+    if (engine_time_ns(t->engine) > now_ns)
+        log_warn("the journal's last transaction is %.3f s ahead of the machine's clock: the "
+                 "venue's time stands still until the clock has caught up; is it right?",
+                 (double)(engine_time_ns(t->engine) - now_ns) / NS_PER_SEC);
     for (u32 g = 0; g < t->conf.gateways; g++) {
         gateway_learn_recovered(t->gateways[g], t->engine);
         gateway_learn_refs(t->gateways[g], t->engine, refs);

@@ -259,6 +259,7 @@ static void metrics_add(struct topology *t)
     }
     ring_metrics(&r->admin_cmd, 0);
     ring_metrics(&r->tx, 0);
+    admin_register_metrics(&t->admin);
 }
 
 int topology_build(struct topology *t, const struct topology_conf *conf,

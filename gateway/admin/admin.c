@@ -8,6 +8,7 @@
  * Failure modes: a date at or before the last trading day (a clock that was set back, an evening's
  * end that the config has taken away): the engine would refuse it, so it is not asked, and an error
  * says until when nobody can log in. An engine that does not answer: one warning.
+ * A step of the machine's clock: an error and a metric.
  */
 #include "gateway/admin/admin.h"
 
@@ -19,7 +20,9 @@
 #include "engine/msg/msg.h"
 #include "gateway/admin/calendar.h"
 
-#define ANSWER_NS (10 * NS_PER_SEC) /* an engine that takes longer for a day waits for its disk */
+#define CLOCK_LOOK_NS NS_PER_SEC        /* between two looks at the machine's clock */
+#define CLOCK_STEP_NS NS_PER_SEC        /* more is a step */
+#define ANSWER_NS     (10 * NS_PER_SEC) /* an engine that takes longer for a day waits for its disk */
 
 static void complain_date(u32 today, u32 last, u32 next)
 {
@@ -138,10 +141,50 @@ static void metrics_write(const char *path)
         log_warn("metrics file %s cannot be written: %m", path);
 }
 
+static u64 distance(i64 a, i64 b)
+{
+    return a > b ? (u64)a - (u64)b : (u64)b - (u64)a;
+}
+
+/*
+ * Our time does not follow a step of the machine's clock (clock.h), so from then on days and stamps
+ * are off by it. Each step is said once; less than a second is the clock's own discipline.
+ */
+static void clock_look(struct admin *a, u64 now_ns)
+{
+    if (!a->conf.clock_step_ns || now_ns < a->next_clock_ns)
+        return;
+    a->next_clock_ns = now_ns + CLOCK_LOOK_NS;
+    i64 step = a->conf.clock_step_ns();
+    metric_set(&a->forward, step > 0 ? (u64)step : 0);
+    metric_set(&a->back, step < 0 ? (u64)-step : 0);
+    if (distance(step, a->clock_said_ns) <= CLOCK_STEP_NS)
+        return;
+    a->clock_said_ns = step;
+    if (distance(step, 0) <= CLOCK_STEP_NS)
+        log_info("the machine's clock is back where the venue's is");
+    else
+        log_error("the machine's clock was set: it is now %.3f s %s the venue's, which does not "
+                  "follow; set it right, or restart to take it over",
+                  (double)distance(step, 0) / NS_PER_SEC, step > 0 ? "ahead of" : "behind");
+}
+
+void admin_register_metrics(const struct admin *a)
+{
+    static const char help[] = "How far the machine's clock has been set away from the venue's "
+                               "since the start, in nanoseconds.";
+
+    metrics_register("wirebook_clock_step_ns", "direction=\"forward\"", help, METRIC_GAUGE,
+                     &a->forward);
+    metrics_register("wirebook_clock_step_ns", "direction=\"back\"", help, METRIC_GAUGE, &a->back);
+}
+
 int admin_do_work(void *admin, u64 now_ns)
 {
     struct admin *a = admin;
     int work = day_turn(a, now_ns);
+
+    clock_look(a, now_ns);
 
     if (a->conf.metrics_file[0] != '\0' && now_ns >= a->next_metrics_ns) {
         metrics_write(a->conf.metrics_file);

@@ -1,6 +1,6 @@
 /*
  * admin.h - the cold agent that keeps the venue's course: it opens and ends trading days by
- * commands to the engine, and writes the metrics file.
+ * commands to the engine, watches the machine's clock, and writes the metrics file.
  *
  * (Operators' commands and the HTTP endpoint join it here with the operators' issue.)
  */
@@ -12,9 +12,10 @@
 #include "engine/base/types.h"
 
 struct admin_conf {
-    int day_end_minute;       /* local minute at which a day ends; negative: at midnight */
-    const char *metrics_file; /* "" writes none */
-    u64 metrics_interval_ns;  /* between two writes */
+    int day_end_minute;         /* local minute at which a day ends; negative: at midnight */
+    const char *metrics_file;   /* "" writes none */
+    u64 metrics_interval_ns;    /* between two writes */
+    i64 (*clock_step_ns)(void); /* how far the machine's clock has left ours; NULL: not watched */
 };
 
 struct admin {
@@ -28,6 +29,11 @@ struct admin {
     u64 asked_ns;
     u64 next_change_ns; /* when the day ends, or when the next one opens */
     u64 next_metrics_ns;
+
+    u64 next_clock_ns;     /* when to look at the machine's clock again */
+    i64 clock_said_ns;     /* the step that was logged last */
+    struct metric forward; /* how far the machine's clock is ahead of ours, ns; else 0 */
+    struct metric back;    /* ... behind */
 };
 
 /*
@@ -37,6 +43,9 @@ struct admin {
  */
 void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds,
                 const struct metric *engine_day, u32 day_last, u64 now_ns);
+
+/* Makes its metrics known. Once, before the threads start. */
+void admin_register_metrics(const struct admin *a);
 
 /* The agent's turn. A full command ring is tried again in the next turn. */
 int admin_do_work(void *admin, u64 now_ns);

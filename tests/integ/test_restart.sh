@@ -116,5 +116,47 @@ check "  and no day is said to open" hasnt 'trading day [0-9]+ opens'
 check "  and none is open" has 'day 0,'
 venue_end
 
+# ---- a machine's clock that is set: by a library that adds what a file says to CLOCK_REALTIME ----
+cat > "$tmp/clock.c" << 'END'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    static volatile signed char *seconds;
+    if (!seconds)
+        seconds = mmap(NULL, 1, PROT_READ, MAP_SHARED, open(getenv("WB_CLOCK"), O_RDONLY), 0);
+    long rc = syscall(SYS_clock_gettime, id, ts);
+    if (id == CLOCK_REALTIME)
+        ts->tv_sec += *seconds;
+    return (int)rc;
+}
+END
+clock() { printf "$1" | dd of="$tmp/clock" bs=1 conv=notrunc status=none; }
+gcc -shared -fPIC -o "$tmp/clock.so" "$tmp/clock.c" || failed=1
+rm -rf "$tmp/journal"
+conf
+clock '\0'
+export WB_CLOCK=$tmp/clock LD_PRELOAD=$tmp/clock.so
+venue_start
+unset LD_PRELOAD
+check "a clock that is right is no matter" hasnt 'clock'
+clock '\74'
+for _ in $(seq 50); do grep -q 'clock was set' "$tmp/venue.log" && break; sleep 0.1; done
+check "a step is said" has "clock was set: it is now (59|60).[0-9]* s ahead of"
+sleep 1.2
+check "  once" is "$(grep -c 'clock was set' "$tmp/venue.log")" 1
+venue_end
+clock '\304'
+export LD_PRELOAD=$tmp/clock.so
+venue_start
+unset LD_PRELOAD
+check "a clock behind the journal is said at the start" has 'last transaction is [56][0-9].[0-9]* s ahead of the machine'
+venue_end
+
 [ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
 exit $failed

@@ -176,6 +176,50 @@ static void test_no_day_before_the_last(void **state)
     }
 }
 
+static i64 step;
+
+static i64 fake_step(void)
+{
+    return step;
+}
+
+/* Once a second; a step is said once, and again when the clock is set again. */
+static void test_a_step_of_the_clock(void **state)
+{
+    struct admin_conf conf = {.day_end_minute = -1, .metrics_file = "", .clock_step_ns = fake_step};
+    static const struct {
+        i64 step;
+        i64 said;
+    } cases[] = {
+        {(i64)NS_PER_SEC, 0},
+        {(i64)(60 * NS_PER_SEC), (i64)(60 * NS_PER_SEC)},
+        {(i64)(60 * NS_PER_SEC) + 5, (i64)(60 * NS_PER_SEC)},
+        {-(i64)(2 * NS_PER_SEC), -(i64)(2 * NS_PER_SEC)},
+        {100, 100},
+        {INT64_MIN + 1, INT64_MIN + 1},
+    };
+    u64 now = calendar_midnight_ns(20261120) + HOUR_NS;
+    struct admin a;
+
+    (void)state;
+    begin(&a, &conf, 20261120, 20261120, now);
+    metrics_reset();
+    admin_register_metrics(&a);
+    for (u32 i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        now += NS_PER_SEC;
+        step = cases[i].step;
+        admin_do_work(&a, now);
+        assert_int_equal(a.clock_said_ns, cases[i].said);
+        assert_int_equal(metric_get(&a.forward), step > 0 ? step : 0);
+        assert_int_equal(metric_get(&a.back), step < 0 ? -step : 0);
+        assert_int_equal(metrics_sum("wirebook_clock_step_ns"), (u64)(step < 0 ? -step : step));
+        step = 12345; /* not looked at within the second */
+        admin_do_work(&a, now + NS_PER_SEC - 1);
+        assert_int_equal(a.clock_said_ns, cases[i].said);
+    }
+    metrics_reset();
+}
+
 static void test_metrics_file(void **state)
 {
     char path[] = "/tmp/wirebook-metrics-XXXXXX";
@@ -216,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_ring_is_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waits_for_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_day_before_the_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_step_of_the_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(test_metrics_file, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

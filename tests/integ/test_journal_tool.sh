@@ -27,6 +27,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 sed -e "s#^data_dir:.*#data_dir: $dir#" -e "s/port: 9000/port: $port/" config/dev.yaml > "$tmp/venue.yaml"
 
 venue_start() {
+    : > "$tmp/venue.log" # the one before must not answer for this one
     "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
     venue=$!
     for _ in $(seq 300); do

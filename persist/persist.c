@@ -81,6 +81,11 @@ static void register_metrics(struct persist *p)
     metrics_register("wirebook_journal_segment_waits_total", "",
                      "Times that a write had to wait for a prepared segment.", METRIC_COUNTER,
                      &p->waits_segment);
+    metrics_register("wirebook_journal_free_bytes", "", "Free bytes of the journal's file system.",
+                     METRIC_GAUGE, &p->segments.free_bytes);
+    metrics_register("wirebook_journal_space_level", "",
+                     "0: enough; 1: low, new orders are rejected; 2: nothing more is taken.",
+                     METRIC_GAUGE, &p->segments.level_seen);
 }
 
 struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, struct ring *tx,

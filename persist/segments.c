@@ -152,6 +152,7 @@ static void watch_space(struct segments *s, u64 now_ns)
     i64 bytes = s->disk->ops->free_bytes(s->disk);
     if (bytes < 0)
         return; /* the marks stay as they were; writes will say more */
+    metric_set(&s->free_bytes, (u64)bytes);
     u32 level = SPACE_OK;
     if (s->no_space || (u64)bytes < s->space_hard_bytes)
         level = SPACE_HARD;
@@ -161,6 +162,7 @@ static void watch_space(struct segments *s, u64 now_ns)
         log_line(level == SPACE_OK ? LOG_INFO : LOG_ERROR, "journal %s: %lld MiB free, %s",
                  s->disk->where, (long long)(bytes >> 20), names[level]);
     atomic_store_explicit(&s->level, level, memory_order_relaxed);
+    metric_set(&s->level_seen, level);
 }
 
 static int close_ring(struct segments *s, struct ring *r)

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/msg/side.h"
 #include "persist/disk.h"
@@ -44,6 +45,8 @@ struct segments {
 
     /* owner: the cold agent; read by anybody */
     CACHE_ALIGNED _Atomic u32 level; /* enum space_level */
+    struct metric free_bytes;        /* of the journal's file system, as last seen */
+    struct metric level_seen;        /* the same as `level` */
     _Atomic bool failed;             /* a sync failed: nothing can be prepared any more */
 };
 

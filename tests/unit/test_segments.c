@@ -126,6 +126,8 @@ static void trouble_test(void **state)
     f->fd->create_error = -ENOSPC;
     assert_int_equal(segments_do_work(s, 1 * SEC), 0);
     assert_int_equal(s->level, SPACE_HARD);
+    assert_int_equal(metric_get(&s->level_seen), SPACE_HARD);
+    assert_int_equal(metric_get(&s->free_bytes), f->fd->free_bytes);
     f->fd->create_error = 0;
     assert_int_equal(segments_do_work(s, 1 * SEC + 1), 0); /* not at once */
     assert_int_equal(segments_do_work(s, 2 * SEC), 1);

@@ -337,6 +337,8 @@ static void walk_text(struct walk *w, const char *text, size_t bytes)
     }
     w->doc = &doc;
     walk_document(w);
+    w->conf->reference_read = !w->lines.bad[conf_key_row("reference.instruments_file")] &&
+                              !w->lines.bad[conf_key_row("reference.accounts_file")];
     bool had_root = yaml_document_get_root_node(&doc) != NULL;
     yaml_document_delete(&doc);
     if (had_root && !yaml_parser_load(&parser, &second)) {

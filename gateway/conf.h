@@ -169,6 +169,9 @@ struct conf {
     enum log_level log_level;
     char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
     u64 metrics_interval_ms;
+
+    /* Set by conf_load also when it found errors: the paths of the reference data are right. */
+    bool reference_read;
 };
 
 /* The embedded default: what config/dev.yaml states. */
@@ -177,7 +180,7 @@ void conf_default(struct conf *out);
 /*
  * Reads `path` to `out`. Each thing that is wrong is a line of its own in `errors`:
  * `FILE:LINE: key: value: what is wrong; allowed: ...`. Returns the number of errors; only after 0
- * is `out` to be used.
+ * is `out` to be used, but for the reference data's paths when `out->reference_read` is set.
  */
 int conf_load(const char *path, struct conf *out, FILE *errors);
 

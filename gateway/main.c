@@ -64,17 +64,18 @@ static void usage(FILE *out)
 /* The config and what it names. Returns the number of errors, each printed to stderr. */
 static int load(const char *path)
 {
+    struct refdata_max max = {INSTRUMENTS_MAX, ACCOUNTS_MAX};
     int errors = 0;
 
     if (path)
         errors = conf_load(path, &conf, stderr);
     else
         conf_default(&conf);
-    if (errors == 0) {
-        struct refdata_max max = {(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
-        errors = refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
-    }
-    return errors;
+    if (errors != 0 && !conf.reference_read)
+        return errors;
+    if (errors == 0) /* else they may be what is wrong */
+        max = (struct refdata_max){(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
+    return errors + refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
 }
 
 static int check_config(const char *path)
@@ -339,10 +340,18 @@ int main(int argc, char **argv)
     signal(SIGPIPE,
            SIG_IGN); /* hiredis writes with write(): a peer that is gone must be an errno */
     int what = getopt_long(argc, argv, "h", options, NULL);
+    const char *checked = optarg;
+    bool takes_file = what == -1 || what == 'p' || what == 't';
+    if (what != -1 && what != '?' && getopt_long(argc, argv, "h", options, NULL) != -1)
+        what = '?'; /* one thing at a time */
+    if (what != '?' && argc - optind > takes_file) {
+        fprintf(stderr, "wirebook: %s: one argument too many\n\n", argv[optind + takes_file]);
+        what = '?';
+    }
     const char *file = optind < argc ? argv[optind] : NULL;
     switch (what) {
     case 'c':
-        return check_config(optarg);
+        return check_config(checked);
     case 'p':
         return print_config(file);
     case 't':

@@ -31,6 +31,7 @@ conf() { # sed expressions on top of the dev config
         "$@" config/dev.yaml > "$tmp/venue.yaml"
 }
 venue_start() {
+    : > "$tmp/venue.log" # the one before must not answer for this one
     "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
     venue=$!
     for _ in $(seq 300); do
@@ -115,6 +116,25 @@ check "a date before the last day is said" has "machine's date is [0-9]+, before
 check "  and no day is said to open" hasnt 'trading day [0-9]+ opens'
 check "  and none is open" has 'day 0,'
 venue_end
+
+# ---- --check-config says all that is wrong at once ----
+conf -e 's/accounts_max: .*/accounts_max: many/'
+sed -i 's/^AAPL,0.01,/AAPL,none,/' "$tmp/instruments.csv"
+"$bin/wirebook" --check-config "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1
+check "a wrong config: code 1" is $? 1
+check "  what is wrong in it" has 'accounts_max: many'
+check "  and in the file that it names" has 'instruments.csv:[0-9]+: .*none'
+check "  counted together" has ': 2 errors'
+cp config/instruments.csv "$tmp"
+conf
+"$bin/wirebook" --check-config "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1
+check "a right one: code 0" is $? 0
+for more in "--check-config $tmp/venue.yaml more" "more --check-config $tmp/venue.yaml" "--version more" \
+    "--print-config $tmp/venue.yaml more" "$tmp/venue.yaml more" "--version --help"; do
+    timeout 10 "$bin/wirebook" $more > "$tmp/venue.log" 2>&1
+    check "too much, $more: code 1" is $? 1
+    check "  with usage" has 'wirebook \[CONFIG.yaml\]'
+done
 
 # ---- a machine's clock that is set: by a library that adds what a file says to CLOCK_REALTIME ----
 cat > "$tmp/clock.c" << 'END'

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -24,26 +23,11 @@ static u64 pass_time(void *ctx)
     return clock_now_ns();
 }
 
-/* Makes the folders above `path`; what is wrong shows when the last one is used. */
-static void make_parents(const char *path)
-{
-    char part[CONF_TEXT_BYTES];
-
-    for (size_t i = 1; path[i] != '\0' && i < sizeof part; i++) {
-        if (path[i] != '/')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        mkdir(part, 0755);
-    }
-}
-
 static int disk_open(struct world *w, const struct conf *conf)
 {
     struct why why = {""};
     int rc;
 
-    make_parents(conf->data_dir);
     w->disk = uring_new(conf->data_dir, true, &why);
     if (!w->disk) {
         log_error("%s", why.text);

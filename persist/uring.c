@@ -38,6 +38,7 @@
 #define LOCK_NAME    "lock"
 #define FILE_MODE    0640
 #define DIR_MODE     0750
+#define PARENT_MODE  0755 /* of the directories above it */
 _Static_assert(URING_OPS >= JOURNAL_INFLIGHT_MAX, "the journal never finds the queue full");
 
 struct op {
@@ -351,7 +352,29 @@ static const struct disk_ops uring_ops = {
 
 /* ---- making one ---- */
 
-/* mkdir -p, each new name synced into its parent. Returns 0 or a positive errno. */
+/*
+ * The name of `path` becomes stable in the directory above it. A directory of somebody else's,
+ * which we may not open, is left to him unless the name is `ours`. Returns 0 or a positive errno.
+ */
+static int sync_name(const char *path, bool ours)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = dir < 0 ? -1 : openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = parent < 0 ? errno : 0;
+
+    if (parent >= 0 && fsync(parent) < 0)
+        error = errno;
+    if (parent >= 0)
+        close(parent);
+    if (dir >= 0)
+        close(dir);
+    return error == EACCES && !ours ? 0 : error;
+}
+
+/*
+ * mkdir -p. The name of each directory that it makes is synced, and the last one's in any case:
+ * whoever made it may have died before he could. Returns 0 or a positive errno.
+ */
 static int make_dirs(const char *path)
 {
     char part[4096];
@@ -359,26 +382,21 @@ static int make_dirs(const char *path)
 
     if (n == 0 || n >= sizeof part)
         return n == 0 ? ENOENT : ENAMETOOLONG;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
     for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0')
+        if (i < n && path[i] != '/')
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, DIR_MODE) < 0 && errno != EEXIST)
-            return errno;
+        bool made = mkdir(part, i < n ? PARENT_MODE : DIR_MODE) == 0;
+        int error = made || errno == EEXIST ? 0 : errno;
+        if (!error && (made || i == n))
+            error = sync_name(part, made);
+        if (error)
+            return error;
     }
     return 0;
-}
-
-/* So that the directory itself survives a power cut. Best effort: it may not be ours to open. */
-static void sync_parent(int dir)
-{
-    int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (parent >= 0) {
-        fsync(parent);
-        close(parent);
-    }
 }
 
 struct disk *uring_new(const char *path, bool hot, struct why *why)
@@ -401,7 +419,6 @@ struct disk *uring_new(const char *path, bool hot, struct why *why)
     }
     if (!hot)
         return &u->disk;
-    sync_parent(u->dir);
     int rc = io_uring_queue_init(URING_OPS, &u->ring, 0);
     if (rc < 0) {
         why_set(why, "io_uring: %s; needs Linux 5.10 or later and kernel.io_uring_disabled=0",

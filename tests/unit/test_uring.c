@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -246,6 +247,59 @@ static void journal_on(struct fixture *f)
     }
 }
 
+static char synced[16][256]; /* directories that fsync was called for, in that order */
+static u32 synced_used;
+static int sync_error;
+
+/* Instead of the C library's: notes and does it, or fails. */
+int fsync(int fd)
+{
+    char link[64];
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (synced_used < 16) {
+        ssize_t n = readlink(link, synced[synced_used], sizeof synced[0] - 1);
+        synced[synced_used++][n < 0 ? 0 : n] = '\0';
+    }
+    if (sync_error) {
+        errno = sync_error;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* A power cut must not take the path to the journal away: each new name is synced. */
+static void parents_test(void **state)
+{
+    struct fixture *f = *state;
+    char path[280];
+    char parent[280];
+
+    snprintf(path, sizeof path, "%s/a/b//c/", f->dir);
+    synced_used = 0;
+    struct disk *d = uring_new(path, true, &f->why);
+    assert_non_null(d);
+    uring_free(d);
+    assert_true(synced_used >= 3);
+    assert_string_equal(synced[0], f->dir);
+    snprintf(parent, sizeof parent, "%s/a", f->dir);
+    assert_string_equal(synced[1], parent);
+    snprintf(parent, sizeof parent, "%s/a/b", f->dir);
+    assert_string_equal(synced[synced_used - 1], parent);
+
+    synced_used = 0; /* it is there, but perhaps not for long */
+    d = uring_new(path, true, &f->why);
+    assert_non_null(d);
+    uring_free(d);
+    assert_int_equal(synced_used, 1);
+    assert_string_equal(synced[0], parent);
+
+    sync_error = EIO;
+    assert_null(uring_new(path, true, &f->why));
+    sync_error = 0;
+    assert_non_null(strstr(f->why.text, "Input/output error"));
+}
+
 static void journal_test(void **state)
 {
     journal_on(*state);
@@ -273,8 +327,8 @@ static void tmpfs_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(writes_test), T(write_error_test),  T(short_write_test), T(files_test),
-        T(lock_test),   T(no_directory_test), T(journal_test),     T(tmpfs_test),
+        T(writes_test),       T(write_error_test), T(short_write_test), T(files_test), T(lock_test),
+        T(no_directory_test), T(parents_test),     T(journal_test),     T(tmpfs_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

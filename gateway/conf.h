@@ -78,6 +78,9 @@ struct conf_gateway {
     u64 heartbeat_ms;
     u64 silence_timeout_ms;
     u64 slow_timeout_ms;
+    u64 unauthenticated_per_source;
+    u64 rate_reject_per_s;
+    u64 rate_stop_per_s;
     u64 store_slots; /* quota of an account's session store, a multiple of STORE_CHUNK_SLOTS */
     enum conf_takeover takeover;
     enum conf_seq_ahead requested_seq_ahead;

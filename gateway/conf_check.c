@@ -141,6 +141,9 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
 
     check_above("gateway.silence_timeout_ms", g->silence_timeout_ms, "gateway.heartbeat_ms",
                 g->heartbeat_ms, false, lines, e);
+    if (g->rate_stop_per_s != 0)
+        check_above("gateway.rate_stop_per_s", g->rate_stop_per_s, "gateway.rate_reject_per_s",
+                    g->rate_reject_per_s, true, lines, e);
     check_above("journal.low_space_mb", c->journal.low_space_mb, "journal.hard_space_mb",
                 c->journal.hard_space_mb, false, lines, e);
     if (g->store_slots % STORE_CHUNK_SLOTS != 0) {

@@ -86,6 +86,17 @@ INT("gateway.silence_timeout_ms", gateway.silence_timeout_ms, 200, 600000, MS, "
     "seconds; a client of version 4.1 may ask for another time at its login."),
 INT("gateway.slow_timeout_ms", gateway.slow_timeout_ms, 100, 600000, MS, "30000",
     "A client that acknowledges nothing for so long, although something waits, is cut."),
+INT("gateway.unauthenticated_per_source", gateway.unauthenticated_per_source, 0, CONNS_MAX,
+    "connections", "64",
+    "Connections of one address that are not logged in; more are refused. 0: no limit."),
+INT("gateway.rate_reject_per_s", gateway.rate_reject_per_s, 0, 10000000, "orders per second",
+    "100000",
+    "Enters and replaces of one session, bursts of a second's worth included, beyond which they "
+    "are rejected with 0x0029; cancels are always taken. 0: no limit."),
+INT("gateway.rate_stop_per_s", gateway.rate_stop_per_s, 0, 10000000, "messages per second",
+    "200000",
+    "Messages of one session beyond which it is not read from until the rate allows; one that "
+    "stays above it for ten seconds is cut. 0: no limit."),
 INT("gateway.store_slots", gateway.store_slots, 256, 1048576, "slots of 64 bytes", "2048",
     "Recent messages kept in memory for each account, for replay; a multiple of 32. Older ones "
     "come from the journal, more slowly. Costs 64 bytes a slot times engine.accounts_max."),

@@ -292,6 +292,9 @@ static struct session_conf session_conf_of(const struct gateway_conf *c)
         .heartbeat_ns = c->heartbeat_ns,
         .slow_timeout_ns = c->slow_timeout_ns,
         .seed = c->seed,
+        .guests_per_source = c->guests_per_source,
+        .rate_reject_per_s = c->rate_reject_per_s,
+        .rate_stop_per_s = c->rate_stop_per_s,
     };
 }
 

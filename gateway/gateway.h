@@ -31,6 +31,9 @@ struct gateway_conf {
     u64 silence_timeout_ns; /* nothing heard (logins of 47 bytes); typically 15 s */
     u64 heartbeat_ns;       /* a heartbeat goes out when nothing was sent for so long; 1 s */
     u64 slow_timeout_ns;    /* the peer has acknowledged nothing for so long: it is cut */
+    u32 guests_per_source;  /* connections of one address that are not logged in; 0: no limit */
+    u32 rate_reject_per_s;  /* orders of a session beyond which they are rejected; 0: no limit */
+    u32 rate_stop_per_s;    /* messages of a session beyond which it waits; 0: no limit */
     u64 seed;               /* of the hash tables; any number, random outside tests */
 };
 

@@ -165,6 +165,9 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->gateway.silence_timeout_ns = c->gateway.silence_timeout_ms * NS_PER_MS;
     t->gateway.heartbeat_ns = c->gateway.heartbeat_ms * NS_PER_MS;
     t->gateway.slow_timeout_ns = c->gateway.slow_timeout_ms * NS_PER_MS;
+    t->gateway.guests_per_source = (u32)c->gateway.unauthenticated_per_source;
+    t->gateway.rate_reject_per_s = (u32)c->gateway.rate_reject_per_s;
+    t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
     t->gateway.seed = secret();
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;

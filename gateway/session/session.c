@@ -39,6 +39,7 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     S->all_count = conf->connections_max + SESSIONS_SPARE;
     S->all = mem_alloc(m, (u64)S->all_count * sizeof S->all[0], CACHE_LINE);
     map_init(&S->conns, m, S->all_count, conf->seed);
+    map_init(&S->guests, m, S->all_count, conf->seed + 2);
     directory_init(&S->directory, m, conf->accounts_max, conf->instruments_max, conf->seed + 1);
     store_pool_init(&S->stores, m, conf->accounts_max, conf->store_chunks);
     wheel_init(&S->wheel, WHEEL_TICK_NS, 0);
@@ -110,9 +111,35 @@ void session_invariant(const struct sessions *S, const struct session *s)
     ASSERT(s->asked == false || s->state == SESSION_REPLAY || s->state == SESSION_CLOSING);
 }
 
+/* Connected and not logged in. */
+static bool is_guest(u8 state)
+{
+    return state >= SESSION_LOGIN && state < SESSION_BOUND;
+}
+
+/* How many of them the address has. */
+static u32 guests_of(const struct sessions *S, u32 ipv4)
+{
+    u32 n = map_get(&S->guests, ipv4);
+
+    return n == MAP_NONE ? 0 : n;
+}
+
+static void guests_set(struct sessions *S, u32 ipv4, u32 n)
+{
+    if (guests_of(S, ipv4) > 0)
+        map_remove(&S->guests, ipv4);
+    if (n > 0)
+        map_put(&S->guests, ipv4, n);
+}
+
 void session_move(struct sessions *S, struct session *s, enum session_state next)
 {
+    bool was_guest = is_guest(s->state);
+
     sm_move(states, &s->state, (u8)next);
+    if (is_guest(s->state) != was_guest)
+        guests_set(S, s->peer_ipv4, guests_of(S, s->peer_ipv4) + (was_guest ? -1u : 1u));
     session_invariant(S, s);
 }
 
@@ -122,6 +149,10 @@ bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port)
 
     if (node == NULL) {
         metric_add(&S->metrics.refused_full, 1);
+        return false;
+    }
+    if (S->conf.guests_per_source != 0 && guests_of(S, peer_ipv4) >= S->conf.guests_per_source) {
+        metric_add(&S->metrics.refused_source, 1);
         return false;
     }
     struct session *s = CONTAINER_OF(node, struct session, node);

@@ -75,6 +75,9 @@ struct session {
     u64 silence_ns;
     u64 heard_ns;            /* when bytes last came, or waited for us to take them */
     u64 sent_ns;             /* when bytes last went out */
+    u64 orders_ns;           /* when the orders so far would be through at the reject rate */
+    u64 flow_ns;             /* the same of all messages at the stop rate */
+    u64 flood_ns;            /* since when it has been stopped again and again; 0: it is not */
     struct account *account; /* from BINDING on */
     struct store_cursor cursor;
     struct list node;
@@ -84,11 +87,11 @@ struct session {
 };
 
 struct session_metrics {
-    struct metric opened, refused_full, sessions;
+    struct metric opened, refused_full, refused_source, sessions;
     struct metric logins_ok, logins_bad, logins_limited, logins_refused;
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
     struct metric unknown, debug_frames, ring_full_stops, quota_stops;
-    struct metric space_stops, space_rejects;
+    struct metric space_stops, space_rejects, rate_stops, rate_rejects;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
     struct metric store_free, store_free_min, events;
@@ -106,6 +109,9 @@ struct session_conf {
     u64 heartbeat_ns;
     u64 slow_timeout_ns;
     u64 seed;
+    u32 guests_per_source; /* connections of one address that are not logged in; 0: no limit */
+    u32 rate_reject_per_s; /* orders of a session; 0: no limit */
+    u32 rate_stop_per_s;   /* messages of a session; 0: no limit */
 };
 
 struct session_rings {
@@ -128,8 +134,9 @@ struct sessions {
     char id[10];    /* of the day's SoupBinTCP sessions */
     struct session *all;
     u32 all_count;
-    u32 used;         /* not FREE */
-    struct map conns; /* conn -> index in `all` */
+    u32 used;          /* not FREE */
+    struct map conns;  /* conn -> index in `all` */
+    struct map guests; /* address -> its connections that are not logged in */
     struct list free, ready, held, closing;
     struct wheel wheel;
     struct directory directory;

@@ -225,3 +225,65 @@ void case_silence(struct suite *s)
     client_open(&s->b, &s->rig);
     client_login(&s->b, "ALICE", 3); /* the engine knows that it is free */
 }
+
+/* ---- floods ---- */
+
+void case_guests(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_open(&s->b, &s->rig);
+    rig_expect_sessions(&s->rig, 2);
+    client_open(&s->c, &s->rig); /* one too many from there */
+    client_expect_end(&s->c);
+    assert_int_equal(metrics_sum("wirebook_gateway_connections_refused_source_total"), 1);
+    client_login(&s->a, "ALICE", 1);
+    client_open(&s->c, &s->rig); /* who has logged in does not count */
+    rig_expect_sessions(&s->rig, 3);
+    s->rig.wire->hang_up(s->rig.wire, s->b.wire, TRANSPORT_RESET);
+    rig_expect_sessions(&s->rig, 2);
+    client_login(&s->c, "CAROL", 1);
+}
+
+/* Time passes while a real peer's bytes get on. */
+static void pass_settled(struct suite *s, u32 tenths)
+{
+    for (u32 i = 0; i < tenths; i++) {
+        rig_pass(&s->rig, 100 * NS_PER_MS);
+        rig_turns(&s->rig, 1);
+    }
+}
+
+/* Orders above the rate are rejected, cancels are not; above the second rate nothing is read. */
+void case_rates(struct suite *s)
+{
+    u32 accepted = 0;
+
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_expect_message(&s->a, 'S');
+    for (u32 ref = 1; ref <= 120; ref++)
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+    for (u32 ref = 1; ref <= 120; ref++) {
+        struct rig_frame f = client_expect(&s->a, SOUP_SEQUENCED);
+        accepted += f.payload[0] == 'A';
+        if (f.payload[0] != 'A')
+            assert_int_equal(get_be16(f.payload + 13), 0x0029);
+    }
+    assert_in_range(accepted, 100, 102);
+    client_cancel(&s->a, 1, 0);
+    client_expect_message(&s->a, 'C');
+    rig_pass(&s->rig, NS_PER_SEC);
+    client_enter(&s->a, 200, 'B', 100, "AAPL", 100);
+    client_expect_message(&s->a, 'A');
+    assert_int_equal(metrics_sum("wirebook_gateway_rate_stops_total"), 0);
+
+    for (u32 i = 0; i < 4000; i++)
+        client_frame(&s->a, SOUP_CLIENT_HEARTBEAT);
+    pass_settled(s, 90); /* it is read at its rate */
+    assert_true(metrics_sum("wirebook_gateway_rate_stops_total") > 0);
+    assert_int_equal(gateway_sessions(s->rig.gateway), 1);
+    pass_settled(s, 20);
+    rig_expect_sessions(&s->rig, 0);
+    client_open(&s->b, &s->rig); /* the others are not concerned */
+    client_login(&s->b, "BOB", 1);
+}

@@ -149,6 +149,11 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.instruments_max = 8;
     gc.store_chunks = conf->store_chunks;
     gc.slow_timeout_ns = conf->slow_timeout_ns;
+    if (conf->limits) {
+        gc.guests_per_source = 2;
+        gc.rate_reject_per_s = 100;
+        gc.rate_stop_per_s = 200;
+    }
     r->gateway = gateway_new(&gc, &rings, r->wire->transport, &r->mem);
 }
 

@@ -24,6 +24,7 @@ struct rig_conf {
     u32 orders_max;
     u64 slow_timeout_ns;
     bool no_reader;
+    bool limits; /* 2 connections without a login, 100 orders and 200 messages a second */
 };
 
 struct rig {

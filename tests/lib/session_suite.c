@@ -316,34 +316,37 @@ struct suite_case {
     const char *name;
     void (*run)(struct suite *s);
     u32 cmd_slots; /* 0: the usual */
+    bool limits;   /* of rates and guests */
 };
 
 static const struct suite_case cases[] = {
-    {"login", case_login, 0},
-    {"login 4.1", case_login_41, 0},
-    {"login refused", case_login_refused, 0},
-    {"nothing before login", case_nothing_before_login, 0},
-    {"login deadline", case_login_deadline, 0},
-    {"slow auth", case_slow_auth, 0},
-    {"orders", case_orders, 0},
-    {"rejects", case_rejects, 0},
-    {"replace keeps the limits", case_replace_keeps_the_limits, 0},
-    {"ignored", case_ignored, 0},
-    {"release", case_release, 0},
-    {"replay from the store", case_replay_from_the_store, 0},
-    {"replay from the reader", case_replay_from_the_reader, 0},
-    {"reader is slow or gone", case_reader_is_slow_or_gone, 0},
-    {"takeover", case_takeover, 0},
-    {"logout", case_logout, 0},
-    {"lost while logging in", case_lost_while_logging_in, 0},
-    {"orders before the end of file count", case_orders_before_the_end_of_file_count, 0},
-    {"heartbeats", case_heartbeats, 0},
-    {"silence", case_silence, 0},
-    {"garbage ends one session alone", case_garbage_ends_one_session_alone, 0},
-    {"full command ring", case_full_command_ring, 64},
-    {"day end", case_day_end, 0},
-    {"day end and open at once", case_day_end_and_open_at_once, 0},
-    {"shutdown", case_shutdown, 0},
+    {"login", case_login, 0, false},
+    {"login 4.1", case_login_41, 0, false},
+    {"login refused", case_login_refused, 0, false},
+    {"nothing before login", case_nothing_before_login, 0, false},
+    {"login deadline", case_login_deadline, 0, false},
+    {"slow auth", case_slow_auth, 0, false},
+    {"orders", case_orders, 0, false},
+    {"rejects", case_rejects, 0, false},
+    {"replace keeps the limits", case_replace_keeps_the_limits, 0, false},
+    {"ignored", case_ignored, 0, false},
+    {"release", case_release, 0, false},
+    {"replay from the store", case_replay_from_the_store, 0, false},
+    {"replay from the reader", case_replay_from_the_reader, 0, false},
+    {"reader is slow or gone", case_reader_is_slow_or_gone, 0, false},
+    {"takeover", case_takeover, 0, false},
+    {"logout", case_logout, 0, false},
+    {"lost while logging in", case_lost_while_logging_in, 0, false},
+    {"orders before the end of file count", case_orders_before_the_end_of_file_count, 0, false},
+    {"heartbeats", case_heartbeats, 0, false},
+    {"silence", case_silence, 0, false},
+    {"garbage ends one session alone", case_garbage_ends_one_session_alone, 0, false},
+    {"full command ring", case_full_command_ring, 64, false},
+    {"day end", case_day_end, 0, false},
+    {"day end and open at once", case_day_end_and_open_at_once, 0, false},
+    {"shutdown", case_shutdown, 0, false},
+    {"guests", case_guests, 0, true},
+    {"rates", case_rates, 0, true},
 };
 
 static struct wire *(*new_wire)(void);
@@ -358,6 +361,7 @@ static void run_case(void **state)
     conf.slow_timeout_ns = 3600 * NS_PER_SEC; /* a real peer acknowledges in real time */
     if (c->cmd_slots != 0)
         conf.cmd_slots = c->cmd_slots;
+    conf.limits = c->limits;
     rig_open(&s.rig, new_wire(), &conf);
     c->run(&s);
     rig_close(&s.rig);

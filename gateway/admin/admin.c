@@ -20,9 +20,11 @@
 #include "engine/msg/msg.h"
 #include "gateway/admin/calendar.h"
 
-#define CLOCK_LOOK_NS NS_PER_SEC        /* between two looks at the machine's clock */
-#define CLOCK_STEP_NS NS_PER_SEC        /* more is a step */
-#define ANSWER_NS     (10 * NS_PER_SEC) /* an engine that takes longer for a day waits for its disk */
+#define CLOCK_LOOK_NS NS_PER_SEC /* between two looks at the machine's clock */
+#define CLOCK_STEP_NS NS_PER_SEC /* more is a step */
+
+/* An engine that takes longer to open or end a day waits for its disk. */
+#define ANSWER_NS (10 * NS_PER_SEC)
 
 static void complain_date(u32 today, u32 last, u32 next)
 {

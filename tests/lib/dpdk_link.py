@@ -113,7 +113,8 @@ class DpdkVenue:
         with open(self.conf, "w", encoding="utf-8") as file:
             file.write(f"data_dir: {self.dir}/data\n"
                        "durability: none\n"
-                       f"gateway: {{transport: dpdk, listen: [{{port: {PORT}}}], connections_max: 2048}}\n"
+                       f"gateway: {{transport: dpdk, listen: [{{port: {PORT}}}], connections_max: 2048, "
+                       f"unauthenticated_per_source: 0}}\n"
                        f"dpdk: {{ports: [{{device: '{device}', ipv4: {SERVER}, queues: {queues}}}]}}\n"
                        "journal: {segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}\n"
                        "threads: [{name: hot, agents: [gateway, engine, persist]}]\n"

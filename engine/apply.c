@@ -161,6 +161,13 @@ void apply_rejected(struct engine *e, const struct msg_rejected *ev)
         c->last = max_u32(c->last, ev->user_ref);
 }
 
+/* An order that ends by time ends so many seconds after the event that made it. */
+static inline void order_time(struct engine *e, u32 id, const struct msg_order *ev)
+{
+    if (UNLIKELY(e->orders.hot[id].timed))
+        expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
+}
+
 void apply_accepted(struct engine *e, const struct msg_order *ev)
 {
     u32 account = ev->head.account;
@@ -173,6 +180,7 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     ASSERT_EQ(e->taker, 0);
     ASSERT_GT(ev->user_ref, c->last);
     orders_fill(&e->orders, id, ev);
+    order_time(e, id, ev);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     c->last = ev->user_ref;
     e->accounts.at[account].open++;
@@ -195,7 +203,10 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     book_remove(&e->books, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
+    if (UNLIKELY(o->timed))
+        expiry_del(&e->expiry, id);
     orders_fill(&e->orders, id, ev);
+    order_time(e, id, ev);
     e->orders.info[id].executed = executed;
     c->last = ev->user_ref;
     e->next_order_ref = ev->order_ref + 1;
@@ -214,6 +225,8 @@ static void order_drop(struct engine *e, u32 id)
         book_remove(&e->books, id);
     else
         e->taker = 0;
+    if (UNLIKELY(o->timed))
+        expiry_del(&e->expiry, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
     e->accounts.at[owner_account(owner)].open--;
@@ -227,10 +240,16 @@ void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
     ASSERT_EQ(o->order_ref, ev->order_ref);
     ASSERT_EQ(o->open, ev->qty + ev->leaves);
     stream_advance(e, &ev->head);
-    if (!ev->leaves)
+    if (!ev->leaves) {
         order_drop(e, id);
-    else
+        return;
+    }
+    if (ev->reason == 'Q') /* counts as executed in the totals of the chain (rule 6d) */
+        e->orders.info[id].executed += ev->qty;
+    if (o->level)
         book_reduce(&e->books, id, ev->qty);
+    else
+        o->open -= ev->qty;
 }
 
 /* Side and what was located change, the place in the queue does not. */

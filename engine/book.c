@@ -20,7 +20,8 @@ void books_init(struct books *b, struct mem *m, u32 instruments, const struct or
     b->lines = pool_init(&b->line_pool, m, lines, sizeof *b->lines, CACHE_LINE);
     b->levels = mem_alloc(m, ((u64)lines + 1) * LINE_LEVELS * sizeof *b->levels, CACHE_LINE);
     b->forks = pool_init(&b->fork_pool, m, lines, sizeof *b->forks, CACHE_LINE);
-    b->cache = mem_alloc(m, ((u64)instruments + 1) * 2 * SIDE_CACHE * sizeof *b->cache, CACHE_LINE);
+    b->cache = mem_alloc(m, ((u64)instruments + 1) * BOOK_SIDES * SIDE_CACHE * sizeof *b->cache,
+                         CACHE_LINE);
 }
 
 bool book_tick_fits(const struct books *b, u16 instrument, u32 tick)
@@ -45,7 +46,19 @@ u32 book_level_price(const struct books *b, u32 level)
 {
     const struct line *l = &b->lines[level / LINE_LEVELS];
     u32 index = l->key << LINE_BITS | level % LINE_LEVELS;
-    return (l->side & 1 ? index : index ^ INDEX_MAX) * b->at[l->side >> 1].step;
+    return (l->side & 1 ? index : index ^ INDEX_MAX) * b->at[l->side >> SIDE_BITS].step;
+}
+
+u32 book_level_worse(const struct books *b, u32 level)
+{
+    u32 line = level / LINE_LEVELS;
+    u32 bits = b->lines[line].bits & ~((2u << level % LINE_LEVELS) - 1);
+
+    if (!bits) {
+        line = b->lines[line].worse;
+        bits = b->lines[line].bits; /* line 0 is never used and stays all zero */
+    }
+    return bits ? line * LINE_LEVELS + (u32)__builtin_ctz(bits) : 0;
 }
 
 static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
@@ -81,7 +94,7 @@ static void level_begin(struct books *b, struct book *k, enum side_index side, u
     u32 best = k->best_price[side];
 
     b->lines[level / LINE_LEVELS].bits |= 1u << level % LINE_LEVELS;
-    if (!best || (side == SELL ? price < best : price > best)) {
+    if (!best || (side & SELL ? price < best : price > best)) {
         k->best_price[side] = price;
         k->best_level[side] = level;
     }
@@ -90,7 +103,7 @@ static void level_begin(struct books *b, struct book *k, enum side_index side, u
 void book_insert(struct books *b, u32 id, u32 price)
 {
     struct order *o = &b->hot[id];
-    enum side_index side = o->sell ? SELL : BUY;
+    enum side_index side = side_of(o);
     struct book *k = &b->at[o->instrument];
 
     ASSERT_EQ(o->level, 0);
@@ -98,8 +111,8 @@ void book_insert(struct books *b, u32 id, u32 price)
         k->step = k->tick;
     u32 ticks = price / k->step;
     ASSERT_EQ(ticks * k->step, price);
-    u32 index = side == SELL ? ticks : ticks ^ INDEX_MAX;
-    u32 line = line_get(b, &k->root[side], o->instrument * 2u + side, index >> LINE_BITS);
+    u32 index = side & SELL ? ticks : ticks ^ INDEX_MAX;
+    u32 line = line_get(b, &k->root[side], o->instrument * BOOK_SIDES + side, index >> LINE_BITS);
     u32 level = line * LINE_LEVELS + index % LINE_LEVELS;
     struct level *v = &b->levels[level];
 
@@ -177,7 +190,7 @@ void book_remove(struct books *b, u32 id)
     o->level = 0;
     k->orders--;
     if (!v->head)
-        level_empty(b, k, o->sell ? SELL : BUY, level);
+        level_empty(b, k, side_of(o), level);
 }
 
 void book_reduce(struct books *b, u32 id, u32 qty)
@@ -238,7 +251,7 @@ static u32 side_check(const struct books *b, u16 instrument, enum side_index sid
     ASSERT_EQ(k->best_price[side], best ? book_level_price(b, best) : 0);
     for (u32 line = best / LINE_LEVELS; line; line = b->lines[line].worse) {
         const struct line *l = &b->lines[line];
-        ASSERT_EQ(l->side, instrument * 2u + side);
+        ASSERT_EQ(l->side, instrument * BOOK_SIDES + side);
         ASSERT_EQ(l->better, prev);
         ASSERT(!prev || l->key > b->lines[prev].key);
         ASSERT_EQ(ladder_find(b, k->root[side], l->key), line);
@@ -254,10 +267,16 @@ static u32 side_check(const struct books *b, u16 instrument, enum side_index sid
 u32 book_check(const struct books *b, u16 instrument)
 {
     const struct book *k = &b->at[instrument];
-    u32 orders = side_check(b, instrument, BUY) + side_check(b, instrument, SELL);
+    u32 orders = 0;
 
+    for (u32 side = BUY; side < BOOK_SIDES; side++)
+        orders += side_check(b, instrument, (enum side_index)side);
+    for (u32 buy = BUY; buy < BOOK_SIDES; buy += 2) {
+        for (u32 sell = SELL; sell < BOOK_SIDES; sell += 2)
+            ASSERT(!k->best_price[buy] || !k->best_price[sell] ||
+                   k->best_price[buy] < k->best_price[sell]);
+    }
     ASSERT_EQ(orders, k->orders);
     ASSERT(k->orders == 0 || k->tick % k->step == 0);
-    ASSERT(!k->best_price[BUY] || !k->best_price[SELL] || k->best_price[BUY] < k->best_price[SELL]);
     return orders;
 }

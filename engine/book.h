@@ -24,10 +24,16 @@
 #define SIDE_CACHE  32u         /* lines remembered per side */
 #define INDEX_MAX   0x7FFFFFFFu /* indices have 31 bits, keys of lines 27 */
 
+/* Orders that are not displayed have sides of their own: they rank behind at the same price. */
 enum side_index {
     BUY = 0,
     SELL = 1,
+    BUY_HIDDEN = 2,
+    SELL_HIDDEN = 3,
 };
+
+#define BOOK_SIDES 4u
+#define SIDE_BITS  2u
 
 struct level {
     u32 head; /* the order that is filled first; 0: none */
@@ -38,7 +44,7 @@ _Static_assert(sizeof(struct level) == 16, "four to a cache line");
 
 struct line {
     u32 key;    /*  0 index / 16; free list link */
-    u32 side;   /*  4 instrument * 2 + enum side_index */
+    u32 side;   /*  4 instrument * 4 + enum side_index */
     u32 better; /*  8 the next line towards the touch; 0: none */
     u32 worse;  /* 12 the next line away from it */
     u32 bits;   /* 16 bit i: level i has orders; never 0 while the line is in use */
@@ -59,13 +65,13 @@ struct fork {
 };
 
 struct book {
-    u32 best_level[2]; /* by enum side_index; 0: the side is empty */
-    u32 best_price[2]; /* 0: the side is empty */
-    u32 root[2];       /* ladder references */
-    u32 step;          /* price units per index; fixed while there are orders */
-    u32 tick;          /* the instrument's, a multiple of step */
-    u32 orders;        /* resting */
-    u32 zero[7];
+    u32 best_level[BOOK_SIDES]; /* by enum side_index; 0: the side is empty */
+    u32 best_price[BOOK_SIDES]; /* 0: the side is empty */
+    u32 root[BOOK_SIDES];       /* ladder references */
+    u32 step;                   /* price units per index; fixed while there are orders */
+    u32 tick;                   /* the instrument's, a multiple of step */
+    u32 orders;                 /* resting */
+    u32 zero;
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
 
@@ -101,17 +107,26 @@ void book_remove(struct books *b, u32 id);
 /* Takes `qty` shares off a resting order, less than are open, which keeps its place. */
 void book_reduce(struct books *b, u32 id, u32 qty);
 
+/* The next worse level of the same side; 0: there is none. */
+u32 book_level_worse(const struct books *b, u32 level);
+
+/* The side of its book that an order rests on. */
+static inline enum side_index side_of(const struct order *o)
+{
+    return (enum side_index)(o->sell | (u32)o->hidden << 1);
+}
+
 /* Where a level is. */
 u32 book_level_price(const struct books *b, u32 level);
 
 static inline u16 book_level_instrument(const struct books *b, u32 level)
 {
-    return (u16)(b->lines[level / LINE_LEVELS].side >> 1);
+    return (u16)(b->lines[level / LINE_LEVELS].side >> SIDE_BITS);
 }
 
 static inline enum side_index book_level_side(const struct books *b, u32 level)
 {
-    return (enum side_index)(b->lines[level / LINE_LEVELS].side & 1);
+    return (enum side_index)(b->lines[level / LINE_LEVELS].side % BOOK_SIDES);
 }
 
 /* Asserts every invariant of one instrument's book. Returns its resting orders. */

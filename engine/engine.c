@@ -22,6 +22,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->chunk_cancels = CHUNK_CANCELS_MAX;
     orders_init(&e->orders, m, conf->orders_max);
     books_init(&e->books, m, conf->instruments_max, &e->orders);
+    expiry_init(&e->expiry, m, &e->orders);
     refs_init(&e->refs, m, conf->orders_max, conf->hash_key);
     accounts_init(&e->accounts, m, conf->accounts_max, conf->hash_key[0]);
     e->instruments.terms =
@@ -63,6 +64,9 @@ static void step_rare(struct engine *e, const union msg *cmd)
     case CMD_QUERY:
         step_query(e, &cmd->query);
         break;
+    case CMD_TICK:
+        step_tick(e);
+        break;
     case CMD_MODIFY:
         step_modify(e, &cmd->modify);
         break;
@@ -91,6 +95,11 @@ bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *
     else
         step_rare(e, cmd);
     return tx_end(e);
+}
+
+bool engine_due(const struct engine *e, u64 now_ns)
+{
+    return expiry_first(&e->expiry, max_u64(e->time_ns, now_ns)) != 0;
 }
 
 bool engine_busy(const struct engine *e)

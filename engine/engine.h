@@ -67,6 +67,12 @@ bool engine_busy(const struct engine *e);
 void engine_continue(struct engine *e, u64 now_ns, struct tx *out);
 
 /*
+ * True when an order ends by time at `now_ns`: a CMD_TICK is to be stepped, again until nothing is
+ * due, before any other command.
+ */
+bool engine_due(const struct engine *e, u64 now_ns);
+
+/*
  * Applies one journalled transaction without matching again: recovery. Returns NULL, or what about
  * it cannot be (a gap in seq, an unknown order): then the journal and this state do not fit.
  */

@@ -47,6 +47,7 @@ static u64 hash_order(const struct engine *e, u32 id)
         (u64)i->side << 32 | (u64)i->tif << 24 | (u64)i->display << 16 | (u64)i->capacity << 8 |
             i->cross_type,
         (u64)(o->level ? book_level_price(&e->books, o->level) : 0) << 1 | (id == e->taker),
+        o->timed ? e->expiry.due[id].ns : 0,
     };
     return hash_bytes(PART_ORDER, words, sizeof words) + hash_bytes(PART_TERMS + o->order_ref * 16,
                                                                     &e->orders.terms[id],
@@ -130,12 +131,15 @@ static void check_order(const struct engine *e, u32 id, u32 owner)
     ASSERT(o->open >= 1 && o->open + i->executed <= QTY_MAX);
     ASSERT_EQ(o->level == 0, id == e->taker);
     ASSERT_EQ(o->sell, side_is_sell(i->side));
+    ASSERT_EQ(o->hidden, i->display == 'N');
+    ASSERT_EQ(o->timed, i->tif == TIF_GTT);
+    ASSERT_EQ(o->timed, e->expiry.due[id].at != 0);
     if (!o->level)
         return;
-    ASSERT_EQ(i->tif, TIF_DAY);
+    ASSERT_NE(i->tif, TIF_IOC);
     ASSERT_EQ(book_level_price(&e->books, o->level), i->price);
     ASSERT_EQ(book_level_instrument(&e->books, o->level), o->instrument);
-    ASSERT_EQ(book_level_side(&e->books, o->level), o->sell ? SELL : BUY);
+    ASSERT_EQ(book_level_side(&e->books, o->level), side_of(o));
 }
 
 static u32 check_channel(const struct engine *e, const struct channel *c, u32 owner)
@@ -169,7 +173,7 @@ static u64 check_lines(const struct engine *e)
     u64 lines = 0;
 
     for (u32 id = 1; id <= e->instruments.names.used; id++) {
-        for (u32 side = BUY; side <= SELL; side++) {
+        for (u32 side = BUY; side < BOOK_SIDES; side++) {
             u32 line = e->books.at[id].best_level[side] / LINE_LEVELS;
             for (; line; line = e->books.lines[line].worse)
                 lines++;
@@ -183,6 +187,7 @@ void engine_check(const struct engine *e)
     u32 open = 0;
     u32 resting = 0;
 
+    expiry_check(&e->expiry);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         open += check_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++)

@@ -145,6 +145,20 @@ static u32 go_on(struct engine *e, u64 now_ns, u32 budget)
     return done;
 }
 
+/* Orders whose time is over go before all commands. Returns the transactions made. */
+static u32 expire(struct engine *e, u64 now_ns, u32 budget)
+{
+    static const union msg tick = {.bare = {.cmd = {.type = CMD_TICK, .slots = 1}}};
+    u32 done = 0;
+
+    while (!engine_busy(e) && engine_due(e, now_ns) && done < budget && have_room(e)) {
+        if (engine_step(e, &tick, now_ns, &e->out))
+            hand_out(e);
+        done++;
+    }
+    return done;
+}
+
 /* Commands of one ring. Returns how many were taken. */
 static u32 serve(struct engine *e, struct ring *r, u64 now_ns, u32 budget)
 {
@@ -169,7 +183,9 @@ int engine_do_work(void *engine, u64 now_ns)
     u32 done = go_on(e, now_ns, ENGINE_CMDS_PER_TURN);
     u32 first = e->next_ring;
 
-    for (u32 i = 0; i < e->rings.cmd_used && !engine_busy(e); i++) {
+    done += expire(e, now_ns, ENGINE_CMDS_PER_TURN - done);
+    bool waiting = engine_due(e, now_ns);
+    for (u32 i = 0; i < e->rings.cmd_used && !waiting && !engine_busy(e); i++) {
         u32 budget = min_u32(BATCH_CMDS, ENGINE_CMDS_PER_TURN - done);
         struct ring *r = e->rings.cmd[(first + i) % e->rings.cmd_used];
         u32 here = budget ? serve(e, r, now_ns, budget) : 0;

@@ -59,7 +59,9 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
         .qty = qty,
         .price = price,
         .instrument = instrument,
-        .liquidity = flags & MSG_TAKER ? 'R' : 'A',
+        .liquidity = flags & MSG_TAKER ? 'R'
+                     : o->hidden       ? 'J'
+                                       : 'A',
         .user_ref_idx = owner_idx(o->owner),
     };
     return &m->executed;

@@ -23,7 +23,9 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
         .user_ref = ev->user_ref,
         .owner = owner_of(ev->head.account, ev->user_ref_idx),
         .order_ref = ev->order_ref,
+        .timed = ev->tif == TIF_GTT,
         .sell = side_is_sell(ev->side),
+        .hidden = ev->display == 'N',
         .instrument = ev->instrument,
     };
     o->info[id] = (struct order_info){
@@ -34,6 +36,8 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
         .capacity = ev->capacity,
         .cross_type = ev->cross_type,
         .iso = (ev->head.flags & MSG_ISO) != 0,
+        .special = (u8)((ev->terms.yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
+                        (ev->terms.min_qty ? SPECIAL_MIN_QTY : 0)),
     };
     o->terms[id] = ev->terms;
 }

@@ -10,8 +10,8 @@
 #include "engine/msg/msg.h"
 #include "engine/pool.h"
 
-/* 2^47 orders are 4 years at a million a second. */
-#define ORDER_REF_MAX ((1ull << 47) - 1)
+/* 2^45 orders are a year at a million a second. */
+#define ORDER_REF_MAX ((1ull << 45) - 1)
 
 /* The hot part: two orders to a cache line. */
 struct order {
@@ -21,15 +21,23 @@ struct order {
     u32 open;     /* 12 open shares, never 0 while the order lives */
     u32 user_ref; /* 16 */
     u32 owner;    /* 20 account << 8 | user_ref_idx */
-    u64 order_ref : 47; /* 24 the venue's number of the order, never used twice */
+    u64 order_ref : 45; /* 24 the venue's number of the order, never used twice */
+    u64 timed : 1;      /*    it ends by time: it is in the heap of expiry.h */
     u64 sell : 1;
+    u64 hidden : 1; /* ranks behind all displayed ones of its price */
     u64 instrument : 16;
 };
 _Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
 
+/* What is looked at before an order takes anything. */
+enum order_special {
+    SPECIAL_POST_ONLY = 1,
+    SPECIAL_MIN_QTY = 2,
+};
+
 /* The cold part, beside its terms. */
 struct order_info {
-    u32 executed;  /*  0 shares of the replace chain that are filled */
+    u32 executed;  /*  0 shares of the replace chain that are filled, or met their own party's */
     u32 price;     /*  4 */
     u8 side;       /*  8 B S T E */
     u8 tif;        /*  9 */
@@ -37,7 +45,8 @@ struct order_info {
     u8 capacity;   /* 11 */
     u8 cross_type; /* 12 */
     u8 iso;        /* 13 0 or 1 */
-    u16 zero;      /* 14 */
+    u8 special;    /* 14 enum order_special */
+    u8 zero;       /* 15 */
 };
 _Static_assert(sizeof(struct order_info) == 16, "four to a cache line");
 
@@ -55,6 +64,10 @@ void orders_init(struct orders *o, struct mem *m, u32 max);
  * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
  */
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
+
+#define TIF_DAY '0'
+#define TIF_IOC '3'
+#define TIF_GTT '6'
 
 static inline u32 owner_of(u32 account, u8 user_ref_idx)
 {

@@ -85,7 +85,7 @@ static const char *recover_cancelled(struct engine *e, const struct msg_cancelle
         return "a cancel of an order that is not open";
     if (ev->qty == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
         return "a cancel of more shares than are open";
-    if (ev->leaves && id == e->taker)
+    if (ev->leaves && id == e->taker && ev->reason != 'Q')
         return "a reduction of an order that is being matched";
     apply_cancelled(e, ev, id);
     return NULL;
@@ -212,6 +212,8 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
         return "an account under a wrong number";
     if (!id && names->used == names->max)
         return unfit(e, "accounts_max", e->conf.accounts_max);
+    if (ev->stp > STP_MAX)
+        return "an account with an unknown self-trade prevention";
     apply_account(e, ev);
     return NULL;
 }

@@ -9,11 +9,19 @@
 
 #include "engine/msg/collar.h"
 
+/* A minimum is of round lots, for what is executed at once; a time to live is for GTT. */
+static enum reject_reason check_limits(const struct order_terms *t, u8 tif, u32 qty, u32 lot)
+{
+    if (t->min_qty && (tif != TIF_IOC || t->min_qty > qty || t->min_qty % lot))
+        return REJECT_MIN_QTY;
+    if ((t->yes & YES_POST_ONLY) && tif == TIF_IOC)
+        return REJECT_OTHER;
+    return (tif == TIF_GTT) == (t->expire_s != 0) ? REJECT_NONE : REJECT_OTHER;
+}
+
 /* Terms that would change an execution in a way we do not do. An absent tag's field is zero. */
 static enum reject_reason check_terms(const struct order_terms *t)
 {
-    if (t->min_qty)
-        return REJECT_MIN_QTY;
     if (t->max_floor || t->random_reserves)
         return REJECT_MAX_FLOOR;
     if (t->price_type && t->price_type != 'L')
@@ -23,8 +31,6 @@ static enum reject_reason check_terms(const struct order_terms *t)
     if (t->discretion_price || t->discretion_peg_offset)
         return REJECT_OTHER;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
-        return REJECT_OTHER;
-    if ((t->yes & YES_POST_ONLY) || t->expire_s)
         return REJECT_OTHER;
     if (t->handle_inst && t->handle_inst != ' ')
         return REJECT_CROSS;
@@ -45,11 +51,11 @@ static enum reject_reason check_price(const struct engine *e, u16 instrument, u3
 
 static enum reject_reason check_letters(u8 tif, u8 display, u8 cross_type)
 {
-    if (display != 'Y' && display != 'A')
+    if (display != 'Y' && display != 'A' && display != 'N')
         return REJECT_DISPLAY;
     if (cross_type != 'N')
         return REJECT_CROSS;
-    return tif == TIF_DAY || tif == TIF_IOC ? REJECT_NONE : REJECT_OTHER;
+    return tif == TIF_DAY || tif == TIF_IOC || tif == TIF_GTT ? REJECT_NONE : REJECT_OTHER;
 }
 
 static bool side_known(u8 side)
@@ -85,6 +91,8 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     if (!reason)
         reason = check_letters(c->tif, c->display, c->cross_type);
     if (!reason)
+        reason = check_limits(&c->terms, c->tif, c->qty, e->instruments.terms[c->instrument].lot);
+    if (!reason)
         reason = check_terms(&c->terms);
     return reason ? reason : check_exposure(e, c);
 }
@@ -107,6 +115,9 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
     enum reject_reason reason = check_price(e, next->instrument, next->price, next->tif);
     if (!reason)
         reason = check_letters(next->tif, next->display, next->cross_type);
+    if (!reason)
+        reason = check_limits(&next->terms, next->tif, next->qty - info->executed,
+                              e->instruments.terms[next->instrument].lot);
     return reason ? reason : check_terms(&next->terms);
 }
 

@@ -34,9 +34,6 @@ enum reject_reason {
     REJECT_AIQ = 0x0040,
 };
 
-#define TIF_DAY '0'
-#define TIF_IOC '3'
-
 /* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
 

@@ -13,6 +13,7 @@
 #include "engine/base/metrics.h"
 #include "engine/book.h"
 #include "engine/engine.h"
+#include "engine/expiry.h"
 #include "engine/order.h"
 #include "engine/refs.h"
 
@@ -63,6 +64,7 @@ struct engine {
     struct orders orders;
     struct books books;
     struct refs refs;
+    struct expiry expiry;
     struct accounts accounts;
     struct instruments instruments;
 
@@ -107,6 +109,7 @@ void step_query(struct engine *e, const struct msg_query *c);
 void step_enter(struct engine *e, const struct msg_enter *c);
 void step_replace(struct engine *e, const struct msg_replace *c);
 void step_cancel(struct engine *e, const struct msg_cancel *c);
+void step_tick(struct engine *e);
 void step_modify(struct engine *e, const struct msg_modify *c);
 void step_mass_cancel(struct engine *e, const struct msg_mass *c);
 void step_firm(struct engine *e, const struct msg_firm *c);

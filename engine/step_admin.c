@@ -164,13 +164,13 @@ void step_account(struct engine *e, const struct msg_account *c)
     struct names *names = &e->accounts.names;
     u32 id = names_find(names, names_key(c->user, sizeof c->user));
 
-    if (c->disabled > 1 || (!id && names->used == names->max)) {
+    if (c->disabled > 1 || c->stp > STP_MAX || (!id && names->used == names->max)) {
         refuse(e);
         return;
     }
     if (id) {
         const struct msg_account *old = &e->accounts.at[id].terms;
-        if (old->disabled == c->disabled && old->open_max == c->open_max &&
+        if (old->disabled == c->disabled && old->stp == c->stp && old->open_max == c->open_max &&
             !memcmp(old->firm, c->firm, sizeof c->firm)) {
             metric_add(&e->metrics.superfluous, 1);
             return;
@@ -181,6 +181,7 @@ void step_account(struct engine *e, const struct msg_account *c)
         .ev = event_head(e, EV_ACCOUNT, 1, id ? id : names->used + 1),
         .disabled = c->disabled,
         .open_max = c->open_max,
+        .stp = c->stp,
     };
     memcpy(m->account.user, c->user, sizeof c->user);
     memcpy(m->account.firm, c->firm, sizeof c->firm);

@@ -25,7 +25,12 @@ void work_match(struct engine *e)
 {
     u32 id = e->taker;
     bool resumed = e->work.kind == WORK_MATCH;
+    u8 stop = resumed ? 0 : match_forbids(e);
 
+    if (UNLIKELY(stop)) {
+        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, stop), id);
+        return;
+    }
     if (!match_sweep(e)) {
         apply_work(e, event_work_order(e, WORK_MATCH, id));
         return;
@@ -98,12 +103,14 @@ void step_enter(struct engine *e, const struct msg_enter *c)
 
 /*
  * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
+ * A time to live (15) is kept only by an order that still has one.
  */
-static void terms_inherit(struct order_terms *t, const struct order_terms *old)
+static void terms_inherit(struct order_terms *t, const struct order_terms *old, u8 tif)
 {
     static const u8 yes_tags[] = {12, 16};
     static const u8 yes_bits[] = {YES_POST_ONLY, YES_TRADE_NOW};
-    u32 keep = old->tags & ~t->tags & ~(TAG_BIT(25) | TAG_BIT(26));
+    u32 drop = TAG_BIT(25) | TAG_BIT(26) | (tif == TIF_GTT ? 0 : TAG_BIT(15));
+    u32 keep = old->tags & ~t->tags & ~drop;
 
 #define INHERIT(tag, member)                                     \
     do {                                                         \
@@ -155,7 +162,7 @@ static struct msg_order replacement(const struct engine *e, const struct msg_rep
         .user_ref_idx = c->user_ref_idx,
         .terms = c->terms,
     };
-    terms_inherit(&next.terms, &e->orders.terms[id]);
+    terms_inherit(&next.terms, &e->orders.terms[id], c->tif);
     return next;
 }
 
@@ -272,4 +279,19 @@ void step_modify(struct engine *e, const struct msg_modify *c)
         modify(e, c, id, c->qty - executed);
     else
         cancel_open(e, id, e->orders.hot[id].open);
+}
+
+/* ---- time ---- */
+
+/* Orders whose time is over end, soonest first; what is left waits for the next tick. */
+void step_tick(struct engine *e)
+{
+    u32 id;
+
+    for (u32 budget = e->chunk_cancels; budget; budget--) {
+        id = expiry_first(&e->expiry, e->tx_time_ns);
+        if (!id)
+            return;
+        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'T'), id);
+    }
 }

@@ -42,7 +42,7 @@ static void taker_rest(struct engine *e)
 {
     const struct order_info *info = &e->orders.info[e->taker];
 
-    ASSERT_EQ(info->tif, TIF_DAY);
+    ASSERT_NE(info->tif, TIF_IOC);
     book_insert(&e->books, e->taker, info->price);
     e->taker = 0;
 }

@@ -66,6 +66,7 @@ static const struct field instrument_fields[] = {
 static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
     F(msg_account, open_max, NUM),
+    F(msg_account, stp, NUM),
 };
 static const struct field work_fields[] = {
     F(msg_work, kind, NUM), F(msg_work, phase, NUM), F(msg_work, order_ref, NUM),

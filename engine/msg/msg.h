@@ -70,6 +70,16 @@ struct msg_instrument {
 };
 _Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
 
+/* What happens when an order meets one of its own account (PROTOCOL.md section 6, rule 12). */
+enum stp {
+    STP_OFF = 0,           /* they trade */
+    STP_CANCEL_NEWEST = 1, /* the incoming one goes */
+    STP_CANCEL_OLDEST = 2, /* the resting one goes */
+    STP_DECREMENT = 3,     /* both lose the shares of the smaller one */
+    STP_CANCEL_BOTH = 4,
+};
+#define STP_MAX STP_CANCEL_BOTH
+
 /* CMD_ACCOUNT, EV_ACCOUNT. The account's id is head.account in the event, 0 in the command. */
 struct msg_account {
     union {
@@ -79,7 +89,8 @@ struct msg_account {
     char user[6]; /* 32 SoupBinTCP user name, upper case, padded with spaces */
     char firm[4]; /* 38 the account's default firm */
     u8 disabled;  /* 42 1: no login, no new orders */
-    u8 zero[17];  /* 43 */
+    u8 stp;       /* 43 enum stp */
+    u8 zero[16];  /* 44 */
     u32 open_max; /* 60 orders that it may have open at the same time; 0: no limit */
 };
 _Static_assert(sizeof(struct msg_account) == 64, "one slot");

@@ -85,15 +85,15 @@ static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 
     t->clordid[6] = (char)('A' + stream_below(s, 26));
     if (idx)
         t->tags |= TAG_BIT(28);
-    if (!one_in(s, 6))
+    if (!one_in(s, 4))
         return;
-    u32 tag = stream_below(s, 31);
+    u32 tag = one_in(s, 2) ? stream_below(s, 31) : one_in(s, 2) ? 12 : 3;
     if (tag == 8 || (tag >= 18 && tag <= 23) || tag == 14 || tag < 2 || (replace && tag == 2))
         return;
     t->tags |= TAG_BIT(tag);
     bool plain = stream_below(s, 4) != 0;
     memcpy(t->firm, tag == 2 ? "FIRM" : "\0\0\0\0", 4);
-    t->min_qty = tag == 3 && !plain ? 100 : 0;
+    t->min_qty = tag == 3 && !plain ? stream_below(s, 5) * 100 + one_in(s, 8) : 0;
     t->customer_type = tag == 4 ? 'R' : 0;
     t->max_floor = tag == 5 && !plain ? 100 : 0;
     t->price_type = tag == 6 ? (plain ? 'L' : 'M') : 0;
@@ -102,7 +102,7 @@ static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 
     t->discretion_price_type = tag == 10 ? (plain ? 'L' : 'P') : 0;
     t->discretion_peg_offset = tag == 11 && !plain ? 5 : 0;
     t->random_reserves = tag == 13 && !plain ? 100 : 0;
-    t->expire_s = tag == 15 && !plain ? 60 : 0;
+    t->expire_s = tag == 15 && !plain ? stream_below(s, 4) : 0;
     t->handle_inst = tag == 17 ? (plain ? ' ' : 'I') : 0;
     t->group_id = tag == 24 ? 9 : 0;
     t->aiq_strategy = tag == 29 ? (plain ? 'N' : 'O') : 0;
@@ -123,6 +123,16 @@ static void head(struct stream *s, union msg *m, u8 type, u32 account)
         m->cmd.bind_id -= one_in(s, 2) ? 1 : 0u - 1; /* stale, or none */
 }
 
+/* Some orders end by time. */
+static void make_timed(struct stream *s, u8 *tif, struct order_terms *t)
+{
+    if (!one_in(s, 12))
+        return;
+    *tif = '6';
+    t->tags |= TAG_BIT(15);
+    t->expire_s = stream_below(s, 5);
+}
+
 static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
 {
     struct msg_enter *c = &m->enter;
@@ -136,12 +146,13 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
         (u16)(one_in(s, 50) ? stream_below(s, 9) : stream_below(s, STREAM_INSTRUMENTS) + 1);
     c->side = (u8)(one_in(s, 80) ? "XZ"[stream_below(s, 2)] : "BBBSTE"[stream_below(s, 6)]);
     c->tif = (u8)(one_in(s, 40) ? "56E9"[stream_below(s, 4)] : "0003"[stream_below(s, 4)]);
-    c->display = (u8)(one_in(s, 60) ? 'N' : "YA"[stream_below(s, 2)]);
+    c->display = (u8)(one_in(s, 100) ? 'Q' : "YYAN"[stream_below(s, 4)]);
     c->capacity = (u8) "APRO"[stream_below(s, 4)];
     c->cross_type = (u8)(one_in(s, 60) ? 'O' : 'N');
     c->reject = one_in(s, 40) ? 0x0030 : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
     set_terms(s, &c->terms, false, c->user_ref_idx);
+    make_timed(s, &c->tif, &c->terms);
 }
 
 static void make_replace(struct stream *s, union msg *m, u32 account, u32 channel)
@@ -156,13 +167,14 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     c->qty = some_qty(s);
     c->price = price_near(s);
     c->tif = (u8)(one_in(s, 40) ? '6' : "0003"[stream_below(s, 4)]);
-    c->display = (u8)(one_in(s, 60) ? 'N' : "YA"[stream_below(s, 2)]);
+    c->display = (u8)(one_in(s, 100) ? 'Q' : "YYAN"[stream_below(s, 4)]);
     c->collar_bps = (u16)(one_in(s, 4) ? stream_below(s, 300) : 0);
     c->notional_max = one_in(s, 4) ? 10000ull * stream_below(s, 2000) : 0;
     c->side = (u8)(one_in(s, 10) ? "BSTE"[stream_below(s, 4)] : 0);
     c->reject = one_in(s, 20) ? reasons[stream_below(s, ARRAY_LEN(reasons))] : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
     set_terms(s, &c->terms, true, c->user_ref_idx);
+    make_timed(s, &c->tif, &c->terms);
     if (c->side)
         c->terms.tags |= TAG_BIT(27);
 }
@@ -247,6 +259,7 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     m->account.firm[3] = (char)('A' + stream_below(s, 2));
     m->account.disabled = s->step > 20 && one_in(s, 8);
     m->account.open_max = one_in(s, 2) ? stream_below(s, 20) : 0;
+    m->account.stp = (u8)(one_in(s, 20) ? 5 : one_in(s, 2) ? 0 : stream_below(s, 5));
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
@@ -331,6 +344,8 @@ void stream_next(struct stream *s, struct timed *out)
 
     memset(out, 0, sizeof *out);
     s->now_ns += stream_below(s, 2000);
+    if (one_in(s, 100))
+        s->now_ns += stream_below(s, 3) * NS_PER_SEC;
     out->now_ns = one_in(s, 50) ? s->now_ns - stream_below(s, 5000) : s->now_ns;
     if (make_setup(s, m)) {
         s->step++;
@@ -346,6 +361,8 @@ void stream_next(struct stream *s, struct timed *out)
         make_firm(s, m, account, channel);
     else if (what < 60)
         make_modify(s, m, account, channel);
+    else if (what < 75)
+        head(s, m, CMD_TICK, 0);
     else if (what < 560)
         make_enter(s, m, account, channel);
     else if (what < 740)

@@ -43,24 +43,6 @@ void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason)
     m->cancelled.reason = reason;
 }
 
-static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker)
-{
-    union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
-    o->o.qty -= qty;
-    o->executed += qty;
-    if (o->o.qty == 0)
-        o->open = false;
-    m->ev.flags = (o->o.side == 'B' ? 0 : MSG_SELL) | (taker ? MSG_TAKER : 0);
-    m->executed.order_ref = o->o.order_ref;
-    m->executed.match = r->match;
-    m->executed.user_ref = o->o.user_ref;
-    m->executed.user_ref_idx = o->o.user_ref_idx;
-    m->executed.qty = qty;
-    m->executed.price = price;
-    m->executed.instrument = o->o.instrument;
-    m->executed.liquidity = taker ? 'R' : 'A';
-}
-
 static void rejected(struct ref *r, const struct cmd_head *h, u8 idx, u32 user_ref, u16 instrument,
                      u16 reason, const char *clordid)
 {
@@ -124,34 +106,10 @@ u32 ref_resting_on(const struct ref *r, u32 instrument)
     return n;
 }
 
-/* The order that must be filled next by `taker`, or NULL: best price, then oldest. */
-static struct ref_order *best_against(struct ref *r, const struct ref_order *taker)
-{
-    struct ref_order *best = NULL;
-    bool buy = taker->o.side == 'B';
-    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
-
-    for (u32 i = 0; i < r->conf.orders_max; i++) {
-        struct ref_order *o = &r->orders[i];
-        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument)
-            continue;
-        if ((o->o.side == 'B') == buy)
-            continue;
-        if (!market && (buy ? o->o.price > taker->o.price : o->o.price < taker->o.price))
-            continue;
-        bool better = !best || (buy ? o->o.price < best->o.price : o->o.price > best->o.price);
-        if (better || (o->o.price == best->o.price && o->o.order_ref < best->o.order_ref))
-            best = o;
-    }
-    return best;
-}
-
 /* ---- rules ---- */
 
 static u16 terms_reason(const struct order_terms *t)
 {
-    if (t->min_qty)
-        return 0x000D;
     if (t->max_floor || t->random_reserves)
         return 0x0004;
     if (t->price_type && t->price_type != 'L')
@@ -162,8 +120,6 @@ static u16 terms_reason(const struct order_terms *t)
         return 0x000F;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
         return 0x000F;
-    if (t->yes & YES_POST_ONLY || t->expire_s)
-        return 0x000F;
     if (t->handle_inst && t->handle_inst != ' ')
         return 0x0014;
     if ((t->aiq_strategy && t->aiq_strategy != 'N') || t->tags & TAG_BIT(30))
@@ -172,7 +128,7 @@ static u16 terms_reason(const struct order_terms *t)
 }
 
 /* What must be right of an order, new or replaced. */
-static u16 order_reason(const struct ref *r, const struct msg_order *o)
+static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open)
 {
     u32 tick = r->instruments[o->instrument].tick;
 
@@ -186,43 +142,20 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o)
     } else if (o->price == 0 || o->price > 1999999900 || o->price % tick != 0) {
         return 0x001D;
     }
-    if (o->display != 'Y' && o->display != 'A')
+    if (o->display != 'Y' && o->display != 'A' && o->display != 'N')
         return 0x0003;
     if (o->cross_type != 'N')
         return 0x0014;
-    if (o->tif != '0' && o->tif != '3')
+    if (o->tif != '0' && o->tif != '3' && o->tif != '6')
+        return 0x000F;
+    u32 least = o->terms.min_qty;
+    if (least && (o->tif != '3' || least > open || least % r->instruments[o->instrument].lot))
+        return 0x000D;
+    if (o->terms.yes & YES_POST_ONLY && o->tif == '3')
+        return 0x000F;
+    if ((o->tif == '6') != (o->terms.expire_s != 0))
         return 0x000F;
     return terms_reason(&o->terms);
-}
-
-/* ---- matching ---- */
-
-void ref_match(struct ref *r)
-{
-    struct ref_order *taker = r->taker;
-    bool resumed = r->work == WORK_MATCH;
-    struct ref_order *maker;
-    u32 fills = 0;
-
-    while (taker->open && (maker = best_against(r, taker)) != NULL) {
-        if (fills == r->chunk_fills) {
-            ref_work(r, WORK_MATCH);
-            return;
-        }
-        u32 qty = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
-        executed(r, taker, qty, maker->o.price, true);
-        executed(r, maker, qty, maker->o.price, false);
-        r->match++;
-        fills++;
-    }
-    if (taker->open && taker->o.tif == '3')
-        ref_cancelled(r, taker, taker->o.qty, 'I');
-    if (resumed)
-        ref_work(r, WORK_NONE);
-    if (taker->open && ref_resting_on(r, taker->o.instrument) == 0)
-        r->steps[taker->o.instrument] = r->instruments[taker->o.instrument].tick;
-    taker->resting = taker->open;
-    r->taker = NULL;
 }
 
 /* ---- orders ---- */
@@ -267,7 +200,7 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
     if (r->accounts[c->head.account].terms.disabled ||
         ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
-    u16 reason = order_reason(r, o);
+    u16 reason = order_reason(r, o, o->qty);
     return !reason && o->tif != '3' ? exposure_reason(r, c->head.account) : reason;
 }
 
@@ -284,6 +217,7 @@ static void announce(struct ref *r, struct ref_order *place, u8 type, u32 accoun
     place->o = m->order;
     place->open = true;
     place->resting = false;
+    place->due = r->time + o->terms.expire_s * NS_PER_SEC;
     r->accounts[account].last[o->user_ref_idx] = o->user_ref;
     r->order_ref++;
     r->taker = place;
@@ -312,8 +246,8 @@ void ref_enter(struct ref *r, const struct msg_enter *c)
     announce(r, place, EV_ACCEPTED, c->head.account, c->head.flags, &o);
 }
 
-/* Terms of a replacement: given ones, else the original's, but for tags 25 and 26. */
-static struct order_terms merged(const struct order_terms *n, const struct order_terms *old)
+/* Given terms, else the original's, but for tags 25 and 26, and 15 unless it is GTT. */
+static struct order_terms merged(const struct order_terms *n, const struct order_terms *old, u8 tif)
 {
     static const struct {
         u8 tag, at, bytes;
@@ -339,7 +273,7 @@ static struct order_terms merged(const struct order_terms *n, const struct order
 
     for (u32 i = 0; i < ARRAY_LEN(fields); i++) {
         u32 bit = TAG_BIT(fields[i].tag);
-        if (n->tags & bit || !(old->tags & bit))
+        if (n->tags & bit || !(old->tags & bit) || (fields[i].tag == 15 && tif != '6'))
             continue;
         memcpy((char *)&t + fields[i].at, (const char *)old + fields[i].at, fields[i].bytes);
         t.tags |= bit;
@@ -413,12 +347,13 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     o.side = c->side ? c->side : o.side;
     o.tif = c->tif;
     o.display = c->display;
-    o.terms = merged(&c->terms, &old->o.terms);
+    o.terms = merged(&c->terms, &old->o.terms, c->tif);
     u32 reference = r->instruments[o.instrument].reference_price;
     bool away = far_away(o.price, reference, c->collar_bps) ||
                 too_dear(o.price, reference, o.qty, c->notional_max);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
-    if (c->reject || turned || away || order_reason(r, &o) || c->qty <= old->executed) {
+    if (c->reject || turned || away || c->qty <= old->executed ||
+        order_reason(r, &o, c->qty - old->executed)) {
         ref_cancelled(r, old, old->o.qty, 'U');
         return;
     }
@@ -473,5 +408,24 @@ void ref_modify(struct ref *r, const struct msg_modify *c)
     if (c->locate_broker[0]) {
         o->o.terms.tags |= TAG_BIT(26);
         memcpy(o->o.terms.locate_broker, c->locate_broker, 4);
+    }
+}
+
+/* GTT orders that are due end, soonest first. */
+void ref_tick(struct ref *r)
+{
+    for (u32 n = 0; n < r->chunk_cancels; n++) {
+        struct ref_order *first = NULL;
+        for (u32 i = 0; i < r->conf.orders_max; i++) {
+            struct ref_order *o = &r->orders[i];
+            if (!o->open || o->o.tif != '6' || o->due > r->time)
+                continue;
+            if (!first || o->due < first->due ||
+                (o->due == first->due && o->o.order_ref < first->o.order_ref))
+                first = o;
+        }
+        if (!first)
+            return;
+        ref_cancelled(r, first, first->o.qty, 'T');
     }
 }

@@ -1,5 +1,5 @@
 /*
- * ref_state.h - the reference engine's tables, and what its three files ask of each other.
+ * ref_state.h - the reference engine's tables, and what its files ask of each other.
  */
 #ifndef WIREBOOK_TESTS_REF_STATE_H
 #define WIREBOOK_TESTS_REF_STATE_H
@@ -10,6 +10,7 @@ struct ref_order {
     bool open;
     bool resting;
     u32 executed;
+    u64 due;            /* of a GTT order */
     struct msg_order o; /* as announced; o.qty counts down */
 };
 
@@ -72,6 +73,7 @@ bool ref_blocked(const struct ref *r, u32 account, const char *firm);
 void ref_enter(struct ref *r, const struct msg_enter *c);
 void ref_replace(struct ref *r, const struct msg_replace *c);
 void ref_cancel(struct ref *r, const struct msg_cancel *c);
+void ref_tick(struct ref *r);
 void ref_modify(struct ref *r, const struct msg_modify *c);
 void ref_mass_cancel(struct ref *r, const struct msg_mass *c);
 void ref_firm(struct ref *r, const struct msg_firm *c);

@@ -215,10 +215,10 @@ static void account(struct ref *r, const struct msg_account *c)
     struct ref_account *a = &r->accounts[id];
     bool is_new = id > r->accounts_used;
 
-    if (c->disabled > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
+    if (c->disabled > 1 || c->stp > 4 || (is_new && r->accounts_used == r->conf.accounts_max))
         return;
     if (!is_new && a->terms.disabled == c->disabled && a->terms.open_max == c->open_max &&
-        !memcmp(a->terms.firm, c->firm, 4))
+        a->terms.stp == c->stp && !memcmp(a->terms.firm, c->firm, 4))
         return;
     if (is_new) {
         r->accounts_used++;
@@ -229,6 +229,7 @@ static void account(struct ref *r, const struct msg_account *c)
     memcpy(m->account.firm, c->firm, 4);
     m->account.disabled = c->disabled;
     m->account.open_max = c->open_max;
+    m->account.stp = c->stp;
     a->terms = m->account;
 }
 
@@ -259,6 +260,8 @@ static void dispatch(struct ref *r, const union msg *c)
         return ref_replace(r, &c->replace);
     case CMD_CANCEL:
         return ref_cancel(r, &c->cancel);
+    case CMD_TICK:
+        return ref_tick(r);
     case CMD_MODIFY:
         return ref_modify(r, &c->modify);
     case CMD_MASS_CANCEL:

@@ -153,6 +153,31 @@ static void test_events_go_where_they_belong(void **state)
     assert_int_equal(next(&events[1], &m), 0);
 }
 
+/* A timed order ends in a turn of its own time, before the command that waits. */
+static void test_time_goes_before_commands(void **state)
+{
+    union msg m;
+    (void)state;
+
+    open_venue();
+    m = enter(ANN, 1, 'S', 10, 10000);
+    m.enter.tif = TIF_GTT;
+    m.enter.terms.tags = TAG_BIT(15);
+    m.enter.terms.expire_s = 2;
+    push(0, &m);
+    turn();
+    m = enter(BOB, 1, 'B', 10, 10000);
+    push(1, &m);
+    now_ns += 3 * NS_PER_SEC;
+    turn();
+    do {
+        assert_int_not_equal(next(&events[0], &m), 0);
+    } while (m.ev.type != EV_CANCELLED);
+    assert_int_equal(m.cancelled.reason, 'T');
+    assert_int_equal(next(&events[0], &m), 0); /* and nothing was traded */
+    assert_int_equal(engine_best_qty(e, 1, 'B'), 10);
+}
+
 static void test_transactions_go_whole_to_persist(void **state)
 {
     union msg m;
@@ -337,6 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_events_go_where_they_belong),
+        CASE(test_time_goes_before_commands),
         CASE(test_transactions_go_whole_to_persist),
         CASE(test_a_takeover_tells_both_gateways),
         CASE(test_a_full_ring_stops_the_engine_not_the_venue),

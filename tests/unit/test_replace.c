@@ -131,7 +131,7 @@ static void test_rule_6b_invalid_details_cancel_the_original(void **state)
     assert_cancelled_for(&m, "market order for the day");
     m = good, m.replace.tif = '6';
     assert_cancelled_for(&m, "time in force");
-    m = good, m.replace.display = 'N';
+    m = good, m.replace.display = 'Z';
     assert_cancelled_for(&m, "display");
     m = good, m.replace.side = 'S';
     assert_cancelled_for(&m, "side");

@@ -191,8 +191,8 @@ static void test_rejects_of_the_order_itself(void **state)
     assert_rejected(&m, 0x001D, "too high a price");
     m = good, m.enter.price = PRICE_MARKET;
     assert_rejected(&m, 0x001D, "a market order that would rest");
-    m = good, m.enter.display = 'N';
-    assert_rejected(&m, 0x0003, "hidden");
+    m = good, m.enter.display = 'Z';
+    assert_rejected(&m, 0x0003, "display Z");
     m = good, m.enter.cross_type = 'O';
     assert_rejected(&m, 0x0014, "the opening cross");
     m = good, m.enter.tif = '6';
@@ -207,8 +207,12 @@ static void test_rejects_of_terms_that_are_not_done(void **state)
     union msg m;
     (void)state;
 
-    m = good, m.enter.terms.min_qty = 100;
-    assert_rejected(&m, 0x000D, "minimum quantity");
+    m = good, m.enter.qty = 200, m.enter.terms.min_qty = 100;
+    assert_rejected(&m, 0x000D, "minimum quantity of an order that rests");
+    m.enter.tif = '3', m.enter.terms.min_qty = 150;
+    assert_rejected(&m, 0x000D, "minimum quantity of odd lots");
+    m.enter.terms.min_qty = 300;
+    assert_rejected(&m, 0x000D, "minimum quantity above the quantity");
     m = good, m.enter.terms.max_floor = 100;
     assert_rejected(&m, 0x0004, "reserve");
     m = good, m.enter.terms.random_reserves = 100;
@@ -223,10 +227,10 @@ static void test_rejects_of_terms_that_are_not_done(void **state)
     assert_rejected(&m, 0x000F, "pegged discretion");
     m = good, m.enter.terms.discretion_peg_offset = 1;
     assert_rejected(&m, 0x000F, "discretion offset");
-    m = good, m.enter.terms.yes = YES_POST_ONLY;
-    assert_rejected(&m, 0x000F, "post-only");
+    m = good, m.enter.terms.yes = YES_POST_ONLY, m.enter.tif = '3';
+    assert_rejected(&m, 0x000F, "post-only and immediate");
     m = good, m.enter.terms.expire_s = 60;
-    assert_rejected(&m, 0x000F, "expiry");
+    assert_rejected(&m, 0x000F, "expiry of a day order");
     m = good, m.enter.terms.handle_inst = 'I';
     assert_rejected(&m, 0x0014, "imbalance only");
     m = good, m.enter.terms.aiq_strategy = 'O';

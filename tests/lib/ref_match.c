@@ -1,0 +1,145 @@
+/* ref_match.c - the reference's matching: all orders looked at for each meeting. For tests only. */
+#include "tests/lib/ref_state.h"
+
+static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker)
+{
+    union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
+    o->o.qty -= qty;
+    o->executed += qty;
+    if (o->o.qty == 0)
+        o->open = false;
+    m->ev.flags = (o->o.side == 'B' ? 0 : MSG_SELL) | (taker ? MSG_TAKER : 0);
+    m->executed.order_ref = o->o.order_ref;
+    m->executed.match = r->match;
+    m->executed.user_ref = o->o.user_ref;
+    m->executed.user_ref_idx = o->o.user_ref_idx;
+    m->executed.qty = qty;
+    m->executed.price = price;
+    m->executed.instrument = o->o.instrument;
+    m->executed.liquidity = taker ? 'R' : o->o.display == 'N' ? 'J' : 'A';
+}
+
+/* At one price: displayed before hidden, then the older one. */
+static bool goes_first(const struct ref_order *a, const struct ref_order *b)
+{
+    if ((a->o.display == 'N') != (b->o.display == 'N'))
+        return b->o.display == 'N';
+    return a->o.order_ref < b->o.order_ref;
+}
+
+/*
+ * The order that `taker` must meet next, or NULL: best price, then goes_first. What `seen` marks
+ * is passed over.
+ */
+static struct ref_order *best_against(struct ref *r, const struct ref_order *taker,
+                                      const bool *seen)
+{
+    struct ref_order *best = NULL;
+    bool buy = taker->o.side == 'B';
+    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
+
+    for (u32 i = 0; i < r->conf.orders_max; i++) {
+        struct ref_order *o = &r->orders[i];
+        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument || (seen && seen[i]))
+            continue;
+        if ((o->o.side == 'B') == buy)
+            continue;
+        if (!market && (buy ? o->o.price > taker->o.price : o->o.price < taker->o.price))
+            continue;
+        bool better = !best || (buy ? o->o.price < best->o.price : o->o.price > best->o.price);
+        if (better || (o->o.price == best->o.price && goes_first(o, best)))
+            best = o;
+    }
+    return best;
+}
+
+/* Does `taker` get as much as it wants at least? It meets everybody in thought. */
+static bool gets_enough(struct ref *r, const struct ref_order *taker)
+{
+    u8 stp = r->accounts[taker->o.head.account].terms.stp;
+    u32 left = taker->o.qty, got = 0;
+    bool seen[1000] = {false};
+    struct ref_order *maker;
+
+    while (left && (maker = best_against(r, taker, seen)) != NULL) {
+        bool own = stp && maker->o.head.account == taker->o.head.account;
+        u32 qty = left < maker->o.qty ? left : maker->o.qty;
+        seen[maker - r->orders] = true;
+        if (own && (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH))
+            break;
+        if (own && stp == STP_CANCEL_OLDEST)
+            continue;
+        left -= qty;
+        got += own ? 0 : qty;
+    }
+    return got >= taker->o.terms.min_qty;
+}
+
+/* Two orders of one account meet and must not trade. */
+static void prevent(struct ref *r, u8 stp, struct ref_order *taker, struct ref_order *maker)
+{
+    u32 less = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
+    u32 off_taker = 0, off_maker = 0;
+
+    if (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH)
+        off_taker = taker->o.qty;
+    if (stp == STP_CANCEL_OLDEST || stp == STP_CANCEL_BOTH)
+        off_maker = maker->o.qty;
+    if (stp == STP_DECREMENT)
+        off_taker = off_maker = less;
+    if (off_taker) {
+        taker->executed += off_taker;
+        ref_cancelled(r, taker, off_taker, 'Q');
+    }
+    if (off_maker) {
+        maker->executed += off_maker;
+        ref_cancelled(r, maker, off_maker, 'Q');
+    }
+}
+
+/* True: the taker may not take anything and is gone. */
+static bool stopped(struct ref *r, struct ref_order *taker)
+{
+    bool post_only = taker->o.terms.yes & YES_POST_ONLY;
+
+    if (post_only && best_against(r, taker, NULL))
+        ref_cancelled(r, taker, taker->o.qty, 'G');
+    else if (taker->o.terms.min_qty && !gets_enough(r, taker))
+        ref_cancelled(r, taker, taker->o.qty, 'I');
+    return !taker->open;
+}
+
+void ref_match(struct ref *r)
+{
+    struct ref_order *taker = r->taker;
+    bool resumed = r->work == WORK_MATCH;
+    struct ref_order *maker;
+    u8 stp = r->accounts[taker->o.head.account].terms.stp;
+    u32 fills = 0;
+
+    if (!resumed && stopped(r, taker))
+        return;
+    while (taker->open && (maker = best_against(r, taker, NULL)) != NULL) {
+        if (fills == r->chunk_fills) {
+            ref_work(r, WORK_MATCH);
+            return;
+        }
+        fills++;
+        if (stp && maker->o.head.account == taker->o.head.account) {
+            prevent(r, stp, taker, maker);
+            continue;
+        }
+        u32 qty = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
+        executed(r, taker, qty, maker->o.price, true);
+        executed(r, maker, qty, maker->o.price, false);
+        r->match++;
+    }
+    if (taker->open && taker->o.tif == '3')
+        ref_cancelled(r, taker, taker->o.qty, 'I');
+    if (resumed)
+        ref_work(r, WORK_NONE);
+    if (taker->open && ref_resting_on(r, taker->o.instrument) == 0)
+        r->steps[taker->o.instrument] = r->instruments[taker->o.instrument].tick;
+    taker->resting = taker->open;
+    r->taker = NULL;
+}

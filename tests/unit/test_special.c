@@ -1,0 +1,224 @@
+/*
+ * test_special.c - post-only, minimum quantity, non-displayed orders and self-trade prevention
+ * (PROTOCOL.md section 6, rules 12 to 14). Each transaction is also applied to a shadow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/lib/engine_venue.h"
+
+static struct venue v;
+
+static int set_up(void **state)
+{
+    (void)state;
+    venue_init(&v, 20);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    venue_free(&v);
+    return 0;
+}
+
+static void hidden(u32 account, u32 ref, char side, u32 qty, u32 price)
+{
+    union msg m = venue_enter_cmd(account, ref, side, qty, price, '0');
+    m.enter.display = 'N';
+    venue_send(&v, &m);
+}
+
+static void with_min_qty(u32 account, u32 ref, char side, u32 qty, u32 price, u32 least)
+{
+    union msg m = venue_enter_cmd(account, ref, side, qty, price, '3');
+    m.enter.terms.tags = TAG_BIT(3);
+    m.enter.terms.min_qty = least;
+    venue_send(&v, &m);
+}
+
+static void set_stp(u32 account, enum stp stp)
+{
+    const struct msg_account *known = engine_account(v.e, account);
+    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+
+    memcpy(m.account.user, known->user, sizeof m.account.user);
+    memcpy(m.account.firm, known->firm, sizeof m.account.firm);
+    m.account.stp = (u8)stp;
+    assert_int_equal(venue_send(&v, &m), 1);
+}
+
+/* ---- non-displayed ---- */
+
+static void test_hidden_orders_rank_behind(void **state)
+{
+    (void)state;
+    hidden(ANN, 1, 'S', 100, 10000);
+    assert_int_equal(engine_best_price(v.e, AAA, 'S'), 0); /* nobody sees it */
+    venue_enter(&v, ANN, 2, 'S', 100, 10000, '0');
+    hidden(ANN, 3, 'S', 100, 9900);
+    assert_int_equal(engine_best_price(v.e, AAA, 'S'), 10000);
+    venue_enter(&v, BOB, 1, 'B', 250, 10000, '0');
+    assert_string_equal(venue_letters(&v), "AEEEEEE");
+    const u32 refs[] = {3, 2, 1};
+    const char flags[] = "JAJ";
+    for (u32 i = 0; i < 3; i++) {
+        const struct msg_executed *x = &venue_event(&v, 2 + 2 * i)->executed;
+        assert_int_equal(x->user_ref, refs[i]);
+        assert_int_equal(x->liquidity, flags[i]);
+        assert_int_equal(x->price, i == 0 ? 9900 : 10000);
+        assert_int_equal(venue_event(&v, 1 + 2 * i)->executed.liquidity, 'R');
+    }
+    assert_int_equal(engine_open_orders(v.e), 1);
+    engine_check(v.e);
+}
+
+static void test_hidden_buys_rank_behind(void **state)
+{
+    (void)state;
+    hidden(ANN, 1, 'B', 100, 10000);
+    hidden(ANN, 2, 'B', 100, 10100);
+    venue_enter(&v, ANN, 3, 'B', 100, 10000, '0');
+    venue_enter(&v, BOB, 1, 'S', 300, 9900, '0');
+    assert_int_equal(venue_event(&v, 2)->executed.user_ref, 2);
+    assert_int_equal(venue_event(&v, 4)->executed.user_ref, 3);
+    assert_int_equal(venue_event(&v, 6)->executed.user_ref, 1);
+    engine_check(v.e);
+}
+
+/* ---- post-only ---- */
+
+static void test_post_only_takes_nothing(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 100, 10000, '0');
+    (void)state;
+
+    m.enter.terms.tags = TAG_BIT(12);
+    m.enter.terms.yes = YES_POST_ONLY;
+    hidden(ANN, 1, 'S', 100, 10000);
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AC");
+    assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'G');
+    m.enter.user_ref = 2;
+    m.enter.price = 9900;
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "A");
+    venue_replace(&v, BOB, 2, 3, 100, 10000); /* it is still post-only */
+    assert_string_equal(venue_letters(&v), "UC");
+    assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'G');
+    assert_int_equal(engine_open_orders(v.e), 1);
+}
+
+/* ---- minimum quantity ---- */
+
+static void test_min_qty_is_there_or_nothing(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    hidden(ANN, 2, 'S', 100, 10000);
+    venue_enter(&v, ANN, 3, 'S', 100, 10100, '0');
+    with_min_qty(BOB, 1, 'B', 300, 10000, 300); /* fill or kill */
+    assert_string_equal(venue_letters(&v), "AC");
+    assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'I');
+    assert_int_equal(venue_event(&v, 1)->cancelled.qty, 300);
+    with_min_qty(BOB, 2, 'B', 300, 10000, 200);
+    assert_string_equal(venue_letters(&v), "AEEEEC");
+    assert_int_equal(venue_event(&v, 5)->cancelled.qty, 100);
+    with_min_qty(BOB, 3, 'B', 100, PRICE_MARKET, 100);
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
+static void test_min_qty_looks_past_own_orders(void **state)
+{
+    (void)state;
+    set_stp(BOB, STP_CANCEL_OLDEST);
+    venue_enter(&v, BOB, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    with_min_qty(BOB, 2, 'B', 200, 10000, 200);
+    assert_string_equal(venue_letters(&v), "AC"); /* 100 are nobody's but his own */
+    assert_int_equal(engine_open_orders(v.e), 2);
+    with_min_qty(BOB, 3, 'B', 200, 10000, 100);
+    assert_string_equal(venue_letters(&v), "ACEEC"); /* own one away, a fill, the rest */
+    set_stp(BOB, STP_CANCEL_NEWEST);
+    venue_enter(&v, BOB, 4, 'S', 100, 10000, '0');
+    venue_enter(&v, ANN, 2, 'S', 100, 10000, '0');
+    with_min_qty(BOB, 5, 'B', 100, 10000, 100);
+    assert_string_equal(venue_letters(&v), "AC");
+    assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'I');
+}
+
+/* ---- rule 12, its own example: resting 500, incoming 300 ---- */
+
+static const char *meet_own(enum stp stp)
+{
+    static u32 ref = 1;
+
+    set_stp(ANN, stp);
+    venue_enter(&v, ANN, ref, 'S', 500, 10000, '0');
+    venue_enter(&v, ANN, ref + 1, 'B', 300, 10000, '0');
+    ref += 2;
+    return venue_letters(&v);
+}
+
+static void test_rule_12_example(void **state)
+{
+    (void)state;
+    assert_string_equal(meet_own(STP_DECREMENT), "ACC");
+    assert_int_equal(venue_event(&v, 1)->cancelled.leaves, 0);
+    assert_int_equal(venue_event(&v, 2)->cancelled.leaves, 200);
+    assert_int_equal(venue_event(&v, 2)->cancelled.reason, 'Q');
+    assert_int_equal(engine_best_qty(v.e, AAA, 'S'), 200);
+    venue_replace(&v, ANN, 1, 100, 400, 10000); /* what was prevented counts as executed */
+    assert_int_equal(venue_event(&v, 0)->order.qty, 100);
+    venue_cancel(&v, ANN, 100, 0);
+    tear_down(NULL), set_up(NULL);
+    assert_string_equal(meet_own(STP_CANCEL_OLDEST), "AC");
+    assert_int_equal(engine_best_qty(v.e, AAA, 'S'), 0);
+    assert_int_equal(engine_best_qty(v.e, AAA, 'B'), 300);
+    tear_down(NULL), set_up(NULL);
+    assert_string_equal(meet_own(STP_CANCEL_NEWEST), "AC");
+    assert_int_equal(engine_best_qty(v.e, AAA, 'S'), 500);
+    assert_int_equal(engine_best_qty(v.e, AAA, 'B'), 0);
+    tear_down(NULL), set_up(NULL);
+    assert_string_equal(meet_own(STP_CANCEL_BOTH), "ACC");
+    assert_int_equal(engine_open_orders(v.e), 0);
+    engine_check(v.e);
+}
+
+static void test_others_trade_on(void **state)
+{
+    (void)state;
+    set_stp(ANN, STP_DECREMENT);
+    venue_enter(&v, BOB, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    venue_enter(&v, BOB, 2, 'S', 100, 10000, '0');
+    v.e->chunk_fills = v.shadow->chunk_fills = 2;
+    venue_enter(&v, ANN, 2, 'B', 350, 10000, '0');
+    assert_string_equal(venue_letters(&v), "AEECCw"); /* a prevented meeting is one of a chunk */
+    venue_continue(&v);
+    assert_string_equal(venue_letters(&v), "EEw");
+    assert_int_equal(engine_best_qty(v.e, AAA, 'B'), 50);
+    set_stp(ANN, STP_OFF);
+    venue_enter(&v, ANN, 3, 'S', 50, 10000, '0');
+    assert_string_equal(venue_letters(&v), "AEE");
+    engine_check(v.e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_hidden_orders_rank_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hidden_buys_rank_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_post_only_takes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_min_qty_is_there_or_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_min_qty_looks_past_own_orders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rule_12_example, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_others_trade_on, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -227,8 +227,8 @@ static void agent_metrics(const struct agent *a)
     snprintf(labels, sizeof labels, "agent=\"%s\"", a->name);
     metrics_register("wirebook_agent_turns_total", labels, "Turns of the agent.", METRIC_COUNTER,
                      &a->turns);
-    metrics_register("wirebook_agent_turn_max_ns", labels, "Longest turn in nanoseconds.",
-                     METRIC_GAUGE, &a->turn_max_ns);
+    metrics_register("wirebook_agent_turn_max_seconds", labels, "Longest turn.", METRIC_GAUGE_NS,
+                     &a->turn_max_ns);
     metrics_register("wirebook_agent_turns_over_limit_total", labels,
                      "Turns longer than a millisecond, hot agents only.", METRIC_COUNTER,
                      &a->turns_over_limit);

@@ -82,9 +82,9 @@ void export_register_metrics(struct exporter *x)
         metrics_register("wirebook_export_lag_transactions", label,
                          "Durable transactions that the sink does not have yet", METRIC_GAUGE,
                          &l->m_lag_seq);
-        metrics_register("wirebook_export_lag_ns", label,
+        metrics_register("wirebook_export_lag_seconds", label,
                          "How far the sink's view is behind the venue, 0 when it has all",
-                         METRIC_GAUGE, &l->m_lag_ns);
+                         METRIC_GAUGE_NS, &l->m_lag_ns);
         metrics_register("wirebook_export_rows_total", label, "Rows committed", METRIC_COUNTER,
                          &l->m_rows);
         metrics_register("wirebook_export_batches_total", label, "Batches committed",

@@ -31,6 +31,16 @@ void metrics_register(const char *name, const char *labels, const char *help, en
     entries_used++;
 }
 
+static void print_value(FILE *out, const struct entry *e)
+{
+    unsigned long long value = metric_get(e->metric);
+
+    if (e->kind == METRIC_GAUGE_NS)
+        fprintf(out, "%llu.%09llu\n", value / NS_PER_SEC, value % NS_PER_SEC);
+    else
+        fprintf(out, "%llu\n", value);
+}
+
 static void print_family(FILE *out, u32 first)
 {
     const struct entry *head = &entries[first];
@@ -41,8 +51,8 @@ static void print_family(FILE *out, u32 first)
         const struct entry *e = &entries[i];
         if (strcmp(e->name, head->name) != 0)
             continue;
-        fprintf(out, e->labels[0] ? "%s{%s} %llu\n" : "%s%s %llu\n", e->name, e->labels,
-                (unsigned long long)metric_get(e->metric));
+        fprintf(out, e->labels[0] ? "%s{%s} " : "%s%s ", e->name, e->labels);
+        print_value(out, e);
     }
 }
 

@@ -20,6 +20,7 @@ struct metric {
 enum metric_kind {
     METRIC_COUNTER, /* only grows */
     METRIC_GAUGE,
+    METRIC_GAUGE_NS, /* kept in nanoseconds, shown in seconds: Prometheus' base unit */
 };
 
 #define METRICS_MAX 4096u

@@ -174,11 +174,12 @@ static void clock_look(struct admin *a, u64 now_ns)
 void admin_register_metrics(const struct admin *a)
 {
     static const char help[] = "How far the machine's clock has been set away from the venue's "
-                               "since the start, in nanoseconds.";
+                               "since the start.";
 
-    metrics_register("wirebook_clock_step_ns", "direction=\"forward\"", help, METRIC_GAUGE,
+    metrics_register("wirebook_clock_step_seconds", "direction=\"forward\"", help, METRIC_GAUGE_NS,
                      &a->forward);
-    metrics_register("wirebook_clock_step_ns", "direction=\"back\"", help, METRIC_GAUGE, &a->back);
+    metrics_register("wirebook_clock_step_seconds", "direction=\"back\"", help, METRIC_GAUGE_NS,
+                     &a->back);
 }
 
 int admin_do_work(void *admin, u64 now_ns)

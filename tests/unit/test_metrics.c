@@ -60,6 +60,22 @@ static void test_print_groups_by_name(void **state)
     assert_int_equal(metrics_sum("wirebook_c"), 0);
 }
 
+/* Kept in nanoseconds, shown in seconds without a loss. */
+static void test_print_seconds(void **state)
+{
+    static struct metric lag = {12 * NS_PER_SEC + 34};
+
+    (void)state;
+    metrics_reset();
+    metrics_register("wirebook_lag_seconds", "", "A time.", METRIC_GAUGE_NS, &lag);
+    char *text = printed();
+    assert_string_equal(text, "# HELP wirebook_lag_seconds A time.\n"
+                              "# TYPE wirebook_lag_seconds gauge\n"
+                              "wirebook_lag_seconds 12.000000034\n");
+    free(text);
+    assert_int_equal(metrics_sum("wirebook_lag_seconds"), 12 * NS_PER_SEC + 34);
+}
+
 static void test_reset(void **state)
 {
     (void)state;
@@ -75,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_set_max),
         cmocka_unit_test(test_print_groups_by_name),
+        cmocka_unit_test(test_print_seconds),
         cmocka_unit_test(test_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

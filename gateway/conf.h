@@ -172,6 +172,8 @@ struct conf {
     enum log_level log_level;
     char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
     u64 metrics_interval_ms;
+    u32 management_ipv4; /* management.address, network order */
+    u64 management_port; /* 0: not served */
 
     /* Set by conf_load also when it found errors: the paths of the reference data are right. */
     bool reference_read;

@@ -240,6 +240,13 @@ TEXT("metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
      "File that they are written to, replaced whole each time. Empty: none."),
 INT("metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
     "Time between two writes."),
+
+SECTION("management",
+        "Numbers and health over HTTP: /metrics, /livez, /readyz. Neither TLS nor a login."),
+SPECIAL(CONF_ADDRESS, "management.address", management_ipv4, 0, 0, "127.0.0.1",
+        "IPv4 address of this machine that clients cannot reach."),
+INT("management.port", management_port, 0, 65535, NULL, "0",
+    "TCP port. 0: not served."),
 };
 /* clang-format on */
 

@@ -22,6 +22,9 @@
 #include "engine/base/agent.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "gateway/admin/health.h"
+#include "gateway/admin/http.h"
+#include "gateway/admin/service.h"
 #include "gateway/conf.h"
 #include "gateway/draw.h"
 #include "gateway/refdata.h"
@@ -32,7 +35,9 @@
 #define VERSION             "0.1.0"
 #define THREADS_MAX         (CONF_THREADS_MAX + TOPOLOGY_AGENTS_MAX)
 #define CLOSE_DEADLINE_NS   (10 * NS_PER_SEC)
-#define STATE_LOOK_INTERVAL 50u /* ms between two looks at the journal's health */
+#define STATE_LOOK_INTERVAL 50u                /* ms between two looks at the journal's health */
+#define STALL_NS            (10 * NS_PER_SEC)  /* an agent without a turn for so long is stuck */
+#define START_EXTEND_NS     (600 * NS_PER_SEC) /* for a journal that takes long to read */
 
 /* One of each; static because they are large. */
 static struct conf conf;
@@ -40,6 +45,9 @@ static struct refdata refs;
 static struct world world;
 static struct topology topology;
 static struct agent log_agent;
+static struct health health;
+static struct http *http; /* NULL: not configured */
+static struct agent http_agent;
 static struct agent_thread threads[THREADS_MAX];
 static u32 threads_used;
 static struct mem log_mem;
@@ -260,6 +268,45 @@ static void greet(void)
              (unsigned long long)topology.journal_id, conf.data_dir);
 }
 
+/* Numbers and health for those who watch the process. Returns 0, or 1 after one log line. */
+static int watch_open(u64 now_ns)
+{
+    struct health_conf hc = {
+        .engine_day = engine_day_gauge(topology.engine),
+        .clock_forward = &topology.admin.forward,
+        .clock_back = &topology.admin.back,
+        .space_level = persist_space_level(topology.persist),
+        .stall_ns = STALL_NS,
+    };
+
+    health_init(&health, &hc);
+    for (u32 i = 0; i < topology.agents_used; i++)
+        health_watch(&health, &topology.agents[i], now_ns);
+    health_register_metrics(&health);
+    if (conf.management_port == 0)
+        return 0;
+    http = http_new(conf.management_ipv4, (u16)conf.management_port, &health);
+    if (!http)
+        return 1;
+    http_register_metrics(http);
+    agent_init(&http_agent, "http", http_do_work, http, 0);
+    agent_thread_add(thread_add("http", -1, IDLE_COLD), &http_agent);
+    return 0;
+}
+
+/* A sign of life for the service manager, as often as it wants one; none when an agent is stuck. */
+static void watch(u64 now_ns)
+{
+    static u64 next_ns;
+    u64 interval_ns = service_watchdog_ns() / 3;
+
+    health_look(&health, now_ns);
+    if (interval_ns == 0 || now_ns < next_ns || !health_live(&health, NULL))
+        return;
+    next_ns = now_ns + interval_ns;
+    service_alive();
+}
+
 /* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */
 static int wait_for_end(const sigset_t *signals)
 {
@@ -272,6 +319,7 @@ static int wait_for_end(const sigset_t *signals)
             return 0;
         }
         edge_tick(&world.edge, clock_now_ns());
+        watch(clock_now_ns());
     }
     return PERSIST_EXIT_FAILED;
 }
@@ -289,11 +337,19 @@ static int lead(void)
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     threads_make();
+    rc = watch_open(clock_now_ns());
+    if (rc != 0)
+        return rc;
     greet();
     world.edge.transport->ops->accept(world.edge.transport, true);
     rc = threads_start();
-    if (rc == 0)
+    if (rc == 0) {
+        health_course_set(&health, HEALTH_OPEN);
+        service_ready("open");
         rc = wait_for_end(&signals);
+    }
+    health_course_set(&health, HEALTH_DRAINING);
+    service_stopping();
     threads_stop();
     if (rc == 0) {
         u64 now_ns = clock_now_ns();
@@ -317,11 +373,13 @@ static int run(const char *path)
     log_level_set(conf.log_level);
     mem_init(&log_mem, 0);
     topology_conf_fill(&tc, &conf);
+    service_starting(START_EXTEND_NS);
     rc = world_open(&world, &conf, &refs);
     if (rc == 0)
         rc = topology_build(&topology, &tc, &world.topology, clock_now_ns());
     if (rc == 0)
         rc = lead();
+    http_free(http);
     topology_free(&topology);
     world_close(&world);
     refdata_free(&refs);

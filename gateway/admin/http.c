@@ -1,0 +1,200 @@
+/*
+ * http.c - see http.h. The only user of libmicrohttpd. Thread: http (cold).
+ *
+ * Enters: requests. Leaves: text. A peer that sends slowly, much or nothing costs one of
+ * CONNECTIONS_MAX places for at most TIMEOUT_S; what is not GET or HEAD is refused before its
+ * body.
+ * Failure modes: an address that is taken: one line at the start; no memory: that request fails.
+ */
+#include "gateway/admin/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+
+#define CONNECTIONS_MAX  64u
+#define TIMEOUT_S        10u
+#define CONNECTION_BYTES 8192u /* of memory for a request's line and headers */
+
+struct http {
+    struct MHD_Daemon *daemon;
+    const struct health *health;
+    u16 port;
+    struct metric requests;
+    struct metric refused; /* unknown paths and methods */
+};
+
+struct page {
+    const char *path;
+    const char *type;
+    /* Writes the body; false makes the answer 503. */
+    bool (*write)(const struct http *h, FILE *out);
+};
+
+static bool write_metrics(const struct http *h, FILE *out)
+{
+    (void)h;
+    metrics_print(out);
+    return true;
+}
+
+static bool write_live(const struct http *h, FILE *out)
+{
+    return health_live(h->health, out);
+}
+
+static bool write_ready(const struct http *h, FILE *out)
+{
+    return health_ready(h->health, out);
+}
+
+static bool write_index(const struct http *h, FILE *out)
+{
+    (void)h;
+    fputs("wirebook\n\n"
+          "/metrics  every metric in the Prometheus text format\n"
+          "/livez    are all agents taking their turns?\n"
+          "/readyz   may clients be sent here?\n",
+          out);
+    return true;
+}
+
+#define PLAIN "text/plain; charset=utf-8"
+
+static const struct page pages[] = {
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
+    {"/livez", PLAIN, write_live},
+    {"/readyz", PLAIN, write_ready},
+    {"/", PLAIN, write_index},
+};
+
+/* Queues an answer whose body was malloc'ed; it is freed with the answer. */
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
+                              char *body, size_t bytes)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(bytes, body, MHD_RESPMEM_MUST_FREE);
+
+    if (!r) {
+        free(body);
+        return MHD_NO;
+    }
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    enum MHD_Result queued = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+static enum MHD_Result answer_page(struct http *h, struct MHD_Connection *c,
+                                   const struct page *page)
+{
+    char *body = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&body, &bytes);
+
+    if (!out)
+        return MHD_NO;
+    bool good = page->write(h, out);
+    if (fclose(out) != 0) {
+        free(body);
+        return MHD_NO;
+    }
+    return answer(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, page->type, body, bytes);
+}
+
+static enum MHD_Result refuse(struct http *h, struct MHD_Connection *c, unsigned status,
+                              const char *text)
+{
+    char *body = strdup(text);
+
+    metric_add(&h->refused, 1);
+    return body ? answer(c, status, PLAIN, body, strlen(body)) : MHD_NO;
+}
+
+/* libmicrohttpd calls it once with the headers and once more when the request is whole. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_bytes, void **state)
+{
+    static char seen;
+    struct http *h = ctx;
+
+    (void)version;
+    (void)upload;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+        return refuse(h, c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
+    if (!*state) {
+        *state = &seen;
+        return MHD_YES;
+    }
+    *upload_bytes = 0;
+    metric_add(&h->requests, 1);
+    for (u32 i = 0; i < ARRAY_LEN(pages); i++)
+        if (strcmp(url, pages[i].path) == 0)
+            return answer_page(h, c, &pages[i]);
+    return refuse(h, c, MHD_HTTP_NOT_FOUND, "no such page; / lists them\n");
+}
+
+struct http *http_new(u32 ipv4, u16 port, const struct health *health)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ipv4};
+    struct http *h = calloc(1, sizeof *h);
+    char text[INET_ADDRSTRLEN];
+
+    ASSERT(h != NULL);
+    h->health = health;
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL, port, NULL, NULL, on_request, h,
+                                 MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_CONNECTION_LIMIT,
+                                 CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+                                 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    if (!h->daemon) {
+        log_error("management address %s:%u cannot be listened on: %s; choose another "
+                  "management.address or management.port",
+                  inet_ntop(AF_INET, &at.sin_addr, text, sizeof text), port, strerror(errno));
+        free(h);
+        return NULL;
+    }
+    h->port = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+    return h;
+}
+
+u16 http_port(const struct http *h)
+{
+    return h->port;
+}
+
+void http_register_metrics(const struct http *h)
+{
+    metrics_register("wirebook_http_requests_total", "", "Requests to the management address.",
+                     METRIC_COUNTER, &h->requests);
+    metrics_register("wirebook_http_refused_total", "",
+                     "Requests for pages or by methods that there are not.", METRIC_COUNTER,
+                     &h->refused);
+}
+
+int http_do_work(void *http, u64 now_ns)
+{
+    struct http *h = http;
+    u64 before = metric_get(&h->requests) + metric_get(&h->refused);
+
+    (void)now_ns;
+    MHD_run(h->daemon);
+    return (int)(metric_get(&h->requests) + metric_get(&h->refused) - before);
+}
+
+void http_free(struct http *h)
+{
+    if (!h)
+        return;
+    MHD_stop_daemon(h->daemon);
+    free(h);
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The management address of a running venue: metrics that promtool takes, health, and what the service manager is told."""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from clients import ROOT, TMP, Venue, check, client, free_port, program, run_tests, start, wait_for  # noqa: E402
+
+
+def get(port, path):
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def value(text, name):
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
+
+
+def test_metrics():
+    port = free_port()
+    with Venue("metrics", f"management: {{port: {port}}}\n") as venue:
+        before = get(port, "/metrics")[1]
+        client(venue.port, "ALFA01", "buy 100 AAPL 220; expect accepted; buy 1 NONE 5; expect rejected")
+        status, text = get(port, "/metrics")
+        check(status == 200, status)
+        judge = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        check(judge.returncode == 0 and not judge.stdout + judge.stderr, judge.stdout + judge.stderr)
+        for name, more in (("wirebook_socket_accepted_total", 1), ("wirebook_engine_transactions_total", 4)):
+            check(value(text, name) >= value(before, name) + more, f"{name}: {value(before, name)}, {value(text, name)}")
+        check(value(text, "wirebook_ready") == 1, text)
+
+
+def test_health():
+    port = free_port()
+    with Venue("health", f"management: {{port: {port}}}\n") as venue:
+        status, text = get(port, "/readyz")
+        check(status == 200 and "ok course" in text and "ok engine" in text, text)
+        check(get(port, "/livez")[0] == 200, "live")
+        check(get(port, "/nothing")[0] == 404, "an unknown page")
+        check(venue.stop() == 0, "ends in order")
+    try:
+        get(port, "/livez")
+        check(False, "nobody answers after the end")
+    except urllib.error.URLError:
+        pass
+
+
+def test_address_taken():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        conf = os.path.join(TMP, "taken.yaml")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"data_dir: {TMP}/taken\ngateway: {{listen: [{{port: {free_port()}}}]}}\n"
+                       f"journal: {{segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}}\n"
+                       f"management: {{port: {other.getsockname()[1]}}}\n")
+        run = subprocess.run([program("wirebook"), conf], capture_output=True, text=True, timeout=30, cwd=ROOT)
+        check(run.returncode == 1 and "choose another management.address" in run.stderr, run.stderr)
+
+
+def test_service_manager():
+    """READY once clients are taken, WATCHDOG as often as asked, STOPPING at the end."""
+    path = os.path.join(TMP, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(20)
+        venue = Venue("service")
+        with open(venue.log, "wb") as log:
+            env = dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC="600000")
+            process = start([program("wirebook"), venue.conf], stdout=log, stderr=log, cwd=ROOT, env=env)
+        said = []
+        while said.count("WATCHDOG=1") < 3:
+            said += manager.recv(4096).decode().split("\n")
+        order = [said.index(word) for word in ("STATUS=starting", "READY=1", "WATCHDOG=1")]
+        check(order == sorted(order), said)
+        process.send_signal(signal.SIGSTOP)  # a process that hangs gives no sign
+        time.sleep(0.3)
+        manager.setblocking(False)
+        try:
+            while True:
+                manager.recv(4096)
+        except BlockingIOError:
+            pass
+        time.sleep(0.6)
+        try:
+            check(not manager.recv(4096), "a stopped process is silent")
+        except BlockingIOError:
+            pass
+        process.send_signal(signal.SIGCONT)
+        manager.settimeout(20)
+        process.send_signal(signal.SIGTERM)
+        wait_for("the process says that it stops", lambda: "STOPPING=1" in manager.recv(4096).decode().split("\n"))
+        check(process.wait(20) == 0, "ends in order")
+
+
+run_tests(test_metrics, test_health, test_address_taken, test_service_manager)

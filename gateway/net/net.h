@@ -99,7 +99,7 @@ struct net_conf {
     u32 tx_cksum;      /* enum packet_tx_cksum: what the device computes; the rest is done here */
     u8 secret[32];     /* fresh random bytes at each start: sequence numbers and hash tables */
     u32 conns_max;     /* connections in all states, 1..1,000,000 */
-    u32 half_open_max; /* of these, not yet through the handshake; more SYNs are dropped */
+    u32 half_open_max; /* of these, not yet through the handshake; more SYNs get SYN cookies */
     u32 time_wait_max; /* of these, in TIME_WAIT; the oldest give way */
     u32 chunks;        /* chunks of NET_CHUNK_BYTES in the pool, for all connections together */
 

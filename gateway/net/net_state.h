@@ -63,6 +63,8 @@
     X(ICMP_ERRORS, "icmp_errors_total", "", "ICMP errors that fitted a connection")                \
     X(ACCEPTED, "tcp_accepted_total", "", "Connections accepted")                                  \
     X(CONNECTED, "tcp_connected_total", "", "Connections that we opened")                          \
+    X(COOKIES_SENT, "tcp_syn_cookies_total", "sent", "SYN cookies: the queue of SYNs was full")    \
+    X(COOKIES_TAKEN, "tcp_syn_cookies_total", "taken", "SYN cookies: the queue of SYNs was full")  \
     X(REFUSED, "tcp_refused_total", "", "Segments answered with RST")                              \
     X(RESET_IN, "tcp_resets_in_total", "", "Connections reset by the peer")                        \
     X(TIMED_OUT, "tcp_timed_out_total", "", "Connections given up for lack of an answer")          \
@@ -125,7 +127,8 @@ struct net {
     struct list time_wait; /* the oldest first */
     struct list arp_wait;  /* SYNs that wait for an Ethernet address */
     struct arp_cache arp;
-    u32 port_salt; /* counts our own connects, RFC 6056 algorithm 3 */
+    u64 cookies_until_ns; /* a SYN cookie that is still good may be out until then */
+    u32 port_salt;        /* counts our own connects, RFC 6056 algorithm 3 */
     u64 next_generation;
 
     struct metric stats[NET_STAT_COUNT];

@@ -44,9 +44,10 @@ struct net;
 #define TCP_RTO_INITIAL_NS   (1 * NS_PER_SEC)      /* RFC 6298 (2.1) */
 #define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC)      /* (5.7): when the SYN had to be sent again */
 #define TCP_CHALLENGE_NS     (100 * NS_PER_MS)     /* at most one challenge ACK a connection */
-#define TCP_NAME_INDEX_BITS  20u /* up to 1,000,000 connections; 2^44 generations never wrap */
-#define TCP_WSCALE_MAX       14u /* RFC 7323 2.3 */
-#define TCP_WSCALE_OURS      0u  /* our window never exceeds 16 bits */
+#define TCP_REUSE_GAP        65536u /* a connection's numbers begin so far beyond its last life's */
+#define TCP_NAME_INDEX_BITS  20u    /* up to 1,000,000 connections; 2^44 generations never wrap */
+#define TCP_WSCALE_MAX       14u    /* RFC 7323 2.3 */
+#define TCP_WSCALE_OURS      0u     /* our window never exceeds 16 bits */
 _Static_assert(NET_SPACE_BYTES <= 65535, "our window fits the field without scaling");
 
 /*
@@ -241,6 +242,9 @@ struct tcp_segment {
  */
 struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
 
+/* Our stream begins at `iss`; before anything was sent. */
+void tcp_set_iss(struct tcp_conn *c, u32 iss);
+
 /* Takes it out of all tables and gives all its memory back (when pinned: as soon as it is not). */
 void tcp_free(struct net *net, struct tcp_conn *c);
 
@@ -280,6 +284,12 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c);
 /* Sequence number of a new connection: RFC 6528, a 4 us clock plus a keyed hash of the 4-tuple. */
 u32 tcp_isn(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
 
+/* What is added to our milliseconds for the timestamps of a 4-tuple: a keyed hash, RFC 7323 7.1. */
+u32 tcp_ts_offset(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
+
+/* The timestamp of now, in milliseconds, with that offset. */
+u32 tcp_ts_now(const struct net *net, u32 ts_offset);
+
 /* True while the peer may still need an acknowledgement or data from us, i.e. synchronized. */
 static inline bool tcp_synchronized(const struct tcp_conn *c)
 {
@@ -318,6 +328,18 @@ u32 tcp_options_write(const struct net *net, const struct tcp_conn *c, u8 flags,
 
 /* The bytes that tcp_options_write would write for a segment without SYN. */
 u32 tcp_options_bytes(const struct tcp_conn *c);
+
+/* ---- tcp_cookie.c ---- */
+
+/* Answers a SYN for which there is no room by a SYN|ACK whose number says what to remember. */
+void tcp_cookie_send(struct net *net, const struct tcp_segment *syn);
+
+/*
+ * Whether `ack`, which belongs to no connection, acknowledges a cookie of the last two minutes.
+ * True: `syn` is the peer's SYN as far as it was remembered, fit for tcp_cookie_send's connection.
+ */
+bool tcp_cookie_check(const struct net *net, const struct tcp_segment *ack,
+                      struct tcp_segment *syn);
 
 /* ---- tcp_in.c, tcp_ack.c, tcp_data.c: what arrives ---- */
 
@@ -385,6 +407,13 @@ bool tcp_send_syn(struct net *net, struct tcp_conn *c);
 /* Sends RST for a connection, or in answer to a segment that belongs to none. */
 void tcp_send_rst(struct net *net, struct tcp_conn *c);
 void tcp_refuse(struct net *net, const struct tcp_segment *seg);
+
+/*
+ * Sends a segment of no connection in answer to `to`, with `n` bytes of options, a multiple of
+ * four. Our whole window is told in a SYN|ACK and none in anything else.
+ */
+void tcp_answer(struct net *net, const struct tcp_segment *to, u32 seq, u32 ack, u8 flags,
+                const u8 *options, u32 n);
 
 /* The headers of `c` go to this Ethernet address from now on. */
 void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac);

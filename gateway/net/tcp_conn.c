@@ -171,6 +171,13 @@ u32 tcp_isn(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_p
     return (u32)(net->now_ns / (4 * NS_PER_US)) + (u32)siphash_words(net->isn_key, words, 2);
 }
 
+u32 tcp_ts_offset(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port)
+{
+    u64 words[1] = {(u64)remote_ipv4 << 32 | (u64)remote_port << 16 | local_port};
+
+    return (u32)(siphash_words(net->isn_key, words, 1) >> 32);
+}
+
 /* All of the headers that never changes. */
 static void write_headers(const struct net *net, struct tcp_conn *c)
 {
@@ -196,17 +203,20 @@ void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac)
     memcpy(c->hdr, mac, 6);
 }
 
+void tcp_set_iss(struct tcp_conn *c, u32 iss)
+{
+    c->iss = iss;
+    c->snd_una = iss;
+    c->snd_nxt = iss;
+    c->snd_max = iss;
+    c->snd_end = iss + 1;
+    c->recover = iss;
+}
+
 static void init_conn(struct net *net, struct tcp_conn *c)
 {
-    u64 words[1] = {(u64)c->remote_ipv4 << 32 | (u64)c->remote_port << 16 | c->local_port};
-
-    c->iss = tcp_isn(net, c->remote_ipv4, c->remote_port, c->local_port);
-    c->ts_offset = (u32)(siphash_words(net->isn_key, words, 1) >> 32);
-    c->snd_una = c->iss;
-    c->snd_nxt = c->iss;
-    c->snd_max = c->iss;
-    c->snd_end = c->iss + 1;
-    c->recover = c->iss;
+    tcp_set_iss(c, tcp_isn(net, c->remote_ipv4, c->remote_port, c->local_port));
+    c->ts_offset = tcp_ts_offset(net, c->remote_ipv4, c->remote_port, c->local_port);
     c->mss = TCP_MSS_DEFAULT;
     c->rto_ns = TCP_RTO_INITIAL_NS;
     c->ssthresh = UINT32_MAX;

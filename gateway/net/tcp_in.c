@@ -107,28 +107,64 @@ static bool listens(const struct net *net, u16 port)
     return false;
 }
 
-/* A segment for which there is no connection. */
-static void no_connection(struct net *net, const struct tcp_segment *seg)
+static void in_synchronized(struct net *net, struct tcp_conn *c, struct tcp_segment *seg);
+
+/*
+ * A SYN for us. `after`, unless NULL, is the highest sequence number that we used on a connection
+ * of the same 4-tuple: ours begins well beyond it (RFC 9293 3.6.1, MAY-2).
+ */
+static void passive_open(struct net *net, const struct tcp_segment *syn, const u32 *after)
 {
-    if ((seg->flags & TCP_RST) != 0)
-        return;
-    if ((seg->flags & TCP_ACK) != 0 || (seg->flags & TCP_SYN) == 0 || !net->accepting ||
-        !listens(net, seg->dst_port)) {
-        tcp_refuse(net, seg);
+    if (after == NULL && net->half_open >= net->conf.half_open_max) {
+        tcp_cookie_send(net, syn);
         return;
     }
-    if (net->half_open >= net->conf.half_open_max) {
-        net_count(net, NET_DROP_SYN_FULL);
-        return;
-    }
-    struct tcp_conn *c = tcp_new(net, seg->src_ipv4, seg->src_port, seg->dst_port);
+    struct tcp_conn *c = tcp_new(net, syn->src_ipv4, syn->src_port, syn->dst_port);
     if (c == NULL) {
         net_count(net, NET_DROP_SYN_FULL);
         return;
     }
-    take_syn(net, c, seg);
+    if (after != NULL)
+        tcp_set_iss(c, seq_max(c->iss, *after + TCP_REUSE_GAP));
+    take_syn(net, c, syn);
     tcp_move(net, c, TCP_SYN_RCVD);
     tcp_want_output(net, c);
+}
+
+/* The end of a handshake whose SYN was not kept: `seg` acknowledged a cookie. */
+static void open_by_cookie(struct net *net, const struct tcp_segment *syn, struct tcp_segment *seg)
+{
+    struct tcp_conn *c = tcp_new(net, seg->src_ipv4, seg->src_port, seg->dst_port);
+
+    if (c == NULL) { /* its data comes again, perhaps there is room then */
+        net_count(net, NET_DROP_SYN_FULL);
+        return;
+    }
+    net_count(net, NET_COOKIES_TAKEN);
+    tcp_set_iss(c, seg->ack - 1);
+    take_syn(net, c, syn);
+    tcp_move(net, c, TCP_SYN_RCVD);
+    c->snd_nxt = c->iss + 1;
+    c->snd_max = c->iss + 1;
+    tcp_rtx_restart(net, c);
+    in_synchronized(net, c, seg);
+}
+
+/* A segment for which there is no connection. */
+static void no_connection(struct net *net, struct tcp_segment *seg)
+{
+    bool wanted = net->accepting && listens(net, seg->dst_port);
+    struct tcp_segment syn;
+
+    if ((seg->flags & TCP_RST) != 0)
+        return;
+    if (wanted && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        passive_open(net, seg, NULL);
+    else if (wanted && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK &&
+             tcp_cookie_check(net, seg, &syn))
+        open_by_cookie(net, &syn, seg);
+    else
+        tcp_refuse(net, seg);
 }
 
 /* The handshake is through. False: `c` is gone. */
@@ -145,7 +181,7 @@ static bool establish(struct net *net, struct tcp_conn *c)
     c->progress_ns = net->now_ns;
     if (c->rtt_timing)
         tcp_rtt_sample(net, c, net->now_ns - c->rtt_ns);
-    else
+    else if (c->syn_retries > 0)
         c->rto_ns = TCP_RTO_AFTER_SYN_NS; /* RFC 6298 (5.7) */
     c->rtt_timing = false;
     tcp_move(net, c, TCP_ESTABLISHED);
@@ -372,18 +408,26 @@ static void in_synchronized(struct net *net, struct tcp_conn *c, struct tcp_segm
     }
 }
 
+/* RFC 6191 section 2: whether a SYN of the same 4-tuple is certainly newer than what has been. */
+static bool is_newer(const struct tcp_conn *c, const struct tcp_segment *syn)
+{
+    if (syn->has_ts && !c->ts_ok)
+        return true;
+    if (syn->has_ts && syn->ts_val != c->ts_recent)
+        return seq_gt(syn->ts_val, c->ts_recent);
+    return seq_gt(syn->seq, c->rcv_nxt);
+}
+
 /* RFC 9293 3.10.7.4 and RFC 6191: a new SYN may end it; a FIN that comes again starts it anew. */
 static void in_time_wait(struct net *net, struct tcp_conn *c, struct tcp_segment *seg)
 {
-    if ((seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_SYN) {
-        bool newer = c->ts_ok && seg->has_ts ? seq_gt(seg->ts_val, c->ts_recent)
-                                             : seq_gt(seg->seq, c->rcv_nxt);
-        if (newer) {
-            net_count(net, NET_TIME_WAIT_CUT);
-            tcp_free(net, c);
-            no_connection(net, seg);
-            return;
-        }
+    if ((seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_SYN && is_newer(c, seg) &&
+        net->accepting && listens(net, seg->dst_port)) {
+        u32 after = c->snd_max;
+        net_count(net, NET_TIME_WAIT_CUT);
+        tcp_free(net, c);
+        passive_open(net, seg, &after);
+        return;
     }
     if ((seg->flags & TCP_RST) != 0) /* RFC 1337: ignored */
         return;

@@ -94,13 +94,18 @@ bool tcp_options_parse(const u8 *bytes, u32 n, struct tcp_segment *seg)
     return true;
 }
 
+u32 tcp_ts_now(const struct net *net, u32 ts_offset)
+{
+    return (u32)(net->now_ns / NS_PER_MS) + ts_offset;
+}
+
 static u32 write_timestamp(const struct net *net, const struct tcp_conn *c, u8 *out)
 {
     out[0] = TCP_OPT_NOP;
     out[1] = TCP_OPT_NOP;
     out[2] = TCP_OPT_TIMESTAMP;
     out[3] = 10;
-    put32(out + 4, (u32)(net->now_ns / NS_PER_MS) + c->ts_offset);
+    put32(out + 4, tcp_ts_now(net, c->ts_offset));
     put32(out + 8, c->ts_recent);
     return TCP_TS_BYTES;
 }

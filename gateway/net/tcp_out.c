@@ -142,32 +142,42 @@ void tcp_send_rst(struct net *net, struct tcp_conn *c)
     send_segment(net, c, bare_seq(c), 0, TCP_RST | TCP_ACK);
 }
 
-void tcp_refuse(struct net *net, const struct tcp_segment *seg)
+void tcp_answer(struct net *net, const struct tcp_segment *to, u32 seq, u32 ack, u8 flags,
+                const u8 *options, u32 n)
 {
+    u32 bytes = (u32)sizeof(struct tcp_hdr) + n;
     struct packet p;
 
-    net_count(net, NET_REFUSED);
     if (!net_alloc(net, &p))
         return;
-    ip_write(net, &p, seg->src_mac, seg->src_ipv4, IP_PROTO_TCP, sizeof(struct tcp_hdr));
+    ip_write(net, &p, to->src_mac, to->src_ipv4, IP_PROTO_TCP, bytes);
     struct tcp_hdr *tcp = (void *)(p.data + sizeof(struct eth_hdr) + sizeof(struct ipv4_hdr));
     *tcp = (struct tcp_hdr){
-        .src_port = be16(seg->dst_port),
-        .dst_port = be16(seg->src_port),
-        .data_off = sizeof *tcp / 4 << 4,
-        .flags = TCP_RST,
+        .src_port = be16(to->dst_port),
+        .dst_port = be16(to->src_port),
+        .seq = be32(seq),
+        .ack = (flags & TCP_ACK) != 0 ? be32(ack) : 0,
+        .data_off = (u8)(bytes / 4 << 4),
+        .flags = flags,
+        .window = (flags & TCP_SYN) != 0 ? be16(NET_SPACE_BYTES) : 0,
     };
-    if ((seg->flags & TCP_ACK) != 0) { /* RFC 9293 3.10.7.1 */
-        tcp->seq = be32(seg->ack);
-    } else {
-        u32 syn = (seg->flags & TCP_SYN) != 0;
-        u32 fin = (seg->flags & TCP_FIN) != 0;
-        tcp->ack = be32(seg->seq + seg->len + syn + fin);
-        tcp->flags |= TCP_ACK;
-    }
-    fill_cksum(net, &p, tcp, net->conf.ipv4, seg->src_ipv4, sizeof *tcp);
-    p.l4_bytes = sizeof *tcp;
+    if (n > 0)
+        memcpy(tcp + 1, options, n);
+    fill_cksum(net, &p, tcp, net->conf.ipv4, to->src_ipv4, bytes);
+    p.l4_bytes = (u8)bytes;
     net_transmit(net, &p);
+}
+
+void tcp_refuse(struct net *net, const struct tcp_segment *seg)
+{
+    u32 syn = (seg->flags & TCP_SYN) != 0;
+    u32 fin = (seg->flags & TCP_FIN) != 0;
+
+    net_count(net, NET_REFUSED);
+    if ((seg->flags & TCP_ACK) != 0) /* RFC 9293 3.10.7.1 */
+        tcp_answer(net, seg, seg->ack, 0, TCP_RST, NULL, 0);
+    else
+        tcp_answer(net, seg, 0, seg->seq + seg->len + syn + fin, TCP_RST | TCP_ACK, NULL, 0);
 }
 
 /* ---- opening ---- */

@@ -26,6 +26,7 @@
 #define TIME_WAIT_PER_CONNS 1u /* as many may linger as may be open */
 
 _Static_assert(PORTS_MAX <= 1u << (64 - LINK_SHIFT), "each link has a number");
+_Static_assert(TRANSPORT_LISTENERS_MAX <= NET_LISTEN_MAX, "an endpoint listens on all of them");
 
 struct link {
     struct bypass *owner;
@@ -39,6 +40,8 @@ struct bypass {
     struct transport head;
     struct link links[PORTS_MAX];
     u32 links_used;
+    u16 listen[TRANSPORT_LISTENERS_MAX];
+    u32 listen_used;
 };
 
 static struct bypass *self_of(struct transport *t)
@@ -59,6 +62,16 @@ static u64 name_of(u64 conn)
     return conn & ((1ull << LINK_SHIFT) - 1);
 }
 
+/* The place of a port in our list. */
+static u32 listener_of(const struct bypass *b, u16 port)
+{
+    for (u32 i = 0; i < b->listen_used; i++)
+        if (b->listen[i] == port)
+            return i;
+    ASSERT(!"an endpoint listens on ports of our list");
+    return 0;
+}
+
 /* ---- up: from an endpoint to the gateway ---- */
 
 static bool up_opened(void *ctx, u64 conn, const struct net_peer *peer)
@@ -69,6 +82,7 @@ static bool up_opened(void *ctx, u64 conn, const struct net_peer *peer)
         .ipv4 = peer->ipv4,
         .port = peer->port,
         .local_port = peer->local_port,
+        .listener = listener_of(l->owner, peer->local_port),
     };
 
     ASSERT_EQ(conn >> LINK_SHIFT, 0);
@@ -179,12 +193,20 @@ static u64 op_stalled_ns(struct transport *t, u64 conn, u64 now_ns)
     return net_stalled_ns(link_of(self_of(t), conn)->net, name_of(conn), now_ns);
 }
 
-static void op_accept(struct transport *t, bool on)
+static bool op_accept(struct transport *t, u32 listeners)
 {
     struct bypass *b = self_of(t);
 
-    for (u32 i = 0; i < b->links_used; i++)
-        net_accept(b->links[i].net, on);
+    for (u32 i = 0; i < b->links_used; i++) {
+        for (u32 p = 0; p < b->listen_used; p++) {
+            if ((listeners & 1u << p) != 0)
+                net_listen(b->links[i].net, b->listen[p]);
+            else
+                net_unlisten(b->links[i].net, b->listen[p]);
+        }
+        net_accept(b->links[i].net, listeners != 0);
+    }
+    return true;
 }
 
 static const struct transport_ops bypass_ops = {
@@ -234,8 +256,6 @@ static void link_make(struct bypass *b, u32 index, const struct bypass_conf *con
     if (conf->tlp_min_ns != 0)
         net.tlp_min_ns = conf->tlp_min_ns;
     l->net = net_new(m, &net, &packet_ops, l->queues[0], &net_up, l, now_ns);
-    for (u32 i = 0; i < conf->listen_used; i++)
-        net_listen(l->net, conf->listen[i]);
     net_announce(l->net, now_ns);
 }
 
@@ -244,8 +264,10 @@ struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 
     struct bypass *b = mem_alloc(m, sizeof *b, CACHE_LINE);
 
     ASSERT(conf->links_used >= 1 && conf->links_used <= PORTS_MAX);
-    ASSERT_LE(conf->listen_used, BYPASS_LISTEN_MAX);
+    ASSERT_LE(conf->listen_used, TRANSPORT_LISTENERS_MAX);
     b->head.ops = &bypass_ops;
+    memcpy(b->listen, conf->listen, sizeof b->listen);
+    b->listen_used = conf->listen_used;
     b->links_used = conf->links_used;
     for (u32 i = 0; i < conf->links_used; i++)
         link_make(b, i, conf, m, now_ns);
@@ -300,7 +322,7 @@ void bypass_drain(struct transport *t)
     u64 end_ns = now_ns + DRAIN_MAX_NS;
 
     t->up = &nobody;
-    op_accept(t, false);
+    op_accept(t, 0);
     while (now_ns < quiet_ns && now_ns < end_ns) {
         if (op_poll(t, now_ns) + op_flush(t, now_ns) > 0)
             quiet_ns = now_ns + DRAIN_QUIET_NS;

@@ -11,8 +11,6 @@
 #include "gateway/port.h"
 #include "gateway/transport.h"
 
-#define BYPASS_LISTEN_MAX 16u
-
 /* One port as this transport uses it. */
 struct bypass_link {
     struct port *port; /* open; must outlive the transport */
@@ -26,7 +24,7 @@ struct bypass_link {
 struct bypass_conf {
     struct bypass_link links[PORTS_MAX];
     u32 links_used;
-    u16 listen[BYPASS_LISTEN_MAX]; /* ports in host order, on every link */
+    u16 listen[TRANSPORT_LISTENERS_MAX]; /* ports in host order, on every link */
     u32 listen_used;
     u32 connections_max; /* open ones of all links together; what is closing comes on top */
     u64 rto_min_ns;      /* floor of the retransmission timeout; 0: the default */
@@ -34,7 +32,7 @@ struct bypass_conf {
     u8 secret[32];       /* fresh random bytes */
 };
 
-/* A transport that refuses connections until accept(t, true). All memory from `m`. Never NULL. */
+/* A transport that refuses connections until accept. All memory from `m`. Never NULL. */
 struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 now_ns);
 
 /* Registers the metrics of its endpoints. `index` is the gateway's. Before the threads start. */

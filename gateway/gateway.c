@@ -350,7 +350,7 @@ u32 gateway_sessions(const struct gateway *g)
 void gateway_shutdown(struct gateway *g)
 {
     g->down = true;
-    g->transport->ops->accept(g->transport, false);
+    g->transport->ops->accept(g->transport, 0);
     sessions_end_all(&g->sessions, UNBIND_SHUTDOWN, false);
 }
 

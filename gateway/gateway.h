@@ -54,7 +54,7 @@ struct gateway_rings {
 
 /*
  * A gateway without connections, with its memory from `m`. Sets t->up and t->up_ctx and registers
- * the metrics. Nothing is accepted until the transport's accept(t, true).
+ * the metrics. Nothing is accepted until the transport's accept.
  */
 struct gateway *gateway_new(const struct gateway_conf *conf, const struct gateway_rings *rings,
                             struct transport *t, struct mem *m);

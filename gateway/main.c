@@ -336,12 +336,13 @@ static int lead(void)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (!world.edge.transport->ops->accept(world.edge.transport, TRANSPORT_ALL))
+        return 1;
     threads_make();
     rc = watch_open(clock_now_ns());
     if (rc != 0)
         return rc;
     greet();
-    world.edge.transport->ops->accept(world.edge.transport, true);
     rc = threads_start();
     if (rc == 0) {
         health_course_set(&health, HEALTH_OPEN);

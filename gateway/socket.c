@@ -27,12 +27,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/log.h"
 #include "gateway/socket_impl.h"
 
 #define EVENTS_PER_TURN  256u
 #define ACCEPTS_PER_TURN 64u
 #define READS_PER_TURN   512u
 #define FINISH_NS        (5 * NS_PER_SEC)
+#define BACKLOG          1024
 
 static struct socket_transport *self_of(struct transport *t)
 {
@@ -256,9 +258,10 @@ static int read_all(struct socket_transport *t)
 /* ---- connections ---- */
 
 /* Makes a connection of an accepted socket and asks the gateway whether it wants it. */
-static void adopt(struct socket_transport *t, int fd, const struct sockaddr_in *from, u16 port)
+static void adopt(struct socket_transport *t, int fd, const struct sockaddr_in *from,
+                  const struct listener *l)
 {
-    if (!t->accepting || t->free_used == 0) {
+    if (t->free_used == 0) {
         metric_add(&t->metrics.refused, 1);
         reset_fd(fd);
         return;
@@ -268,7 +271,8 @@ static void adopt(struct socket_transport *t, int fd, const struct sockaddr_in *
     struct transport_peer peer = {
         .ipv4 = from->sin_addr.s_addr,
         .port = ntohs(from->sin_port),
-        .local_port = port,
+        .local_port = l->port,
+        .listener = (u32)(l - t->listeners),
     };
     c->id += 1ull << 32;
     c->state = CONN_OPEN;
@@ -308,7 +312,7 @@ static int accept_some(struct socket_transport *t, const struct listener *l)
         socklen_t n = sizeof from;
         int fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            adopt(t, fd, &from, l->port);
+            adopt(t, fd, &from, l);
         else if (errno == EMFILE || errno == ENFILE)
             refuse_with_spare(t, l->fd);
         else if (errno != ECONNABORTED && errno != EINTR)
@@ -437,9 +441,40 @@ static u64 op_stalled_ns(struct transport *head, u64 id, u64 now_ns)
     return waits ? now_ns - min_u64(now_ns, c->progress_ns) : 0;
 }
 
-static void op_accept(struct transport *head, bool on)
+/*
+ * A bound socket that nobody listens on answers nothing: the kernel refuses in our place, and a
+ * balancer that looks sees that we are not there. Its address stays ours meanwhile.
+ */
+static bool listener_set(struct socket_transport *t, struct listener *l, bool on)
 {
-    self_of(head)->accepting = on;
+    struct epoll_event ev = {
+        .events = EPOLLIN,
+        .data.u64 = LISTENER_KEY | (u64)(l - t->listeners),
+    };
+
+    if (on == l->listening)
+        return true;
+    l->listening = on;
+    if (!on) {
+        epoll_ctl(t->epoll, EPOLL_CTL_DEL, l->fd, NULL);
+        shutdown(l->fd, SHUT_RD);
+        return true;
+    }
+    if (listen(l->fd, BACKLOG) == 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, l->fd, &ev) == 0)
+        return true;
+    log_error("cannot listen on port %u: %s", l->port, strerror(errno));
+    l->listening = false;
+    return false;
+}
+
+static bool op_accept(struct transport *head, u32 listeners)
+{
+    struct socket_transport *t = self_of(head);
+    bool ok = true;
+
+    for (u32 i = 0; i < t->listeners_used; i++)
+        ok = listener_set(t, &t->listeners[i], (listeners & 1u << i) != 0) && ok;
+    return ok;
 }
 
 const struct transport_ops socket_ops = {

@@ -10,15 +10,13 @@
 #include "engine/base/mem.h"
 #include "gateway/transport.h"
 
-#define SOCKET_LISTENERS_MAX 16u
-
 struct socket_listen {
     u32 ipv4; /* address to listen on, network order; 0: any */
     u16 port; /* host order; 0: the kernel chooses, see socket_port */
 };
 
 struct socket_conf {
-    struct socket_listen listen[SOCKET_LISTENERS_MAX];
+    struct socket_listen listen[TRANSPORT_LISTENERS_MAX];
     u32 listen_used;
     u32 connections_max;   /* 1..CONNS_MAX; more are refused with a reset */
     u32 send_chunks;       /* pool of SOCKET_CHUNK_BYTES for all send spaces; 0: the default */
@@ -26,7 +24,7 @@ struct socket_conf {
 };
 
 /*
- * Opens the listeners; memory from `m`. Connections are taken once accept(t, true) was called.
+ * Binds the listeners; memory from `m`. The kernel takes connections for them once accept says so.
  * Returns NULL with one line in `error` (of `error_bytes`) when an address cannot be listened on or
  * the process may not have enough descriptors. SIGPIPE is never raised.
  */

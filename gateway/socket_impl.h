@@ -49,6 +49,7 @@ struct conn {
 struct listener {
     int fd;
     u16 port;
+    bool listening; /* the kernel takes connections and epoll tells */
 };
 
 struct socket_metrics {
@@ -60,8 +61,7 @@ struct socket_transport {
     struct transport head; /* first: a transport is one of these */
     int epoll;
     int spare; /* a descriptor to be given up when there are no others */
-    bool accepting;
-    struct listener listeners[SOCKET_LISTENERS_MAX];
+    struct listener listeners[TRANSPORT_LISTENERS_MAX];
     u32 listeners_used;
     struct conn *conns;
     u32 conns_max;

@@ -15,8 +15,6 @@
 
 #include "gateway/socket_impl.h"
 
-#define BACKLOG 1024
-
 /* Chunks that all connections share, unless the config says: half of them may fill their queues a
  * quarter, and a few may fill them in any case. */
 static u32 default_chunks(u32 connections)
@@ -55,6 +53,22 @@ static bool set_options(int fd, u32 kernel_send_bytes)
            (bytes == 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0);
 }
 
+/*
+ * A free port of the kernel's choice, so that the listener can be bound to it by number: only such
+ * an address stays with a socket on which nobody listens for a while.
+ */
+static bool choose_port(struct sockaddr_in *address)
+{
+    socklen_t n = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)address, n) == 0 &&
+              getsockname(fd, (struct sockaddr *)address, &n) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static bool open_listener(struct socket_transport *t, const struct socket_listen *l,
                           u32 kernel_send_bytes)
 {
@@ -63,21 +77,19 @@ static bool open_listener(struct socket_transport *t, const struct socket_listen
         .sin_port = htons(l->port),
         .sin_addr.s_addr = l->ipv4,
     };
-    socklen_t n = sizeof address;
     u32 index = t->listeners_used;
-    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = LISTENER_KEY | index};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd;
 
+    if (l->port == 0 && !choose_port(&address))
+        return false;
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     t->listeners[index].fd = fd;
     t->listeners_used++; /* from here on socket_free closes it */
-    if (!set_options(fd, kernel_send_bytes) ||
-        bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(fd, BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)&address, &n) != 0)
-        return false;
     t->listeners[index].port = ntohs(address.sin_port);
-    return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+    return set_options(fd, kernel_send_bytes) &&
+           bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
 static void init_conns(struct socket_transport *t, struct mem *m, u32 connections)
@@ -111,7 +123,7 @@ struct transport *socket_new(const struct socket_conf *conf, struct mem *m, char
     u32 shared = conf->send_chunks != 0 ? conf->send_chunks : default_chunks(conf->connections_max);
 
     ASSERT(conf->connections_max >= 1 && conf->connections_max <= CONNS_MAX);
-    ASSERT(conf->listen_used <= SOCKET_LISTENERS_MAX);
+    ASSERT(conf->listen_used <= TRANSPORT_LISTENERS_MAX);
     t->head.ops = &socket_ops;
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     t->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -27,7 +27,11 @@ struct transport_peer {
     u32 ipv4;       /* network order */
     u16 port;       /* host order */
     u16 local_port; /* the listening port that it came to, host order */
+    u32 listener;   /* that port's place in the transport's list of listeners, from 0 */
 };
+
+#define TRANSPORT_LISTENERS_MAX 16u
+#define TRANSPORT_ALL           ((1u << TRANSPORT_LISTENERS_MAX) - 1) /* every listener */
 
 enum transport_close {
     TRANSPORT_FINISH, /* what was sent still goes out, then FIN */
@@ -67,8 +71,12 @@ struct transport_ops {
     u64 (*stalled_ns)(struct transport *t, u64 conn, u64 now_ns);
     /* Pushes out what was sent in this turn. Returns how much it did. */
     int (*flush)(struct transport *t, u64 now_ns);
-    /* Takes new connections (true) or refuses them (false: starting, draining). */
-    void (*accept)(struct transport *t, bool on);
+    /*
+     * The listeners (bit i: the i-th) that take new connections from now on; at the others nobody
+     * listens, so that whoever looks sees it at once: while starting (0) and draining. Not on a hot
+     * path. False, with a line of log: the system refused one of them.
+     */
+    bool (*accept)(struct transport *t, u32 listeners);
 };
 
 /* The head of every transport; the implementation's own struct begins with it. */

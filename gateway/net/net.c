@@ -149,10 +149,21 @@ void net_register_metrics(struct net *net, const char *labels)
 bool net_listen(struct net *net, u16 port)
 {
     ASSERT_NE(port, 0);
+    net_unlisten(net, port); /* once is enough */
     if (net->listen_used == NET_LISTEN_MAX)
         return false;
     net->listen[net->listen_used++] = port;
     return true;
+}
+
+void net_unlisten(struct net *net, u16 port)
+{
+    for (u32 i = 0; i < net->listen_used; i++) {
+        if (net->listen[i] == port) {
+            net->listen[i] = net->listen[--net->listen_used];
+            return;
+        }
+    }
 }
 
 void net_accept(struct net *net, bool on)

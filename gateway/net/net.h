@@ -135,6 +135,9 @@ void net_register_metrics(struct net *net, const char *labels);
 /* Listens on `port` (host order). False: NET_LISTEN_MAX are in use. At start, or later. */
 bool net_listen(struct net *net, u16 port);
 
+/* Listens on it no more: a SYN is answered with RST. What is open stays. At any time. */
+void net_unlisten(struct net *net, u16 port);
+
 /* Takes new connections (true), or answers SYNs with RST (false: starting, draining). */
 void net_accept(struct net *net, bool on);
 

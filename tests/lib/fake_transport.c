@@ -160,9 +160,10 @@ static int op_flush(struct transport *t, u64 now_ns)
     return 0;
 }
 
-static void op_accept(struct transport *t, bool on)
+static bool op_accept(struct transport *t, u32 listeners)
 {
-    of_transport(t)->accepting = on;
+    of_transport(t)->accepting = listeners != 0;
+    return true;
 }
 
 static const struct transport_ops ops = {

@@ -169,7 +169,7 @@ void rig_open(struct rig *r, struct wire *wire, const struct rig_conf *conf)
     make_gateway(r, conf);
     open_venue(r);
     mem_seal(&r->mem);
-    wire->transport->ops->accept(wire->transport, true);
+    wire->transport->ops->accept(wire->transport, TRANSPORT_ALL);
 }
 
 void rig_close(struct rig *r)

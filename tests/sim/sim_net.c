@@ -329,9 +329,10 @@ static int net_flush(struct transport *t, u64 now_ns)
     return did;
 }
 
-static void net_accept(struct transport *t, bool on)
+static bool net_accept(struct transport *t, u32 listeners)
 {
-    self(t)->accepting = on;
+    self(t)->accepting = listeners != 0;
+    return true;
 }
 
 static const struct transport_ops sim_net_ops = {

@@ -139,7 +139,8 @@ void process_start(void)
         world->fate_at_ns = 0;
         return;
     }
-    world->topology.world.transports[0]->ops->accept(world->topology.world.transports[0], true);
+    world->topology.world.transports[0]->ops->accept(world->topology.world.transports[0],
+                                                     TRANSPORT_ALL);
     world->running = true;
     sim_trace("world", "process leads under epoch %llu, %u open orders",
               (unsigned long long)engine_epoch(world->topology.engine),

@@ -191,7 +191,7 @@ static void bench_open(struct bench *b, u64 seed)
     b->t = sim_net_listen(b->net);
     b->t->up = &up;
     b->t->up_ctx = &b->server;
-    b->t->ops->accept(b->t, true);
+    b->t->ops->accept(b->t, TRANSPORT_ALL);
     b->c = sim_net_connect(b->net, &peer);
 }
 

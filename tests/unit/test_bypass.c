@@ -256,12 +256,12 @@ static void the_peer_resets(void **state)
 static void not_accepting_refuses(void **state)
 {
     (void)state;
-    t->ops->accept(t, false);
+    t->ops->accept(t, 2); /* the other listener alone */
     connect_client();
     TURN_UNTIL(client.closed);
     assert_int_equal(client.why, NET_ERROR);
     assert_int_equal(server.opened, 0);
-    t->ops->accept(t, true);
+    t->ops->accept(t, TRANSPORT_ALL);
     connect_client();
     server.refuse = true; /* asked, the gateway says no */
     TURN_UNTIL(client.closed);
@@ -303,7 +303,7 @@ static void open_net(u64 now_ns)
 
 static int start(void **state)
 {
-    struct bypass_conf conf = {.listen = {PORT}, .listen_used = 1, .connections_max = 16};
+    struct bypass_conf conf = {.listen = {PORT, PORT + 1}, .listen_used = 2, .connections_max = 16};
 
     (void)state;
     clock_init();
@@ -319,7 +319,7 @@ static int start(void **state)
     t = bypass_new(&conf, &mem, clock_now_ns());
     t->up = &server_up;
     bypass_metrics(t, 0);
-    t->ops->accept(t, true);
+    t->ops->accept(t, TRANSPORT_ALL);
     open_net(clock_now_ns());
     return 0;
 }

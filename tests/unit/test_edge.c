@@ -56,7 +56,7 @@ static void dpdk_and_back(void **state)
     assert_non_null(edge.transport);
     assert_string_equal(edge.address, "10.9.0.1:9000");
     edge_tick(&edge, clock_now_ns());
-    edge.transport->ops->accept(edge.transport, true);
+    edge.transport->ops->accept(edge.transport, TRANSPORT_ALL);
     edge.transport->ops->poll(edge.transport, clock_now_ns());
     assert_true(metrics_sum("wirebook_port_link_up") == 1);
 }

@@ -204,7 +204,7 @@ static void venue_start(struct venue *v, struct auth *auth)
     v->port = socket_port(v->world.transports[0], 0);
     venue_build(v);
     assert_int_equal(topology_open(&v->topology, &refs, clock_now_ns()), 0);
-    v->world.transports[0]->ops->accept(v->world.transports[0], true);
+    v->world.transports[0]->ops->accept(v->world.transports[0], TRANSPORT_ALL);
     threads_start(v);
 }
 

@@ -192,7 +192,7 @@ static int start(void **state)
     conf.links_used = 1;
     t = bypass_new(&conf, &mem, clock_now_ns());
     t->up = &up;
-    t->ops->accept(t, true);
+    t->ops->accept(t, TRANSPORT_ALL);
     assert_null(wb_carrier()->turn); /* kernel sockets */
     wb_bypass_attach(bypass_wire_port(1), inet_addr("10.78.0.2"), inet_addr("255.255.255.0"));
     return 0;

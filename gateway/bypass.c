@@ -315,17 +315,20 @@ static const struct transport_up nobody = {
     .closed = nobody_closed,
 };
 
-void bypass_drain(struct transport *t)
+void bypass_drain(struct transport *const *t, u32 n)
 {
     u64 now_ns = clock_now_ns();
     u64 quiet_ns = now_ns + DRAIN_QUIET_NS;
     u64 end_ns = now_ns + DRAIN_MAX_NS;
 
-    t->up = &nobody;
-    op_accept(t, 0);
+    for (u32 i = 0; i < n; i++) {
+        t[i]->up = &nobody;
+        op_accept(t[i], 0);
+    }
     while (now_ns < quiet_ns && now_ns < end_ns) {
-        if (op_poll(t, now_ns) + op_flush(t, now_ns) > 0)
-            quiet_ns = now_ns + DRAIN_QUIET_NS;
+        for (u32 i = 0; i < n; i++)
+            if (op_poll(t[i], now_ns) + op_flush(t[i], now_ns) > 0)
+                quiet_ns = now_ns + DRAIN_QUIET_NS;
         clock_sleep_ns(NS_PER_MS);
         now_ns = clock_now_ns();
     }

@@ -39,9 +39,10 @@ struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 
 void bypass_metrics(struct transport *t, u32 index);
 
 /*
- * Lets what was sent last get through after the gateway has ended: runs turns until nothing has
- * happened for 50 ms, at most 500 ms. Sleeps; after the agent's thread has ended.
+ * Lets what `n` transports sent last get through after their gateways have ended: runs turns of all
+ * until nothing has happened for 50 ms, at most 500 ms. Sleeps; after the agents' threads have
+ * ended.
  */
-void bypass_drain(struct transport *t);
+void bypass_drain(struct transport *const *t, u32 n);
 
 #endif

@@ -140,7 +140,7 @@ static void read_set(struct walk *w, const yaml_node_t *node, const struct conf_
     }
     if (node->data.sequence.items.start == node->data.sequence.items.top)
         report_error(&w->errors, line_of(node), shown, NULL, "empty; allowed: at least one of %s",
-                     key->words);
+                     key->unit);
 }
 
 static void default_item(const char *prefix, u8 *item)

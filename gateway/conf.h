@@ -11,11 +11,12 @@
 #include <stdio.h>
 
 #include "engine/base/agent.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/types.h"
 
 #define CONF_LISTEN_MAX  8u
-#define CONF_THREADS_MAX 8u
+#define CONF_THREADS_MAX CONF_AGENTS /* one each */
 #define CONF_PORTS_MAX   8u
 #define CONF_TEXT_BYTES  512u /* of one text value, with its final zero */
 
@@ -47,13 +48,16 @@ enum conf_huge_pages {
     CONF_HUGE_PAGES_OFF,
 };
 
-/* Bits of conf_thread.agents. */
+/* Bits of conf_thread.agents; gateway `g` has CONF_AGENT_GATEWAY << g. */
 enum conf_agent {
     CONF_AGENT_GATEWAY = 1 << 0,
-    CONF_AGENT_ENGINE = 1 << 1,
-    CONF_AGENT_PERSIST = 1 << 2,
+    CONF_AGENT_ENGINE = 1 << GATEWAYS_MAX,
+    CONF_AGENT_PERSIST = 2 << GATEWAYS_MAX,
 };
-#define CONF_AGENTS_ALL 7u
+#define CONF_AGENTS (GATEWAYS_MAX + 2u)
+
+/* The agents' names in the order of their bits: those of the topology's hot agents. */
+extern const char *const conf_agent_names[CONF_AGENTS];
 
 struct conf_listen {
     u32 ipv4; /* network order; 0: any */
@@ -65,7 +69,7 @@ struct conf_thread {
     char name[16];
     i64 cpu; /* -1: not pinned */
     enum idle_strategy idle;
-    u32 agents; /* enum conf_agent; run in the order gateway, engine, persist */
+    u32 agents; /* enum conf_agent; run in the order gateways, engine, persist */
 };
 
 struct conf_gateway {

@@ -44,26 +44,59 @@ static void check_listen(const struct conf *c, const struct conf_lines *lines, s
     }
 }
 
-/* Each agent in exactly one thread. */
-static void check_agents(const struct conf *c, const struct conf_lines *lines, struct report *e)
+/* Whether the agent of bit `a` is there with so many gateways. */
+static bool agent_exists(u32 a, u64 gateways)
 {
-    static const char *const names[] = {"gateway", "engine", "persist"};
-    u32 row = conf_key_row("threads");
+    return a < gateways || a >= GATEWAYS_MAX;
+}
+
+/* "gateway, gateway1, engine, persist": the agents that are there. */
+static void agents_text(u64 gateways, char *out, size_t bytes)
+{
+    size_t at = 0;
+
+    for (u32 a = 0; a < CONF_AGENTS; a++) {
+        if (agent_exists(a, gateways) && at < bytes)
+            at += (size_t)snprintf(out + at, bytes - at, "%s%s", a > 0 ? ", " : "",
+                                   conf_agent_names[a]);
+    }
+}
+
+/* Agent `a` in the thread `i`: `seen` threads before it have it too. */
+static void check_agent(const struct conf *c, u32 a, u32 i, u32 seen,
+                        const struct conf_lines *lines, struct report *e)
+{
+    u32 line = lines->item[conf_key_row("threads")][i];
     char key[40];
 
-    for (u32 a = 0; a < ARRAY_LEN(names); a++) {
+    snprintf(key, sizeof key, "threads[%u].agents", i);
+    if (!agent_exists(a, c->gateway.count))
+        report_error(e, line, key, conf_agent_names[a],
+                     "there is no such agent with gateway.count %llu; allowed: an agent that is "
+                     "there, or a higher count",
+                     (unsigned long long)c->gateway.count);
+    else if (seen > 0)
+        report_error(e, line, key, conf_agent_names[a],
+                     "already runs in an earlier thread; allowed: each agent once");
+}
+
+/* Each agent that is there in exactly one thread, no other in any. */
+static void check_agents(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    u32 row = conf_key_row("threads");
+    u32 line = lines->key[row] ? lines->key[row] : lines->key[conf_key_row("gateway.count")];
+    char all[256];
+
+    agents_text(c->gateway.count, all, sizeof all);
+    for (u32 a = 0; a < CONF_AGENTS; a++) {
         u32 seen = 0;
         for (u32 i = 0; i < c->threads_used; i++) {
-            if ((c->threads[i].agents & 1u << a) == 0 || seen++ == 0)
-                continue;
-            snprintf(key, sizeof key, "threads[%u].agents", i);
-            report_error(e, lines->item[row][i], key, names[a],
-                         "already runs in an earlier thread; allowed: each agent once");
+            if ((c->threads[i].agents & 1u << a) != 0)
+                check_agent(c, a, i, seen++, lines, e);
         }
-        if (seen == 0)
-            report_error(e, lines->key[row], "threads", names[a],
-                         "this agent runs in no thread; allowed: each of gateway, engine, persist "
-                         "in one");
+        if (seen == 0 && agent_exists(a, c->gateway.count))
+            report_error(e, line, "threads", conf_agent_names[a],
+                         "this agent runs in no thread; allowed: each of %s in one", all);
     }
 }
 
@@ -105,6 +138,15 @@ static void check_dpdk(const struct conf *c, const struct conf_lines *lines, str
             snprintf(key, sizeof key, "dpdk.ports[%u].ipv4", i);
             report_error(e, lines->item[row][i], key, "0.0.0.0",
                          "not an address of one machine; allowed: our own on this port");
+        }
+        if (a->queues < c->gateway.count && !lines->bad[conf_key_row("gateway.count")] &&
+            c->gateway.transport != CONF_TRANSPORT_SOCKETS) {
+            snprintf(key, sizeof key, "dpdk.ports[%u].queues", i);
+            snprintf(value, sizeof value, "%llu", (unsigned long long)a->queues);
+            report_error(e, lines->item[row][i], key, value,
+                         "fewer than gateways, each of which needs one of its own; allowed: at "
+                         "least gateway.count, %llu",
+                         (unsigned long long)c->gateway.count);
         }
         if (a->mtu != 0 && a->mtu < 576) {
             snprintf(key, sizeof key, "dpdk.ports[%u].mtu", i);
@@ -158,7 +200,8 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
         check_listen(c, lines, e);
     if (!lines->bad[conf_key_row("threads")]) {
         check_threads(c, lines, e);
-        check_agents(c, lines, e);
+        if (!lines->bad[conf_key_row("gateway.count")])
+            check_agents(c, lines, e);
     }
     if (!lines->bad[conf_key_row("dpdk.ports")])
         check_dpdk(c, lines, e);

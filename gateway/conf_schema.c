@@ -37,7 +37,19 @@
 #define PATH_MAX_CHARS 255
 #define MS             "ms"
 
+/* The words of threads[].agents and the names of their bits. */
 /* clang-format off */
+#define AGENTS(X)                                                                     \
+    X("gateway") X("gateway1") X("gateway2") X("gateway3") X("gateway4") X("gateway5") \
+    X("gateway6") X("gateway7") X("gateway8") X("gateway9") X("gateway10")             \
+    X("gateway11") X("gateway12") X("gateway13") X("gateway14") X("gateway15")         \
+    X("engine") X("persist")
+#define AS_WORD(name) " " name
+#define AS_NAME(name) name,
+#define AGENT_WORDS   ((AGENTS(AS_WORD)) + 1)
+
+const char *const conf_agent_names[CONF_AGENTS] = {AGENTS(AS_NAME)};
+
 const struct conf_key conf_schema[] = {
 INT("shard", shard, 1, 99, NULL, "1",
     "Number of this shard. The last two digits of every SoupBinTCP session id; a journal of "
@@ -163,8 +175,9 @@ WORD("journal.io", journal.io, "io_uring", NULL, "io_uring",
 LIST("threads", threads, threads_used, CONF_THREADS_MAX,
      "[{name: gateway, agents: [gateway]}, {name: engine, agents: [engine]}, "
      "{name: persist, agents: [persist]}]",
-     "The hot threads. Each hot agent (gateway, engine, persist) runs in exactly one of them; "
-     "agents of one thread take turns. Fewer threads need fewer cores and cost latency."),
+     "The hot threads. Each hot agent (gateway, engine, persist; with gateway.count 3 also "
+     "gateway1 and gateway2) runs in exactly one of them; agents of one thread take turns. Fewer "
+     "threads need fewer cores and cost latency."),
 ITEM(CONF_TEXT, "threads[].name", conf_thread, name, 1, 15, NULL, NULL,
      "Name of the thread, as top and ps show it."),
 ITEM(CONF_CPU, "threads[].cpu", conf_thread, cpu, 0, 1023, NULL, "none",
@@ -172,8 +185,8 @@ ITEM(CONF_CPU, "threads[].cpu", conf_thread, cpu, 0, 1023, NULL, "none",
 ITEM(CONF_WORD, "threads[].idle", conf_thread, idle, 0, 0, "spin yield backoff", "backoff",
      "What it does without work. spin: lowest latency, wants the core for itself. yield: gives the "
      "core away when another wants it. backoff: sleeps up to 100 us, for laptops and tests."),
-ITEM(CONF_SET, "threads[].agents", conf_thread, agents, 0, 0, "gateway engine persist", NULL,
-     "The agents that it runs."),
+{"threads[].agents", CONF_SET, offsetof(struct conf_thread, agents), 4, 0, 0, 0, AGENT_WORDS, NULL,
+    "gateway, gateway1 to gateway15, engine, persist", NULL, "The agents that it runs."},
 
 SECTION("export", "Copies of the journal in databases. They may be slow or away: they catch up."),
 INT("export.retry_min_ms", export_retry_min_ms, 1, 60000, MS, "100",

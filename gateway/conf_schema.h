@@ -35,8 +35,8 @@ struct conf_key {
     u64 max;
     const char *words; /* allowed words, separated by spaces */
     const char *later; /* words that are known but not built yet */
-    const char *unit;
-    const char *def; /* the default as a file would have it; NULL: an item must have the key */
+    const char *unit;  /* set: its words in short, for people */
+    const char *def;   /* the default as a file would have it; NULL: an item must have the key */
     const char *help;
 };
 

@@ -264,8 +264,7 @@ static void print_allowed(const struct conf_key *key, FILE *out)
         fputs("yes, no", out);
         break;
     case CONF_SET:
-        fputs("a list of ", out);
-        print_words(key->words, out);
+        fprintf(out, "a list of %s", key->unit);
         break;
     case CONF_WORD:
         print_words(key->words, out);

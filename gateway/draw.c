@@ -21,9 +21,11 @@ static void draw_address(u32 ipv4, FILE *out)
 static void draw_sockets(const struct conf *c, FILE *out)
 {
     for (u32 i = 0; i < c->gateway.listen_used; i++) {
-        fputs("  kernel socket ", out);
-        draw_address(c->gateway.listen[i].ipv4, out);
-        fprintf(out, ":%u -> gateway 0\n", (unsigned)c->gateway.listen[i].port);
+        for (u32 g = 0; g < c->gateway.count; g++) {
+            fputs("  kernel socket ", out);
+            draw_address(c->gateway.listen[i].ipv4, out);
+            fprintf(out, ":%u -> gateway %u\n", (unsigned)c->gateway.listen[i].port, g);
+        }
     }
 }
 
@@ -37,9 +39,12 @@ static void draw_port(const struct conf *c, u32 index, FILE *out)
     for (u32 i = 0; i < c->gateway.listen_used; i++)
         fprintf(out, " %u", (unsigned)c->gateway.listen[i].port);
     fputc('\n', out);
-    for (u32 q = 0; q < p->queues; q++)
-        fprintf(out, "    queue pair %u <-> gateway 0%s\n", q,
-                q == 0 ? ", which sends by this one" : "");
+    for (u32 g = 0; g < c->gateway.count; g++) {
+        u32 first = (u32)(p->queues * g / c->gateway.count);
+        for (u32 q = first; q < p->queues * (g + 1) / c->gateway.count; q++)
+            fprintf(out, "    queue pair %u <-> gateway %u%s\n", q, g,
+                    q == first ? ", which sends by this one" : "");
+    }
 }
 
 static void draw_edge(const struct conf *c, FILE *out)
@@ -50,8 +55,9 @@ static void draw_edge(const struct conf *c, FILE *out)
         [CONF_TRANSPORT_AUTO] = "our own TCP on DPDK ports, the kernel's if they cannot be had",
     };
 
-    fprintf(out, "clients: %s, at most %llu connections\n", how[c->gateway.transport],
-            (unsigned long long)c->gateway.connections_max);
+    fprintf(out, "clients: %s, at most %llu connections%s\n", how[c->gateway.transport],
+            (unsigned long long)c->gateway.connections_max,
+            c->gateway.count > 1 ? " of each gateway" : "");
     if (c->gateway.transport != CONF_TRANSPORT_SOCKETS)
         for (u32 i = 0; i < c->dpdk.ports_used; i++)
             draw_port(c, i, out);
@@ -104,15 +110,6 @@ static void draw_threads(const struct conf *c, FILE *out)
 {
     static const char *const idle[] = {
         [IDLE_SPIN] = "spin", [IDLE_YIELD] = "yield", [IDLE_BACKOFF] = "backoff"};
-    static const struct {
-        u32 bit;
-        const char *name;
-    } agents[] = {
-        {CONF_AGENT_GATEWAY, "gateway"},
-        {CONF_AGENT_ENGINE, "engine"},
-        {CONF_AGENT_PERSIST, "persist"},
-    };
-
     fprintf(out, "threads, on a machine of %ld cores:\n", sysconf(_SC_NPROCESSORS_ONLN));
     for (u32 i = 0; i < c->threads_used; i++) {
         const struct conf_thread *t = &c->threads[i];
@@ -121,9 +118,9 @@ static void draw_threads(const struct conf *c, FILE *out)
         else
             fputs("  any core ", out);
         fprintf(out, " %-15s %-8s hot:", t->name, idle[t->idle]);
-        for (u32 a = 0; a < ARRAY_LEN(agents); a++)
-            if ((t->agents & agents[a].bit) != 0)
-                fprintf(out, " %s", agents[a].name);
+        for (u32 a = 0; a < CONF_AGENTS; a++)
+            if ((t->agents & 1u << a) != 0)
+                fprintf(out, " %s", conf_agent_names[a]);
         fputc('\n', out);
     }
     fputs("  any core  one each        sleeps   cold: segments reader export admin auth log\n",
@@ -133,27 +130,36 @@ static void draw_threads(const struct conf *c, FILE *out)
 
 static void draw_ring(const char *from, const char *name, const char *to, u32 slots, FILE *out)
 {
-    fprintf(out, "  %-8s == %-15s ==> %-8s %6u slots %6u KiB\n", from, name, to, slots,
+    fprintf(out, "  %-9s == %-15s ==> %-9s %6u slots %6u KiB\n", from, name, to, slots,
             slots / 1024u * SLOT_BYTES);
+}
+
+static void draw_gateway_rings(const char *name, FILE *out)
+{
+    draw_ring(name, "cmd", "engine", CMD_RING_SLOTS, out);
+    draw_ring("engine", "events", name, EVENT_RING_SLOTS, out);
+    draw_ring(name, "auth_requests", "auth", SIDE_RING_SLOTS, out);
+    draw_ring("auth", "auth_answers", name, SIDE_RING_SLOTS, out);
+    draw_ring(name, "reader_requests", "reader", SIDE_RING_SLOTS, out);
+    draw_ring("reader", "reader_answers", name, REPLAY_RING_SLOTS, out);
 }
 
 static void draw_rings(const struct conf *c, FILE *out)
 {
     fprintf(out, "rings, of %u bytes a slot:\n", SLOT_BYTES);
-    draw_ring("gateway", "cmd", "engine", CMD_RING_SLOTS, out);
-    draw_ring("engine", "events", "gateway", EVENT_RING_SLOTS, out);
+    for (u32 g = 0; g < c->gateway.count; g++)
+        draw_gateway_rings(conf_agent_names[g], out);
     draw_ring("engine", "tx", "persist", TX_RING_SLOTS, out);
     draw_ring("admin", "admin_cmd", "engine", SIDE_RING_SLOTS, out);
-    draw_ring("gateway", "auth_requests", "auth", SIDE_RING_SLOTS, out);
-    draw_ring("auth", "auth_answers", "gateway", SIDE_RING_SLOTS, out);
-    draw_ring("gateway", "reader_requests", "reader", SIDE_RING_SLOTS, out);
-    draw_ring("reader", "reader_answers", "gateway", REPLAY_RING_SLOTS, out);
     draw_ring("persist", "reader_tap", "reader", TAP_RING_SLOTS, out);
     if (c->postgres.enabled)
         draw_ring("persist", "postgres", "export", TAP_RING_SLOTS, out);
     if (c->redis.enabled)
         draw_ring("persist", "redis", "export", TAP_RING_SLOTS, out);
-    fputs("  persist  -- durable_seq     --> gateway  one number: what clients may see\n", out);
+    fputs("  persist   -- durable_seq     --> gateways  one number: what clients may see\n", out);
+    if (c->gateway.count > 1)
+        fputs("  gateway   -- session store   --> gateway   when an account logs in elsewhere\n",
+              out);
 }
 
 void draw_topology(const struct conf *c, FILE *out)

@@ -17,24 +17,36 @@
 
 #define FREE_HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
+/*
+ * Each gateway has listeners of its own on the same addresses; the kernel deals connections out by
+ * the hash of their addresses and ports. So no two gateways ever touch one queue of the kernel's.
+ */
 static bool sockets_open(struct edge *e, const struct conf *conf, struct mem *m)
 {
+    u32 gateways = (u32)conf->gateway.count;
     struct socket_conf sockets;
-    char error[256] = "";
+    char error[256] = "", labels[24];
 
     memset(&sockets, 0, sizeof sockets);
     sockets.connections_max = (u32)conf->gateway.connections_max;
+    sockets.sharers = gateways;
     for (u32 i = 0; i < conf->gateway.listen_used; i++) {
         sockets.listen[i].ipv4 = conf->gateway.listen[i].ipv4;
         sockets.listen[i].port = (u16)conf->gateway.listen[i].port;
     }
     sockets.listen_used = conf->gateway.listen_used;
-    e->transport = socket_new(&sockets, m, error, sizeof error);
-    if (e->transport == NULL)
-        log_error("%s", error);
-    else
-        socket_metrics(e->transport, "gateway=\"0\"");
-    return e->transport != NULL;
+    for (u32 g = 0; g < gateways; g++) {
+        sockets.joins = g > 0;
+        struct transport *t = socket_new(&sockets, m, error, sizeof error);
+        if (t == NULL) {
+            log_error("%s", error);
+            return false;
+        }
+        snprintf(labels, sizeof labels, "gateway=\"%u\"", g);
+        socket_metrics(t, labels);
+        e->transports[e->transports_used++] = t;
+    }
+    return true;
 }
 
 static bool is_pci(const char *device)
@@ -98,31 +110,45 @@ static void ports_close(struct edge *e)
     port_stop();
 }
 
-/* One gateway polls all queues of all ports. */
-static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+/* Gateway `g` of `gateways` polls its share of the queue pairs of every port. */
+static void bypass_links(const struct edge *e, const struct conf *conf, u32 g, u32 gateways,
+                         struct bypass_conf *bypass)
 {
-    struct bypass_conf bypass;
-
-    memset(&bypass, 0, sizeof bypass);
+    bypass->links_used = 0;
     for (u32 i = 0; i < e->ports_used; i++) {
         const struct conf_port *from = &conf->dpdk.ports[i];
-        bypass.links[bypass.links_used++] = (struct bypass_link){
+        u32 queues = port_queues(e->ports[i]);
+        u32 first = queues * g / gateways;
+        bypass->links[bypass->links_used++] = (struct bypass_link){
             .port = e->ports[i],
-            .queues = port_queues(e->ports[i]),
+            .first_queue = first,
+            .queues = queues * (g + 1) / gateways - first,
             .ipv4 = from->ipv4,
             .prefix_bits = (u32)from->prefix_bits,
             .gateway = from->gateway,
         };
-        port_metrics(e->ports[i], i);
     }
+}
+
+static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+{
+    u32 gateways = (u32)conf->gateway.count;
+    struct bypass_conf bypass;
+
+    memset(&bypass, 0, sizeof bypass);
+    for (u32 i = 0; i < e->ports_used; i++)
+        port_metrics(e->ports[i], i);
     for (u32 i = 0; i < conf->gateway.listen_used; i++)
         bypass.listen[bypass.listen_used++] = (u16)conf->gateway.listen[i].port;
     bypass.connections_max = (u32)conf->gateway.connections_max;
     bypass.rto_min_ns = conf->dpdk.rto_min_ms * NS_PER_MS;
     ssize_t n = getrandom(bypass.secret, sizeof bypass.secret, 0);
     ASSERT_EQ(n, (ssize_t)sizeof bypass.secret);
-    e->transport = bypass_new(&bypass, m, now_ns);
-    bypass_metrics(e->transport, 0);
+    for (u32 g = 0; g < gateways; g++) {
+        bypass_links(e, conf, g, gateways, &bypass);
+        e->transports[e->transports_used] = bypass_new(&bypass, m, now_ns);
+        bypass_metrics(e->transports[e->transports_used++], g);
+    }
     e->dpdk = true;
 }
 
@@ -171,13 +197,22 @@ void edge_tick(struct edge *e, u64 now_ns)
         port_tick(e->ports[i], now_ns);
 }
 
+bool edge_accept(struct edge *e, u32 listeners)
+{
+    bool ok = true;
+
+    for (u32 g = 0; g < e->transports_used && ok; g++)
+        ok = e->transports[g]->ops->accept(e->transports[g], listeners);
+    return ok;
+}
+
 void edge_close(struct edge *e)
 {
-    if (e->transport != NULL && e->dpdk)
-        bypass_drain(e->transport);
-    else if (e->transport != NULL)
-        socket_free(e->transport);
+    if (e->dpdk && e->transports_used > 0)
+        bypass_drain(e->transports, e->transports_used);
+    for (u32 g = 0; g < e->transports_used && !e->dpdk; g++)
+        socket_free(e->transports[g]);
     if (e->ports_used > 0)
         ports_close(e);
-    e->transport = NULL;
+    e->transports_used = 0;
 }

@@ -206,27 +206,18 @@ static struct agent_thread *thread_add(const char *name, int cpu, enum idle_stra
 /* Hot agents as the config says; every other agent gets a thread of its own. */
 static void threads_make(void)
 {
-    static const struct {
-        enum conf_agent bit;
-        const char *name;
-    } hot[] = {
-        {CONF_AGENT_GATEWAY, "gateway"},
-        {CONF_AGENT_ENGINE, "engine"},
-        {CONF_AGENT_PERSIST, "persist"},
-    };
-
     for (u32 i = 0; i < conf.threads_used; i++) {
         const struct conf_thread *c = &conf.threads[i];
         struct agent_thread *t = thread_add(c->name, (int)c->cpu, c->idle);
-        for (u32 h = 0; h < ARRAY_LEN(hot); h++)
-            if (c->agents & hot[h].bit)
-                agent_thread_add(t, topology_agent(&topology, hot[h].name));
+        for (u32 h = 0; h < CONF_AGENTS; h++)
+            if (c->agents & 1u << h)
+                agent_thread_add(t, topology_agent(&topology, conf_agent_names[h]));
     }
     for (u32 i = 0; i < topology.agents_used; i++) {
         struct agent *a = &topology.agents[i];
         bool is_hot = false;
-        for (u32 h = 0; h < ARRAY_LEN(hot); h++)
-            is_hot |= strcmp(a->name, hot[h].name) == 0;
+        for (u32 h = 0; h < CONF_AGENTS; h++)
+            is_hot |= strcmp(a->name, conf_agent_names[h]) == 0;
         if (!is_hot)
             agent_thread_add(thread_add(a->name, -1, IDLE_COLD), a);
     }
@@ -336,7 +327,7 @@ static int lead(void)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    if (!world.edge.transport->ops->accept(world.edge.transport, TRANSPORT_ALL))
+    if (!edge_accept(&world.edge, TRANSPORT_ALL))
         return 1;
     threads_make();
     rc = watch_open(clock_now_ns());

@@ -441,6 +441,16 @@ static u64 op_stalled_ns(struct transport *head, u64 id, u64 now_ns)
     return waits ? now_ns - min_u64(now_ns, c->progress_ns) : 0;
 }
 
+/* Nobody has begun to listen on a shared address since it was bound. */
+static bool still_free(const struct socket_transport *t, const struct listener *l)
+{
+    struct sockaddr_in address;
+    socklen_t n = sizeof address;
+
+    return !t->first || (getsockname(l->fd, (struct sockaddr *)&address, &n) == 0 &&
+                         socket_address_free(&address));
+}
+
 /*
  * A bound socket that nobody listens on answers nothing: the kernel refuses in our place, and a
  * balancer that looks sees that we are not there. Its address stays ours meanwhile.
@@ -460,7 +470,8 @@ static bool listener_set(struct socket_transport *t, struct listener *l, bool on
         shutdown(l->fd, SHUT_RD);
         return true;
     }
-    if (listen(l->fd, BACKLOG) == 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, l->fd, &ev) == 0)
+    if (still_free(t, l) && listen(l->fd, BACKLOG) == 0 &&
+        epoll_ctl(t->epoll, EPOLL_CTL_ADD, l->fd, &ev) == 0)
         return true;
     log_error("cannot listen on port %u: %s", l->port, strerror(errno));
     l->listening = false;

@@ -21,6 +21,8 @@ struct socket_conf {
     u32 connections_max;   /* 1..CONNS_MAX; more are refused with a reset */
     u32 send_chunks;       /* pool of SOCKET_CHUNK_BYTES for all send spaces; 0: the default */
     u32 kernel_send_bytes; /* SO_SNDBUF of a connection; 0: the kernel's own choice */
+    u32 sharers;           /* transports of this process that listen on the same addresses; 0: 1 */
+    bool joins;            /* another of them has been opened already */
 };
 
 /*

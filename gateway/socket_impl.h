@@ -5,6 +5,8 @@
 #ifndef WIREBOOK_GATEWAY_SOCKET_IMPL_H
 #define WIREBOOK_GATEWAY_SOCKET_IMPL_H
 
+#include <netinet/in.h>
+
 #include "engine/base/limits.h"
 #include "engine/base/list.h"
 #include "engine/base/metrics.h"
@@ -60,7 +62,8 @@ struct socket_metrics {
 struct socket_transport {
     struct transport head; /* first: a transport is one of these */
     int epoll;
-    int spare; /* a descriptor to be given up when there are no others */
+    bool first; /* of those that share its addresses: it looks that nobody else listens there */
+    int spare;  /* a descriptor to be given up when there are no others */
     struct listener listeners[TRANSPORT_LISTENERS_MAX];
     u32 listeners_used;
     struct conn *conns;
@@ -73,6 +76,12 @@ struct socket_transport {
     struct socket_metrics metrics;
     u8 buffer[READ_BYTES]; /* where reads go; what is not taken moves to the connection */
 };
+
+/*
+ * Whether nobody listens on the address. Sharers of one set SO_REUSEPORT, which would also let a
+ * second process in that was started by mistake; the bare socket that is tried here is refused.
+ */
+bool socket_address_free(const struct sockaddr_in *address);
 
 /* The operations, for the head of the transport. */
 extern const struct transport_ops socket_ops;

@@ -23,8 +23,9 @@ static u32 default_chunks(u32 connections)
 }
 
 /* Raises the limit of open files if it can and must. */
-static bool enough_descriptors(u32 connections, char *error, u32 error_bytes)
+static bool enough_descriptors(const struct socket_conf *conf, char *error, u32 error_bytes)
 {
+    u32 connections = conf->connections_max * max_u32(conf->sharers, 1);
     struct rlimit limit;
     rlim_t want = (rlim_t)connections + SPARE_DESCRIPTORS;
 
@@ -69,8 +70,36 @@ static bool choose_port(struct sockaddr_in *address)
     return ok;
 }
 
+/*
+ * SO_REUSEPORT would also let a second process in that was started by mistake, and half of the
+ * clients would reach the wrong venue. A socket without it is refused while anybody listens there.
+ */
+bool socket_address_free(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && set_options(fd, 0) &&
+              bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    int why = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return ok;
+}
+
+/* Lets the sharers listen on one address; the kernel deals the connections out among them. */
+static bool share_address(int fd, const struct socket_conf *conf, const struct sockaddr_in *address)
+{
+    int on = 1;
+
+    if (conf->sharers <= 1)
+        return true;
+    return (conf->joins || socket_address_free(address)) &&
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+}
+
 static bool open_listener(struct socket_transport *t, const struct socket_listen *l,
-                          u32 kernel_send_bytes)
+                          const struct socket_conf *conf)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -88,7 +117,7 @@ static bool open_listener(struct socket_transport *t, const struct socket_listen
     t->listeners[index].fd = fd;
     t->listeners_used++; /* from here on socket_free closes it */
     t->listeners[index].port = ntohs(address.sin_port);
-    return set_options(fd, kernel_send_bytes) &&
+    return set_options(fd, conf->kernel_send_bytes) && share_address(fd, conf, &address) &&
            bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
@@ -117,7 +146,7 @@ static void init_conns(struct socket_transport *t, struct mem *m, u32 connection
 struct transport *socket_new(const struct socket_conf *conf, struct mem *m, char *error,
                              u32 error_bytes)
 {
-    if (!enough_descriptors(conf->connections_max, error, error_bytes))
+    if (!enough_descriptors(conf, error, error_bytes))
         return NULL;
     struct socket_transport *t = mem_alloc(m, sizeof *t, CACHE_LINE);
     u32 shared = conf->send_chunks != 0 ? conf->send_chunks : default_chunks(conf->connections_max);
@@ -125,6 +154,7 @@ struct transport *socket_new(const struct socket_conf *conf, struct mem *m, char
     ASSERT(conf->connections_max >= 1 && conf->connections_max <= CONNS_MAX);
     ASSERT(conf->listen_used <= TRANSPORT_LISTENERS_MAX);
     t->head.ops = &socket_ops;
+    t->first = conf->sharers > 1 && !conf->joins;
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     t->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     list_init(&t->readable);
@@ -136,7 +166,7 @@ struct transport *socket_new(const struct socket_conf *conf, struct mem *m, char
     for (u32 i = 0; i < conf->listen_used; i++) {
         const struct socket_listen *l = &conf->listen[i];
         struct in_addr ip = {.s_addr = l->ipv4};
-        if (open_listener(t, l, conf->kernel_send_bytes))
+        if (open_listener(t, l, conf))
             continue;
         snprintf(error, error_bytes, "cannot listen on %s:%u: %s", inet_ntoa(ip), l->port,
                  strerror(errno));

@@ -50,7 +50,8 @@ static int edge_make(struct world *w, const struct conf *conf)
 {
     if (!edge_open(&w->edge, conf, &w->mem, clock_now_ns()))
         return EXIT_WORLD; /* the reason has been logged */
-    w->topology.transports[0] = w->edge.transport;
+    for (u32 g = 0; g < w->edge.transports_used; g++)
+        w->topology.transports[g] = w->edge.transports[g];
     return 0;
 }
 

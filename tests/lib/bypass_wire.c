@@ -174,7 +174,7 @@ static void wire_free(struct wire *w)
 {
     struct bypass_wire *b = of(w);
 
-    bypass_drain(w->transport);
+    bypass_drain(&w->transport, 1);
     mem_free_all(&b->mem);
     free(b);
 }

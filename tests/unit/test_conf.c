@@ -148,7 +148,8 @@ static void test_print_and_read_back(void **state)
     assert_string_equal(conf.data_dir, "a \"b\" \\c: # d");
     assert_int_equal(conf.gateway.listen_used, 2);
     assert_int_equal(conf.gateway.listen[1].ipv4, 0);
-    assert_int_equal(conf.threads[0].agents, CONF_AGENTS_ALL);
+    assert_int_equal(conf.threads[0].agents,
+                     CONF_AGENT_GATEWAY | CONF_AGENT_ENGINE | CONF_AGENT_PERSIST);
     assert_int_equal(conf.threads[0].cpu, 3);
     assert_true(conf.postgres.enabled);
 }
@@ -285,15 +286,15 @@ static void test_threads(void **state)
                  "once\n");
     assert_error("threads:\n  - {name: a, agents: [gateway, engine, export, persist]}\n",
                  "f.yaml:2: threads[0].agents: export: unknown word; allowed: a list of gateway, "
-                 "engine, persist\n");
+                 "gateway1 to gateway15, engine, persist\n");
     assert_error("threads:\n  - {name: a, agents: [gateway, gateway, engine, persist]}\n",
                  "f.yaml:2: threads[0].agents: gateway: given twice; allowed: each once\n");
     assert_error("threads:\n  - {name: a, agents: []}\n",
-                 "f.yaml:2: threads[0].agents: empty; allowed: at least one of gateway engine "
-                 "persist\n");
+                 "f.yaml:2: threads[0].agents: empty; allowed: at least one of gateway, "
+                 "gateway1 to gateway15, engine, persist\n");
     assert_error("threads:\n  - {name: a, agents: engine}\n",
                  "f.yaml:2: threads[0].agents: a single value stands here; allowed: a list of "
-                 "gateway, engine, persist\n");
+                 "gateway, gateway1 to gateway15, engine, persist\n");
     assert_error("threads:\n  - {name: sixteen letters!, agents: [gateway, engine, persist]}\n",
                  "f.yaml:2: threads[0].name: sixteen letters!: too long; allowed: 1 to 15 "
                  "characters\n");
@@ -404,7 +405,7 @@ static void test_all_errors_at_once(void **state)
         "f.yaml:5: gateway.listen[0].port: 0: too small; allowed: 1 to 65535\n"
         "f.yaml:5: gateway.listen[1].port: missing; allowed: 1 to 65535\n"
         "f.yaml:6: durability: quorum: not built yet; allowed: disk, none\n"
-        "f.yaml:8: threads: a section stands here; allowed: a list of 1 to 8 items\n"
+        "f.yaml:8: threads: a section stands here; allowed: a list of 1 to 18 items\n"
         "f.yaml:7: journal.low_space_mb: 3: too small beside journal.hard_space_mb; allowed: more "
         "than 4\n");
     assert_int_equal(count, 8);

@@ -49,6 +49,16 @@ static void try_text_edges(const struct conf_key *key)
     }
 }
 
+/* Whether `word` stands in the list with nothing but its ends and spaces around it. */
+static bool is_word(const char *words, const char *word)
+{
+    char padded[512], wanted[80];
+
+    snprintf(padded, sizeof padded, " %s ", words);
+    snprintf(wanted, sizeof wanted, " %s ", word);
+    return strstr(padded, wanted) != NULL;
+}
+
 /* Every word by itself, and none that is a piece of one or more of them. */
 static void try_words(const struct conf_key *key)
 {
@@ -61,8 +71,8 @@ static void try_words(const struct conf_key *key)
         size_t n = strcspn(w, " ");
         snprintf(word, sizeof word, "%.*s", (int)n, w);
         assert_null(try(key, word));
-        word[n - 1] = 0;
-        assert_non_null(try(key, word));
+        word[n - 1] = 0; /* gateway1 is both a word and a piece of gateway10 */
+        assert_true((try(key, word) == NULL) == is_word(key->words, word));
         w += n + (w[n] == ' ');
     }
 }

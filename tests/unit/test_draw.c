@@ -32,7 +32,7 @@ static void by_default(void **state)
     assert_null(strstr(text, "queue pair"));
     assert_non_null(strstr(text, "  any core  gateway         backoff  hot: gateway\n"));
     assert_non_null(
-        strstr(text, "  gateway  == cmd             ==> engine    16384 slots   1024 KiB"));
+        strstr(text, "  gateway   == cmd             ==> engine     16384 slots   1024 KiB"));
     assert_null(strstr(text, "==> export"));
     free(text);
 }
@@ -51,7 +51,7 @@ static void ports_and_cores(void **state)
     assert_null(strstr(text, "kernel socket"));
     assert_non_null(strstr(text, "  core 2    a               spin     hot: gateway engine\n"));
     assert_non_null(strstr(text, "  any core  b               yield    hot: persist\n"));
-    assert_non_null(strstr(text, "  persist  == redis           ==> export "));
+    assert_non_null(strstr(text, "  persist   == redis           ==> export  "));
     assert_null(strstr(text, "== postgres"));
     free(text);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <arpa/inet.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "engine/base/clock.h"
@@ -34,6 +35,14 @@ static int gone(void **state)
     return 0;
 }
 
+static bool refused(void *ctx, u64 conn, const struct transport_peer *peer)
+{
+    (void)ctx, (void)conn, (void)peer;
+    return false;
+}
+
+static const struct transport_up refuse_all = {.opened = refused};
+
 static void sockets_by_default(void **state)
 {
     (void)state;
@@ -42,6 +51,56 @@ static void sockets_by_default(void **state)
     assert_false(edge.dpdk);
     assert_string_equal(edge.address, "127.0.0.1:0");
     edge_tick(&edge, clock_now_ns());
+}
+
+static u16 free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+/* Each gateway gets some of the connections; who is not of us may not listen there as well. */
+static void sockets_for_each_gateway(void **state)
+{
+    static struct edge other;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fds[64];
+    u64 refusals = 0;
+
+    (void)state;
+    conf.gateway.count = 3;
+    conf.gateway.connections_max = ARRAY_LEN(fds);
+    conf.gateway.listen[0].port = free_port();
+    a.sin_port = htons((u16)conf.gateway.listen[0].port);
+    assert_true(edge_open(&edge, &conf, &mem, clock_now_ns()));
+    assert_int_equal(edge.transports_used, 3);
+    assert_true(edge_open(&other, &conf, &mem, clock_now_ns())); /* nobody listens yet */
+    assert_true(edge_accept(&edge, TRANSPORT_ALL));
+    for (u32 i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&a, sizeof a), 0);
+    }
+    for (u32 g = 0; g < 3; g++) {
+        u64 before = refusals;
+        edge.transports[g]->up = &refuse_all;
+        for (u32 turn = 0; turn < 10; turn++)
+            edge.transports[g]->ops->poll(edge.transports[g], clock_now_ns());
+        refusals = metrics_sum("wirebook_socket_refused_total");
+        assert_true(refusals > before); /* 64 by luck all elsewhere: once in 10^11 runs */
+    }
+    assert_int_equal(refusals, ARRAY_LEN(fds));
+    for (u32 i = 0; i < ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    assert_false(edge_accept(&other, TRANSPORT_ALL));
+    edge_close(&other);
+    assert_false(edge_open(&other, &conf, &mem, clock_now_ns()));
+    edge_close(&other);
 }
 
 /* The environment starts once in a process' life, so one case holds both ways that DPDK can go. */
@@ -53,11 +112,11 @@ static void dpdk_and_back(void **state)
     memcpy(conf.dpdk.ports[0].device, "net_ring0", sizeof "net_ring0");
     assert_true(edge_open(&edge, &conf, &mem, clock_now_ns()));
     assert_true(edge.dpdk);
-    assert_non_null(edge.transport);
+    assert_non_null(edge.transports[0]);
     assert_string_equal(edge.address, "10.9.0.1:9000");
     edge_tick(&edge, clock_now_ns());
-    edge.transport->ops->accept(edge.transport, TRANSPORT_ALL);
-    edge.transport->ops->poll(edge.transport, clock_now_ns());
+    assert_true(edge_accept(&edge, TRANSPORT_ALL));
+    edge.transports[0]->ops->poll(edge.transports[0], clock_now_ns());
     assert_true(metrics_sum("wirebook_port_link_up") == 1);
 }
 
@@ -66,13 +125,14 @@ static void an_address_of_somebody_else(void **state)
     (void)state;
     conf.gateway.listen[0].ipv4 = inet_addr("192.0.2.1");
     assert_false(edge_open(&edge, &conf, &mem, clock_now_ns()));
-    assert_null(edge.transport);
+    assert_int_equal(edge.transports_used, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sockets_by_default, fresh, gone),
+        cmocka_unit_test_setup_teardown(sockets_for_each_gateway, fresh, gone),
         cmocka_unit_test_setup_teardown(an_address_of_somebody_else, fresh, gone),
         cmocka_unit_test_setup_teardown(dpdk_and_back, fresh, gone),
     };

@@ -54,7 +54,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-load clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-load deb clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -107,6 +107,10 @@ bench-load: setup ## four clients, 20,000 requests a second, disk, both exports,
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
 	@$(INNER) $(JOBS) programs
 	@WB_BIN=$(BUILD)/bin scripts/bench-wire $(ARGS)
+
+deb: setup ## a Debian package of what is built, into build/
+	@$(INNER) $(JOBS) programs
+	@scripts/deb
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -20,8 +20,17 @@ void accounts_init(struct accounts *a, struct mem *m, u32 max, u64 seed)
 {
     ASSERT(max >= 1 && max <= ACCOUNTS_MAX);
     a->at = mem_alloc(m, ((u64)max + 1) * sizeof *a->at, CACHE_LINE);
-    a->blocks = pool_init(&a->block_pool, m, blocks_wanted(max), sizeof *a->blocks, CACHE_LINE);
+    a->blocks_room = blocks_wanted(max);
+    a->blocks_led = a->blocks_room;
+    a->blocks = pool_init(&a->block_pool, m, a->blocks_room, sizeof *a->blocks, CACHE_LINE);
     names_init(&a->names, m, max, seed ^ 1);
+}
+
+void accounts_limit(struct accounts *a, u32 max)
+{
+    a->blocks_led = blocks_wanted(min_u32(max, ACCOUNTS_MAX));
+    pool_limit(&a->block_pool, min_u32(a->blocks_led, a->blocks_room));
+    names_limit(&a->names, max);
 }
 
 struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)

@@ -42,11 +42,16 @@ struct accounts {
     struct account *at; /* by id, from 1 */
     struct channel_block *blocks;
     struct pool block_pool;
+    u32 blocks_room; /* of the pool as it was made */
+    u32 blocks_led;  /* ... of the process that led last; more than our room: see recover.c */
     struct names names;
 };
 
 /* No accounts yet, room for `max`, from `m`. */
 void accounts_init(struct accounts *a, struct mem *m, u32 max, u64 seed);
+
+/* From now on there is room for what a process with `max` accounts has, as far as there is. */
+void accounts_limit(struct accounts *a, u32 max);
 
 /* True for the id of an account that exists. */
 static inline bool account_known(const struct accounts *a, u32 id)

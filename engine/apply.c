@@ -16,6 +16,17 @@ static inline void stream_advance(struct engine *e, const struct event_head *hea
     a->next_session_seq++;
 }
 
+/* The pools get the limits of the process that led from here on, as far as ours have the room. */
+static void limits_set(struct engine *e, const struct msg_start *ev)
+{
+    if (ev->orders_max)
+        pool_limit(&e->orders.pool, min_u32(ev->orders_max, e->conf.orders_max));
+    if (ev->instruments_max)
+        names_limit(&e->instruments.names, ev->instruments_max);
+    if (ev->accounts_max)
+        accounts_limit(&e->accounts, ev->accounts_max);
+}
+
 void apply_started(struct engine *e, const struct msg_start *ev)
 {
     ASSERT_GT(ev->epoch, e->epoch);
@@ -23,6 +34,7 @@ void apply_started(struct engine *e, const struct msg_start *ev)
     e->epoch = ev->epoch;
     e->journal_id = ev->journal_id;
     e->shard = ev->shard;
+    limits_set(e, ev);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         e->accounts.at[id].bind_id = 0;
 }

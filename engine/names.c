@@ -21,6 +21,12 @@ void names_init(struct names *n, struct mem *m, u32 max, u64 seed)
     n->seed = hash_u64(seed ^ 0x6E616D6573000000ull);
     n->used = 0;
     n->max = max;
+    n->room = max;
+}
+
+void names_limit(struct names *n, u32 max)
+{
+    n->max = max_u32(min_u32(max, n->room), n->used);
 }
 
 u64 names_key(const char *text, u32 len)

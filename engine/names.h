@@ -15,11 +15,15 @@ struct names {
     u64 mask;
     u64 seed;
     u32 used;
-    u32 max;
+    u32 max;  /* may be used, at most room */
+    u32 room; /* of names_init */
 };
 
 /* No names yet, room for `max`, from `m`. */
 void names_init(struct names *n, struct mem *m, u32 max, u64 seed);
+
+/* Takes no more than `max` names from now on, as far as there is room; those it has stay. */
+void names_limit(struct names *n, u32 max);
 
 /* `len` characters (at most 8) as a key. */
 u64 names_key(const char *text, u32 len);

@@ -17,7 +17,7 @@
 struct pool {
     u8 *items;  /* the array, item 0 included */
     u32 stride; /* bytes of an item */
-    u32 max;    /* ids are 1..max */
+    u32 max;    /* items that may be taken at once; ids are 1..the largest it ever was */
     u32 fresh;  /* ids up to here have been used before */
     u32 free;   /* the first that was given back; 0: none */
     u32 used;   /* taken and not given back */
@@ -40,16 +40,22 @@ static inline bool pool_full(const struct pool *p)
     return p->used == p->max;
 }
 
+/* Takes no more than `max` items from now on (those that are taken stay); at most pool_init's. */
+static inline void pool_limit(struct pool *p, u32 max)
+{
+    p->max = max_u32(max, p->used);
+}
+
 /* An id, or 0 when the pool is full. The item's bytes are what its last user left. */
 static inline u32 pool_take(struct pool *p)
 {
     u32 id = p->free;
+    if (UNLIKELY(p->used >= p->max))
+        return 0;
     if (id)
         memcpy(&p->free, p->items + (u64)id * p->stride, sizeof p->free);
-    else if (p->fresh < p->max)
-        id = ++p->fresh;
     else
-        return 0;
+        id = ++p->fresh; /* nothing is free, so as many are used as are fresh */
     p->used++;
     return id;
 }

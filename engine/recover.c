@@ -15,6 +15,12 @@ static const char *unfit(struct engine *e, const char *pool, u32 max)
     return "does not fit the configured pools";
 }
 
+/* Items beyond the limit `led` of the process that wrote them cannot be; beyond ours they can. */
+static const char *full(struct engine *e, const char *pool, u32 led, u32 max)
+{
+    return led < max ? "more than its process had room for" : unfit(e, pool, max);
+}
+
 const struct engine_unfit *engine_unfit(const struct engine *e)
 {
     return &e->unfit;
@@ -56,9 +62,11 @@ static const char *recover_accepted(struct engine *e, const struct msg_order *ev
     if (wrong)
         return wrong;
     if (pool_full(&e->orders.pool))
-        return unfit(e, "orders_max", e->conf.orders_max);
+        return full(e, "orders_max", e->orders.pool.max, e->conf.orders_max);
     if (!account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx))
-        return unfit(e, "accounts_max", e->conf.accounts_max);
+        return e->accounts.blocks_led <= e->accounts.block_pool.max
+                   ? "a channel for which its process had no room"
+                   : unfit(e, "accounts_max", e->conf.accounts_max);
     apply_accepted(e, ev);
     return NULL;
 }
@@ -196,7 +204,7 @@ static const char *recover_instrument(struct engine *e, const struct msg_instrum
     if (ev->instrument != (id ? id : names->used + 1) || ev->tick == 0)
         return "an instrument under a wrong number";
     if (!id && names->used == names->max)
-        return unfit(e, "instruments_max", e->conf.instruments_max);
+        return full(e, "instruments_max", names->max, names->room);
     if (!book_tick_fits(&e->books, ev->instrument, ev->tick))
         return "a tick that does not fit the resting orders";
     apply_instrument(e, ev);
@@ -211,7 +219,7 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
     if (ev->ev.account != (id ? id : names->used + 1))
         return "an account under a wrong number";
     if (!id && names->used == names->max)
-        return unfit(e, "accounts_max", e->conf.accounts_max);
+        return full(e, "accounts_max", names->max, names->room);
     if (ev->stp > STP_MAX)
         return "an account with an unknown self-trade prevention";
     apply_account(e, ev);
@@ -277,6 +285,21 @@ static const char *recover_course(struct engine *e, const union msg *m)
     }
 }
 
+/*
+ * A number is consumed even by a rejected order, unless its channel was new and the process that
+ * led had no room for one. With less room than it had we could not tell.
+ */
+static const char *recover_rejected(struct engine *e, const struct msg_rejected *ev)
+{
+    const struct accounts *a = &e->accounts;
+
+    if (pool_full(&a->block_pool) && a->blocks_led > a->blocks_room &&
+        !account_channel(a, ev->head.account, ev->user_ref_idx))
+        return unfit(e, "accounts_max", e->conf.accounts_max);
+    apply_rejected(e, ev);
+    return NULL;
+}
+
 static const char *recover_client(struct engine *e, const union msg *m)
 {
     const struct account *a = &e->accounts.at[m->ev.account];
@@ -297,8 +320,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
     case EV_EXECUTED:
         return recover_executed(e, &m->executed);
     case EV_REJECTED:
-        apply_rejected(e, &m->rejected);
-        return NULL;
+        return recover_rejected(e, &m->rejected);
     case EV_MODIFIED:
         return recover_modified(e, &m->modified);
     case EV_MASS_CANCELLED:

@@ -24,7 +24,10 @@ void step_start(struct engine *e, const struct msg_start *c)
         .ev = event_head(e, EV_STARTED, 1, 0),
         .epoch = c->epoch,
         .shard = c->shard,
+        .orders_max = c->orders_max,
         .journal_id = c->journal_id,
+        .accounts_max = c->accounts_max,
+        .instruments_max = c->instruments_max,
     };
     apply_started(e, &m->start);
 }

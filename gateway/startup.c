@@ -59,6 +59,9 @@ static void start_command(struct opening *o, union msg *m)
     m->start.epoch = o->t->recovered.max_epoch + 1;
     m->start.shard = o->t->conf.shard;
     m->start.journal_id = o->t->journal_id;
+    m->start.accounts_max = o->t->conf.engine.accounts_max;
+    m->start.instruments_max = o->t->conf.engine.instruments_max;
+    m->start.orders_max = o->t->conf.engine.orders_max;
 }
 
 static void instrument_command(const struct refdata_instrument *r, union msg *m)

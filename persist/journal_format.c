@@ -40,6 +40,13 @@ const char *block_check(const struct block *b, u32 shard)
     return NULL;
 }
 
+u32 block_foreign(const struct block *b)
+{
+    bool whole = b->head.magic == JOURNAL_MAGIC && b->head.crc == block_crc(b);
+
+    return whole && b->head.version != JOURNAL_VERSION ? b->head.version : 0;
+}
+
 bool block_is_zero(const struct block *b)
 {
     const u64 *w = (const u64 *)(const void *)b;

@@ -18,7 +18,7 @@
 #include "engine/base/types.h"
 
 #define JOURNAL_MAGIC   0x4C4A4257u /* "WBJL" */
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 
 #define SEGMENT_BLOCKS_MIN 4u
 #define SEGMENT_SUFFIX     ".journal" /* 16 hexadecimal digits of the segment's number before it */
@@ -64,6 +64,12 @@ u32 block_crc(const struct block *b);
  * else what is wrong with it ("magic", "checksum", ...).
  */
 const char *block_check(const struct block *b, u32 shard);
+
+/*
+ * The format version of a block that is whole but of another one than ours; 0: it is no such block.
+ * Magic, version and checksum stay where they are in every version.
+ */
+u32 block_foreign(const struct block *b);
 
 /* True when all 4,096 bytes are zero: never written. */
 bool block_is_zero(const struct block *b);

@@ -15,6 +15,8 @@
  * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they
  * rot away, that looks like a torn tail. A second copy (quorum) is the answer to that.
  *
+ * A segment of another format version is neither torn nor damaged: refused, and said so.
+ *
  * A transaction for which the state has no room (a pool was configured smaller) is not damage: the
  * start is refused as well, but with another remedy (REPLAY_UNFIT).
  *
@@ -68,6 +70,18 @@ static enum replay_status damaged(struct replay *p, u64 index, u64 block, const 
 static enum replay_status failed(struct replay *p, int error, const char *doing)
 {
     why_set(p->why, "journal %s: %s: %s", p->conf->disk->where, doing, strerror(-error));
+    return REPLAY_FAILED;
+}
+
+static enum replay_status foreign(struct replay *p)
+{
+    char name[DISK_NAME_MAX];
+
+    segment_name(p->catalog.entries[p->i].segment, name);
+    why_set(p->why,
+            "journal %s/%s has format version %u, this program knows version %u only; nothing was "
+            "changed: start the program that wrote it, or move the directory away",
+            p->conf->disk->where, name, p->catalog.foreign, JOURNAL_VERSION);
     return REPLAY_FAILED;
 }
 
@@ -345,6 +359,8 @@ static enum replay_status read_all(struct replay *p)
         if (error)
             return failed(p, error, "reading a segment's head");
         p->i = i;
+        if (p->catalog.foreign)
+            return foreign(p);
         if (i > 0 && e->segment != e[-1].segment + 1)
             return damaged(p, 0, e->head.block, "the segment before this one is missing");
     }

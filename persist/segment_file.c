@@ -169,6 +169,8 @@ static int look(struct catalog *c, struct segment_entry *e)
             return 0;
         if (error)
             break;
+        if (block_foreign(b))
+            c->foreign = block_foreign(b);
         if (block_check(b, c->shard) || b->head.segment != e->segment)
             return 0;
         if (i == 0) {

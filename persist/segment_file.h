@@ -61,6 +61,7 @@ struct catalog {
     struct segment_entry *entries; /* by number, rising */
     u32 used;
     u32 room;
+    u32 foreign;              /* format version of a segment that has another than ours; 0: none */
     struct segment_file peek; /* for looking at heads */
 };
 

@@ -27,18 +27,13 @@ static const char help[] =
     "wirebook-journal - look at a journal\n"
     "\n"
     "  wirebook-journal print [--from SEQ] [--to SEQ] DIR    every message, one a line\n"
-    "  wirebook-journal verify [SIZES] DIR                   check every block, run every command "
+    "  wirebook-journal verify DIR                           check every block, run every command "
     "again\n"
     "\n"
     "Options:\n"
     "  --from SEQ         first transaction, default 1\n"
     "  --to SEQ           last transaction, default the last one there is\n"
     "  --shard N          default: what the first block says\n"
-    "  --accounts N       SIZES of the engines' pools: accounts, default 4096,\n"
-    "  --instruments N    instruments, default 8192,\n"
-    "  --orders N         open orders, default 4194304. Where the venue has refused orders "
-    "because\n"
-    "                     a pool was full, give the sizes of its config.\n"
     "  --help\n"
     "\n"
     "Exit codes: 0 all is well, 1 damage, a difference, or a journal that cannot be read, 2 "
@@ -52,9 +47,6 @@ struct options {
     u64 from;
     u64 to;
     u64 shard; /* UINT64_MAX: to be found */
-    u64 accounts;
-    u64 instruments;
-    u64 orders;
 };
 
 /* ---- options ---- */
@@ -83,9 +75,6 @@ static int parse(int argc, char **argv, struct options *o)
         {"from", required_argument, NULL, 'f'},
         {"to", required_argument, NULL, 't'},
         {"shard", required_argument, NULL, 's'},
-        {"accounts", required_argument, NULL, 'a'},
-        {"instruments", required_argument, NULL, 'i'},
-        {"orders", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -102,15 +91,6 @@ static int parse(int argc, char **argv, struct options *o)
             break;
         case 's':
             ok = number(optarg, 0, UINT32_MAX, &o->shard);
-            break;
-        case 'a':
-            ok = number(optarg, 1, ACCOUNTS_MAX, &o->accounts);
-            break;
-        case 'i':
-            ok = number(optarg, 1, INSTRUMENTS_MAX, &o->instruments);
-            break;
-        case 'o':
-            ok = number(optarg, 1, ORDERS_MAX, &o->orders);
             break;
         case 'h':
             fputs(help, stdout);
@@ -190,6 +170,38 @@ static int print(const struct options *o, struct disk *d)
 
 /* ---- verify ---- */
 
+/* The sizes that a process' CMD_START says, the first message of its first segment. */
+static void sizes_add(struct engine_conf *sizes, const struct block *b)
+{
+    const union msg *m = (const union msg *)(const void *)b->slots;
+
+    if (m->cmd.type != CMD_START || msg_check(b->slots, b->head.slots_used))
+        return;
+    sizes->accounts_max =
+        max_u32(sizes->accounts_max, min_u32(m->start.accounts_max, ACCOUNTS_MAX));
+    sizes->instruments_max =
+        max_u32(sizes->instruments_max, min_u32(m->start.instruments_max, INSTRUMENTS_MAX));
+    sizes->orders_max = max_u32(sizes->orders_max, min_u32(m->start.orders_max, ORDERS_MAX));
+}
+
+/* The largest sizes that any process had: each one's own come as limits with its CMD_START. */
+static void find_sizes(struct disk *d, u32 shard, struct engine_conf *sizes)
+{
+    struct catalog c;
+    const struct block *b;
+
+    sizes->accounts_max = sizes->instruments_max = sizes->orders_max = 1;
+    if (!catalog_init(&c, d, shard))
+        return;
+    u32 used = catalog_load(&c) == 0 ? c.used : 0;
+    for (u32 i = 0; i < used; i++) {
+        if (segment_file_open(&c.peek, c.entries[i].segment, c.entries[i].bytes) == 0 &&
+            segment_file_block(&c.peek, 0, false, &b) == 0 && !block_check(b, shard))
+            sizes_add(sizes, b);
+    }
+    catalog_free(&c);
+}
+
 struct verify {
     struct engine *applied; /* as recovery does it */
     struct engine *again;   /* runs the commands */
@@ -268,9 +280,8 @@ static bool verify_unfit(void *ctx, struct why *why)
 
     if (!u->pool)
         return false;
-    why_set(why,
-            "the pool %s is %u, too small for what the journal holds: give at least %u with --%.*s",
-            u->pool, u->max, u->need, (int)strcspn(u->pool, "_"), u->pool);
+    why_set(why, "the journal holds more than the %s of %u that its processes say they had",
+            u->pool, u->max);
     return true;
 }
 
@@ -297,11 +308,7 @@ static void print_result(const struct verify *v, const struct replay_result *r)
 static int verify(const struct options *o, struct disk *d)
 {
     static struct verify v;
-    struct engine_conf engine = {.accounts_max = (u32)o->accounts,
-                                 .instruments_max = (u32)o->instruments,
-                                 .orders_max = (u32)o->orders,
-                                 .gateways = GATEWAYS_MAX,
-                                 .seed = 1};
+    struct engine_conf engine = {.gateways = GATEWAYS_MAX, .seed = 1};
     struct replay_conf conf = {
         .disk = d, .shard = (u32)o->shard, .apply = verify_tx, .unfit = verify_unfit, .ctx = &v};
     struct replay_result result;
@@ -310,6 +317,7 @@ static int verify(const struct options *o, struct disk *d)
 
     log_level_set(LOG_WARN);
     mem_init(&mem, 0);
+    find_sizes(d, (u32)o->shard, &engine);
     v.applied = engine_new(&engine, &mem);
     v.again = engine_new(&engine, &mem);
     if (replay_run(&conf, &result, &why) != REPLAY_OK) {
@@ -329,12 +337,7 @@ static int verify(const struct options *o, struct disk *d)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.from = 1,
-                        .to = UINT64_MAX,
-                        .shard = UINT64_MAX,
-                        .accounts = 4096,
-                        .instruments = 8192,
-                        .orders = 4194304};
+    struct options o = {.from = 1, .to = UINT64_MAX, .shard = UINT64_MAX};
     struct why why;
 
     clock_init();

@@ -54,6 +54,8 @@ struct shape {
 
 static const struct field start_fields[] = {
     F(msg_start, epoch, NUM), F(msg_start, shard, NUM), F(msg_start, journal_id, ID),
+    F(msg_start, accounts_max, NUM), F(msg_start, instruments_max, NUM),
+    F(msg_start, orders_max, NUM),
 };
 static const struct field day_fields[] = {
     F(msg_day, day, NUM), F(msg_day, midnight_ns, NUM),
@@ -168,7 +170,7 @@ static const struct field terms_fields[] = {
 #define ORDER_FLAGS (MSG_TX_END | MSG_ISO | MSG_DEAD)
 
 static const struct shape shapes[256] = {
-    [CMD_START] = {"CMD_START", FIELDS(start_fields), 0, 1, ZERO(msg_start, zero)},
+    [CMD_START] = {"CMD_START", FIELDS(start_fields), 0, 1, {0, 0}},
     [CMD_DAY_OPEN] = {"CMD_DAY_OPEN", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
     [CMD_DAY_END] = {"CMD_DAY_END", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
     [CMD_INSTRUMENT] = {"CMD_INSTRUMENT", FIELDS(instrument_fields), 0, 1,
@@ -186,7 +188,7 @@ static const struct shape shapes[256] = {
     [CMD_ENABLE] = {"CMD_ENABLE", FIELDS(firm_fields), 0, 1, ZERO(msg_firm, zero)},
     [CMD_CONTINUE] = {"CMD_CONTINUE", NONE, 0, 1, ZERO(msg_bare, zero)},
     [CMD_TICK] = {"CMD_TICK", NONE, 0, 1, ZERO(msg_bare, zero)},
-    [EV_STARTED] = {"EV_STARTED", FIELDS(start_fields), MSG_TX_END, 1, ZERO(msg_start, zero)},
+    [EV_STARTED] = {"EV_STARTED", FIELDS(start_fields), MSG_TX_END, 1, {0, 0}},
     [EV_DAY_OPENED] = {"EV_DAY_OPENED", FIELDS(day_fields), MSG_TX_END, 1, ZERO(msg_day, zero)},
     [EV_DAY_ENDED] = {"EV_DAY_ENDED", FIELDS(day_fields), MSG_TX_END, 1, ZERO(msg_day, zero)},
     [EV_INSTRUMENT] = {"EV_INSTRUMENT", FIELDS(instrument_fields), MSG_TX_END, 1,

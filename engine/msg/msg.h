@@ -28,17 +28,22 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* ---- the venue's course ---- */
 
-/* CMD_START, EV_STARTED. After it no connection is bound and all bind ids are stale. */
+/*
+ * CMD_START, EV_STARTED. After it no connection is bound and all bind ids are stale. The sizes are
+ * those of the process' pools: what is rejected for want of room follows from them, so whoever
+ * applies or runs the journal again takes its limits from here. 0: not said, the limits stay.
+ */
 struct msg_start {
     union {
         struct cmd_head cmd;
         struct event_head ev;
     };
-    u64 epoch;      /* 32 from 1 */
-    u32 shard;      /* 40 */
-    u32 unused;     /* 44 */
-    u64 journal_id; /* 48 drawn once, when the journal began; 0: in a journal from before it */
-    u32 zero[2];    /* 56 */
+    u64 epoch;           /* 32 from 1 */
+    u32 shard;           /* 40 */
+    u32 orders_max;      /* 44 open orders */
+    u64 journal_id;      /* 48 drawn once, when the journal began */
+    u32 accounts_max;    /* 56 */
+    u32 instruments_max; /* 60 */
 };
 _Static_assert(sizeof(struct msg_start) == 64, "one slot");
 

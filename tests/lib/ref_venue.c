@@ -97,6 +97,9 @@ static void start(struct ref *r, const struct msg_start *c)
     m->start.epoch = r->epoch = c->epoch;
     m->start.shard = c->shard;
     m->start.journal_id = r->journal_id = c->journal_id;
+    m->start.accounts_max = c->accounts_max;
+    m->start.instruments_max = c->instruments_max;
+    m->start.orders_max = c->orders_max;
     for (u32 i = 1; i <= r->accounts_used; i++)
         r->accounts[i].bind_id = 0;
 }

@@ -240,11 +240,63 @@ static void test_names_that_are_too_many(void **state)
     memcpy(m.account.user, "CAT   ", 6);
     memcpy(m.account.firm, "CAT ", 4);
     make(&m);
-    v.shadow->accounts.names.max = 2;
-    v.shadow->conf.accounts_max = 2;
+    v.shadow->accounts.names.room = 2;
+    names_limit(&v.shadow->accounts.names, 2);
     assert_refused("does not fit the configured pools");
     assert_string_equal(engine_unfit(v.shadow)->pool, "accounts_max");
     assert_int_equal(engine_unfit(v.shadow)->need, 3);
+}
+
+/* What a start says is what whoever recovers has, however large its own pools are. */
+static void test_limits_come_with_the_start(void **state)
+{
+    union msg m = venue_cmd(CMD_START, 0);
+
+    (void)state;
+    m.start.epoch = 2;
+    m.start.orders_max = v.e->orders.pool.used + 1;
+    m.start.accounts_max = 1; /* two are known: they stay */
+    m.start.instruments_max = 60000;
+    venue_send(&v, &m);
+    assert_int_equal(v.e->instruments.names.max, v.e->instruments.names.room);
+    venue_login(&v, ANN);
+    venue_enter(&v, ANN, 11, 'B', 1, 9900, '0');
+    assert_string_equal(venue_letters(&v), "A");
+    venue_enter(&v, ANN, 12, 'B', 1, 9900, '0');
+    assert_string_equal(venue_letters(&v), "J");
+    m = venue_cmd(CMD_START, 0);
+    m.start.epoch = 3;
+    m.start.orders_max = v.e->orders.pool.used + 1;
+    venue_send(&v, &m);
+    venue_login(&v, ANN);
+    venue_enter(&v, ANN, 13, 'B', 1, 9900, '0');
+    assert_string_equal(venue_letters(&v), "A");
+    venue_enter(&v, ANN, 14, 'B', 1, 9900, '0');
+    assert_string_equal(venue_letters(&v), "J");
+}
+
+/* A journal with more than its own process had room for was not written by it. */
+static void test_more_than_the_start_allows(void **state)
+{
+    (void)state;
+    make_fill();
+    pool_limit(&v.shadow->orders.pool, 1);
+    assert_refused("more than its process had room for");
+    assert_null(engine_unfit(v.shadow)->pool);
+}
+
+/* A rejected order on a new channel: whether its number is used up depends on the writer's room. */
+static void test_a_rejected_channel_needs_the_writers_room(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 7, 'B', 0, 9900, '0');
+
+    (void)state;
+    m.enter.user_ref_idx = 200;
+    make(&m);
+    v.shadow->accounts.blocks_room = v.shadow->accounts.block_pool.used;
+    accounts_limit(&v.shadow->accounts, v.e->conf.accounts_max);
+    assert_refused("does not fit the configured pools");
+    assert_string_equal(engine_unfit(v.shadow)->pool, "accounts_max");
 }
 
 static void test_damage_is_not_a_small_pool(void **state)
@@ -321,6 +373,9 @@ int main(void)
         CASE(test_a_cancel_of_too_much),
         CASE(test_a_pool_that_is_smaller),
         CASE(test_names_that_are_too_many),
+        CASE(test_limits_come_with_the_start),
+        CASE(test_more_than_the_start_allows),
+        CASE(test_a_rejected_channel_needs_the_writers_room),
         CASE(test_damage_is_not_a_small_pool),
         CASE(test_long_work_that_is_left),
         CASE(test_damage_never_crashes),

@@ -97,6 +97,20 @@ static void empty_test(void **state)
     assert_false(at.cut);
 }
 
+/* Another version's journal is whole: it is not cut, not damaged, and nothing of it is removed. */
+static void foreign_test(void **state)
+{
+    (void)state;
+    process(fd, 200, 10, 0);
+    for (u32 i = 0; i < BLOCKS; i++) {
+        struct block *b = block_of(fd, 1, i);
+        b->head.version = JOURNAL_VERSION - 1;
+        b->head.crc = block_crc(b);
+    }
+    assert_int_equal(replay(fd), REPLAY_FAILED);
+    assert_non_null(strstr(why.text, "format version 1"));
+}
+
 static void clean_test(void **state)
 {
     (void)state;
@@ -455,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(empty_test),
         T(clean_test),
+        T(foreign_test),
         T(torn_tail_test),
         T(flip_test),
         T(truncate_test),

@@ -64,6 +64,12 @@ u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
     return c ? c->last : 0;
 }
 
+void account_rewatch(struct account *a)
+{
+    a->watch = (a->terms.disabled || a->blocked_used ? WATCH_ENTRY : 0) |
+               (a->terms.stp != STP_OFF ? WATCH_STP : 0);
+}
+
 void account_block(struct account *a, u32 firm, bool disable)
 {
     u32 i = 0;
@@ -77,6 +83,7 @@ void account_block(struct account *a, u32 firm, bool disable)
         a->blocked[i] = a->blocked[--a->blocked_used];
         a->blocked[a->blocked_used] = 0;
     }
+    account_rewatch(a);
 }
 
 void account_day_close(struct accounts *a, u32 id)
@@ -94,5 +101,6 @@ void account_day_close(struct accounts *a, u32 id)
     acc->stream = 0;
     acc->blocked_used = 0;
     memset(acc->blocked, 0, sizeof acc->blocked);
+    account_rewatch(acc);
     acc->next_session_seq = 1;
 }

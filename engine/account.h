@@ -24,6 +24,12 @@ struct channel_block {
     struct channel at[CHANNEL_GROUP];
 };
 
+/* Follows from the terms and what is blocked: looked at once an order instead of all of these. */
+enum account_watch {
+    WATCH_ENTRY = 1, /* it may be that it must not enter anything */
+    WATCH_STP = 2,   /* its orders must not meet each other */
+};
+
 struct account {
     u64 next_session_seq; /* of the account's next message, from 1 each day */
     u64 conn;             /* the gateway's name for the connection that holds the session */
@@ -32,6 +38,7 @@ struct account {
     u8 stream;            /* 1: the day's stream has begun */
     u8 blocked_used;
     u32 open;                       /* orders of all channels */
+    u32 watch;                      /* enum account_watch: what the common path must not pass by */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
     struct msg_account terms;       /* the EV_ACCOUNT that last set them */
@@ -88,6 +95,9 @@ static inline bool account_blocks(const struct account *a, u32 firm)
     }
     return false;
 }
+
+/* Follows what the account's terms and blocked firms have become. */
+void account_rewatch(struct account *a);
 
 /* Disables (there is room, or it is so already) or enables order entry of the firm. */
 void account_block(struct account *a, u32 firm, bool disable);

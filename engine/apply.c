@@ -84,6 +84,7 @@ void apply_account(struct engine *e, const struct msg_account *ev)
     ASSERT_EQ(id, ev->ev.account);
     e->accounts.at[id].terms = *ev;
     e->accounts.at[id].terms.ev.flags = 0;
+    account_rewatch(&e->accounts.at[id]);
 }
 
 void apply_work(struct engine *e, const struct msg_work *ev)
@@ -245,23 +246,35 @@ static void order_drop(struct engine *e, u32 id)
     pool_give(&e->orders.pool, id);
 }
 
-void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
+/* `qty` shares of the order are taken off, `leaves` stay. */
+static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
 {
     struct order *o = &e->orders.hot[id];
 
-    ASSERT_EQ(o->order_ref, ev->order_ref);
-    ASSERT_EQ(o->open, ev->qty + ev->leaves);
-    stream_advance(e, &ev->head);
-    if (!ev->leaves) {
+    ASSERT_EQ(o->open, qty + leaves);
+    if (!leaves)
         order_drop(e, id);
-        return;
-    }
+    else if (o->level)
+        book_reduce(&e->books, id, qty);
+    else
+        o->open -= qty;
+}
+
+void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
+{
+    ASSERT_EQ(e->orders.hot[id].order_ref, ev->order_ref);
+    stream_advance(e, &ev->head);
     if (ev->reason == 'Q') /* counts as executed in the totals of the chain (rule 6d) */
         e->orders.info[id].executed += ev->qty;
-    if (o->level)
-        book_reduce(&e->books, id, ev->qty);
-    else
-        o->open -= ev->qty;
+    take_off(e, id, ev->qty, ev->leaves);
+}
+
+void apply_aiq_cancelled(struct engine *e, const struct msg_aiq_cancelled *ev, u32 id)
+{
+    ASSERT_EQ(e->orders.hot[id].order_ref, ev->order_ref);
+    stream_advance(e, &ev->head);
+    e->orders.info[id].executed += ev->qty;
+    take_off(e, id, ev->qty, ev->leaves);
 }
 
 /* Side and what was located change, the place in the queue does not. */

@@ -23,6 +23,29 @@ const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u
     return &m->cancelled;
 }
 
+const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u32 qty,
+                                                    const struct aiq *aiq, u16 flags)
+{
+    const struct order *o = &e->orders.hot[id];
+    union msg *m = event_room(e, 1);
+
+    ASSERT(qty >= 1 && qty <= o->open);
+    flags |= (o->sell ? MSG_SELL : 0) | (o->hidden ? MSG_HIDDEN : 0);
+    m->aiq = (struct msg_aiq_cancelled){
+        .head = event_head_seq(e, EV_AIQ_CANCELLED, 1, owner_account(o->owner), flags),
+        .order_ref = o->order_ref,
+        .user_ref = o->user_ref,
+        .qty = qty,
+        .leaves = o->open - qty,
+        .prevented = aiq->prevented,
+        .price = aiq->price,
+        .instrument = o->instrument,
+        .user_ref_idx = owner_idx(o->owner),
+        .strategy = aiq->strategy,
+    };
+    return &m->aiq;
+}
+
 const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,
                                           u16 instrument, u16 reason, const char clordid[14])
 {

@@ -67,8 +67,22 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
     return &m->executed;
 }
 
+/* What did not happen because two orders are of one party. */
+struct aiq {
+    u32 prevented; /* shares */
+    u32 price;
+    u8 strategy; /* tag 29's letter */
+};
+
 /* `qty` shares of order `id` are taken off for `reason` (PROTOCOL.md section 6.1). */
 const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason);
+
+/*
+ * As event_cancelled for reason Q, with details: `prevented` shares were not executed at `price`;
+ * `flags` has MSG_TAKER for the incoming side, `strategy` is tag 29's letter.
+ */
+const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u32 qty,
+                                                    const struct aiq *aiq, u16 flags);
 
 /* An order is refused for `reason` (PROTOCOL.md section 7). */
 const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,

@@ -14,26 +14,41 @@
 struct sweep {
     u16 instrument;
     u16 flags; /* of the taker's events; MSG_SELL changes for the maker's */
-    u8 stp;    /* enum stp, of the taker's account */
+    u8 stp;    /* enum stp, of the taker */
+    u8 level;  /* enum stp_level, of the taker */
     enum side_index other;
     u32 limit; /* worst price that is taken */
 };
 
+/* What prevents the order from meeting its own party: its account's terms, unless tag 29 says. */
+static void order_stp(const struct engine *e, u32 id, u8 *stp, u8 *level)
+{
+    const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
+    u8 aiq = e->orders.terms[id].aiq_strategy;
+
+    *stp = aiq == AIQ_NONE ? STP_OFF : aiq == AIQ_FIRM_OLDEST ? STP_CANCEL_OLDEST : a->terms.stp;
+    *level = aiq == AIQ_FIRM_OLDEST ? STP_FIRM : a->terms.stp_level;
+}
+
 static inline struct sweep sweep_of(const struct engine *e)
 {
     const struct order *o = &e->orders.hot[e->taker];
+    const struct order_info *info = &e->orders.info[e->taker];
     bool sell = o->sell;
-    u32 limit = e->orders.info[e->taker].price;
-
-    if (price_is_market(limit))
-        limit = sell ? 0 : PRICE_LIMIT_MAX;
-    return (struct sweep){
+    struct sweep s = {
         .instrument = o->instrument,
         .flags = sell ? MSG_SELL : 0,
-        .stp = e->accounts.at[owner_account(o->owner)].terms.stp,
+        .stp = STP_OFF,
         .other = sell ? BUY : SELL,
-        .limit = limit,
+        .limit = info->price,
     };
+
+    if (UNLIKELY(price_is_market(info->price)))
+        s.limit = sell ? 0 : PRICE_LIMIT_MAX;
+    if (UNLIKELY((e->accounts.at[owner_account(o->owner)].watch & WATCH_STP) ||
+                 (info->special & SPECIAL_AIQ)))
+        order_stp(e, e->taker, &s.stp, &s.level);
+    return s;
 }
 
 /* Where the next order to be met rests: a displayed one unless a hidden price is better. */
@@ -57,9 +72,28 @@ static inline bool crosses(const struct book *k, const struct sweep *s)
     return price_crosses(k->best_price[best_side(k, s)], s);
 }
 
-static inline bool same_party(const struct order *a, const struct order *b)
+static u32 order_firm(const struct engine *e, u32 id)
 {
-    return owner_account(a->owner) == owner_account(b->owner);
+    const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
+
+    return account_firm(a, e->orders.terms[id].firm);
+}
+
+/*
+ * Taker and maker are of one party and must not trade: both look for their party on the same level,
+ * and there they are one. The taker's way of preventing it decides.
+ */
+static bool own_party(const struct engine *e, const struct sweep *s, u32 maker)
+{
+    u8 stp, level;
+
+    order_stp(e, maker, &stp, &level);
+    if (stp == STP_OFF || level != s->level)
+        return false;
+    if (level == STP_FIRM)
+        return order_firm(e, e->taker) == order_firm(e, maker);
+    return owner_account(e->orders.hot[e->taker].owner) ==
+           owner_account(e->orders.hot[maker].owner);
 }
 
 /* ---- before the sweep ---- */
@@ -73,11 +107,9 @@ struct probe {
 /* The taker meets the orders of a level in thought. False: no need to look further. */
 static bool probe_level(const struct engine *e, const struct sweep *s, u32 level, struct probe *p)
 {
-    const struct order *taker = &e->orders.hot[e->taker];
-
     for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next) {
         const struct order *maker = &e->orders.hot[id];
-        bool own = s->stp != STP_OFF && same_party(taker, maker);
+        bool own = s->stp != STP_OFF && own_party(e, s, id);
         if (p->got >= p->want || p->left == 0 || ++p->looked > MIN_QTY_ORDERS_MAX)
             return false;
         if (own && (s->stp == STP_CANCEL_NEWEST || s->stp == STP_CANCEL_BOTH))
@@ -128,33 +160,50 @@ u8 match_forbids(const struct engine *e)
 
 /* ---- the sweep ---- */
 
-static void prevented(struct engine *e, u32 id, u32 qty)
+/* `qty` shares of an order go; its own account decides how much it is told of it. */
+static void prevented(struct engine *e, u32 id, u32 qty, const struct aiq *aiq, u16 flags)
 {
-    apply_cancelled(e, event_cancelled(e, id, qty, 'Q'), id);
+    const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
+
+    if (a->terms.stp_details)
+        apply_aiq_cancelled(e, event_aiq_cancelled(e, id, qty, aiq, flags), id);
+    else
+        apply_cancelled(e, event_cancelled(e, id, qty, 'Q'), id);
 }
 
-/* The taker meets an order of its own account. */
-static void prevent(struct engine *e, u8 stp, u32 taker, u32 maker)
+/* Tag 29's letter of what is done: capitals for the firm, as far as we know them, else our own. */
+static u8 aiq_letter(u8 stp, u8 level)
+{
+    static const char firm[] = "NWODX";
+    static const char account[] = "Nwodx";
+
+    _Static_assert(sizeof firm == STP_MAX + 2 && sizeof account == STP_MAX + 2, "by enum stp");
+    return (u8)(level == STP_FIRM ? firm : account)[stp];
+}
+
+/* The taker meets an order of its own party at `price`. */
+static void prevent(struct engine *e, const struct sweep *s, u32 taker, u32 maker, u32 price)
 {
     u32 t = e->orders.hot[taker].open;
     u32 m = e->orders.hot[maker].open;
     u32 less = min_u32(t, m);
+    struct aiq aiq = {less, price, aiq_letter(s->stp, s->level)};
 
-    switch ((enum stp)stp) {
+    switch ((enum stp)s->stp) {
     case STP_CANCEL_NEWEST:
-        prevented(e, taker, t);
+        prevented(e, taker, t, &aiq, MSG_TAKER);
         return;
     case STP_CANCEL_OLDEST:
-        prevented(e, maker, m);
+        prevented(e, maker, m, &aiq, 0);
         return;
     case STP_DECREMENT:
-        prevented(e, taker, less);
-        prevented(e, maker, less);
+        prevented(e, taker, less, &aiq, MSG_TAKER);
+        prevented(e, maker, less, &aiq, 0);
         return;
     default:
-        ASSERT_EQ(stp, STP_CANCEL_BOTH);
-        prevented(e, taker, t);
-        prevented(e, maker, m);
+        ASSERT_EQ(s->stp, STP_CANCEL_BOTH);
+        prevented(e, taker, t, &aiq, MSG_TAKER);
+        prevented(e, maker, m, &aiq, 0);
     }
 }
 
@@ -173,8 +222,8 @@ static inline void meet(struct engine *e, const struct sweep *s, const struct bo
 
     ASSERT_NE(maker_id, 0);
     ASSERT_GT(qty, 0);
-    if (UNLIKELY(s->stp) && same_party(taker, maker)) {
-        prevent(e, s->stp, taker_id, maker_id);
+    if (UNLIKELY(s->stp) && own_party(e, s, maker_id)) {
+        prevent(e, s, taker_id, maker_id, price);
         return;
     }
     ev = event_executed(e, taker, qty, price, s->instrument, flags | MSG_TAKER);

@@ -36,8 +36,12 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
         .capacity = ev->capacity,
         .cross_type = ev->cross_type,
         .iso = (ev->head.flags & MSG_ISO) != 0,
-        .special = (u8)((ev->terms.yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
-                        (ev->terms.min_qty ? SPECIAL_MIN_QTY : 0)),
+        .special =
+            (u8)((ev->terms.yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
+                 (ev->terms.min_qty ? SPECIAL_MIN_QTY : 0) |
+                 (ev->terms.aiq_strategy == AIQ_NONE || ev->terms.aiq_strategy == AIQ_FIRM_OLDEST
+                      ? SPECIAL_AIQ
+                      : 0)),
     };
     o->terms[id] = ev->terms;
 }

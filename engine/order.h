@@ -29,10 +29,11 @@ struct order {
 };
 _Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
 
-/* What is looked at before an order takes anything. */
+/* What an order has that most have not. */
 enum order_special {
     SPECIAL_POST_ONLY = 1,
     SPECIAL_MIN_QTY = 2,
+    SPECIAL_AIQ = 4, /* its self-trade prevention is its own, not the account's */
 };
 
 /* The cold part, beside its terms. */
@@ -64,6 +65,11 @@ void orders_init(struct orders *o, struct mem *m, u32 max);
  * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
  */
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
+
+/* Tag 29 as far as it is known (PROTOCOL.md section 5). */
+#define AIQ_PORT        '*' /* what the account has */
+#define AIQ_NONE        'N'
+#define AIQ_FIRM_OLDEST 'O'
 
 #define TIF_DAY '0'
 #define TIF_IOC '3'

@@ -99,6 +99,18 @@ static const char *recover_cancelled(struct engine *e, const struct msg_cancelle
     return NULL;
 }
 
+static const char *recover_aiq_cancelled(struct engine *e, const struct msg_aiq_cancelled *ev)
+{
+    u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
+
+    if (!id)
+        return "a prevented trade of an order that is not open";
+    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+        return "a prevented trade of more shares than are open";
+    apply_aiq_cancelled(e, ev, id);
+    return NULL;
+}
+
 static const char *recover_modified(struct engine *e, const struct msg_modified *ev)
 {
     u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
@@ -220,7 +232,7 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
         return "an account under a wrong number";
     if (!id && names->used == names->max)
         return full(e, "accounts_max", names->max, names->room);
-    if (ev->stp > STP_MAX)
+    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM)
         return "an account with an unknown self-trade prevention";
     apply_account(e, ev);
     return NULL;
@@ -317,6 +329,8 @@ static const char *recover_client(struct engine *e, const union msg *m)
         return recover_replaced(e, &m->order);
     case EV_CANCELLED:
         return recover_cancelled(e, &m->cancelled);
+    case EV_AIQ_CANCELLED:
+        return recover_aiq_cancelled(e, &m->aiq);
     case EV_EXECUTED:
         return recover_executed(e, &m->executed);
     case EV_REJECTED:
@@ -337,7 +351,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM && type <= EV_ENABLED;
+    bool client = type >= EV_SYSTEM && type <= EV_AIQ_CANCELLED;
 
     if (!client && type != EV_BOUND && type != EV_UNBOUND)
         return recover_course(e, m);

@@ -34,7 +34,9 @@ static enum reject_reason check_terms(const struct order_terms *t)
         return REJECT_OTHER;
     if (t->handle_inst && t->handle_inst != ' ')
         return REJECT_CROSS;
-    if ((t->aiq_strategy && t->aiq_strategy != 'N') || (t->tags & TAG_BIT(30)))
+    bool aiq_known = t->aiq_strategy == 0 || t->aiq_strategy == AIQ_PORT ||
+                     t->aiq_strategy == AIQ_NONE || t->aiq_strategy == AIQ_FIRM_OLDEST;
+    if (!aiq_known || (t->tags & TAG_BIT(30)))
         return REJECT_AIQ;
     return REJECT_NONE;
 }
@@ -73,15 +75,22 @@ static enum reject_reason check_exposure(const struct engine *e, const struct ms
     return REJECT_EXPOSURE;
 }
 
+/* Nothing may be entered for the firm on the account. */
+static bool entry_barred(const struct engine *e, u32 account, const char firm[4])
+{
+    const struct account *a = &e->accounts.at[account];
+
+    return a->terms.disabled || account_blocks(a, account_firm(a, firm));
+}
+
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
 {
     if (c->instrument == 0 || c->instrument > e->instruments.names.used)
         return REJECT_SYMBOL;
     if (e->instruments.terms[c->instrument].halted)
         return REJECT_HALTED;
-    const struct account *a = &e->accounts.at[c->head.account];
-    if (a->terms.disabled ||
-        (UNLIKELY(a->blocked_used) && account_blocks(a, account_firm(a, c->terms.firm))))
+    if (UNLIKELY(e->accounts.at[c->head.account].watch & WATCH_ENTRY) &&
+        entry_barred(e, c->head.account, c->terms.firm))
         return REJECT_FIRM;
     if (!side_known(c->side))
         return REJECT_SIDE;

@@ -162,31 +162,27 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     apply_instrument(e, &m->instrument);
 }
 
+static bool account_terms_sound(const struct msg_account *c)
+{
+    return c->disabled <= 1 && c->stp <= STP_MAX && c->stp_level <= STP_FIRM &&
+           c->stp_details <= 1 && c->slide <= 1 && c->drop <= 1;
+}
+
 void step_account(struct engine *e, const struct msg_account *c)
 {
     struct names *names = &e->accounts.names;
     u32 id = names_find(names, names_key(c->user, sizeof c->user));
 
-    if (c->disabled > 1 || c->stp > STP_MAX || (!id && names->used == names->max)) {
+    if (!account_terms_sound(c) || (!id && names->used == names->max)) {
         refuse(e);
         return;
     }
-    if (id) {
-        const struct msg_account *old = &e->accounts.at[id].terms;
-        if (old->disabled == c->disabled && old->stp == c->stp && old->open_max == c->open_max &&
-            !memcmp(old->firm, c->firm, sizeof c->firm)) {
-            metric_add(&e->metrics.superfluous, 1);
-            return;
-        }
+    if (id && msg_account_same(c, &e->accounts.at[id].terms)) {
+        metric_add(&e->metrics.superfluous, 1);
+        return;
     }
-    union msg *m = event_room(e, 1);
-    m->account = (struct msg_account){
-        .ev = event_head(e, EV_ACCOUNT, 1, id ? id : names->used + 1),
-        .disabled = c->disabled,
-        .open_max = c->open_max,
-        .stp = c->stp,
-    };
-    memcpy(m->account.user, c->user, sizeof c->user);
-    memcpy(m->account.firm, c->firm, sizeof c->firm);
+    union msg *m = event_room(e, 2);
+    m->account = *c;
+    m->account.ev = event_head(e, EV_ACCOUNT, 2, id ? id : names->used + 1);
     apply_account(e, &m->account);
 }

@@ -120,19 +120,21 @@ static void map_columns(struct csv *c)
         else
             c->at[i] = (int)f;
     }
-    for (u32 i = 0; i < c->columns_used; i++)
+    for (u32 i = 0; i < c->needed; i++)
         if (c->at[i] < 0)
             report_error(c->report, c->line, c->columns[i], NULL, "this column is missing");
 }
 
-bool csv_open(struct csv *c, const char *const *columns, u32 n, struct report *report)
+bool csv_open(struct csv *c, const char *const *columns, u32 n, u32 needed, struct report *report)
 {
     int errors = report->count;
 
     ASSERT_LE(n, CSV_COLUMNS_MAX);
+    ASSERT_LE(needed, n);
     memset(c, 0, sizeof *c);
     c->columns = columns;
     c->columns_used = n;
+    c->needed = needed;
     c->report = report;
     c->in = fopen(report->file, "re");
     if (!c->in) {
@@ -174,6 +176,5 @@ bool csv_next(struct csv *c)
 const char *csv_field(const struct csv *c, u32 i)
 {
     ASSERT_LT(i, c->columns_used);
-    ASSERT(c->at[i] >= 0);
-    return c->fields[c->at[i]];
+    return c->at[i] < 0 ? "" : c->fields[c->at[i]];
 }

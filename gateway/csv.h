@@ -12,13 +12,14 @@
 
 #define CSV_LINE_BYTES  4096u
 #define CSV_FIELDS_MAX  32u
-#define CSV_COLUMNS_MAX 16u
+#define CSV_COLUMNS_MAX 32u
 
 struct csv {
     FILE *in;
     struct report *report;
     const char *const *columns;
     u32 columns_used;
+    u32 needed;
     int at[CSV_COLUMNS_MAX]; /* field of each column; -1: not in the file */
     u32 header_fields;
     u32 line; /* of the row, from 1 */
@@ -28,16 +29,20 @@ struct csv {
 };
 
 /*
- * Opens report->file and reads its header. `columns` has `n` names (at most CSV_COLUMNS_MAX), all
- * of which must be there and no others. False: reported. csv_close is right in any case.
+ * Opens report->file and reads its header. `columns` has `n` names (at most CSV_COLUMNS_MAX); the
+ * first `needed` must be there, the others may, and no others. False: reported. csv_close is right
+ * in any case.
  */
-bool csv_open(struct csv *c, const char *const *columns, u32 n, struct report *report);
+bool csv_open(struct csv *c, const char *const *columns, u32 n, u32 needed, struct report *report);
 void csv_close(struct csv *c);
 
 /* The next row that can be split; false at the end. */
 bool csv_next(struct csv *c);
 
-/* The row's text in column `i` of `columns`; valid until the next csv_next. */
+/*
+ * The row's text in column `i` of `columns`, "" when the file does not have it; valid until the
+ * next csv_next.
+ */
 const char *csv_field(const struct csv *c, u32 i);
 
 #endif

@@ -180,7 +180,7 @@ static void load_instruments(const char *file, u32 max, struct refdata_loader *l
     u32 rows = 0;
 
     l->report.file = file;
-    if (csv_open(&c, columns, ARRAY_LEN(columns), &l->report)) {
+    if (csv_open(&c, columns, ARRAY_LEN(columns), ARRAY_LEN(columns), &l->report)) {
         while (csv_next(&c)) {
             if (!read_instrument(&c, &row))
                 continue;

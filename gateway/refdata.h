@@ -8,14 +8,16 @@
  *
  *   instruments: symbol,tick,lot,reference_price,restricted
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
- *                max_open_orders,restricted
+ *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,post_only,
+ *                cancel_on_disconnect,last_price_collar_percent,max_position,max_exposure,
+ *                max_daily_notional,firm_max_position,firm_max_exposure,firm_max_daily_notional
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H
 
 #include <stdio.h>
 
-#include "engine/base/types.h"
+#include "engine/msg/msg.h"
 #include "gateway/session/risk.h"
 
 #define REFDATA_HASH_BYTES 128u
@@ -34,7 +36,7 @@ struct refdata_account {
     char firm[4];                           /* upper case, padded with spaces */
     char password_hash[REFDATA_HASH_BYTES]; /* argon2id, of the trimmed upper-case password */
     bool enabled;
-    u32 open_max; /* orders open at the same time; 0: no limit. The engine's */
+    struct msg_account terms; /* what the engine is told beside these four */
     struct risk_limits
         limits; /* the restricted list is sorted, with the venue's restricted symbols */
     u32 line;

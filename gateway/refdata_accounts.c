@@ -12,13 +12,10 @@
 #include "engine/msg/msg.h"
 #include "gateway/refdata_load.h"
 
-#define NOTIONAL_MAX   1000000000000000ull /* 100 billion in price units */
-#define COLLAR_BPS_MAX 10000u              /* 100 % */
-
-enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, OPEN, RESTRICTED };
+enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, OPEN, RESTRICTED, TERMS };
 static const char *const columns[] = {
-    "user",         "firm",           "password_hash",   "enabled",   "max_qty",
-    "max_notional", "collar_percent", "max_open_orders", "restricted"};
+    "user",         "firm",           "password_hash",   "enabled",    "max_qty",
+    "max_notional", "collar_percent", "max_open_orders", "restricted", REFDATA_TERMS};
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
 static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
@@ -62,21 +59,6 @@ static bool is_hash(const char *text)
     p = pass_text(pass(p, base64, 11), "$");
     p = pass(p, base64, 22);
     return p && *p == 0 && strlen(text) < REFDATA_HASH_BYTES;
-}
-
-/* A limit of `decimals` decimals to `*out`; none is 0. */
-static bool read_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out,
-                       const char *allowed)
-{
-    const char *text = csv_field(c, column);
-
-    *out = 0;
-    if (strcmp(text, "none") == 0)
-        return true;
-    if (refdata_decimal(text, decimals, max, out) && *out > 0)
-        return true;
-    refdata_wrong(c, column, "not such a limit", allowed);
-    return false;
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -153,12 +135,13 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
         good = false;
     }
     good &= refdata_yes_no(c, ENABLED, &a->enabled);
-    good &= read_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
-    good &= read_limit(c, NOTIONAL, 4, NOTIONAL_MAX, &a->limits.notional_max,
-                       "0.0001 to 100000000000, or none");
-    good &= read_limit(c, COLLAR, 2, COLLAR_BPS_MAX, &collar, "0.01 to 100 per cent, or none");
-    good &= read_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
-    a->open_max = (u32)open;
+    good &= refdata_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
+    good &= refdata_limit(c, NOTIONAL, 4, REFDATA_NOTIONAL_MAX, &a->limits.notional_max,
+                          "0.0001 to 100000000000, or none");
+    good &= refdata_limit(c, COLLAR, 2, REFDATA_BPS_MAX, &collar, "0.01 to 100 per cent, or none");
+    good &= refdata_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
+    good &= refdata_terms(c, TERMS, &a->terms);
+    a->terms.open_max = (u32)open;
     a->limits.qty_max = (u32)qty;
     a->limits.collar_bps = (u32)collar;
     return make_restricted(c, l, &a->limits) && good;
@@ -173,7 +156,7 @@ void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
     u32 rows = 0;
 
     l->report.file = file;
-    if (csv_open(&c, columns, ARRAY_LEN(columns), &l->report)) {
+    if (csv_open(&c, columns, ARRAY_LEN(columns), TERMS, &l->report)) {
         while (csv_next(&c)) {
             if (!read_account(&c, l, &row) || ++rows > max) {
                 free((void *)(uintptr_t)row.limits.restricted);
@@ -192,5 +175,6 @@ void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
     }
     csv_close(&c);
     refdata_names_sort(users, out->accounts_used, "user", &l->report);
+    refdata_check_firms(out, &l->report);
     free(users);
 }

@@ -7,6 +7,9 @@
 #include "gateway/csv.h"
 #include "gateway/refdata.h"
 
+#define REFDATA_NOTIONAL_MAX 1000000000000000ull /* 100 billion in price units */
+#define REFDATA_BPS_MAX      10000u              /* 100 % */
+
 /* A padded name and the line that it stands in. */
 struct refdata_name {
     char name[8];
@@ -36,6 +39,26 @@ void refdata_names_sort(struct refdata_name *names, u32 n, const char *column, s
 
 /* True when the sorted `names` have `name`. */
 bool refdata_names_have(const struct refdata_name *names, u32 n, const char name[8]);
+
+/*
+ * A limit of `decimals` decimals to `*out`, at most `max`; the word none is 0. Else it is reported.
+ */
+bool refdata_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out, const char *allowed);
+
+/* Columns that an accounts file may leave out, one for one of REFDATA_TERMS. */
+#define REFDATA_TERMS                                                                      \
+    "stp", "stp_level", "stp_details", "post_only", "cancel_on_disconnect",                \
+        "last_price_collar_percent", "max_position", "max_exposure", "max_daily_notional", \
+        "firm_max_position", "firm_max_exposure", "firm_max_daily_notional"
+
+/* Reads these columns, of which `first` is the first, to `out`; all that is wrong is reported. */
+bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
+
+/*
+ * Reports each account whose limits of its firm are not those of the firm's first account: a firm
+ * has one set of limits.
+ */
+void refdata_check_firms(const struct refdata *r, struct report *report);
 
 /* Reads the accounts to l->out; l->symbols is sorted. */
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l);

@@ -33,7 +33,7 @@ static void command_init(union msg *m, u8 type)
 {
     memset(m, 0, sizeof *m);
     m->cmd.type = type;
-    m->cmd.slots = 1;
+    m->cmd.slots = (u8)msg_type_slots(type);
 }
 
 static const struct refdata_instrument *refs_instrument(const struct refdata *refs,
@@ -75,11 +75,15 @@ static void instrument_command(const struct refdata_instrument *r, union msg *m)
 
 static void account_command(const struct refdata_account *r, union msg *m)
 {
+    struct cmd_head head;
+
     command_init(m, CMD_ACCOUNT);
-    memcpy(m->account.user, r->user, 6);
-    memcpy(m->account.firm, r->firm, 4);
+    head = m->cmd;
+    m->account = r->terms;
+    m->cmd = head;
+    memcpy(m->account.user, r->user, sizeof r->user);
+    memcpy(m->account.firm, r->firm, sizeof r->firm);
     m->account.disabled = !r->enabled;
-    m->account.open_max = r->open_max;
 }
 
 /* An instrument that the files no longer have is halted. False: it is still there. */
@@ -106,10 +110,10 @@ static bool account_gone_command(struct opening *o, union msg *m)
     if (refs_account(o->refs, known->user))
         return false;
     command_init(m, CMD_ACCOUNT);
-    memcpy(m->account.user, known->user, 6);
-    memcpy(m->account.firm, known->firm, 4);
+    struct cmd_head head = m->cmd;
+    m->account = *known;
+    m->cmd = head;
     m->account.disabled = 1;
-    m->account.open_max = known->open_max;
     return true;
 }
 
@@ -253,7 +257,9 @@ static void compare(const struct engine *e, const struct refdata *refs)
     for (u32 i = 0; i < refs->accounts_used; i++) {
         const struct refdata_account *r = &refs->accounts[i];
         const struct msg_account *m = engine_account(e, engine_account_find(e, r->user));
-        if (m->disabled == !r->enabled && memcmp(m->firm, r->firm, 4) == 0)
+        union msg wanted;
+        account_command(r, &wanted);
+        if (msg_account_same(m, &wanted.account))
             continue;
         log_error("account %.*s, line %u: its new terms are refused by the engine; it goes on as "
                   "firm %.4s, %s",

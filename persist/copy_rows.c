@@ -171,6 +171,22 @@ static void row_cancelled(struct rows *w, const union msg *m, u32 idx)
     copy_row_end(&r);
 }
 
+/* A prevented trade takes shares off as a cancel for reason Q does. */
+static void row_aiq_cancelled(struct rows *w, const union msg *m, u32 idx)
+{
+    const struct msg_aiq_cancelled *c = &m->aiq;
+    union msg as_cancel = {.cancelled = {.head = c->head,
+                                         .order_ref = c->order_ref,
+                                         .user_ref = c->user_ref,
+                                         .qty = c->qty,
+                                         .leaves = c->leaves,
+                                         .instrument = c->instrument,
+                                         .reason = 'Q',
+                                         .user_ref_idx = c->user_ref_idx}};
+
+    row_cancelled(w, &as_cancel, idx);
+}
+
 /* What was asked for stands in the transaction's command. */
 static void row_rejected(struct rows *w, const union msg *m, u32 idx)
 {
@@ -290,6 +306,9 @@ static void row_of(struct rows *w, const union msg *m, u32 idx)
         break;
     case EV_CANCELLED:
         row_cancelled(w, m, idx);
+        break;
+    case EV_AIQ_CANCELLED:
+        row_aiq_cancelled(w, m, idx);
         break;
     case EV_REJECTED:
         row_rejected(w, m, idx);

@@ -56,6 +56,7 @@ enum msg_type {
     EV_MASS_CANCELLED = 0xA8, /* OUCH X */
     EV_DISABLED = 0xA9,       /* OUCH G */
     EV_ENABLED = 0xAA,        /* OUCH K */
+    EV_AIQ_CANCELLED = 0xAB,  /* OUCH D */
 };
 
 enum msg_flags {
@@ -63,7 +64,8 @@ enum msg_flags {
     MSG_SELL = 1 << 1,   /* on EXECUTED and CANCELLED: the order is on the sell side */
     MSG_ISO = 1 << 2,    /* on orders: ISO eligibility Y */
     MSG_DEAD = 1 << 3,   /* on ACCEPTED and REPLACED: order state D */
-    MSG_TAKER = 1 << 4,  /* on EXECUTED: this side is the aggressor */
+    MSG_TAKER = 1 << 4,  /* on EXECUTED, AIQ_CANCELLED: this side is the aggressor */
+    MSG_HIDDEN = 1 << 5, /* on AIQ_CANCELLED: the order is not displayed */
 };
 
 /* The first 32 bytes of a command. */

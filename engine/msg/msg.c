@@ -42,6 +42,7 @@ struct shape {
     u16 flags; /* the legal ones */
     u8 slots;
     struct range zero; /* its padding beyond the head */
+    bool terms;        /* its second slot is struct order_terms */
 };
 
 /* clang-format off */
@@ -67,8 +68,12 @@ static const struct field instrument_fields[] = {
 };
 static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
-    F(msg_account, open_max, NUM),
-    F(msg_account, stp, NUM),
+    F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
+    F(msg_account, stp_details, NUM), F(msg_account, slide, NUM), F(msg_account, drop, NUM),
+    F(msg_account, drop_ms, NUM), F(msg_account, last_bps, NUM),
+    F(msg_account, position_max, NUM), F(msg_account, exposure_max, NUM),
+    F(msg_account, traded_max, NUM), F(msg_account, firm_exposure_max, NUM),
+    F(msg_account, firm_traded_max, NUM), F(msg_account, firm_position_max, NUM),
 };
 static const struct field work_fields[] = {
     F(msg_work, kind, NUM), F(msg_work, phase, NUM), F(msg_work, order_ref, NUM),
@@ -135,6 +140,13 @@ static const struct field cancelled_fields[] = {
     F(msg_cancelled, user_ref_idx, NUM), F(msg_cancelled, instrument, NUM),
     F(msg_cancelled, qty, NUM), F(msg_cancelled, leaves, NUM), F(msg_cancelled, reason, CHAR),
 };
+static const struct field aiq_cancelled_fields[] = {
+    F(msg_aiq_cancelled, order_ref, NUM), F(msg_aiq_cancelled, user_ref, NUM),
+    F(msg_aiq_cancelled, user_ref_idx, NUM), F(msg_aiq_cancelled, instrument, NUM),
+    F(msg_aiq_cancelled, qty, NUM), F(msg_aiq_cancelled, leaves, NUM),
+    F(msg_aiq_cancelled, prevented, NUM), F(msg_aiq_cancelled, price, PRICE),
+    F(msg_aiq_cancelled, strategy, CHAR),
+};
 static const struct field modified_fields[] = {
     F(msg_modified, order_ref, NUM), F(msg_modified, user_ref, NUM),
     F(msg_modified, user_ref_idx, NUM), F(msg_modified, instrument, NUM),
@@ -175,11 +187,11 @@ static const struct shape shapes[256] = {
     [CMD_DAY_END] = {"CMD_DAY_END", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
     [CMD_INSTRUMENT] = {"CMD_INSTRUMENT", FIELDS(instrument_fields), 0, 1,
                         ZERO(msg_instrument, zero)},
-    [CMD_ACCOUNT] = {"CMD_ACCOUNT", FIELDS(account_fields), 0, 1, ZERO(msg_account, zero)},
+    [CMD_ACCOUNT] = {"CMD_ACCOUNT", FIELDS(account_fields), 0, 2, ZERO(msg_account, zero)},
     [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 1, ZERO(msg_login, zero)},
     [CMD_DISCONNECT] = {"CMD_DISCONNECT", FIELDS(unbind_fields), 0, 1, ZERO(msg_unbind, zero)},
-    [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero)},
-    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}},
+    [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero), true},
+    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}, true},
     [CMD_CANCEL] = {"CMD_CANCEL", FIELDS(cancel_fields), 0, 1, ZERO(msg_cancel, zero)},
     [CMD_QUERY] = {"CMD_QUERY", FIELDS(query_fields), 0, 1, ZERO(msg_query, zero)},
     [CMD_MODIFY] = {"CMD_MODIFY", FIELDS(modify_fields), 0, 1, ZERO(msg_modify, zero)},
@@ -193,17 +205,19 @@ static const struct shape shapes[256] = {
     [EV_DAY_ENDED] = {"EV_DAY_ENDED", FIELDS(day_fields), MSG_TX_END, 1, ZERO(msg_day, zero)},
     [EV_INSTRUMENT] = {"EV_INSTRUMENT", FIELDS(instrument_fields), MSG_TX_END, 1,
                        ZERO(msg_instrument, zero)},
-    [EV_ACCOUNT] = {"EV_ACCOUNT", FIELDS(account_fields), MSG_TX_END, 1, ZERO(msg_account, zero)},
+    [EV_ACCOUNT] = {"EV_ACCOUNT", FIELDS(account_fields), MSG_TX_END, 2, ZERO(msg_account, zero)},
     [EV_WORK] = {"EV_WORK", FIELDS(work_fields), MSG_TX_END, 1, ZERO(msg_work, zero)},
     [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 1, ZERO(msg_bound, zero)},
     [EV_UNBOUND] = {"EV_UNBOUND", FIELDS(unbind_fields), MSG_TX_END, 1, ZERO(msg_unbind, zero)},
     [EV_LOGIN_REJECTED] = {"EV_LOGIN_REJECTED", FIELDS(login_rejected_fields), MSG_TX_END, 1,
                            ZERO(msg_login_rejected, zero)},
     [EV_SYSTEM] = {"EV_SYSTEM", FIELDS(system_fields), MSG_TX_END, 1, ZERO(msg_system, zero)},
-    [EV_ACCEPTED] = {"EV_ACCEPTED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
-    [EV_REPLACED] = {"EV_REPLACED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
+    [EV_ACCEPTED] = {"EV_ACCEPTED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}, true},
+    [EV_REPLACED] = {"EV_REPLACED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}, true},
     [EV_CANCELLED] = {"EV_CANCELLED", FIELDS(cancelled_fields), MSG_TX_END | MSG_SELL, 1,
                       ZERO(msg_cancelled, zero)},
+    [EV_AIQ_CANCELLED] = {"EV_AIQ_CANCELLED", FIELDS(aiq_cancelled_fields),
+                          MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_HIDDEN, 1, {0, 0}},
     [EV_EXECUTED] = {"EV_EXECUTED", FIELDS(executed_fields), MSG_TX_END | MSG_SELL | MSG_TAKER, 1,
                      {0, 0}},
     [EV_REJECTED] = {"EV_REJECTED", FIELDS(rejected_fields), MSG_TX_END, 1,
@@ -278,7 +292,7 @@ const char *msg_check(const struct slot *slots, u32 avail)
         return "padding is not zero";
     if (!all_zero(m + shape->zero.at, shape->zero.bytes))
         return "padding is not zero";
-    return shape->slots == 2 ? terms_check(m) : NULL;
+    return shape->terms ? terms_check(m) : NULL;
 }
 
 /* ---- printing ---- */
@@ -358,7 +372,7 @@ static void print_field(FILE *out, const u8 *m, const struct field *f)
 
 static void print_flags(FILE *out, u16 flags)
 {
-    static const char *const names[] = {"end", "sell", "iso", "dead", "taker"};
+    static const char *const names[] = {"end", "sell", "iso", "dead", "taker", "hidden"};
     const char *between = " flags=";
 
     for (u32 i = 0; i < ARRAY_LEN(names); i++) {
@@ -389,7 +403,7 @@ void msg_print(FILE *out, const union msg *m)
     print_head(out, m);
     for (u32 i = 0; i < shape->fields_used; i++)
         print_field(out, bytes, &shape->fields[i]);
-    if (shape->slots == 2) {
+    if (shape->terms) {
         u32 tags = (u32)load(bytes + SLOT_BYTES + offsetof(struct order_terms, tags), 4);
         for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++)
             if (terms_fields[i].tags == 0 || (terms_fields[i].tags & tags) != 0)

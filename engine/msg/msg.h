@@ -21,113 +21,11 @@
 #include "engine/base/limits.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
+#include "engine/msg/course.h"
 #include "engine/msg/head.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "messages are used as they lie in memory");
-
-/* ---- the venue's course ---- */
-
-/*
- * CMD_START, EV_STARTED. After it no connection is bound and all bind ids are stale. The sizes are
- * those of the process' pools: what is rejected for want of room follows from them, so whoever
- * applies or runs the journal again takes its limits from here. 0: not said, the limits stay.
- */
-struct msg_start {
-    union {
-        struct cmd_head cmd;
-        struct event_head ev;
-    };
-    u64 epoch;           /* 32 from 1 */
-    u32 shard;           /* 40 */
-    u32 orders_max;      /* 44 open orders */
-    u64 journal_id;      /* 48 drawn once, when the journal began */
-    u32 accounts_max;    /* 56 */
-    u32 instruments_max; /* 60 */
-};
-_Static_assert(sizeof(struct msg_start) == 64, "one slot");
-
-/* CMD_DAY_OPEN, EV_DAY_OPENED, CMD_DAY_END, EV_DAY_ENDED. */
-struct msg_day {
-    union {
-        struct cmd_head cmd;
-        struct event_head ev;
-    };
-    u64 midnight_ns; /* 32 the day's midnight in the venue's time zone, ns since 1970 UTC */
-    u32 day;         /* 40 as yyyymmdd */
-    u32 zero[5];     /* 44 */
-};
-_Static_assert(sizeof(struct msg_day) == 64, "one slot");
-
-/* CMD_INSTRUMENT, EV_INSTRUMENT. The id is given by the engine and never changes its meaning. */
-struct msg_instrument {
-    union {
-        struct cmd_head cmd;
-        struct event_head ev;
-    };
-    char symbol[8];      /* 32 */
-    u32 tick;            /* 40 smallest price step, in price units; prices are multiples of it */
-    u32 lot;             /* 44 round lot in shares */
-    u16 instrument;      /* 48 from 1; 0 in the command: known by its symbol */
-    u8 halted;           /* 50 1: no new orders */
-    u8 zero[9];          /* 51 */
-    u32 reference_price; /* 60 what a price collar is measured from; 0: no collar on it */
-};
-_Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
-
-/* What happens when an order meets one of its own account (PROTOCOL.md section 6, rule 12). */
-enum stp {
-    STP_OFF = 0,           /* they trade */
-    STP_CANCEL_NEWEST = 1, /* the incoming one goes */
-    STP_CANCEL_OLDEST = 2, /* the resting one goes */
-    STP_DECREMENT = 3,     /* both lose the shares of the smaller one */
-    STP_CANCEL_BOTH = 4,
-};
-#define STP_MAX STP_CANCEL_BOTH
-
-/* CMD_ACCOUNT, EV_ACCOUNT. The account's id is head.account in the event, 0 in the command. */
-struct msg_account {
-    union {
-        struct cmd_head cmd;
-        struct event_head ev;
-    };
-    char user[6]; /* 32 SoupBinTCP user name, upper case, padded with spaces */
-    char firm[4]; /* 38 the account's default firm */
-    u8 disabled;  /* 42 1: no login, no new orders */
-    u8 stp;       /* 43 enum stp */
-    u8 zero[16];  /* 44 */
-    u32 open_max; /* 60 orders that it may have open at the same time; 0: no limit */
-};
-_Static_assert(sizeof(struct msg_account) == 64, "one slot");
-
-/* CMD_CONTINUE and CMD_TICK have nothing but their head. */
-struct msg_bare {
-    union {
-        struct cmd_head cmd;
-        struct event_head ev;
-    };
-    u64 zero[4]; /* 32 */
-};
-_Static_assert(sizeof(struct msg_bare) == 64, "one slot");
-
-enum work_kind {
-    WORK_NONE = 0,
-    WORK_MATCH = 1,   /* an order that goes on sweeping */
-    WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
-    WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
-};
-
-/* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
-struct msg_work {
-    struct event_head head;
-    u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
-    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS: the order to go on with */
-    u32 account;   /* 44 WORK_MATCH, WORK_MASS: whose order that is */
-    u8 kind;       /* 48 enum work_kind */
-    u8 phase;      /* 49 the order's channel */
-    u8 zero[14];   /* 50 */
-};
-_Static_assert(sizeof(struct msg_work) == 64, "one slot");
 
 /* ---- connections ---- */
 
@@ -372,6 +270,24 @@ struct msg_cancelled {
 };
 _Static_assert(sizeof(struct msg_cancelled) == 64, "one slot");
 
+/*
+ * EV_AIQ_CANCELLED: shares taken off because the order met one of its own party, with what did not
+ * happen. MSG_SELL, MSG_TAKER and MSG_HIDDEN in the flags say on which side of it.
+ */
+struct msg_aiq_cancelled {
+    struct event_head head;
+    u64 order_ref;   /* 32 */
+    u32 user_ref;    /* 40 */
+    u32 qty;         /* 44 shares taken off by this event */
+    u32 leaves;      /* 48 shares still open; 0: the order is gone */
+    u32 prevented;   /* 52 shares that would have been executed */
+    u32 price;       /* 56 at which they would have been */
+    u16 instrument;  /* 60 */
+    u8 user_ref_idx; /* 62 */
+    u8 strategy;     /* 63 tag 29's letter of what was done */
+};
+_Static_assert(sizeof(struct msg_aiq_cancelled) == 64, "one slot");
+
 /* EV_MODIFIED: side and size as they now are; the order keeps its place. */
 struct msg_modified {
     struct event_head head;
@@ -439,6 +355,7 @@ union msg {
     struct msg_system system;
     struct msg_order order;
     struct msg_cancelled cancelled;
+    struct msg_aiq_cancelled aiq;
     struct msg_modified modified;
     struct msg_executed executed;
     struct msg_rejected rejected;

@@ -66,6 +66,22 @@ static u32 encode_cancelled(const struct msg_cancelled *m, u8 *out)
     return 18 + channel_if_any(out + 18, m->user_ref_idx);
 }
 
+/* What did not happen: the liquidity flag is that of the fill that it would have been. */
+static u32 encode_aiq_cancelled(const struct msg_aiq_cancelled *m, u8 *out)
+{
+    bool taker = (m->head.flags & MSG_TAKER) != 0;
+    bool hidden = (m->head.flags & MSG_HIDDEN) != 0;
+
+    put_be32(out + 9, m->user_ref);
+    put_be32(out + 13, m->qty);
+    out[17] = 'Q';
+    put_be32(out + 18, m->prevented);
+    put_be64(out + 22, m->price);
+    out[30] = taker ? 'R' : hidden ? 'J' : 'A';
+    out[31] = m->strategy;
+    return 32 + channel_if_any(out + 32, m->user_ref_idx);
+}
+
 static u32 encode_executed(const struct msg_executed *m, u8 *out)
 {
     put_be32(out + 9, m->user_ref);
@@ -168,6 +184,9 @@ static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
     case EV_CANCELLED:
         out[0] = 'C';
         return encode_cancelled(&m->cancelled, out);
+    case EV_AIQ_CANCELLED:
+        out[0] = 'D';
+        return encode_aiq_cancelled(&m->aiq, out);
     case EV_EXECUTED:
         out[0] = 'E';
         return encode_executed(&m->executed, out);

@@ -60,7 +60,7 @@ static const struct tag_rule rules[TAG_MAX + 1] = {
     [26] = {TAG_TEXT,    4, E | R | M, F(locate_broker),         OUCH5_OTHER,         NULL},
     [27] = {TAG_SIDE,    1, R | C,     0,                        OUCH5_INVALID_SIDE,  "BSTE"},
     [28] = {TAG_CHANNEL, 1, ALL | X | M | C, 0,                        OUCH5_OTHER,         NULL},
-    [29] = {TAG_LETTER,  1, ALL,       F(aiq_strategy),          OUCH5_INVALID_AIQ,   "*N"},
+    [29] = {TAG_LETTER,  1, ALL,       F(aiq_strategy),          OUCH5_INVALID_AIQ,   "*NO"},
     [30] = {TAG_TEXT,    2, ALL,       F(aiq_group),             OUCH5_OTHER,         NULL},
 };
 /* clang-format on */

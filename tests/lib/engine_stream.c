@@ -105,7 +105,7 @@ static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 
     t->expire_s = tag == 15 && !plain ? stream_below(s, 4) : 0;
     t->handle_inst = tag == 17 ? (plain ? ' ' : 'I') : 0;
     t->group_id = tag == 24 ? 9 : 0;
-    t->aiq_strategy = tag == 29 ? (plain ? 'N' : 'O') : 0;
+    t->aiq_strategy = (u8)(tag == 29 ? "N*OOOX"[stream_below(s, 6)] : 0);
     memcpy(t->locate_broker, tag == 26 ? "BRKR" : "\0\0\0\0", 4);
     memcpy(t->aiq_group, tag == 30 ? "G1" : "\0\0", 2);
     t->yes = tag == 12 && !plain ? YES_POST_ONLY : 0;
@@ -260,6 +260,8 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     m->account.disabled = s->step > 20 && one_in(s, 8);
     m->account.open_max = one_in(s, 2) ? stream_below(s, 20) : 0;
     m->account.stp = (u8)(one_in(s, 20) ? 5 : one_in(s, 2) ? 0 : stream_below(s, 5));
+    m->account.stp_level = (u8)(one_in(s, 20) ? 2 : stream_below(s, 2));
+    m->account.stp_details = (u8)stream_below(s, 2);
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)

@@ -105,8 +105,8 @@ static void put_account(struct made_journal *j, u32 id)
     snprintf(user, sizeof user, "USER%u      ", id);
     snprintf(firm, sizeof firm, "F%03u", id);
     tx_begin(j);
-    memcpy(put(j, CMD_ACCOUNT, 1, 0)->account.user, user, 6);
-    union msg *m = put(j, EV_ACCOUNT, 1, id);
+    memcpy(put(j, CMD_ACCOUNT, 2, 0)->account.user, user, 6);
+    union msg *m = put(j, EV_ACCOUNT, 2, id);
     memcpy(m->account.user, user, 6);
     memcpy(m->account.firm, firm, 4);
     tx_end(j);

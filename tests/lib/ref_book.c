@@ -43,6 +43,25 @@ void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason)
     m->cancelled.reason = reason;
 }
 
+void ref_prevented(struct ref *r, struct ref_order *o, u32 qty, u32 prevented, u32 price, u8 letter,
+                   bool taker)
+{
+    if (!r->accounts[o->o.head.account].terms.stp_details) {
+        ref_cancelled(r, o, qty, 'Q');
+        return;
+    }
+    ref_cancelled(r, o, qty, 'Q');
+    union msg *m = (union msg *)(void *)&r->tx->slots[r->last];
+    struct msg_cancelled c = m->cancelled;
+    m->aiq.price = price;
+    m->ev.type = EV_AIQ_CANCELLED;
+    m->ev.flags |= (taker ? MSG_TAKER : 0) | (o->o.display == 'N' ? MSG_HIDDEN : 0);
+    m->aiq.prevented = prevented;
+    m->aiq.instrument = c.instrument;
+    m->aiq.user_ref_idx = c.user_ref_idx;
+    m->aiq.strategy = letter;
+}
+
 static void rejected(struct ref *r, const struct cmd_head *h, u8 idx, u32 user_ref, u16 instrument,
                      u16 reason, const char *clordid)
 {
@@ -122,7 +141,7 @@ static u16 terms_reason(const struct order_terms *t)
         return 0x000F;
     if (t->handle_inst && t->handle_inst != ' ')
         return 0x0014;
-    if ((t->aiq_strategy && t->aiq_strategy != 'N') || t->tags & TAG_BIT(30))
+    if ((t->aiq_strategy && !strchr("*NO", t->aiq_strategy)) || t->tags & TAG_BIT(30))
         return 0x0040;
     return 0;
 }

@@ -1,8 +1,7 @@
 /* ref_firm.c - the reference's Mass Cancel, Disable and Enable: all orders looked at each time. */
 #include "tests/lib/ref_state.h"
 
-/* The firm that is meant: the account's own where none is named. */
-static const char *firm_meant(const struct ref *r, u32 account, const char *firm)
+const char *ref_firm_meant(const struct ref *r, u32 account, const char *firm)
 {
     bool named = memcmp(firm, "    ", 4) != 0 && memcmp(firm, "\0\0\0\0", 4) != 0;
     return named ? firm : r->accounts[account].terms.firm;
@@ -13,7 +12,7 @@ bool ref_blocked(const struct ref *r, u32 account, const char *firm)
     const struct ref_account *a = &r->accounts[account];
 
     for (u32 i = 0; i < a->blocked_used; i++)
-        if (memcmp(a->blocked[i], firm_meant(r, account, firm), 4) == 0)
+        if (memcmp(a->blocked[i], ref_firm_meant(r, account, firm), 4) == 0)
             return true;
     return false;
 }
@@ -30,7 +29,8 @@ static bool wanted(const struct ref *r, const struct ref_order *o)
         return false;
     if (m->has_group && o->o.terms.group_id != m->group_id)
         return false;
-    return memcmp(firm_meant(r, account, m->firm), firm_meant(r, account, o->o.terms.firm), 4) == 0;
+    return memcmp(ref_firm_meant(r, account, m->firm), ref_firm_meant(r, account, o->o.terms.firm),
+                  4) == 0;
 }
 
 /* The account's first open order at or behind channel `idx` and number `user_ref`. */
@@ -108,7 +108,7 @@ void ref_firm(struct ref *r, const struct msg_firm *c)
 
     if (!is_new(r, &c->cmd, c->user_ref_idx, c->user_ref))
         return;
-    firm = firm_meant(r, c->cmd.account, c->firm);
+    firm = ref_firm_meant(r, c->cmd.account, c->firm);
     bool blocked = ref_blocked(r, c->cmd.account, firm);
     if (disable && !blocked && a->blocked_used == 8) {
         union msg *m = ref_add(r, EV_REJECTED, 1, c->cmd.account);

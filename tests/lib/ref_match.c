@@ -53,16 +53,39 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
     return best;
 }
 
+/* How an order keeps from its own party, and who that is. */
+static u8 stp_of(const struct ref *r, const struct ref_order *o, u8 *level)
+{
+    const struct msg_account *a = &r->accounts[o->o.head.account].terms;
+    u8 aiq = o->o.terms.aiq_strategy;
+
+    *level = aiq == 'O' ? STP_FIRM : a->stp_level;
+    return aiq == 'N' ? STP_OFF : aiq == 'O' ? STP_CANCEL_OLDEST : a->stp;
+}
+
+/* Both look for their party, at the same level, and are of one. */
+static bool own_party(const struct ref *r, const struct ref_order *a, const struct ref_order *b)
+{
+    u8 level_a, level_b;
+
+    if (!stp_of(r, a, &level_a) || !stp_of(r, b, &level_b) || level_a != level_b)
+        return false;
+    if (level_a == STP_ACCOUNT)
+        return a->o.head.account == b->o.head.account;
+    return memcmp(ref_firm_meant(r, a->o.head.account, a->o.terms.firm),
+                  ref_firm_meant(r, b->o.head.account, b->o.terms.firm), 4) == 0;
+}
+
 /* Does `taker` get as much as it wants at least? It meets everybody in thought. */
 static bool gets_enough(struct ref *r, const struct ref_order *taker)
 {
-    u8 stp = r->accounts[taker->o.head.account].terms.stp;
+    u8 level, stp = stp_of(r, taker, &level);
     u32 left = taker->o.qty, got = 0;
     bool seen[1000] = {false};
     struct ref_order *maker;
 
     while (left && (maker = best_against(r, taker, seen)) != NULL) {
-        bool own = stp && maker->o.head.account == taker->o.head.account;
+        bool own = own_party(r, taker, maker);
         u32 qty = left < maker->o.qty ? left : maker->o.qty;
         seen[maker - r->orders] = true;
         if (own && (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH))
@@ -75,9 +98,12 @@ static bool gets_enough(struct ref *r, const struct ref_order *taker)
     return got >= taker->o.terms.min_qty;
 }
 
-/* Two orders of one account meet and must not trade. */
-static void prevent(struct ref *r, u8 stp, struct ref_order *taker, struct ref_order *maker)
+/* Two orders of one party meet and must not trade. */
+static void prevent(struct ref *r, struct ref_order *taker, struct ref_order *maker)
 {
+    u8 level, stp = stp_of(r, taker, &level);
+    u8 letter = (u8)(level == STP_FIRM ? "NWODX" : "Nwodx")[stp];
+    u32 price = maker->o.price;
     u32 less = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
     u32 off_taker = 0, off_maker = 0;
 
@@ -89,11 +115,11 @@ static void prevent(struct ref *r, u8 stp, struct ref_order *taker, struct ref_o
         off_taker = off_maker = less;
     if (off_taker) {
         taker->executed += off_taker;
-        ref_cancelled(r, taker, off_taker, 'Q');
+        ref_prevented(r, taker, off_taker, less, price, letter, true);
     }
     if (off_maker) {
         maker->executed += off_maker;
-        ref_cancelled(r, maker, off_maker, 'Q');
+        ref_prevented(r, maker, off_maker, less, price, letter, false);
     }
 }
 
@@ -114,7 +140,6 @@ void ref_match(struct ref *r)
     struct ref_order *taker = r->taker;
     bool resumed = r->work == WORK_MATCH;
     struct ref_order *maker;
-    u8 stp = r->accounts[taker->o.head.account].terms.stp;
     u32 fills = 0;
 
     if (!resumed && stopped(r, taker))
@@ -125,8 +150,8 @@ void ref_match(struct ref *r)
             return;
         }
         fills++;
-        if (stp && maker->o.head.account == taker->o.head.account) {
-            prevent(r, stp, taker, maker);
+        if (own_party(r, taker, maker)) {
+            prevent(r, taker, maker);
             continue;
         }
         u32 qty = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;

@@ -61,6 +61,13 @@ u32 ref_resting_on(const struct ref *r, u32 instrument);
 /* Takes `qty` shares off the order. */
 void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason);
 
+/* ... because it met its own party: `prevented` shares were not traded at `price`. */
+void ref_prevented(struct ref *r, struct ref_order *o, u32 qty, u32 prevented, u32 price, u8 letter,
+                   bool taker);
+
+/* The firm that is meant: the account's own where none is named. */
+const char *ref_firm_meant(const struct ref *r, u32 account, const char *firm);
+
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
 

@@ -218,21 +218,19 @@ static void account(struct ref *r, const struct msg_account *c)
     struct ref_account *a = &r->accounts[id];
     bool is_new = id > r->accounts_used;
 
-    if (c->disabled > 1 || c->stp > 4 || (is_new && r->accounts_used == r->conf.accounts_max))
+    if (c->disabled > 1 || c->stp > 4 || c->stp_level > 1 || c->stp_details > 1 || c->slide > 1 ||
+        c->drop > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
         return;
-    if (!is_new && a->terms.disabled == c->disabled && a->terms.open_max == c->open_max &&
-        a->terms.stp == c->stp && !memcmp(a->terms.firm, c->firm, 4))
+    if (!is_new && memcmp(a->terms.user, c->user, sizeof *c - sizeof c->cmd) == 0)
         return;
     if (is_new) {
         r->accounts_used++;
         a->next_seq = 1;
     }
-    union msg *m = ref_add(r, EV_ACCOUNT, 1, id);
-    memcpy(m->account.user, c->user, 6);
-    memcpy(m->account.firm, c->firm, 4);
-    m->account.disabled = c->disabled;
-    m->account.open_max = c->open_max;
-    m->account.stp = c->stp;
+    union msg *m = ref_add(r, EV_ACCOUNT, 2, id);
+    struct event_head head = m->ev;
+    m->account = *c;
+    m->ev = head;
     a->terms = m->account;
 }
 

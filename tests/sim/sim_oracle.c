@@ -42,6 +42,17 @@ static const char *is_cancelled(const struct expected *e)
     return wb_get32(e->b + 13) == c->qty && e->b[17] == c->reason ? NULL : "quantity or reason";
 }
 
+static const char *is_aiq_cancelled(const struct expected *e)
+{
+    const struct msg_aiq_cancelled *c = &e->m->aiq;
+
+    if (e->n < 32 || wb_get32(e->b + 9) != c->user_ref)
+        return "UserRefNum";
+    if (wb_get32(e->b + 13) != c->qty || e->b[17] != 'Q' || wb_get32(e->b + 18) != c->prevented)
+        return "quantities or reason";
+    return wb_get64(e->b + 22) == c->price && e->b[31] == c->strategy ? NULL : "price or strategy";
+}
+
 static const char *is_executed(const struct expected *e)
 {
     const struct msg_executed *x = &e->m->executed;
@@ -77,6 +88,8 @@ static char ouch_type(u8 type)
         return 'E';
     case EV_REJECTED:
         return 'J';
+    case EV_AIQ_CANCELLED:
+        return 'D';
     case EV_MODIFIED:
         return 'M';
     case EV_QUERIED:
@@ -115,6 +128,8 @@ static const char *differs(const struct expected *e, u64 midnight_ns)
         return is_executed(e);
     case 'J':
         return is_rejected(e);
+    case 'D':
+        return is_aiq_cancelled(e);
     case 'M':
         return is_modified(e);
     case 'Q':

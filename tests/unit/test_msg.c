@@ -10,14 +10,14 @@
 #include "engine/msg/msg.h"
 
 static const u8 types[] = {
-    CMD_START,       CMD_DAY_OPEN,      CMD_DAY_END, CMD_INSTRUMENT, CMD_ACCOUNT,
-    CMD_LOGIN,       CMD_DISCONNECT,    CMD_ENTER,   CMD_REPLACE,    CMD_CANCEL,
-    CMD_QUERY,       CMD_CONTINUE,      CMD_TICK,    EV_STARTED,     EV_DAY_OPENED,
-    EV_DAY_ENDED,    EV_INSTRUMENT,     EV_ACCOUNT,  EV_WORK,        EV_BOUND,
-    EV_UNBOUND,      EV_LOGIN_REJECTED, EV_SYSTEM,   EV_ACCEPTED,    EV_REPLACED,
-    EV_CANCELLED,    EV_EXECUTED,       EV_REJECTED, EV_QUERIED,     CMD_MODIFY,
-    CMD_MASS_CANCEL, CMD_DISABLE,       CMD_ENABLE,  EV_MODIFIED,    EV_MASS_CANCELLED,
-    EV_DISABLED,     EV_ENABLED,
+    CMD_START,       CMD_DAY_OPEN,      CMD_DAY_END,      CMD_INSTRUMENT, CMD_ACCOUNT,
+    CMD_LOGIN,       CMD_DISCONNECT,    CMD_ENTER,        CMD_REPLACE,    CMD_CANCEL,
+    CMD_QUERY,       CMD_CONTINUE,      CMD_TICK,         EV_STARTED,     EV_DAY_OPENED,
+    EV_DAY_ENDED,    EV_INSTRUMENT,     EV_ACCOUNT,       EV_WORK,        EV_BOUND,
+    EV_UNBOUND,      EV_LOGIN_REJECTED, EV_SYSTEM,        EV_ACCEPTED,    EV_REPLACED,
+    EV_CANCELLED,    EV_EXECUTED,       EV_REJECTED,      EV_QUERIED,     CMD_MODIFY,
+    CMD_MASS_CANCEL, CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,    EV_MASS_CANCELLED,
+    EV_DISABLED,     EV_ENABLED,        EV_AIQ_CANCELLED,
 };
 
 static union msg blank(u8 type)
@@ -113,7 +113,7 @@ static void test_padding_is_checked(void **state)
         u8 from;
         u8 to;
     } rows[] = {
-        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 51, 59},    {CMD_ACCOUNT, 44, 59},
+        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 51, 59},    {CMD_ACCOUNT, 100, 127},
         {CMD_LOGIN, 58, 63},         {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
         {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
         {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},

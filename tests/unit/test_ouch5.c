@@ -228,6 +228,11 @@ static void test_out_others(void **state)
     m.cancelled = (struct msg_cancelled){
         .head = head(EV_CANCELLED, MSG_SELL), .user_ref = 1, .qty = 60, .reason = 'U'};
     expect_out(&m, "C");
+    m.aiq.head = head(EV_AIQ_CANCELLED, MSG_TAKER);
+    m.aiq.prevented = 60, m.aiq.price = 1503400;
+    m.aiq.user_ref_idx = 0;
+    m.aiq.strategy = 'O';
+    expect_out(&m, "D");
     m.executed = (struct msg_executed){.head = head(EV_EXECUTED, MSG_TAKER),
                                        .match = 0xf1206,
                                        .user_ref = 1,
@@ -295,6 +300,8 @@ static void test_out_channel(void **state)
     m.cancelled = (struct msg_cancelled){.head = head(EV_CANCELLED, 0), .user_ref_idx = 255};
     assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 18 + 5);
     assert_memory_equal(out + 18, "\0\3\2\x1c\xff", 5);
+    m.cancelled.head = head(EV_AIQ_CANCELLED, MSG_HIDDEN); /* at the same place there */
+    assert_true(ouch5_encode(&m, NULL, MIDNIGHT, out) == 32 && out[30] == 'J');
     m.executed = (struct msg_executed){.head = head(EV_EXECUTED, 0), .user_ref_idx = 9};
     assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 34 + 5);
     assert_memory_equal(out + 34, "\0\3\2\x1c\x09", 5);

@@ -39,7 +39,7 @@ static const struct tag_case tags[] = {
     {26, 4, true, true, false, false, "4c4f4331", "6c6f6331", 0x0f},
     {27, 1, false, true, false, false, "54", "58", 0x09},
     {28, 1, true, true, true, true, "07", NULL, 0},
-    {29, 1, true, true, true, true, "4e", "4f", 0x40},
+    {29, 1, true, true, true, true, "4f", "44", 0x40},
     {30, 2, true, true, true, true, "4142", "4162", 0x0f},
 };
 

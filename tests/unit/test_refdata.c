@@ -175,7 +175,7 @@ static void test_good(void **state)
     assert_int_equal(a[0].limits.qty_max, 1000);
     assert_int_equal(a[0].limits.notional_max, 500005000);
     assert_int_equal(a[0].limits.collar_bps, 725);
-    assert_int_equal(a[0].open_max, 5000);
+    assert_int_equal(a[0].terms.open_max, 5000);
     assert_int_equal(a[0].limits.restricted_used, 3); /* sorted, once each, with the venue's */
     assert_memory_equal(a[0].limits.restricted, "AAPL    BRK.A   Z       ", 24);
     assert_memory_equal(a[1].user, "B     ", 6);
@@ -183,7 +183,7 @@ static void test_good(void **state)
     assert_int_equal(a[1].limits.qty_max, 0);
     assert_int_equal(a[1].limits.notional_max, 0);
     assert_int_equal(a[1].limits.collar_bps, 0);
-    assert_int_equal(a[1].open_max, 0);
+    assert_int_equal(a[1].terms.open_max, 0);
     assert_int_equal(a[1].limits.restricted_used, 1);
 }
 
@@ -272,7 +272,7 @@ static void test_quotes(void **state)
     write_file("q", text, strlen(text));
     snprintf(path, sizeof path, "%s/q", dir);
     struct report r = {.out = stderr, .file = path};
-    assert_true(csv_open(&c, names, 3, &r));
+    assert_true(csv_open(&c, names, 3, 3, &r));
     assert_true(csv_next(&c));
     assert_string_equal(csv_field(&c, 0), "x\"y");
     assert_string_equal(csv_field(&c, 1), "");

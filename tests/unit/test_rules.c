@@ -233,7 +233,7 @@ static void test_rejects_of_terms_that_are_not_done(void **state)
     assert_rejected(&m, 0x000F, "expiry of a day order");
     m = good, m.enter.terms.handle_inst = 'I';
     assert_rejected(&m, 0x0014, "imbalance only");
-    m = good, m.enter.terms.aiq_strategy = 'O';
+    m = good, m.enter.terms.aiq_strategy = 'D';
     assert_rejected(&m, 0x0040, "self-match prevention");
     m = good, m.enter.terms.tags = TAG_BIT(30);
     assert_rejected(&m, 0x0040, "self-match group");

@@ -41,14 +41,32 @@ static void with_min_qty(u32 account, u32 ref, char side, u32 qty, u32 price, u3
     venue_send(&v, &m);
 }
 
+/* The account's terms as a command, to be changed. */
+static union msg terms_of(u32 account)
+{
+    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+    struct cmd_head head = m.cmd;
+
+    m.account = *engine_account(v.e, account);
+    m.cmd = head;
+    return m;
+}
+
 static void set_stp(u32 account, enum stp stp)
 {
-    const struct msg_account *known = engine_account(v.e, account);
-    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+    union msg m = terms_of(account);
 
-    memcpy(m.account.user, known->user, sizeof m.account.user);
-    memcpy(m.account.firm, known->firm, sizeof m.account.firm);
     m.account.stp = (u8)stp;
+    assert_int_equal(venue_send(&v, &m), 1);
+}
+
+static void set_firm_stp(u32 account, enum stp stp, bool details)
+{
+    union msg m = terms_of(account);
+
+    m.account.stp = (u8)stp;
+    m.account.stp_level = STP_FIRM;
+    m.account.stp_details = details;
     assert_int_equal(venue_send(&v, &m), 1);
 }
 
@@ -190,6 +208,87 @@ static void test_rule_12_example(void **state)
     engine_check(v.e);
 }
 
+/* Both orders must look for their firm, and name the same one. */
+static void test_firm_level(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 100, 10000, '0');
+    (void)state;
+
+    set_firm_stp(BOB, STP_CANCEL_NEWEST, false);
+    venue_enter(&v, ANN, 1, 'S', 400, 10000, '0');
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AEE"); /* ANN does not look */
+    set_firm_stp(ANN, STP_CANCEL_BOTH, false);
+    m.enter.user_ref = 2;
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AC"); /* the incoming one decides */
+    assert_int_equal(venue_event(&v, 1)->ev.account, BOB);
+    m.enter.user_ref = 3;
+    m.enter.terms.tags = TAG_BIT(2);
+    memcpy(m.enter.terms.firm, "ELSE", 4);
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(engine_best_qty(v.e, AAA, 'S'), 200);
+}
+
+/* Tag 29: O is the firm's oldest, N nothing at all, * what the account has; others are refused. */
+static void test_aiq_of_the_order(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 100, 10000, '3');
+    (void)state;
+
+    set_firm_stp(ANN, STP_CANCEL_NEWEST, false);
+    set_firm_stp(BOB, STP_CANCEL_NEWEST, false);
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    m.enter.terms.tags = TAG_BIT(29);
+    m.enter.terms.aiq_strategy = '*';
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AC");
+    assert_int_equal(venue_event(&v, 1)->ev.account, BOB);
+    m.enter.user_ref = 2;
+    m.enter.terms.aiq_strategy = 'O';
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "ACC");
+    assert_int_equal(venue_event(&v, 1)->ev.account, ANN); /* then the rest of the IOC */
+    venue_enter(&v, ANN, 2, 'S', 100, 10000, '0');
+    m.enter.user_ref = 3;
+    m.enter.terms.aiq_strategy = 'N';
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AEE");
+    m.enter.user_ref = 4;
+    m.enter.terms.aiq_strategy = 'D';
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x0040);
+}
+
+/* D instead of C, for the account that wants it. */
+static void test_details(void **state)
+{
+    (void)state;
+    set_firm_stp(ANN, STP_DECREMENT, true);
+    set_firm_stp(BOB, STP_DECREMENT, false);
+    hidden(ANN, 1, 'S', 500, 9900);
+    venue_enter(&v, BOB, 1, 'B', 300, 10000, '0');
+    assert_string_equal(venue_letters(&v), "ACD");
+    const struct msg_aiq_cancelled *d = &venue_event(&v, 2)->aiq;
+    assert_int_equal(d->qty, 300);
+    assert_int_equal(d->leaves, 200);
+    assert_int_equal(d->prevented, 300);
+    assert_int_equal(d->price, 9900);
+    assert_int_equal(d->strategy, 'D');
+    assert_int_equal(d->head.flags & ~MSG_TX_END, MSG_SELL | MSG_HIDDEN);
+    set_firm_stp(ANN, STP_CANCEL_NEWEST, true);
+    venue_enter(&v, BOB, 2, 'S', 300, 9800, '0');
+    venue_enter(&v, ANN, 2, 'B', 500, 9800, '0'); /* 500 go, of which 300 would have traded */
+    assert_string_equal(venue_letters(&v), "AD");
+    d = &venue_event(&v, 1)->aiq;
+    assert_int_equal(d->qty, 500);
+    assert_int_equal(d->prevented, 300);
+    assert_int_equal(d->strategy, 'W');
+    assert_int_equal(d->head.flags & ~MSG_TX_END, MSG_TAKER);
+    engine_check(v.e);
+}
+
 static void test_others_trade_on(void **state)
 {
     (void)state;
@@ -219,6 +318,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_min_qty_looks_past_own_orders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_12_example, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_trade_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_firm_level, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_aiq_of_the_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,139 @@
+/*
+ * course.h - the messages of the venue's own course: starts, days, reference data, long work. Part
+ * of msg.h, which everybody includes.
+ */
+#ifndef WIREBOOK_MSG_COURSE_H
+#define WIREBOOK_MSG_COURSE_H
+
+#include <string.h>
+
+#include "engine/msg/head.h"
+
+/*
+ * CMD_START, EV_STARTED. After it no connection is bound and all bind ids are stale. The sizes are
+ * those of the process' pools: what is rejected for want of room follows from them, so whoever
+ * applies or runs the journal again takes its limits from here. 0: not said, the limits stay.
+ */
+struct msg_start {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 epoch;           /* 32 from 1 */
+    u32 shard;           /* 40 */
+    u32 orders_max;      /* 44 open orders */
+    u64 journal_id;      /* 48 drawn once, when the journal began */
+    u32 accounts_max;    /* 56 */
+    u32 instruments_max; /* 60 */
+};
+_Static_assert(sizeof(struct msg_start) == 64, "one slot");
+
+/* CMD_DAY_OPEN, EV_DAY_OPENED, CMD_DAY_END, EV_DAY_ENDED. */
+struct msg_day {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 midnight_ns; /* 32 the day's midnight in the venue's time zone, ns since 1970 UTC */
+    u32 day;         /* 40 as yyyymmdd */
+    u32 zero[5];     /* 44 */
+};
+_Static_assert(sizeof(struct msg_day) == 64, "one slot");
+
+/* CMD_INSTRUMENT, EV_INSTRUMENT. The id is given by the engine and never changes its meaning. */
+struct msg_instrument {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    char symbol[8];      /* 32 */
+    u32 tick;            /* 40 smallest price step, in price units; prices are multiples of it */
+    u32 lot;             /* 44 round lot in shares */
+    u16 instrument;      /* 48 from 1; 0 in the command: known by its symbol */
+    u8 halted;           /* 50 1: no new orders */
+    u8 zero[9];          /* 51 */
+    u32 reference_price; /* 60 what a price collar is measured from; 0: no collar on it */
+};
+_Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
+
+/* What happens when an order meets one of its own party (PROTOCOL.md section 6, rule 12). */
+enum stp {
+    STP_OFF = 0,           /* they trade */
+    STP_CANCEL_NEWEST = 1, /* the incoming one goes */
+    STP_CANCEL_OLDEST = 2, /* the resting one goes */
+    STP_DECREMENT = 3,     /* both lose the shares of the smaller one */
+    STP_CANCEL_BOTH = 4,
+};
+#define STP_MAX STP_CANCEL_BOTH
+
+/* Who one's own party is. */
+enum stp_level {
+    STP_ACCOUNT = 0,
+    STP_FIRM = 1, /* all accounts, by the firm that the orders name */
+};
+
+/* CMD_ACCOUNT, EV_ACCOUNT. The account's id is head.account in the event, 0 in the command. */
+struct msg_account {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    char user[6];     /* 32 SoupBinTCP user name, upper case, padded with spaces */
+    char firm[4];     /* 38 the account's default firm */
+    u8 disabled;      /* 42 1: no login, no new orders */
+    u8 stp;           /* 43 enum stp */
+    u8 stp_level;     /* 44 enum stp_level */
+    u8 stp_details;   /* 45 1: AIQ Canceled instead of Canceled */
+    u8 slide;         /* 46 1: a post-only order that would take is priced a tick away instead */
+    u8 drop;          /* 47 1: its orders are cancelled when its connection is gone */
+    u32 drop_ms;      /* 48 ... and has not come back for so long */
+    u32 last_bps;     /* 52 how far a price may be from the last trade, 1/100 %; 0: no limit */
+    u32 position_max; /* 56 shares of one instrument, long or short; 0: no limit */
+    u32 open_max;     /* 60 orders that it may have open at the same time; 0: no limit */
+    u64 exposure_max; /* 64 value of its open orders, price units; 0: no limit */
+    u64 traded_max;   /* 72 value of the day's fills and open orders, price units; 0: no limit */
+    u64 firm_exposure_max; /* 80 the same of all accounts of its default firm */
+    u64 firm_traded_max;   /* 88 */
+    u32 firm_position_max; /* 96 */
+    u8 zero[28];           /* 100 */
+};
+_Static_assert(sizeof(struct msg_account) == 128, "two slots");
+
+/* CMD_CONTINUE and CMD_TICK have nothing but their head. */
+struct msg_bare {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u64 zero[4]; /* 32 */
+};
+_Static_assert(sizeof(struct msg_bare) == 64, "one slot");
+
+enum work_kind {
+    WORK_NONE = 0,
+    WORK_MATCH = 1,   /* an order that goes on sweeping */
+    WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
+    WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
+};
+
+/* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
+struct msg_work {
+    struct event_head head;
+    u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
+    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS: the order to go on with */
+    u32 account;   /* 44 WORK_MATCH, WORK_MASS: whose order that is */
+    u8 kind;       /* 48 enum work_kind */
+    u8 phase;      /* 49 the order's channel */
+    u8 zero[14];   /* 50 */
+};
+_Static_assert(sizeof(struct msg_work) == 64, "one slot");
+
+/* True when two account messages say the same of the same account. */
+static inline bool msg_account_same(const struct msg_account *a, const struct msg_account *b)
+{
+    size_t head = offsetof(struct msg_account, user);
+
+    return memcmp((const u8 *)a + head, (const u8 *)b + head, sizeof *a - head) == 0;
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* test_refdata_terms.c - the columns of the accounts file that may be left out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/refdata.h"
+
+#define HASH \
+    "\"$argon2id$v=19$m=16384,t=2,p=1$nFTjUpOMbtqB7+VJirno6Q$uenH44ld7wjVBa7CpuKR5EeMkZc6\""
+#define GOOD_INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
+
+static struct refdata refs;
+static char *errors;
+static char dir[] = "/tmp/test_refdata_terms_XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Loads the two texts, which lie in files i and a of the directory that the program is in. */
+static int load(const char *instruments, const char *accounts)
+{
+    struct refdata_max max = {10, 10};
+    size_t n;
+
+    free(errors);
+    refdata_free(&refs);
+    write_file("i", instruments);
+    write_file("a", accounts);
+    FILE *f = open_memstream(&errors, &n);
+    int count = refdata_load("i", "a", &max, &refs, f);
+    fclose(f);
+    return count;
+}
+
+#define TERMS_ACCOUNTS                                                                          \
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,"      \
+    "restricted,stp,stp_level,stp_details,post_only,cancel_on_disconnect,"                      \
+    "last_price_collar_percent,max_position,max_exposure,max_daily_notional,firm_max_position," \
+    "firm_max_exposure,firm_max_daily_notional\n"
+#define TERMS_ROW "A,F," HASH ",yes,1,1,1,none,,"
+
+/* Settings that a file may leave out, column by column or field by field. */
+static void test_terms(void **state)
+{
+    const struct msg_account *t;
+    (void)state;
+
+    assert_int_equal(load(GOOD_INSTRUMENTS, TERMS_ACCOUNTS TERMS_ROW
+                          "decrement_both,firm,yes,slide,1500,2.5,7,1.5,none,9,2.5,none\n"
+                          "B,G," HASH ",no,1,1,1,none,,,,,,,,,,,,,\n"
+                          "C,H," HASH ",no,1,1,1,none,,off,account,no,cancel,on,,,,,,,\n"),
+                     0);
+    t = &refs.accounts[0].terms;
+    assert_int_equal(t->stp, STP_DECREMENT);
+    assert_int_equal(t->stp_level, STP_FIRM);
+    assert_int_equal(t->stp_details, 1);
+    assert_int_equal(t->slide, 1);
+    assert_int_equal(t->drop, 1);
+    assert_int_equal(t->drop_ms, 1500);
+    assert_int_equal(t->last_bps, 250);
+    assert_int_equal(t->position_max, 7);
+    assert_int_equal(t->exposure_max, 15000);
+    assert_int_equal(t->traded_max, 0);
+    assert_int_equal(t->firm_position_max, 9);
+    assert_int_equal(t->firm_exposure_max, 25000);
+    assert_int_equal(t->firm_traded_max, 0);
+    struct msg_account plain = {.disabled = 0};
+    assert_true(msg_account_same(&plain, &refs.accounts[1].terms));
+    plain.drop = 1;
+    assert_true(msg_account_same(&plain, &refs.accounts[2].terms));
+}
+
+static void assert_terms_error(const char *fields, const char *expected)
+{
+    char text[900];
+
+    snprintf(text, sizeof text, TERMS_ACCOUNTS TERMS_ROW "%s", fields);
+    assert_int_equal(load(GOOD_INSTRUMENTS, text), 1);
+    assert_string_equal(errors, expected);
+}
+
+static void test_wrong_terms(void **state)
+{
+    (void)state;
+    assert_terms_error("newest,,,,,,,,,,,\n",
+                       "a:2: stp: newest: none of the words; allowed: off, cancel_newest, "
+                       "cancel_oldest, decrement_both, cancel_both\n");
+    assert_terms_error("off,desk,,,,,,,,,,\n",
+                       "a:2: stp_level: desk: none of the words; allowed: account, firm\n");
+    assert_terms_error("off,firm,1,,,,,,,,,\n",
+                       "a:2: stp_details: 1: none of the words; allowed: yes, no\n");
+    assert_terms_error(",,,reprice,,,,,,,,\n",
+                       "a:2: post_only: reprice: none of the words; allowed: cancel, slide\n");
+    assert_terms_error(",,,,0,,,,,,,\n",
+                       "a:2: cancel_on_disconnect: 0: no such setting; allowed: off, on, or 1 to "
+                       "86400000 milliseconds in which it may come back\n");
+    assert_terms_error(",,,,,0,,,,,,\n",
+                       "a:2: last_price_collar_percent: 0: not such a limit; allowed: 0.01 to 100 "
+                       "per cent, or none\n");
+    assert_terms_error(",,,,,,1000000001,,,,,\n",
+                       "a:2: max_position: 1000000001: not such a limit; allowed: 1 to 1000000000 "
+                       "shares, or none\n");
+    assert_terms_error(",,,,,,,x,,,,\n",
+                       "a:2: max_exposure: x: not such a limit; allowed: 0.0001 to 100000000000, "
+                       "or none\n");
+    assert_terms_error(",,,,,,,,,,5,\nB,F," HASH ",yes,1,1,1,none,,,,,,,,,,,,6,\n"
+                       "C,G," HASH ",yes,1,1,1,none,,,,,,,,,,,,7,\n",
+                       "a:3: firm: its firm_max_... are not those of line 2; allowed: one set of "
+                       "limits for each firm\n");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? chdir(dir) : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink("i");
+    unlink("a");
+    refdata_free(&refs);
+    free(errors);
+    return chdir("/") || rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_wrong_terms),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

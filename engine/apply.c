@@ -35,8 +35,10 @@ void apply_started(struct engine *e, const struct msg_start *ev)
     e->journal_id = ev->journal_id;
     e->shard = ev->shard;
     limits_set(e, ev);
-    for (u32 id = 1; id <= e->accounts.names.used; id++)
+    for (u32 id = 1; id <= e->accounts.names.used; id++) {
         e->accounts.at[id].bind_id = 0;
+        e->accounts.at[id].gateway = 0; /* no gateway of this process has anything yet */
+    }
 }
 
 void apply_day_opened(struct engine *e, const struct msg_day *ev)

@@ -54,6 +54,7 @@ void engine_attach(struct engine *e, const struct engine_rings *rings)
     ASSERT(rings->tx != NULL);
     e->rings = *rings;
     e->next_ring = 0;
+    e->started = false;
     register_metrics(e);
 }
 
@@ -74,11 +75,25 @@ static void put_all(struct engine *e, const union msg *m, u32 n)
         ring_put(e->rings.events[i], m, n);
 }
 
-/* The gateway that holds the account's session, or held it last. */
+/*
+ * The gateway that holds the account's session, or held it last. Long work that a recovery goes on
+ * with comes before the start: by then accounts are still where the process before had them, but
+ * all stores of this one are at gateway 0.
+ */
 static void put_owner(struct engine *e, u32 account, const union msg *m, u32 n)
 {
-    u16 gateway = e->accounts.at[account].gateway;
-    ring_put(e->rings.events[gateway < e->rings.events_used ? gateway : 0], m, n);
+    u16 gateway = e->started ? e->accounts.at[account].gateway : 0;
+
+    ASSERT_LT(gateway, e->rings.events_used);
+    ring_put(e->rings.events[gateway], m, n);
+}
+
+/* To the gateway that has the session from now on, and behind its last event to the one before. */
+static void put_bound(struct engine *e, const struct msg_bound *m)
+{
+    ring_put(e->rings.events[m->gateway], m, 1);
+    if (m->from != m->gateway)
+        ring_put(e->rings.events[m->from], m, 1);
 }
 
 static void route(struct engine *e, const union msg *m)
@@ -89,6 +104,9 @@ static void route(struct engine *e, const union msg *m)
     case EV_WORK:
         break;
     case EV_STARTED:
+        e->started = true;
+        put_all(e, m, n);
+        break;
     case EV_DAY_OPENED:
     case EV_DAY_ENDED:
     case EV_INSTRUMENT:
@@ -96,7 +114,7 @@ static void route(struct engine *e, const union msg *m)
         put_all(e, m, n);
         break;
     case EV_BOUND:
-        ring_put(e->rings.events[m->bound.gateway], m, n);
+        put_bound(e, &m->bound);
         break;
     case EV_LOGIN_REJECTED:
         ring_put(e->rings.events[m->login_rejected.gateway], m, n);

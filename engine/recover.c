@@ -243,7 +243,8 @@ static const char *recover_binding(struct engine *e, const union msg *m)
     const struct account *a = &e->accounts.at[m->ev.account];
 
     if (m->ev.type == EV_BOUND) {
-        if (!e->day || a->bind_id || m->bound.bind_id < e->next_bind_id)
+        if (!e->day || a->bind_id || m->bound.bind_id < e->next_bind_id ||
+            m->bound.from != a->gateway || m->bound.gateway >= GATEWAYS_MAX)
             return "a binding that cannot be";
         apply_bound(e, &m->bound);
         return NULL;

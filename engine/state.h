@@ -80,6 +80,7 @@ struct engine {
     u32 chunk_cancels; /* CHUNK_CANCELS_MAX; less in tests */
     struct engine_rings rings;
     u32 next_ring; /* whose turn it is */
+    bool started;  /* CMD_START has come by these rings: accounts are where this process has them */
 
     struct engine_unfit unfit; /* of recovery */
     struct engine_metrics metrics;

@@ -6,6 +6,9 @@
  *
  *   unbound ── login ──▶ bound ── disconnect, day end, start ──▶ unbound
  *                        bound ── login elsewhere: UNBOUND T, BOUND ──▶ bound
+ *
+ * The account's events go to the gateway of its last login, bound or not; after a start to gateway
+ * 0, whose stores of this process are as empty as all others.
  */
 #include "engine/apply.h"
 #include "engine/event.h"
@@ -47,6 +50,7 @@ static void login_grant(struct engine *e, const struct msg_login *c)
         .next_seq = next,
         .bind_id = e->next_bind_id,
         .gateway = c->head.gateway,
+        .from = e->accounts.at[c->head.account].gateway,
     };
     apply_bound(e, &m->bound);
 }

@@ -88,7 +88,7 @@ static const struct field unbind_fields[] = {
     F(msg_unbind, reason, CHAR),
 };
 static const struct field bound_fields[] = {
-    F(msg_bound, conn, NUM), F(msg_bound, bind_id, NUM), F(msg_bound, gateway, NUM),
+    F(msg_bound, conn, NUM), F(msg_bound, bind_id, NUM), F(msg_bound, gateway, NUM), F(msg_bound, from, NUM),
     F(msg_bound, from_seq, NUM), F(msg_bound, next_seq, NUM),
 };
 static const struct field login_rejected_fields[] = {
@@ -207,7 +207,7 @@ static const struct shape shapes[256] = {
                        ZERO(msg_instrument, zero)},
     [EV_ACCOUNT] = {"EV_ACCOUNT", FIELDS(account_fields), MSG_TX_END, 2, ZERO(msg_account, zero)},
     [EV_WORK] = {"EV_WORK", FIELDS(work_fields), MSG_TX_END, 1, ZERO(msg_work, zero)},
-    [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 1, ZERO(msg_bound, zero)},
+    [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 1, {0, 0}},
     [EV_UNBOUND] = {"EV_UNBOUND", FIELDS(unbind_fields), MSG_TX_END, 1, ZERO(msg_unbind, zero)},
     [EV_LOGIN_REJECTED] = {"EV_LOGIN_REJECTED", FIELDS(login_rejected_fields), MSG_TX_END, 1,
                            ZERO(msg_login_rejected, zero)},

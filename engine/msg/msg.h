@@ -65,7 +65,11 @@ struct msg_unbind {
 };
 _Static_assert(sizeof(struct msg_unbind) == 64, "one slot");
 
-/* EV_BOUND: the connection now has the session. */
+/*
+ * EV_BOUND: the connection now has the session. Goes to the gateway of the connection, and when the
+ * account's events went to another one so far (`from`), to that one, too: nothing more of the
+ * account comes to it, and it passes the session's store on (gateway/session/README.md).
+ */
 struct msg_bound {
     struct event_head head;
     u64 conn;     /* 32 */
@@ -73,7 +77,7 @@ struct msg_bound {
     u64 next_seq; /* 48 session_seq that the account's next message will have */
     u32 bind_id;  /* 56 to be put into each command from now on */
     u16 gateway;  /* 60 */
-    u16 zero;     /* 62 */
+    u16 from;     /* 62 the gateway that got the account's events until now */
 };
 _Static_assert(sizeof(struct msg_bound) == 64, "one slot");
 

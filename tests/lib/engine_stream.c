@@ -235,6 +235,7 @@ static void make_login(struct stream *s, union msg *m, u32 account)
     m->login.conn = s->step;
     m->login.requested_seq = one_in(s, 4) ? stream_below(s, 3000) : stream_below(s, 2);
     m->login.requested_day = one_in(s, 5) ? s->day - one_in(s, 4) : 0;
+    m->cmd.gateway = (u16)stream_below(s, STREAM_GATEWAYS);
 }
 
 static void make_instrument(struct stream *s, union msg *m, u32 n)

@@ -12,6 +12,7 @@
 #define STREAM_ACCOUNTS    5u
 #define STREAM_INSTRUMENTS 3u
 #define STREAM_CHANNELS    4u
+#define STREAM_GATEWAYS    3u
 
 struct stream {
     u64 state; /* of the generator of random numbers */

@@ -69,6 +69,7 @@ static void login(struct ref *r, const struct msg_login *c)
         m->bound.from_seq = a->next_seq > 1 ? a->next_seq - 1 : 1;
     m->bound.bind_id = r->bind_id;
     m->bound.gateway = c->head.gateway;
+    m->bound.from = a->gateway;
     a->bind_id = r->bind_id++;
     a->conn = c->conn;
     a->gateway = c->head.gateway;
@@ -100,8 +101,10 @@ static void start(struct ref *r, const struct msg_start *c)
     m->start.accounts_max = c->accounts_max;
     m->start.instruments_max = c->instruments_max;
     m->start.orders_max = c->orders_max;
-    for (u32 i = 1; i <= r->accounts_used; i++)
+    for (u32 i = 1; i <= r->accounts_used; i++) {
         r->accounts[i].bind_id = 0;
+        r->accounts[i].gateway = 0;
+    }
 }
 
 static void day_open(struct ref *r, const struct msg_day *c)

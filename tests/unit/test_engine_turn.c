@@ -134,6 +134,11 @@ static void test_events_go_where_they_belong(void **state)
     for (u32 g = 0; g < 2; g++) {
         for (u32 i = 0; i < ARRAY_LEN(course); i++)
             assert_int_equal(next(&events[g], &m), course[i]);
+        if (g == 0) { /* everybody begins at gateway 0: it is told that BOB is elsewhere */
+            assert_int_equal(next(&events[0], &m), EV_BOUND);
+            assert_int_equal(m.ev.account, BOB);
+            assert_int_equal(m.bound.gateway, 1);
+        }
         assert_int_equal(next(&events[g], &m), EV_BOUND);
         assert_int_equal(m.ev.account, g + 1);
         assert_int_equal(next(&events[g], &m), EV_SYSTEM);
@@ -223,6 +228,9 @@ static void test_a_takeover_tells_both_gateways(void **state)
     push(1, &m);
     turn();
     assert_int_equal(next(&events[0], &m), EV_UNBOUND);
+    assert_int_equal(next(&events[0], &m), EV_BOUND); /* behind its last: the account has gone */
+    assert_int_equal(m.bound.gateway, 1);
+    assert_int_equal(m.bound.from, 0);
     assert_int_equal(next(&events[0], &m), 0);
     assert_int_equal(next(&events[1], &m), EV_BOUND);
     m = enter(ANN, 1, 'S', 10, 10000);
@@ -231,6 +239,52 @@ static void test_a_takeover_tells_both_gateways(void **state)
     turn();
     assert_int_equal(next(&events[1], &m), EV_ACCEPTED);
     assert_int_equal(next(&events[0], &m), 0);
+}
+
+/* Who logs in where his events go tells nobody else; who is not connected is told of all the same. */
+static void test_an_account_moves_without_a_connection(void **state)
+{
+    union msg m;
+    (void)state;
+
+    open_venue(); /* ANN at 0, BOB at 1 */
+    drain_all();
+    m = venue_cmd(CMD_LOGIN, ANN);
+    m.cmd.gateway = 0;
+    push(0, &m);
+    turn();
+    assert_int_equal(next(&events[0], &m), EV_UNBOUND);
+    assert_int_equal(next(&events[0], &m), EV_BOUND);
+    assert_int_equal(m.bound.from, 0);
+    assert_int_equal(next(&events[1], &m), 0);
+    m = venue_cmd(CMD_DISCONNECT, ANN);
+    m.cmd.bind_id = 3;
+    push(0, &m);
+    turn();
+    assert_int_equal(next(&events[0], &m), EV_UNBOUND);
+    m = venue_cmd(CMD_LOGIN, ANN);
+    m.cmd.gateway = 1;
+    push(1, &m);
+    turn();
+    assert_int_equal(next(&events[0], &m), EV_BOUND);
+    assert_int_equal(m.bound.gateway, 1);
+    assert_int_equal(next(&events[1], &m), EV_BOUND);
+    m = venue_cmd(CMD_START, 0); /* another process: everybody begins at gateway 0 again */
+    m.start.epoch = 2;
+    push(2, &m);
+    m = venue_cmd(CMD_LOGIN, ANN);
+    m.cmd.gateway = 1;
+    push(2, &m);
+    turn();
+    drain_all();
+    assert_int_equal(e->accounts.at[ANN].gateway, 1);
+    assert_int_equal(e->accounts.at[BOB].gateway, 0);
+    m = venue_cmd(CMD_LOGIN, BOB);
+    m.cmd.gateway = 1;
+    push(1, &m);
+    turn();
+    assert_int_equal(next(&events[0], &m), EV_BOUND);
+    assert_int_equal(m.bound.from, 0);
 }
 
 static void test_a_full_ring_stops_the_engine_not_the_venue(void **state)
@@ -365,6 +419,7 @@ int main(void)
         CASE(test_time_goes_before_commands),
         CASE(test_transactions_go_whole_to_persist),
         CASE(test_a_takeover_tells_both_gateways),
+        CASE(test_an_account_moves_without_a_connection),
         CASE(test_a_full_ring_stops_the_engine_not_the_venue),
         CASE(test_long_work_comes_before_commands),
         CASE(test_long_work_waits_for_room_too),

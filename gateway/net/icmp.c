@@ -49,20 +49,66 @@ static void answer_echo(struct net *net, const struct packet *in, const struct i
     net_transmit(net, &p);
 }
 
-/* Smaller segments from now on, and what is in flight goes out again in that size. */
+/* ---- path MTU: RFC 1191, with the care of RFC 5927 section 7 ---- */
+
+/* Segments of at most that from now on. */
+static void believe_mtu(struct tcp_conn *c, u32 mtu)
+{
+    const u32 headers = sizeof(struct ipv4_hdr) + sizeof(struct tcp_hdr);
+
+    c->mss = (u16)max_u32(mtu > headers ? mtu - headers : 0, TCP_MSS_MIN);
+    c->held_mtu = 0;
+    c->big_sent = 0;
+    c->big_acked = 0;
+}
+
+void tcp_mtu_acked(struct tcp_conn *c)
+{
+    if (c->big_acked != c->big_sent && seq_ge(c->snd_una, c->big_end))
+        c->big_acked = c->big_sent;
+    if (c->held_mtu != 0 && seq_gt(c->snd_una, c->held_seq))
+        c->held_mtu = 0; /* it arrived: the message was a lie, or of another path */
+}
+
+void tcp_mtu_timeout(struct tcp_conn *c)
+{
+    if (c->held_mtu != 0 && seq_le(c->snd_una, c->held_seq))
+        believe_mtu(c, c->held_mtu);
+}
+
+/*
+ * "Fragmentation needed" counts only against a packet that was really larger. While nothing larger
+ * than the MTU that it tells was ever acknowledged, it is believed at once, and what is in flight
+ * goes out again in that size. After that the path must confirm it, by a timeout of the segment
+ * that it quotes: who guesses sequence numbers cannot make segments small.
+ */
 static void shrink_mtu(struct net *net, struct tcp_conn *c, const struct quote *q, u32 mtu)
 {
     const u32 headers = sizeof(struct ipv4_hdr) + sizeof(struct tcp_hdr);
-    u32 mss = mtu > headers + TCP_MSS_MIN ? mtu - headers : TCP_MSS_MIN;
 
-    if (be16(q->ip.total_len) <= mtu || mss >= c->mss)
+    if (be16(q->ip.total_len) <= mtu || mtu >= c->mss + headers || c->mss <= TCP_MSS_MIN)
         return;
-    c->mss = (u16)mss;
-    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
+    if (mtu < c->big_acked) {
+        net_count(net, NET_ICMP_HELD);
+        c->held_mtu = (u16)max_u32(mtu, 1);
+        c->held_seq = be32(q->seq);
+        return;
+    }
+    believe_mtu(c, mtu);
+    if (!tcp_synchronized(c))
         return;
     c->snd_nxt = c->snd_una;
     c->rtt_timing = false;
     tcp_want_output(net, c);
+}
+
+/* ---- errors ---- */
+
+/* RFC 792: host, net and so on; RFC 1122 4.2.3.9 says of which TCP must hear. */
+static bool is_error(const struct icmp_hdr *icmp)
+{
+    return icmp->type == ICMP_UNREACHABLE || icmp->type == ICMP_TIME_EXCEEDED ||
+           icmp->type == ICMP_PARAMETER;
 }
 
 static void take_error(struct net *net, const struct icmp_hdr *icmp, const struct quote *q)
@@ -77,6 +123,11 @@ static void take_error(struct net *net, const struct icmp_hdr *icmp, const struc
         return;
     }
     net_count(net, NET_ICMP_ERRORS);
+    c->icmp_errors++;
+    c->icmp_type = icmp->type;
+    c->icmp_code = icmp->code;
+    if (icmp->type != ICMP_UNREACHABLE)
+        return; /* soft: the application may look at it, nothing ends */
     if (icmp->code == ICMP_UNREACH_FRAG)
         shrink_mtu(net, c, q, be16(icmp->seq));
     else if ((icmp->code == ICMP_UNREACH_PROTO || icmp->code == ICMP_UNREACH_PORT) &&
@@ -98,7 +149,7 @@ void icmp_input(struct net *net, const struct packet *p, u32 bytes)
         answer_echo(net, p, icmp, bytes);
         return;
     }
-    if (icmp->type != ICMP_UNREACHABLE) {
+    if (!is_error(icmp)) { /* source quench among them: RFC 9293 MUST-55 */
         net_count(net, NET_DROP_ICMP_TYPE);
         return;
     }

@@ -94,7 +94,8 @@ void ip_write(const struct net *net, struct packet *p, const u8 *dst_mac, u32 ds
         .version_ihl = IP_VERSION_IHL,
         .total_len = be16((u16)(sizeof *ip + payload)),
         .frag = be16(IP_DF), /* never fragmented, so the id may be 0: RFC 6864 */
-        .ttl = IP_TTL,
+        .tos = (u8)(net->conf.dscp << 2),
+        .ttl = net->conf.ttl,
         .proto = proto,
         .src = net->conf.ipv4,
         .dst = dst,

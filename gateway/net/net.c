@@ -24,6 +24,7 @@ void net_conf_defaults(struct net_conf *conf)
     *conf = (struct net_conf){
         .netmask = be32(0xffffff00),
         .mtu = 1500,
+        .ttl = IP_TTL,
         .conns_max = 4096,
         .half_open_max = 1024,
         .time_wait_max = 1024,
@@ -64,6 +65,8 @@ static void check_conf(const struct net_conf *conf)
 {
     ASSERT_GE(conf->mtu, 576);
     ASSERT_LE(conf->mtu, 9001);
+    ASSERT_GE(conf->ttl, 1);
+    ASSERT_LE(conf->dscp, 63);
     ASSERT_GE(conf->conns_max, 1);
     ASSERT_LE(conf->conns_max, CONNS_LIMIT);
     ASSERT_GE(conf->chunks, NET_CHUNKS_MIN);

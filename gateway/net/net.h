@@ -86,19 +86,27 @@ struct net_up {
      * connection stays half-open for sending until net_close.
      */
     void (*finished)(void *ctx, u64 conn);
+    /*
+     * Optional, NULL in the gateway: the peer says that the bytes up to some point are urgent, and
+     * none were before, or that the point has moved on; net_look tells how many are ahead. They
+     * come with the others, in order, by `data` (RFC 9293 3.8.5, RFC 6093).
+     */
+    void (*urgent)(void *ctx, u64 conn);
 };
 
 /* ---- what can be chosen ---- */
 
 struct net_conf {
-    u8 mac[6];         /* ours */
-    u32 ipv4;          /* ours, network order */
-    u32 netmask;       /* network order; only used for our own connects */
-    u32 gateway;       /* network order, 0: none; only used for our own connects */
-    u16 mtu;           /* bytes of an IPv4 packet, 576..9001 */
-    u32 tx_cksum;      /* enum packet_tx_cksum: what the device computes; the rest is done here */
-    u8 secret[32];     /* fresh random bytes at each start: sequence numbers and hash tables */
-    u32 conns_max;     /* connections in all states, 1..1,000,000 */
+    u8 mac[6];     /* ours */
+    u32 ipv4;      /* ours, network order */
+    u32 netmask;   /* network order; only used for our own connects */
+    u32 gateway;   /* network order, 0: none; only used for our own connects */
+    u16 mtu;       /* bytes of an IPv4 packet, 576..9001 */
+    u8 ttl;        /* of what we send, 1..255 */
+    u8 dscp;       /* Diffserv code point of what we send, 0..63; net_set_dscp for one of them */
+    u32 tx_cksum;  /* enum packet_tx_cksum: what the device computes; the rest is done here */
+    u8 secret[32]; /* fresh random bytes at each start: sequence numbers and hash tables */
+    u32 conns_max; /* connections in all states, 1..1,000,000 */
     u32 half_open_max; /* of these, not yet through the handshake; more SYNs get SYN cookies */
     u32 time_wait_max; /* of these, in TIME_WAIT; the oldest give way */
     u32 chunks;        /* chunks of NET_CHUNK_BYTES in the pool, for all connections together */
@@ -184,6 +192,40 @@ void net_send(struct net *net, u64 conn, const void *bytes, u32 n);
 
 /* Ends the connection from our side; nothing more is called up for it. Within up-calls too. */
 void net_close(struct net *net, u64 conn, enum net_close how);
+
+/*
+ * Ends our side only: what was sent still goes out, then FIN; `data` goes on until the peer ends
+ * its side too, which brings closed(NET_EOF). Before the connection is open: as NET_FINISH.
+ */
+void net_shut(struct net *net, u64 conn);
+
+/* All that was sent up to now is urgent: its segments say so until it is acknowledged. */
+void net_urgent(struct net *net, u64 conn);
+
+/* The Diffserv code point (0..63) of the connection's segments from now on. */
+void net_set_dscp(struct net *net, u64 conn, u8 dscp);
+
+/* What can be said about a connection, for whoever judges its health. */
+struct net_look {
+    const char *state; /* its name in RFC 9293 */
+    u64 srtt_ns;       /* 0: not measured yet */
+    u64 rto_ns;
+    u64 stalled_ns;  /* as net_stalled_ns: data waits and nothing is acknowledged */
+    u64 silent_ns;   /* since the peer's last acceptable segment */
+    u32 queued;      /* bytes given to us and not acknowledged */
+    u32 in_flight;   /* of these, sent */
+    u32 unread;      /* bytes that arrived in order and were not taken */
+    u32 urgent;      /* bytes from the first one not taken to the end of the urgent ones */
+    u32 mss;         /* of payload, options not yet taken off */
+    u32 timeouts;    /* retransmission timeouts in a row: RFC 9293's R1 is 3 */
+    u32 keep_probes; /* unanswered keepalive probes */
+    u32 icmp_errors; /* that fitted the connection, all soft: it goes on */
+    u8 icmp_type;    /* of the last one */
+    u8 icmp_code;
+};
+
+/* Fills in `out`. False: the connection is gone. */
+bool net_look(struct net *net, u64 conn, u64 now_ns, struct net_look *out);
 
 /* How long the peer has acknowledged nothing although something waits; 0: nothing waits. */
 u64 net_stalled_ns(struct net *net, u64 conn, u64 now_ns);

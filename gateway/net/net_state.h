@@ -61,6 +61,8 @@
     X(ARP_ANSWERED, "arp_answers_total", "", "ARP requests answered")                              \
     X(ECHO_ANSWERED, "icmp_echo_answers_total", "", "Pings answered")                              \
     X(ICMP_ERRORS, "icmp_errors_total", "", "ICMP errors that fitted a connection")                \
+    X(ICMP_HELD, "icmp_mtu_held_total", "",                                                        \
+      "Smaller path MTUs told, not believed before a timeout")                                     \
     X(ACCEPTED, "tcp_accepted_total", "", "Connections accepted")                                  \
     X(CONNECTED, "tcp_connected_total", "", "Connections that we opened")                          \
     X(COOKIES_SENT, "tcp_syn_cookies_total", "sent", "SYN cookies: the queue of SYNs was full")    \

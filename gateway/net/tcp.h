@@ -39,11 +39,13 @@ struct net;
 #define TCP_DUPACKS          3u   /* RFC 5681 */
 #define TCP_CWND_MAX         (2 * NET_SPACE_BYTES) /* more than the send space is never needed */
 #define TCP_IW_SEGMENTS      10u                   /* initial congestion window, RFC 6928 */
-#define TCP_SYN_RETRIES      5u                    /* of SYN and SYN|ACK: 1+2+4+8+16+32 s */
-#define TCP_BACKOFF_MAX      16u                   /* doublings; rto_max_ns ends it before */
-#define TCP_RTO_INITIAL_NS   (1 * NS_PER_SEC)      /* RFC 6298 (2.1) */
-#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC)      /* (5.7): when the SYN had to be sent again */
-#define TCP_CHALLENGE_NS     (100 * NS_PER_MS)     /* at most one challenge ACK a connection */
+#define TCP_SYN_ACK_RETRIES  5u                    /* 1+2+4+8+16+32 s */
+#define TCP_SYN_RETRIES      7u                /* and 60+60 s: RFC 9293 MUST-23, three minutes */
+#define TCP_R1               3u                /* timeouts in a row: is the way still good? */
+#define TCP_BACKOFF_MAX      16u               /* doublings; rto_max_ns ends it before */
+#define TCP_RTO_INITIAL_NS   (1 * NS_PER_SEC)  /* RFC 6298 (2.1) */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC)  /* (5.7): when the SYN had to be sent again */
+#define TCP_CHALLENGE_NS     (100 * NS_PER_MS) /* at most one challenge ACK a connection */
 #define TCP_REUSE_GAP        65536u /* a connection's numbers begin so far beyond its last life's */
 #define TCP_NAME_INDEX_BITS  20u    /* up to 1,000,000 connections; 2^44 generations never wrap */
 #define TCP_WSCALE_MAX       14u    /* RFC 7323 2.3 */
@@ -140,6 +142,8 @@ struct tcp_conn {
     bool arp_wait : 1;   /* its SYN waits for the peer's Ethernet address */
     bool held : 1;       /* in net.held: data waits for the application */
     bool rcv_stored : 1; /* `rcv` may have chunks */
+    bool urg_out : 1;    /* what lies before snd_up is urgent */
+    bool urg_in : 1;     /* the peer said so of what lies before rcv_up */
     u16 mss;             /* bytes of payload in a full segment, options not yet taken off */
     u32 rcv_nxt;
     u32 snd_una;
@@ -201,6 +205,16 @@ struct tcp_conn {
     u32 room_seen;
     u32 iss;
     u32 irs;
+    u32 snd_up;
+    u32 rcv_up;
+    u16 big_sent;  /* bytes of the largest packet sent, which ends at big_end, */
+    u16 big_acked; /* and of the largest acknowledged */
+    u32 big_end;
+    u16 held_mtu; /* what an ICMP message told that is not believed yet; 0: nothing */
+    u8 icmp_type; /* the last error that fitted */
+    u8 icmp_code;
+    u32 held_seq; /* the segment that it quoted */
+    u32 icmp_errors;
 } CACHE_ALIGNED;
 _Static_assert(offsetof(struct tcp_conn, snd_wnd_max) == 64, "line 1");
 _Static_assert(offsetof(struct tcp_conn, ack_at_ns) == 128, "line 2");
@@ -217,6 +231,7 @@ struct tcp_segment {
     u32 seq;
     u32 ack;
     u32 window; /* not yet scaled */
+    u16 urgent; /* 0: no URG */
     u8 flags;
     const u8 *src_mac;
     const u8 *data;
@@ -358,8 +373,20 @@ bool tcp_data_in(struct net *net, struct tcp_conn *c, struct tcp_segment *seg);
 /* Offers held data to the application, then what follows from it. False: `c` is gone. */
 bool tcp_offer(struct net *net, struct tcp_conn *c);
 
+/* The peer's urgent pointer is `up`. False: `c` is gone. */
+bool tcp_urgent_in(struct net *net, struct tcp_conn *c, u32 up);
+
+/* The peer's FIN is behind everything that arrived. */
+static inline bool tcp_fin_reached(const struct tcp_conn *c)
+{
+    return c->fin_seen && seq_gt(c->rcv_nxt, c->fin_seq);
+}
+
 /* Forgets what arrived and was not taken: the application is gone. */
 void tcp_forget_received(struct net *net, struct tcp_conn *c);
+
+/* Ends it as both FINs ask, once both are through and nobody reads any more. False: gone. */
+bool tcp_end_if_over(struct net *net, struct tcp_conn *c);
 
 /* Moves as the acknowledgement of our FIN asks. False: `c` is gone. */
 bool tcp_fin_acked(struct net *net, struct tcp_conn *c);
@@ -418,8 +445,19 @@ void tcp_answer(struct net *net, const struct tcp_segment *to, u32 seq, u32 ack,
 /* The headers of `c` go to this Ethernet address from now on. */
 void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac);
 
+/* The headers of `c` carry this Diffserv code point from now on. */
+void tcp_set_dscp(struct tcp_conn *c, u8 dscp);
+
 /* Bytes of payload that a full segment carries now. */
 u32 tcp_payload_max(const struct tcp_conn *c);
+
+/* ---- icmp.c ---- */
+
+/* What was sent was acknowledged: it fitted the path. */
+void tcp_mtu_acked(struct tcp_conn *c);
+
+/* A timeout, too, says that the segment is lost that an ICMP message called too large. */
+void tcp_mtu_timeout(struct tcp_conn *c);
 
 /* ---- tcp_timer.c ---- */
 

@@ -121,6 +121,9 @@ static void new_ack(struct net *net, struct tcp_conn *c, const struct tcp_segmen
     c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->dupacks = 0;
     c->progress_ns = net->now_ns;
+    tcp_mtu_acked(c);
+    if (UNLIKELY(c->urg_out) && seq_ge(ack, c->snd_up))
+        c->urg_out = false;
     if (c->probed && seq_ge(ack, c->probe_end))
         c->probed = false;
     if (!c->recovering)

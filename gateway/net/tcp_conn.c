@@ -189,7 +189,8 @@ static void write_headers(const struct net *net, struct tcp_conn *c)
     eth->type = be16(ETH_TYPE_IPV4);
     ip->version_ihl = IP_VERSION_IHL;
     ip->frag = be16(IP_DF);
-    ip->ttl = IP_TTL;
+    ip->tos = (u8)(net->conf.dscp << 2);
+    ip->ttl = net->conf.ttl;
     ip->proto = IP_PROTO_TCP;
     ip->src = net->conf.ipv4;
     ip->dst = c->remote_ipv4;
@@ -201,6 +202,14 @@ static void write_headers(const struct net *net, struct tcp_conn *c)
 void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac)
 {
     memcpy(c->hdr, mac, 6);
+}
+
+void tcp_set_dscp(struct tcp_conn *c, u8 dscp)
+{
+    struct ipv4_hdr *ip = (void *)(c->hdr + sizeof(struct eth_hdr));
+
+    ip->tos = (u8)(dscp << 2);
+    c->ip_sum = (u32)cksum_add(0, ip, sizeof *ip);
 }
 
 void tcp_set_iss(struct tcp_conn *c, u32 iss)

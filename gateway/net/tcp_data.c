@@ -12,16 +12,10 @@
 #include "gateway/net/net_state.h"
 #include "gateway/net/tcp.h"
 
-/* The peer's FIN is behind everything that arrived. */
-static bool fin_reached(const struct tcp_conn *c)
-{
-    return c->fin_seen && seq_gt(c->rcv_nxt, c->fin_seq);
-}
-
 /* Where the bytes end that arrived in order. */
 static u32 data_end(const struct tcp_conn *c)
 {
-    return fin_reached(c) ? c->fin_seq : c->rcv_nxt;
+    return tcp_fin_reached(c) ? c->fin_seq : c->rcv_nxt;
 }
 
 /* Held data waits in net.held exactly while there is some. */
@@ -52,12 +46,12 @@ static bool tell_fin(struct net *net, struct tcp_conn *c)
 {
     u64 name = c->name;
 
-    if (!c->app || c->fin_told || !fin_reached(c) || c->rcv_read != c->fin_seq)
+    if (!c->app || c->fin_told || !tcp_fin_reached(c) || c->rcv_read != c->fin_seq)
         return true;
     c->fin_told = true;
     c->rcv_read = c->rcv_nxt;
     tcp_pin(c);
-    if (net->up->finished != NULL) {
+    if (net->up->finished != NULL && !c->fin_queued) {
         net->up->finished(net->up_ctx, name);
     } else {
         tcp_finish(net, c);
@@ -114,6 +108,19 @@ bool tcp_offer(struct net *net, struct tcp_conn *c)
     hold(net, c, c->app && c->rcv_read != data_end(c) && !c->fin_told);
     tell_window(net, c);
     return tell_fin(net, c);
+}
+
+bool tcp_urgent_in(struct net *net, struct tcp_conn *c, u32 up)
+{
+    if (!c->app || c->fin_seen || seq_le(up, c->rcv_read) || (c->urg_in && seq_le(up, c->rcv_up)))
+        return true;
+    c->urg_in = true;
+    c->rcv_up = up;
+    if (net->up->urgent == NULL)
+        return true;
+    tcp_pin(c);
+    net->up->urgent(net->up_ctx, c->name);
+    return tcp_unpin(net, c);
 }
 
 /* ---- out of order ---- */
@@ -249,8 +256,8 @@ static void take_fin(struct net *net, struct tcp_conn *c)
         tcp_move(net, c, TCP_CLOSE_WAIT);
     else if (c->state == TCP_FIN_WAIT_1)
         tcp_move(net, c, TCP_CLOSING);
-    else if (c->state == TCP_FIN_WAIT_2)
-        tcp_time_wait(net, c);
+    else
+        tcp_end_if_over(net, c);
 }
 
 /* The peer says that its stream ends at `seq`; believed once, and not against bytes beyond it. */
@@ -266,7 +273,7 @@ bool tcp_data_in(struct net *net, struct tcp_conn *c, struct tcp_segment *seg)
 {
     u64 name = c->name;
 
-    if (fin_reached(c)) /* nothing can follow a FIN */
+    if (tcp_fin_reached(c)) /* nothing can follow a FIN */
         return true;
     if ((seg->flags & TCP_FIN) != 0)
         see_fin(c, seg->seq + seg->len);

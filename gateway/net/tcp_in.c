@@ -59,6 +59,7 @@ static enum net_stat read_segment(struct net *net, const struct packet *p, u32 b
     seg->seq = be32(tcp->seq);
     seg->ack = be32(tcp->ack);
     seg->window = be16(tcp->window);
+    seg->urgent = (tcp->flags & TCP_URG) != 0 ? be16(tcp->urgent) : 0;
     seg->flags = tcp->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK);
     seg->data = (const u8 *)tcp + header;
     seg->len = bytes - header;
@@ -146,6 +147,7 @@ static void open_by_cookie(struct net *net, const struct tcp_segment *syn, struc
     tcp_move(net, c, TCP_SYN_RCVD);
     c->snd_nxt = c->iss + 1;
     c->snd_max = c->iss + 1;
+    c->rcv_adv = tcp_rcv_edge(c); /* the cookie told of it */
     tcp_rtx_restart(net, c);
     in_synchronized(net, c, seg);
 }
@@ -222,7 +224,6 @@ static void in_syn_sent(struct net *net, struct tcp_conn *c, struct tcp_segment 
     if ((seg->flags & TCP_SYN) == 0)
         return;
     take_syn(net, c, seg);
-    c->active = true;
     if (!acks) { /* both opened at once */
         tcp_move(net, c, TCP_SYN_RCVD);
         c->snd_max = c->iss; /* our SYN goes out again, as SYN|ACK */
@@ -397,6 +398,8 @@ static void in_synchronized(struct net *net, struct tcp_conn *c, struct tcp_segm
             return;
     }
     if (!tcp_ack_in(net, c, seg))
+        return;
+    if (UNLIKELY(seg->urgent != 0) && !tcp_urgent_in(net, c, seg->seq + seg->urgent))
         return;
     if (seg->len > 0 || (seg->flags & TCP_FIN) != 0) {
         trim(c, seg);

@@ -96,12 +96,20 @@ static bool send_segment(struct net *net, struct tcp_conn *c, u32 seq, u32 len, 
     tcp->data_off = (u8)(header / 4 << 4);
     tcp->flags = flags;
     tcp->window = be16(window_to_tell(c));
+    if (UNLIKELY(c->urg_out) && seq_gt(c->snd_up, seq)) {
+        tcp->flags |= TCP_URG;
+        tcp->urgent = be16((u16)min_u32(c->snd_up - seq, UINT16_MAX));
+    }
     fill_ip(net, c, &p, bytes);
     fill_cksum(net, &p, tcp, net->conf.ipv4, c->remote_ipv4, bytes);
     p.l4_bytes = (u8)header;
     p.len = (u32)(sizeof(struct eth_hdr) + sizeof(struct ipv4_hdr)) + bytes;
     if ((flags & TCP_ACK) != 0)
         note_ack_sent(c);
+    if (UNLIKELY(sizeof(struct ipv4_hdr) + bytes > c->big_sent) && len > 0) {
+        c->big_sent = (u16)(sizeof(struct ipv4_hdr) + bytes);
+        c->big_end = seq + len;
+    }
     metric_add(&net->stats[NET_TX_BYTES], len);
     net_transmit(net, &p);
     return true;
@@ -328,7 +336,7 @@ int tcp_output(struct net *net, struct tcp_conn *c)
     int packets = 0;
 
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
-        return c->snd_max == c->iss && tcp_send_syn(net, c);
+        return (c->snd_max == c->iss || c->arp_wait) && tcp_send_syn(net, c);
     if (c->snd_nxt != tcp_snd_limit(c)) {
         restart_idle(net, c);
         while (send_next(net, c, &blocked))

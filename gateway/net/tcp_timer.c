@@ -103,7 +103,7 @@ static void give_up(struct net *net, struct tcp_conn *c)
 /* SYN or SYN|ACK without an answer, or the question for the peer's Ethernet address. */
 static void syn_timeout(struct net *net, struct tcp_conn *c)
 {
-    if (c->syn_retries == TCP_SYN_RETRIES) {
+    if (c->syn_retries == (c->active ? TCP_SYN_RETRIES : TCP_SYN_ACK_RETRIES)) {
         net_count(net, NET_TIMED_OUT);
         tcp_drop(net, c);
         return;
@@ -117,6 +117,23 @@ static void syn_timeout(struct net *net, struct tcp_conn *c)
         arp_forget(net, arp_next_hop(net, c->remote_ipv4));
     tcp_send_syn(net, c);
     tcp_rtx_arm(net, c);
+}
+
+/*
+ * RFC 9293 3.8.3, at R1: perhaps the router that the peer's segments came through is gone. Who
+ * leads there is asked anew, and from the next timeout on the answer is believed.
+ */
+static void doubt_route(struct net *net, struct tcp_conn *c)
+{
+    u32 hop = arp_next_hop(net, c->remote_ipv4);
+
+    if (hop == 0 || c->backoff < TCP_R1)
+        return;
+    if (c->backoff == TCP_R1)
+        arp_forget(net, hop);
+    const u8 *mac = arp_lookup(net, hop);
+    if (mac != NULL)
+        tcp_set_peer_mac(c, mac);
 }
 
 /* RFC 6298 (5.4) to (5.6) and RFC 5681 (4): back off, window of one segment, go back to snd_una. */
@@ -138,6 +155,8 @@ static void rto_expired(struct net *net, struct tcp_conn *c)
     c->dupacks = 0;
     c->rtt_timing = false; /* Karn, even if no packet can be had now */
     c->snd_nxt = c->snd_una;
+    tcp_mtu_timeout(c);
+    doubt_route(net, c);
     if (!tcp_retransmit(net, c))
         tcp_want_output(net, c); /* nothing left yet: the next flush sends it from snd_nxt */
     tcp_rtx_restart(net, c);
@@ -216,9 +235,10 @@ static void keepalive(struct net *net, struct tcp_conn *c)
         c->keep_probes++;
         net_count(net, NET_KEEPALIVES);
         tcp_send_nudge(net, c);
-        due += conf->keepalive_interval_ns;
     }
-    tcp_slow_arm(net, c, max_u64(due, net->now_ns + conf->keepalive_interval_ns));
+    if (net->now_ns >= due)
+        due = net->now_ns + conf->keepalive_interval_ns;
+    tcp_slow_arm(net, c, due);
 }
 
 static void slow_timer(struct net *net, struct tcp_conn *c)

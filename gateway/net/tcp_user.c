@@ -32,7 +32,8 @@ u64 net_connect(struct net *net, u32 ipv4, u16 port, u16 local_port, u64 now_ns)
 {
     if (now_ns > net->now_ns)
         net->now_ns = now_ns;
-    if (!ip_unicast(ipv4) || ipv4 == net->conf.ipv4 || arp_next_hop(net, ipv4) == 0)
+    if (!ip_unicast(ipv4) || ipv4 == net->conf.ipv4 ||
+        ipv4 == (net->conf.ipv4 | ~net->conf.netmask) || arp_next_hop(net, ipv4) == 0)
         return 0;
     if (local_port == 0)
         local_port = choose_port(net, ipv4, port);
@@ -42,6 +43,7 @@ u64 net_connect(struct net *net, u32 ipv4, u16 port, u16 local_port, u64 now_ns)
     if (c == NULL)
         return 0;
     c->app = true;
+    c->active = true;
     tcp_move(net, c, TCP_SYN_SENT);
     tcp_want_output(net, c);
     return c->name;
@@ -89,16 +91,92 @@ void net_send(struct net *net, u64 conn, const void *bytes, u32 n)
     tcp_want_output(net, c);
 }
 
-u64 net_stalled_ns(struct net *net, u64 conn, u64 now_ns)
+void net_urgent(struct net *net, u64 conn)
 {
-    const struct tcp_conn *c = tcp_by_name(net, conn);
+    struct tcp_conn *c = tcp_by_name(net, conn);
 
-    if (c == NULL || c->snd_una == c->snd_end || now_ns < c->progress_ns)
+    if (c == NULL || c->snd_una == c->snd_end)
+        return;
+    c->urg_out = true;
+    c->snd_up = c->snd_end;
+}
+
+void net_set_dscp(struct net *net, u64 conn, u8 dscp)
+{
+    struct tcp_conn *c = tcp_by_name(net, conn);
+
+    ASSERT_LE(dscp, 63);
+    if (c != NULL)
+        tcp_set_dscp(c, dscp);
+}
+
+/* ---- looking ---- */
+
+static u64 stalled_ns(const struct tcp_conn *c, u64 now_ns)
+{
+    if (c->snd_una == c->snd_end || now_ns < c->progress_ns)
         return 0;
     return now_ns - c->progress_ns;
 }
 
+u64 net_stalled_ns(struct net *net, u64 conn, u64 now_ns)
+{
+    const struct tcp_conn *c = tcp_by_name(net, conn);
+
+    return c != NULL ? stalled_ns(c, now_ns) : 0;
+}
+
+bool net_look(struct net *net, u64 conn, u64 now_ns, struct net_look *out)
+{
+    const struct tcp_conn *c = tcp_by_name(net, conn);
+
+    if (c == NULL)
+        return false;
+    bool open = tcp_synchronized(c);
+    *out = (struct net_look){
+        .state = tcp_states[c->state].name,
+        .srtt_ns = c->srtt_ns,
+        .rto_ns = c->rto_ns,
+        .stalled_ns = stalled_ns(c, now_ns),
+        .silent_ns = now_ns > c->heard_ns ? now_ns - c->heard_ns : 0,
+        .queued = open && seq_lt(c->snd_una, c->snd_end) ? c->snd_end - c->snd_una : 0,
+        .in_flight = tcp_outstanding(c),
+        .unread = c->rcv_nxt - c->rcv_read - tcp_fin_reached(c) * (c->rcv_nxt != c->rcv_read),
+        .urgent = c->urg_in && seq_gt(c->rcv_up, c->rcv_read) ? c->rcv_up - c->rcv_read : 0,
+        .mss = c->mss,
+        .timeouts = c->backoff,
+        .keep_probes = c->keep_probes,
+        .icmp_errors = c->icmp_errors,
+        .icmp_type = c->icmp_type,
+        .icmp_code = c->icmp_code,
+    };
+    return true;
+}
+
 /* ---- closing ---- */
+
+bool tcp_end_if_over(struct net *net, struct tcp_conn *c)
+{
+    u64 name = c->name;
+
+    if (c->app || !c->fin_queued || c->snd_una != c->snd_end + 1 || !tcp_fin_reached(c))
+        return true;
+    if (c->state == TCP_LAST_ACK)
+        tcp_free(net, c);
+    else
+        tcp_time_wait(net, c);
+    return c->name == name;
+}
+
+/* Our FIN follows what is queued. */
+static void queue_fin(struct net *net, struct tcp_conn *c)
+{
+    if (c->snd_una == c->snd_end)
+        c->progress_ns = net->now_ns;
+    c->fin_queued = true;
+    tcp_move(net, c, c->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1 : TCP_LAST_ACK);
+    tcp_want_output(net, c);
+}
 
 void tcp_finish(struct net *net, struct tcp_conn *c)
 {
@@ -109,33 +187,36 @@ void tcp_finish(struct net *net, struct tcp_conn *c)
         tcp_free(net, c);
         return;
     }
-    ASSERT(!c->fin_queued);
     tcp_forget_received(net, c);
-    if (c->snd_una == c->snd_end)
-        c->progress_ns = net->now_ns;
-    c->fin_queued = true;
-    tcp_move(net, c, c->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1 : TCP_LAST_ACK);
+    if (!c->fin_queued)
+        queue_fin(net, c);
     tcp_slow_arm(net, c, net->now_ns + net->conf.orphan_ns);
-    tcp_want_output(net, c);
+    tcp_end_if_over(net, c);
 }
 
 bool tcp_fin_acked(struct net *net, struct tcp_conn *c)
 {
-    u64 name = c->name;
-
-    switch (c->state) {
-    case TCP_FIN_WAIT_1:
+    if (c->state == TCP_FIN_WAIT_1) {
         tcp_move(net, c, TCP_FIN_WAIT_2);
-        tcp_slow_arm(net, c, net->now_ns + net->conf.orphan_ns);
+        if (!c->app)
+            tcp_slow_arm(net, c, net->now_ns + net->conf.orphan_ns);
         return true;
-    case TCP_CLOSING:
-        tcp_time_wait(net, c);
-        return c->name == name;
-    default:
-        ASSERT_EQ(c->state, TCP_LAST_ACK);
-        tcp_free(net, c);
-        return false;
     }
+    return tcp_end_if_over(net, c);
+}
+
+void net_shut(struct net *net, u64 conn)
+{
+    struct tcp_conn *c = tcp_by_name(net, conn);
+
+    if (c == NULL || !c->app || c->fin_queued)
+        return;
+    c->want_write = false;
+    list_del(&c->starve_node);
+    if (!tcp_synchronized(c) || c->fin_told)
+        tcp_finish(net, c); /* not open yet, or there is nothing left to read */
+    else
+        queue_fin(net, c);
 }
 
 void net_close(struct net *net, u64 conn, enum net_close how)

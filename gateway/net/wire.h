@@ -83,6 +83,8 @@ _Static_assert(offsetof(struct ipv4_hdr, src) == 12, "RFC 791");
 #define ICMP_ECHO_REPLY         0
 #define ICMP_UNREACHABLE        3
 #define ICMP_ECHO               8
+#define ICMP_TIME_EXCEEDED      11
+#define ICMP_PARAMETER          12
 #define ICMP_UNREACH_PROTO      2
 #define ICMP_UNREACH_PORT       3
 #define ICMP_UNREACH_FRAG       4 /* fragmentation needed and DF set, RFC 1191 */

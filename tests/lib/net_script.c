@@ -68,6 +68,7 @@ static void packet_transmit(void *ctx, struct packet *p)
     f->tx_cksum = p->tx_cksum;
     f->at_ns = s->now_ns;
     s->out_tail++;
+    s->arp_asked |= get16(f->bytes + 12) == ETH_TYPE_ARP;
 }
 
 static const struct packet_ops ops = {.alloc = packet_alloc, .transmit = packet_transmit};
@@ -79,6 +80,7 @@ static bool up_opened(void *ctx, u64 conn, const struct net_peer *peer)
     ASSERT_NE(peer->port, 0);
     s->opens++;
     s->conn = conn;
+    s->app_base = s->app_len;
     return !s->refuse;
 }
 
@@ -121,17 +123,27 @@ static void up_finished(void *ctx, u64 conn)
     s->finishes++;
 }
 
+static void up_urgent(void *ctx, u64 conn)
+{
+    struct script *s = ctx;
+
+    (void)conn;
+    s->urgents++;
+}
+
 static const struct net_up up = {
     .opened = up_opened,
     .data = up_data,
     .writable = up_writable,
     .closed = up_closed,
+    .urgent = up_urgent,
 };
 static const struct net_up up_half = {
     .opened = up_opened,
     .data = up_data,
     .writable = up_writable,
     .closed = up_closed,
+    .urgent = up_urgent,
     .finished = up_finished,
 };
 
@@ -179,6 +191,16 @@ void script_free(struct script *s)
     mem_free_all(&s->mem);
 }
 
+void script_arp(struct script *s)
+{
+    u8 answer[] = {2, 0, 0, 0, 0, 1, 2, 0,  0, 0, 0, 2, 8, 6, 0, 1, 8, 0,  6, 4, 0,
+                   2, 2, 0, 0, 0, 0, 2, 10, 0, 0, 2, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1};
+
+    s->arp_asked = false;
+    script_frame_in(s, answer, sizeof answer);
+    net_flush(s->net, s->now_ns);
+}
+
 void script_run_steps(struct script *s, u64 ns, u64 step_ns)
 {
     u64 end = s->now_ns + ns;
@@ -187,6 +209,8 @@ void script_run_steps(struct script *s, u64 ns, u64 step_ns)
         s->now_ns = min_u64(s->now_ns + step_ns, end);
         net_poll(s->net, s->now_ns);
         net_flush(s->net, s->now_ns);
+        if (s->answer_arp && s->arp_asked)
+            script_arp(s);
     }
     net_check(s->net, s->now_ns);
 }
@@ -230,6 +254,7 @@ u32 script_build(const struct script_seg *seg, u8 *b)
     tcp[12] = (u8)(header / 4 << 4);
     tcp[13] = seg->flags;
     put16(tcp + 14, seg->window);
+    put16(tcp + 18, seg->urgent);
     memcpy(tcp + 20, seg->options, seg->options_len);
     if (seg->len > 0)
         memcpy(tcp + header, seg->data, seg->len);
@@ -313,11 +338,14 @@ const struct script_frame *script_out_frame(struct script *s)
 
 bool script_out(struct script *s, struct script_seg *seg)
 {
-    const struct script_frame *f = script_out_frame(s);
+    const struct script_frame *f;
 
     memset(seg, 0, sizeof *seg);
-    if (f == NULL)
-        return false;
+    do {
+        f = script_out_frame(s);
+        if (f == NULL)
+            return false;
+    } while (get16(f->bytes + 12) == ETH_TYPE_ARP);
     const u8 *ip = f->bytes + 14;
     const u8 *tcp = ip + 20;
     ASSERT_EQ(get16(f->bytes + 12), ETH_TYPE_IPV4);
@@ -334,6 +362,7 @@ bool script_out(struct script *s, struct script_seg *seg)
     seg->ack = get32(tcp + 8);
     seg->flags = tcp[13];
     seg->window = get16(tcp + 14);
+    seg->urgent = get16(tcp + 18);
     seg->data = tcp + header;
     seg->len = bytes - header;
     seg->at_ns = f->at_ns;

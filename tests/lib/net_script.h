@@ -29,6 +29,7 @@ struct script_seg {
     u32 ack;
     u8 flags;
     u16 window;
+    u16 urgent;
     const void *data;
     u32 len;
     u8 options[40];
@@ -60,10 +61,12 @@ struct script {
     u32 out_head;
     u32 out_tail;
     bool no_packets; /* alloc fails */
+    bool answer_arp; /* as time passes, questions for the peer's address are answered */
+    bool arp_asked;
 
     /* the application */
     u64 conn; /* the newest that opened */
-    u32 opens, closes, writables, finishes;
+    u32 opens, closes, writables, finishes, urgents;
     enum net_closed why;
     bool refuse;        /* opened answers false */
     u32 take;           /* bytes that `data` takes at most in one call */
@@ -71,6 +74,7 @@ struct script {
     bool close_in_data; /* the application resets within `data` */
     u8 *app;            /* everything that arrived */
     u32 app_len;
+    u32 app_base; /* app_len when the newest connection opened */
 
     /* the peer's connection, kept by script_open */
     u32 peer_seq; /* next to send */
@@ -90,6 +94,9 @@ void script_conf(struct net_conf *conf);
 void script_run_steps(struct script *s, u64 ns, u64 step_ns);
 void script_run(struct script *s, u64 ns); /* in steps of 50 us */
 
+/* The peer tells its Ethernet address. */
+void script_arp(struct script *s);
+
 /* A frame comes in; no flush follows. */
 void script_frame_in(struct script *s, const void *bytes, u32 len);
 
@@ -99,7 +106,7 @@ void script_in(struct script *s, const struct script_seg *seg);
 /* The same in short. */
 void script_seg(struct script *s, u8 flags, u32 seq, u32 ack, const void *data, u32 len);
 
-/* The next TCP segment that left. False: there is none. Checks its checksums. */
+/* The next TCP segment that left, ARP left out. False: none. Checks its checksums. */
 bool script_out(struct script *s, struct script_seg *seg);
 
 /* The next frame of any kind, or NULL. */

@@ -106,7 +106,9 @@ static void opens_with_all_options(void **state)
     assert_int_equal(b.seq, a.seq + 1);
     assert_true((i32)(b.ts_val - a.ts_val) >= 0 && b.ts_val - a.ts_val < 64);
     script_run(&s, 1001 * NS_PER_MS); /* the initial RTO */
-    assert_true(script_out(&s, &b));
+    do                                /* the SYN|ACKs of the others */
+        assert_true(script_out(&s, &b));
+    while (b.dst_port != 5000);
     assert_int_equal(b.len, 1);
     script_free(&s);
 }

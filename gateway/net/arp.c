@@ -58,13 +58,28 @@ static void wake_waiting(struct net *net)
     }
 }
 
-static void learn(struct net *net, u32 ipv4, const u8 *mac)
+bool arp_learn(struct net *net, u32 ipv4, const u8 *mac)
 {
     struct arp_entry *e = entry_of(net, ipv4);
+    bool news = e->ipv4 != ipv4 || memcmp(e->mac, mac, 6) != 0;
 
+    metric_add(&net->stats[NET_ARP_LEARNED], news);
     e->ipv4 = ipv4;
     memcpy(e->mac, mac, 6);
     wake_waiting(net);
+    return news;
+}
+
+/*
+ * An answer is told even if it is not news here: another endpoint may have asked, whose answer this
+ * is.
+ */
+static void take(struct net *net, const struct arp_hdr *arp)
+{
+    bool news = arp_learn(net, arp->sender_ipv4, arp->sender_mac);
+
+    if (net->up->neighbour != NULL && (news || arp->op == be16(ARP_REPLY)))
+        net->up->neighbour(net->up_ctx, arp->sender_ipv4, arp->sender_mac);
 }
 
 /* An address that one machine can have. */
@@ -95,7 +110,7 @@ void arp_input(struct net *net, const struct packet *p)
         return;
     }
     if (arp.sender_ipv4 != 0) /* 0: a probe for a duplicate address, RFC 5227 */
-        learn(net, arp.sender_ipv4, arp.sender_mac);
+        take(net, &arp);
     if (arp.op == be16(ARP_REQUEST)) {
         net_count(net, NET_ARP_ANSWERED);
         send(net, ARP_REPLY, arp.sender_mac, arp.sender_mac, arp.sender_ipv4);

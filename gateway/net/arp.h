@@ -28,6 +28,12 @@ struct arp_cache {
 void arp_input(struct net *net, const struct packet *p);
 
 /*
+ * `ipv4` (network order) has that Ethernet address; connections that waited for one are tried
+ * again. True: it was not known, or was another one.
+ */
+bool arp_learn(struct net *net, u32 ipv4, const u8 *mac);
+
+/*
  * The Ethernet address of `ipv4` (network order). NULL: not known yet; a request went out, and
  * connections in net.arp_wait are tried again when the answer comes.
  */

@@ -189,6 +189,12 @@ void net_announce(struct net *net, u64 now_ns)
         arp_lookup(net, net->conf.gateway);
 }
 
+void net_learn(struct net *net, u32 ipv4, const u8 *mac, u64 now_ns)
+{
+    see_time(net, now_ns);
+    arp_learn(net, ipv4, mac);
+}
+
 /* ---- a turn ---- */
 
 void net_input(struct net *net, const struct packet *p, u64 now_ns)

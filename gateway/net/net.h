@@ -92,6 +92,12 @@ struct net_up {
      * come with the others, in order, by `data` (RFC 9293 3.8.5, RFC 6093).
      */
     void (*urgent)(void *ctx, u64 conn);
+    /*
+     * Optional: the link said that the neighbour `ipv4` (network order) has the Ethernet address
+     * `mac`, in answer to a question or as news. For owners of several endpoints with one address,
+     * of which only one gets the answer: net_learn tells the others.
+     */
+    void (*neighbour)(void *ctx, u32 ipv4, const u8 *mac);
 };
 
 /* ---- what can be chosen ---- */
@@ -151,6 +157,12 @@ void net_accept(struct net *net, bool on);
 
 /* Tells the link our addresses (a gratuitous ARP), and asks for the gateway's if there is one. */
 void net_announce(struct net *net, u64 now_ns);
+
+/*
+ * The neighbour `ipv4` (network order) has the Ethernet address `mac`: told by another endpoint of
+ * the same address. Connections that waited for it go on. Not told on.
+ */
+void net_learn(struct net *net, u32 ipv4, const u8 *mac, u64 now_ns);
 
 /* ---- a turn ---- */
 

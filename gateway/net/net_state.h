@@ -59,6 +59,7 @@
     X(DROP_SYN_FULL, "rx_dropped_total", "syn_full", "Frames dropped")                             \
     X(BAD_OPTION, "tcp_bad_options_total", "", "Segments whose options ended in a bad length")     \
     X(ARP_ANSWERED, "arp_answers_total", "", "ARP requests answered")                              \
+    X(ARP_LEARNED, "arp_learned_total", "", "Ethernet addresses learned, or changed")              \
     X(ECHO_ANSWERED, "icmp_echo_answers_total", "", "Pings answered")                              \
     X(ICMP_ERRORS, "icmp_errors_total", "", "ICMP errors that fitted a connection")                \
     X(ICMP_HELD, "icmp_mtu_held_total", "",                                                        \

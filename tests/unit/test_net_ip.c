@@ -74,6 +74,71 @@ static void arp_refuses(void **state)
     script_free(&s);
 }
 
+static u32 neighbours_told;
+static u8 neighbour_mac[6];
+
+static void neighbour(void *ctx, u32 ipv4, const u8 *mac)
+{
+    (void)ctx;
+    assert_int_equal(ipv4, be32(SCRIPT_PEER_IP));
+    memcpy(neighbour_mac, mac, 6);
+    neighbours_told++;
+}
+
+/* What an endpoint tells the others of its address: news, and every answer. */
+static void neighbours_are_told_on(void **state)
+{
+    struct script s;
+    struct net_up up;
+    u8 frame[sizeof arp_request];
+
+    (void)state;
+    script_init(&s, NULL);
+    up = *s.net->up;
+    up.neighbour = neighbour;
+    s.net->up = &up;
+    neighbours_told = 0;
+    memcpy(frame, arp_request, sizeof frame);
+    script_frame_in(&s, frame, sizeof frame);
+    assert_int_equal(neighbours_told, 1);
+    assert_memory_equal(neighbour_mac, frame + 22, 6);
+    script_frame_in(&s, frame, sizeof frame); /* a question again: nothing new */
+    assert_int_equal(neighbours_told, 1);
+    frame[21] = 2;
+    script_frame_in(&s, frame, sizeof frame); /* perhaps another one's answer */
+    assert_int_equal(neighbours_told, 2);
+    frame[21] = 1;
+    frame[27] = 9; /* it has another card now */
+    script_frame_in(&s, frame, sizeof frame);
+    assert_int_equal(neighbours_told, 3);
+    assert_memory_equal(neighbour_mac, frame + 22, 6);
+    memset(frame + 28, 0, 4); /* a probe, RFC 5227 */
+    script_frame_in(&s, frame, sizeof frame);
+    assert_int_equal(neighbours_told, 3);
+    assert_int_equal(stat(&s, NET_ARP_LEARNED), 2);
+    script_free(&s);
+}
+
+/* Another endpoint heard the answer to our question. */
+static void what_others_learn_ends_the_wait(void **state)
+{
+    static const u8 mac[6] = {2, 0, 0, 0, 0, 7};
+    struct script s;
+
+    (void)state;
+    script_init(&s, NULL);
+    assert_true(net_connect(s.net, be32(SCRIPT_PEER_IP), 80, 0, s.now_ns) != 0);
+    net_flush(s.net, s.now_ns);
+    assert_int_equal(script_out_frame(&s)->bytes[13], 0x06);
+    net_learn(s.net, be32(SCRIPT_PEER_IP), mac, s.now_ns);
+    net_flush(s.net, s.now_ns);
+    const struct script_frame *f = script_out_frame(&s);
+    assert_non_null(f);
+    assert_memory_equal(f->bytes, mac, 6);
+    assert_int_equal(f->bytes[13], 0);
+    script_free(&s);
+}
+
 static void announce_tells_and_asks(void **state)
 {
     struct script s;
@@ -390,6 +455,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arp_answers),
         cmocka_unit_test(arp_refuses),
+        cmocka_unit_test(neighbours_are_told_on),
+        cmocka_unit_test(what_others_learn_ends_the_wait),
         cmocka_unit_test(announce_tells_and_asks),
         cmocka_unit_test(connect_waits_for_arp),
         cmocka_unit_test(connect_gives_up_without_arp),

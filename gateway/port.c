@@ -5,8 +5,9 @@
  * packet descriptors that point into the driver's buffers. Leaves: packets written by the endpoint
  * into fresh buffers of the queue's own pool, gathered and handed to the driver once a turn.
  *
- * Invariants: a buffer is either in the pool, with the device, in rx (lent), in tx (gathered) or in
- * the one descriptor that the endpoint is filling. A sent buffer is never touched again.
+ * Invariants: a buffer is either in the pool, with the device, in rx (lent), kept by an agent that
+ * it was handed to, in tx (gathered) or in the one descriptor that the endpoint is filling. A sent
+ * buffer is never touched again.
  *
  * Failure modes: the pool is empty: alloc says no, the endpoint tries again later. The device takes
  * nothing: the batch waits; when it is full and still nothing is taken it is dropped and counted,
@@ -62,14 +63,16 @@ static void describe(struct rte_mbuf *m, struct packet *p)
     };
 }
 
-/* One frame of each burst: does its hash lead to the queue that it came by? */
-static void check_route(struct port_queue *q, const struct packet *p)
+u32 port_owner(struct port_queue *q, const struct packet *p)
 {
     const struct port *port = q->port;
     u32 hash;
 
-    if (rss_frame_hash(p->data, p->len, &hash))
-        metric_add(&q->rx_misrouted, port->rss_table[hash % port->rss_table_used] != q->index);
+    if (!rss_flow_hash(p->data, p->len, &hash))
+        return q->index;
+    u32 owner = port->rss_table[hash % port->rss_table_used];
+    metric_add(&q->rx_misrouted, owner != q->index);
+    return owner;
 }
 
 /* True while the agent may use the device. Answers a request to keep off. */
@@ -111,15 +114,32 @@ u32 port_receive(struct port_queue *q, struct packet *out)
     }
     q->rx_used = n;
     metric_add(&q->rx_frames, n);
-    if (q->rss_check && n > 0)
-        check_route(q, &out[0]);
     return n;
 }
 
 void port_release(struct port_queue *q)
 {
-    rte_pktmbuf_free_bulk(q->rx, q->rx_used);
+    rte_pktmbuf_free_bulk(q->rx, q->rx_used); /* passes over what was kept */
     q->rx_used = 0;
+}
+
+void port_keep(struct port_queue *q, u32 i)
+{
+    ASSERT_LT(i, q->rx_used);
+    ASSERT(q->rx[i] != NULL);
+    q->rx[i] = NULL;
+}
+
+/*
+ * Straight into the pool, which takes buffers from any thread: in this thread's cache they would be
+ * lost to the queue that needs them.
+ */
+void port_give_back(const struct packet *p)
+{
+    struct rte_mbuf *m = rte_pktmbuf_prefree_seg(p->handle);
+
+    if (m != NULL)
+        rte_mempool_generic_put(m->pool, (void **)&m, 1, NULL);
 }
 
 /* ---- out ---- */

@@ -64,8 +64,9 @@ struct port_queue;
 
 /*
  * Opens and starts a device: as many queue pairs as asked for, or an error; receive-side scaling
- * and checksum offloads where it has them. Memory from `m`, packet buffers from DPDK. Returns NULL
- * with one line in `error`.
+ * and checksum offloads where it has them. Which queue pair a flow belongs to is settled here for
+ * the port's life, by our key and table; a device that can is told to deliver accordingly. Memory
+ * from `m`, packet buffers from DPDK. Returns NULL with one line in `error`.
  */
 struct port *port_open(const struct port_conf *conf, struct mem *m, char *error, u32 error_bytes);
 
@@ -87,6 +88,7 @@ u16 port_mtu(const struct port *p);
 u16 port_queues(const struct port *p);
 u32 port_tx_cksum(const struct port *p); /* enum packet_tx_cksum that the device computes */
 bool port_link_up(const struct port *p); /* as of the last tick */
+bool port_steers(const struct port *p);  /* the device itself delivers segments to their queue */
 
 /* Queue pair `i` < port_queues(). */
 struct port_queue *port_queue(struct port *p, u32 i);
@@ -99,8 +101,23 @@ struct port_queue *port_queue(struct port *p, u32 i);
  */
 u32 port_receive(struct port_queue *q, struct packet *out);
 
-/* Gives back what the last port_receive lent. */
+/* Gives back what the last port_receive lent, but for what was kept. */
 void port_release(struct port_queue *q);
+
+/*
+ * The queue pair that the flow belongs to which `p` concerns: the same for all frames of a flow and
+ * for ICMP errors about it, on whatever queue they come. Frames that concern no flow belong to `q`,
+ * where they came. A segment that came by another queue than its own is counted.
+ */
+u32 port_owner(struct port_queue *q, const struct packet *p);
+
+/*
+ * Frame `i` of the last port_receive is kept: it stays valid, on any thread, until port_give_back.
+ */
+void port_keep(struct port_queue *q, u32 i);
+
+/* Gives back a frame that was kept, whatever queue it came by. Any agent's thread. */
+void port_give_back(const struct packet *p);
 
 /* `alloc` and `transmit` of struct packet_ops; `queue` is a struct port_queue. */
 bool port_alloc(void *queue, struct packet *p);

@@ -37,7 +37,6 @@ struct port_queue {
     u16 device; /* DPDK's number of the port */
     u16 index;
     bool tx_prepare; /* some packet has an offload: the driver must see the batch first */
-    bool rss_check;
     struct rte_mempool *pool;
     _Atomic u32 state; /* enum port_queue_state */
 
@@ -48,10 +47,13 @@ struct port_queue {
     struct rte_mbuf *tx[PORT_TX_BATCH];
     struct metric rx_frames;
     struct metric rx_scattered; /* in several pieces, dropped */
-    struct metric rx_misrouted; /* not the queue that the hash says */
+    struct metric rx_misrouted; /* not the queue of their flow */
     struct metric tx_frames;
     struct metric tx_dropped; /* the device took nothing for a whole batch, or refused the frame */
     struct metric tx_no_buffer;
+
+    /* owner: cold */
+    struct metric buffers_free CACHE_ALIGNED;
 };
 
 struct port {
@@ -65,9 +67,10 @@ struct port {
     u32 tx_cksum;    /* enum packet_tx_cksum */
     bool mtu_chosen; /* by the config: the device must take it */
     bool no_offloads;
-    bool rss; /* the device hashes by our key */
+    bool rss;    /* the device hashes by our key */
+    bool steers; /* and spreads by our table */
     bool started;
-    u16 rss_table_used;
+    u16 rss_table_used;           /* fixed once it is open: flows keep their owner */
     u16 rss_table[RSS_TABLE_MAX]; /* hash modulo its size -> queue */
     struct port_queue *queues;
 
@@ -93,8 +96,11 @@ struct port {
 /* Configures queues and starts the device of `p`, at the start and after a reset. 0 or -errno. */
 int port_configure(struct port *p);
 
-/* Reads the table that the device spreads flows by. */
-void port_rss_learn(struct port *p);
+/*
+ * Settles the table from hash to queue, once in the port's life, and has the device spread flows by
+ * it, at the start and after a reset, if it can.
+ */
+void port_rss_spread(struct port *p);
 
 /* DPDK's lines are held from here on. */
 void port_log_hold(void);

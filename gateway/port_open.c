@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "engine/base/limits.h"
 #include "gateway/port_impl.h"
 
 #define FRAMES_DEFAULT 1024u
@@ -40,13 +41,17 @@ static u64 offloads_tx(struct port *p, const struct rte_eth_dev_info *info)
     return got;
 }
 
-/* Asks for hashing over the 4-tuple where there is something to spread and the device can. */
+/*
+ * Asks for hashing over the 4-tuple where there is something to spread and the device can. Not all
+ * drivers say how long their key is (0); what goes by another key after all is handed over.
+ */
 static void ask_for_rss(struct port *p, const struct rte_eth_dev_info *info,
                         struct rte_eth_conf *conf)
 {
     u64 flows = info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP;
 
-    p->rss = p->queues_used > 1 && flows != 0 && info->hash_key_size == RSS_KEY_BYTES;
+    p->rss = p->queues_used > 1 && flows != 0 &&
+             (info->hash_key_size == RSS_KEY_BYTES || info->hash_key_size == 0);
     if (!p->rss)
         return;
     conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -55,25 +60,56 @@ static void ask_for_rss(struct port *p, const struct rte_eth_dev_info *info,
     conf->rx_adv_conf.rss_conf.rss_key_len = RSS_KEY_BYTES;
 }
 
-/* The device's table from hash to queue, for the check in software. */
-void port_rss_learn(struct port *p)
-{
-    struct rte_eth_rss_reta_entry64 table[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE];
-    struct rte_eth_dev_info info;
+/* The device's table, in groups of 64, each with a mask of the entries that are meant. */
+struct reta {
+    struct rte_eth_rss_reta_entry64 group[RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE];
+};
 
-    p->rss_table_used = 0;
+static u16 *reta_entry(struct reta *t, u32 i)
+{
+    struct rte_eth_rss_reta_entry64 *group = &t->group[i / RTE_ETH_RETA_GROUP_SIZE];
+
+    group->mask |= 1ull << i % RTE_ETH_RETA_GROUP_SIZE;
+    return &group->reta[i % RTE_ETH_RETA_GROUP_SIZE];
+}
+
+/* The queues in turn, in as many entries as the device has; 128 if it has none of its own. */
+static void table_settle(struct port *p)
+{
+    struct rte_eth_dev_info info;
+    u32 n = RSS_TABLE;
+
     if (p->rss && rte_eth_dev_info_get(p->device, &info) == 0 && info.reta_size > 0 &&
-        info.reta_size <= RSS_TABLE_MAX) {
-        memset(table, 0, sizeof table);
-        for (u32 i = 0; i < ARRAY_LEN(table); i++)
-            table[i].mask = UINT64_MAX;
-        if (rte_eth_dev_rss_reta_query(p->device, table, info.reta_size) == 0)
-            p->rss_table_used = info.reta_size;
-        for (u32 i = 0; i < p->rss_table_used; i++)
-            p->rss_table[i] = table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
+        info.reta_size <= RSS_TABLE_MAX)
+        n = info.reta_size;
+    for (u32 i = 0; i < n; i++)
+        p->rss_table[i] = (u16)(i % p->queues_used);
+    p->rss_table_used = (u16)n;
+}
+
+/* Whether the device spreads by our table: it was told to, or it does so anyway. */
+static bool reta_ours(struct port *p)
+{
+    struct reta told = {0}, kept = {0};
+
+    for (u32 i = 0; i < p->rss_table_used; i++) {
+        *reta_entry(&told, i) = p->rss_table[i];
+        *reta_entry(&kept, i) = UINT16_MAX;
     }
-    for (u32 i = 0; i < p->queues_used; i++)
-        p->queues[i].rss_check = p->rss_table_used > 0;
+    rte_eth_dev_rss_reta_update(p->device, told.group, p->rss_table_used);
+    if (rte_eth_dev_rss_reta_query(p->device, kept.group, p->rss_table_used) != 0)
+        return false;
+    for (u32 i = 0; i < p->rss_table_used; i++)
+        if (*reta_entry(&kept, i) != p->rss_table[i])
+            return false;
+    return true;
+}
+
+void port_rss_spread(struct port *p)
+{
+    if (p->rss_table_used == 0)
+        table_settle(p);
+    p->steers = p->rss && reta_ours(p);
 }
 
 static int queues_setup(struct port *p, const struct rte_eth_dev_info *info)
@@ -116,7 +152,7 @@ int port_configure(struct port *p)
     if (rc == 0)
         rc = rte_eth_dev_start(p->device);
     if (rc == 0)
-        port_rss_learn(p);
+        port_rss_spread(p);
     p->started = rc == 0;
     return rc;
 }
@@ -150,7 +186,8 @@ static bool probe(struct port *p, const char *device, char *error, u32 error_byt
 static bool pools_make(struct port *p, struct mem *m)
 {
     u32 room = RTE_PKTMBUF_HEADROOM + PACKET_FRAME_BYTES(p->mtu) + 4; /* with a VLAN tag */
-    u32 frames = p->rx_frames + p->tx_frames + 2 * CACHE_FRAMES + POOL_SLACK;
+    u32 handed = (p->queues_used - 1u) * HANDOVER_RING_SLOTS; /* on their way to other agents */
+    u32 frames = p->rx_frames + p->tx_frames + 2 * CACHE_FRAMES + POOL_SLACK + handed;
     int socket = rte_eth_dev_socket_id(p->device);
     char name[RTE_MEMPOOL_NAMESIZE];
 
@@ -302,6 +339,11 @@ u32 port_tx_cksum(const struct port *p)
 bool port_link_up(const struct port *p)
 {
     return p->link_up;
+}
+
+bool port_steers(const struct port *p)
+{
+    return p->steers;
 }
 
 struct port_queue *port_queue(struct port *p, u32 i)

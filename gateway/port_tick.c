@@ -12,6 +12,7 @@
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_mempool.h>
 #include <rte_timer.h>
 
 #include "engine/base/log.h"
@@ -106,6 +107,8 @@ static void look_at_counters(struct port *p)
         metric_set(&p->rx_no_buffer, stats.rx_nombuf);
         metric_set(&p->tx_errors, stats.oerrors);
     }
+    for (u16 i = 0; i < p->queues_used; i++)
+        metric_set(&p->queues[i].buffers_free, rte_mempool_avail_count(p->queues[i].pool));
     int n = rte_eth_xstats_get_by_id(p->device, p->xstat_ids, values, p->xstats_used);
     for (int i = 0; i < n && i < (int)p->xstats_used; i++)
         metric_set(&p->xstats[i], values[i]);
@@ -161,8 +164,8 @@ static void queue_register(struct port_queue *q, u32 index)
                      "Frames dropped because they came in several pieces.", METRIC_COUNTER,
                      &q->rx_scattered);
     metrics_register("wirebook_port_rx_misrouted_total", labels,
-                     "Sampled segments that came by another queue than their hash says.",
-                     METRIC_COUNTER, &q->rx_misrouted);
+                     "Segments that came by another queue than their flow's.", METRIC_COUNTER,
+                     &q->rx_misrouted);
     metrics_register("wirebook_port_tx_frames_total", labels, "Frames sent.", METRIC_COUNTER,
                      &q->tx_frames);
     metrics_register("wirebook_port_tx_dropped_total", labels,
@@ -170,6 +173,9 @@ static void queue_register(struct port_queue *q, u32 index)
     metrics_register("wirebook_port_tx_no_buffer_total", labels,
                      "Times that no buffer was free for a frame to send.", METRIC_COUNTER,
                      &q->tx_no_buffer);
+    metrics_register("wirebook_port_buffers_free", labels,
+                     "Buffers that neither the device nor a gateway holds.", METRIC_GAUGE,
+                     &q->buffers_free);
 }
 
 void port_metrics(struct port *p, u32 index)

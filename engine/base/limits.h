@@ -35,6 +35,8 @@ _Static_assert(CHUNK_CANCELS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_
 #define SIDE_RING_SLOTS   1024u  /* auth, admin and reader requests */
 #define REPLAY_RING_SLOTS 4096u  /* reader -> gateway */
 #define TAP_RING_SLOTS    65536u /* persist -> export or reader: 1,024 blocks, 4 MiB */
+#define HANDOVER_RING_SLOTS \
+    512u /* gateway -> gateway, frames of another's flow; created in gateway/bypass.c */
 _Static_assert(EVENT_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of a gateway");
 _Static_assert(TX_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of the disk");
 

@@ -248,6 +248,57 @@ static void counters_of_the_driver_are_metrics(void **state)
     port_close(p);
 }
 
+/* A device without a hash: our table says whose a flow is. Frames of no flow stay. */
+static void flows_have_an_owner(void **state)
+{
+    struct port *p = open_port("net_ring7", 2);
+    u8 frame[60] = {0};
+    struct packet packet = {.data = frame, .len = sizeof frame};
+    u32 owned[2] = {0};
+
+    (void)state;
+    assert_false(port_steers(p));
+    assert_int_equal(port_owner(port_queue(p, 1), &packet), 1);
+    frame[12] = 0x08;
+    frame[14] = 0x45;
+    frame[23] = 6;
+    for (u32 i = 0; i < 256; i++) {
+        u32 hash;
+        frame[35] = (u8)i; /* source port */
+        assert_true(rss_frame_hash(frame, sizeof frame, &hash));
+        u32 owner = port_owner(port_queue(p, 0), &packet);
+        assert_int_equal(owner, hash % RSS_TABLE % 2);
+        assert_int_equal(port_owner(port_queue(p, 1), &packet), owner);
+        owned[owner]++;
+    }
+    assert_true(owned[0] > 80 && owned[1] > 80);
+    assert_int_equal(metric_get(&port_queue(p, 0)->rx_misrouted), owned[1]);
+    assert_int_equal(metric_get(&port_queue(p, 1)->rx_misrouted), owned[0]);
+    port_close(p);
+}
+
+/* A device with a table of its own gets ours, and gets it again with each reset. */
+static void a_device_with_a_table_gets_ours(void **state)
+{
+    struct port *p = open_port("net_null0", 2);
+    struct packet in[PORT_RX_BURST];
+    u16 table[RSS_TABLE_MAX];
+
+    (void)state;
+    assert_true(port_steers(p));
+    assert_int_equal(p->rss_table_used, 128);
+    memcpy(table, p->rss_table, sizeof table);
+    atomic_store(&p->reset_wanted, true);
+    port_tick(p, clock_now_ns());
+    for (u32 q = 0; q < 2; q++)
+        assert_int_equal(port_receive(port_queue(p, q), in), 0);
+    p->steers = false;
+    port_tick(p, clock_now_ns());
+    assert_true(port_steers(p));
+    assert_memory_equal(table, p->rss_table, sizeof table);
+    port_close(p);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     struct port_conf unknown = {.device = "net_nonsense0", .queues = 1};
@@ -297,6 +348,8 @@ int main(void)
         cmocka_unit_test(a_reset_keeps_the_agent_off),
         cmocka_unit_test(shared_memory_joins_two_ports),
         cmocka_unit_test(counters_of_the_driver_are_metrics),
+        cmocka_unit_test(flows_have_an_owner),
+        cmocka_unit_test(a_device_with_a_table_gets_ours),
         cmocka_unit_test(what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, start, end);

@@ -3,10 +3,12 @@
  *
  * Thread: the gateway's agent. A turn: poll takes bursts of frames from our queues and gives each
  * to the endpoint of its link, which reads it in place and calls up; the burst goes back to the
- * device at once. flush lets the endpoints write what there is to send, then hands the batch over.
+ * device at once. What belongs to a transport that we are joined with goes to it by ring, and what
+ * the others had for us is taken in behind our own. flush lets the endpoints write what there is to
+ * send, then hands the batch over.
  *
  * A connection's name is its endpoint's, with the link's number in the upper bits. Failure modes
- * live below: see port.c and gateway/net.
+ * live below: see port.c, handover.c and gateway/net.
  */
 #include "gateway/bypass.h"
 
@@ -15,10 +17,12 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "gateway/handover.h"
 #include "gateway/net/net.h"
 
 #define LINK_SHIFT          60u /* the endpoint's names stay far below, see gateway/net/tcp.h */
 #define BURSTS_PER_TURN     4u  /* of one queue, before the others have their turn */
+#define HANDED_PER_TURN     (BURSTS_PER_TURN * PORT_RX_BURST) /* of one ring */
 #define DRAIN_QUIET_NS      (50 * NS_PER_MS)
 #define DRAIN_MAX_NS        (500 * NS_PER_MS)
 #define CHUNKS_SHARED       (16u * NET_CONN_CHUNKS)
@@ -28,12 +32,17 @@
 _Static_assert(PORTS_MAX <= 1u << (64 - LINK_SHIFT), "each link has a number");
 _Static_assert(TRANSPORT_LISTENERS_MAX <= NET_LISTEN_MAX, "an endpoint listens on all of them");
 
+#define NO_LINK 255u
+
 struct link {
     struct bypass *owner;
     struct net *net;
     u64 tag;
-    u32 queues_used;
     struct port_queue *queues[PORT_QUEUES_MAX];
+    struct bypass_link conf;
+    bool shared;                  /* other queues of the port belong to others */
+    u8 agent_of[PORT_QUEUES_MAX]; /* queue pair of the port -> number of the transport */
+    u8 link_at[GATEWAYS_MAX];     /* number of a transport -> its link of this port, or NO_LINK */
 };
 
 struct bypass {
@@ -42,7 +51,10 @@ struct bypass {
     u32 links_used;
     u16 listen[TRANSPORT_LISTENERS_MAX];
     u32 listen_used;
+    struct handover hand;
 };
+
+_Static_assert(PORTS_MAX < NO_LINK && GATEWAYS_MAX < NO_LINK, "numbers fit a byte");
 
 static struct bypass *self_of(struct transport *t)
 {
@@ -113,11 +125,23 @@ static void up_closed(void *ctx, u64 conn, enum net_closed why)
     t->up->closed(t->up_ctx, l->tag | conn, why == NET_EOF ? TRANSPORT_EOF : TRANSPORT_ERROR);
 }
 
+/* Only one of the endpoints with our address hears the answer. */
+static void up_neighbour(void *ctx, u32 ipv4, const u8 *mac)
+{
+    struct link *l = ctx;
+    struct handover *h = &l->owner->hand;
+
+    for (u32 i = 0; l->shared && i < h->joined; i++)
+        if (i != h->self && l->link_at[i] != NO_LINK)
+            handover_neighbour(h, i, l->link_at[i], ipv4, mac);
+}
+
 static const struct net_up net_up = {
     .opened = up_opened,
     .data = up_data,
     .writable = up_writable,
     .closed = up_closed,
+    .neighbour = up_neighbour,
 };
 
 static const struct packet_ops packet_ops = {
@@ -126,6 +150,19 @@ static const struct packet_ops packet_ops = {
 };
 
 /* ---- down: what the gateway asks ---- */
+
+/* True: the frame is not for this transport; it is on its way to its own, or dropped. */
+static bool pass_on(struct link *l, struct port_queue *q, u32 i, const struct packet *p)
+{
+    struct handover *h = &l->owner->hand;
+    u32 to = l->agent_of[port_owner(q, p)];
+
+    if (to == h->self)
+        return false;
+    if (handover_frame(h, to, l->link_at[to], p))
+        port_keep(q, i);
+    return true;
+}
 
 /* Frames of one queue to its endpoint. */
 static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
@@ -136,11 +173,44 @@ static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
     for (u32 burst = 0; burst < BURSTS_PER_TURN; burst++) {
         u32 n = port_receive(q, packets);
         for (u32 i = 0; i < n; i++)
-            net_input(l->net, &packets[i], now_ns);
+            if (!l->shared || !pass_on(l, q, i, &packets[i]))
+                net_input(l->net, &packets[i], now_ns);
         port_release(q);
         work += (int)n;
         if (n < PORT_RX_BURST)
             break;
+    }
+    return work;
+}
+
+static void take_handed(struct bypass *b, const struct handed *what, u64 now_ns)
+{
+    ASSERT_LT(what->link, b->links_used);
+    struct link *l = &b->links[what->link];
+
+    if (what->kind == HANDED_NEIGHBOUR) {
+        net_learn(l->net, what->ipv4, what->mac, now_ns);
+        return;
+    }
+    net_input(l->net, &what->packet, now_ns);
+    port_give_back(&what->packet);
+}
+
+/* What the others had for us. */
+static int take_over(struct bypass *b, u64 now_ns)
+{
+    const struct handed *what;
+    int work = 0;
+
+    for (u32 from = 0; from < b->hand.joined; from++) {
+        for (u32 n = 0; n < HANDED_PER_TURN; n++) {
+            what = handover_next(&b->hand, from);
+            if (what == NULL)
+                break;
+            take_handed(b, what, now_ns);
+            handover_done(&b->hand, from);
+            work++;
+        }
     }
     return work;
 }
@@ -152,10 +222,13 @@ static int op_poll(struct transport *t, u64 now_ns)
 
     for (u32 i = 0; i < b->links_used; i++) {
         struct link *l = &b->links[i];
-        for (u32 q = 0; q < l->queues_used; q++)
+        for (u32 q = 0; q < l->conf.queues; q++)
             work += take_in(l, l->queues[q], now_ns);
-        work += net_poll(l->net, now_ns);
     }
+    handover_publish(&b->hand);
+    work += take_over(b, now_ns);
+    for (u32 i = 0; i < b->links_used; i++)
+        work += net_poll(b->links[i].net, now_ns);
     return work;
 }
 
@@ -237,8 +310,9 @@ static void link_make(struct bypass *b, u32 index, const struct bypass_conf *con
     ASSERT(from->queues >= 1 && from->first_queue + from->queues <= port_queues(from->port));
     l->owner = b;
     l->tag = (u64)index << LINK_SHIFT;
+    l->conf = *from;
     for (u32 i = 0; i < from->queues; i++)
-        l->queues[l->queues_used++] = port_queue(from->port, from->first_queue + i);
+        l->queues[i] = port_queue(from->port, from->first_queue + i);
     net_conf_defaults(&net);
     memcpy(net.mac, port_mac(from->port), sizeof net.mac);
     memcpy(net.secret, conf->secret, sizeof net.secret);
@@ -256,7 +330,8 @@ static void link_make(struct bypass *b, u32 index, const struct bypass_conf *con
     if (conf->tlp_min_ns != 0)
         net.tlp_min_ns = conf->tlp_min_ns;
     l->net = net_new(m, &net, &packet_ops, l->queues[0], &net_up, l, now_ns);
-    net_announce(l->net, now_ns);
+    if (from->first_queue == 0) /* one of those that share the port is enough */
+        net_announce(l->net, now_ns);
 }
 
 struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 now_ns)
@@ -274,6 +349,64 @@ struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 
     return &b->head;
 }
 
+/* ---- joined ---- */
+
+/* The link of `b` that uses `port`; NO_LINK: there is none. */
+static u32 link_on(const struct bypass *b, const struct port *port)
+{
+    for (u32 i = 0; i < b->links_used; i++)
+        if (b->links[i].conf.port == port)
+            return i;
+    return NO_LINK;
+}
+
+/* Each queue pair of the link's port finds its transport. */
+static void link_join(struct link *l, struct transport *const *all, u32 n)
+{
+    u32 owned = 0;
+
+    memset(l->agent_of, NO_LINK, sizeof l->agent_of);
+    for (u32 i = 0; i < n; i++) {
+        u32 at = link_on(self_of(all[i]), l->conf.port);
+        l->link_at[i] = (u8)at;
+        if (at == NO_LINK)
+            continue;
+        const struct bypass_link *theirs = &self_of(all[i])->links[at].conf;
+        ASSERT_EQ(theirs->ipv4, l->conf.ipv4);
+        for (u32 q = theirs->first_queue; q < theirs->first_queue + theirs->queues; q++) {
+            ASSERT_EQ(l->agent_of[q], NO_LINK);
+            l->agent_of[q] = (u8)i;
+            owned++;
+        }
+    }
+    ASSERT_EQ(owned, port_queues(l->conf.port));
+    l->shared = owned > l->conf.queues;
+}
+
+static bool share_a_port(const struct bypass *a, const struct bypass *b)
+{
+    for (u32 i = 0; i < a->links_used; i++)
+        if (link_on(b, a->links[i].conf.port) != NO_LINK)
+            return true;
+    return false;
+}
+
+void bypass_join(struct transport *const *all, u32 n, struct mem *m)
+{
+    ASSERT(n >= 1 && n <= GATEWAYS_MAX);
+    for (u32 i = 0; i < n; i++) {
+        struct bypass *b = self_of(all[i]);
+        ASSERT_EQ(b->hand.joined, 0);
+        b->hand.joined = n;
+        b->hand.self = i;
+        for (u32 k = 0; k < i; k++)
+            if (share_a_port(b, self_of(all[k])))
+                handover_join(&self_of(all[k])->hand, &b->hand, m);
+        for (u32 k = 0; k < b->links_used; k++)
+            link_join(&b->links[k], all, n);
+    }
+}
+
 void bypass_metrics(struct transport *t, u32 index)
 {
     struct bypass *b = self_of(t);
@@ -283,6 +416,8 @@ void bypass_metrics(struct transport *t, u32 index)
         snprintf(labels, sizeof labels, "gateway=\"%u\",port=\"%u\"", index, i);
         net_register_metrics(b->links[i].net, labels);
     }
+    if (b->hand.joined > 1)
+        handover_metrics(&b->hand, index);
 }
 
 /* The gateway may be gone by the time of the drain: what still comes up is for nobody. */

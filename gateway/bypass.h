@@ -2,7 +2,9 @@
  * bypass.h - a transport past the kernel: our own TCP (gateway/net) over DPDK ports (port.h).
  *
  * One transport belongs to one gateway agent and is used by its thread alone. It polls its own
- * queue pairs of every port; a port has one address, and so one endpoint, for each transport.
+ * queue pairs of every port and has an endpoint on each. Where several transports share a port,
+ * their endpoints have one address, and each connection belongs to the one whose queue its flow
+ * belongs to (port_owner): bypass_join makes what comes to another one go there.
  */
 #ifndef WIREBOOK_GATEWAY_BYPASS_H
 #define WIREBOOK_GATEWAY_BYPASS_H
@@ -35,13 +37,25 @@ struct bypass_conf {
 /* A transport that refuses connections until accept. All memory from `m`. Never NULL. */
 struct transport *bypass_new(const struct bypass_conf *conf, struct mem *m, u64 now_ns);
 
-/* Registers the metrics of its endpoints. `index` is the gateway's. Before the threads start. */
+/*
+ * Joins the `n` <= GATEWAYS_MAX transports of a process by rings (handover.h): a frame that comes
+ * to one and concerns a flow of another one is handed over, and what one learns about neighbours
+ * all know. Each queue pair of a port that one of them uses belongs to exactly one of them, and a
+ * port has the same address in all (asserted). Memory from `m`. Once, before the threads start;
+ * a transport that has its ports for itself needs no joining.
+ */
+void bypass_join(struct transport *const *all, u32 n, struct mem *m);
+
+/*
+ * Registers the metrics of its endpoints and rings. `index` is the gateway's. After bypass_join,
+ * before the threads start.
+ */
 void bypass_metrics(struct transport *t, u32 index);
 
 /*
  * Lets what `n` transports sent last get through after their gateways have ended: runs turns of all
  * until nothing has happened for 50 ms, at most 500 ms. Sleeps; after the agents' threads have
- * ended.
+ * ended. All that are joined at once: the last ACKs of one may come to another.
  */
 void bypass_drain(struct transport *const *t, u32 n);
 

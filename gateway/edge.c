@@ -146,9 +146,11 @@ static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, 
     ASSERT_EQ(n, (ssize_t)sizeof bypass.secret);
     for (u32 g = 0; g < gateways; g++) {
         bypass_links(e, conf, g, gateways, &bypass);
-        e->transports[e->transports_used] = bypass_new(&bypass, m, now_ns);
-        bypass_metrics(e->transports[e->transports_used++], g);
+        e->transports[e->transports_used++] = bypass_new(&bypass, m, now_ns);
     }
+    bypass_join(e->transports, e->transports_used, m);
+    for (u32 g = 0; g < gateways; g++)
+        bypass_metrics(e->transports[g], g);
     e->dpdk = true;
 }
 

@@ -227,7 +227,7 @@ static bool links_up(void)
     return port_link_up(ports[0]) && port_link_up(ports[1]);
 }
 
-bool bypass_wire_start(void)
+bool bypass_wire_start(u16 queues)
 {
     static const char *const roles[] = {"server", "client"};
     struct port_env env = {.memory = PORT_MEMORY_ORDINARY};
@@ -239,7 +239,7 @@ bool bypass_wire_start(void)
     snprintf(path, sizeof path, "/tmp/wirebook-test-wire-%d.sock", (int)getpid());
     for (u32 i = 0; good && i < 2; i++) {
         char device[160];
-        struct port_conf conf = {.device = device, .queues = 1};
+        struct port_conf conf = {.device = device, .queues = queues};
         snprintf(device, sizeof device, "net_memif%u,role=%s,id=0,socket=%s,socket-abstract=no", i,
                  roles[i], path);
         ports[i] = port_open(&conf, &port_mem, error, sizeof error);

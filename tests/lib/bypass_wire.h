@@ -9,8 +9,11 @@
 #include "gateway/port.h"
 #include "tests/lib/wire.h"
 
-/* Starts DPDK and opens both ends; once in a process. Prints what is wrong and returns false. */
-bool bypass_wire_start(void);
+/*
+ * Starts DPDK and opens both ends with so many queue pairs; once in a process. Queue i of one end
+ * leads to queue i of the other. Prints what is wrong and returns false.
+ */
+bool bypass_wire_start(u16 queues);
 
 /* The port of one end: 0 the server's, 1 the clients'. For tests that bring their own endpoints. */
 struct port *bypass_wire_port(u32 end);
@@ -18,7 +21,7 @@ struct port *bypass_wire_port(u32 end);
 /* Closes them. */
 void bypass_wire_stop(void);
 
-/* A new transport and a new endpoint of clients on the two ends. One at a time. */
+/* A new transport and a new endpoint of clients on queue 0 of the two ends. One at a time. */
 struct wire *bypass_wire_new(void);
 
 #endif

@@ -308,7 +308,7 @@ static int start(void **state)
     (void)state;
     clock_init();
     mem_init(&mem, 0);
-    if (!bypass_wire_start())
+    if (!bypass_wire_start(1))
         return 1;
     for (u32 i = 0; i < 2; i++)
         ports[i] = bypass_wire_port(i);

@@ -16,7 +16,7 @@
 int main(void)
 {
     clock_init();
-    if (!bypass_wire_start())
+    if (!bypass_wire_start(1))
         return 1;
     int failed = session_suite_run("sessions past the kernel", bypass_wire_new);
     bypass_wire_stop();

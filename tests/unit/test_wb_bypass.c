@@ -184,7 +184,7 @@ static int start(void **state)
     (void)state;
     clock_init();
     mem_init(&mem, 0);
-    if (!bypass_wire_start())
+    if (!bypass_wire_start(1))
         return 1;
     memset(conf.secret, 3, sizeof conf.secret);
     conf.links[0] = (struct bypass_link){

@@ -139,7 +139,9 @@ static void doubt_route(struct net *net, struct tcp_conn *c)
 /* RFC 6298 (5.4) to (5.6) and RFC 5681 (4): back off, window of one segment, go back to snd_una. */
 static void rto_expired(struct net *net, struct tcp_conn *c)
 {
-    if (net->now_ns - c->progress_ns >= net->conf.user_timeout_ns) {
+    u64 last_ns = c->snd_wnd > 0 ? c->progress_ns : max_u64(c->progress_ns, c->heard_ns);
+
+    if (net->now_ns - last_ns >= net->conf.user_timeout_ns) { /* a shrunken window may stay shut */
         give_up(net, c);
         return;
     }

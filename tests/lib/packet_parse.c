@@ -113,7 +113,7 @@ static void range(struct pkt_line *l, i64 *start, i64 *end)
 
 static u8 flags_of(struct pkt_line *l)
 {
-    static const char names[] = "FSRP.U";
+    static const char names[] = "FSRP.UEC";
     const char *text = pkt_word(l);
     u8 flags = 0;
 

@@ -9,7 +9,7 @@
  *   conf NAME VALUE              before anything else: a field of net_conf, or `half_close 1`
  *   isn N                        the peer's initial sequence number from now on (usually 1000000)
  *   from PORT                    the port that the peer speaks from
- *   in FLAGS SEQ[:END] [ack N] [win N] [urg N] [<OPTIONS>]   a segment arrives; FLAGS: SFRPU.
+ *   in FLAGS SEQ[:END] [ack N] [win N] [urg N] [<OPTIONS>]   a segment arrives; FLAGS: SFRPUEC.
  *   in icmp TYPE CODE seq N len N [mtu N]    an ICMP error that quotes a segment of ours
  *   out FLAGS SEQ[:END] ...      the next segment that leaves is this one, at this time; without a
  *                                time it has left by now. What is not said is not looked at

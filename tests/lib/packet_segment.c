@@ -139,11 +139,11 @@ void pkt_in(struct pkt_run *r)
 
 static void write_segment(struct pkt_run *r, const struct script_seg *seg, char *out, u32 bytes)
 {
-    static const char names[] = "FSRP.U";
+    static const char names[] = "FSRP.UEC";
     u32 seq = seg->seq - r->our_isn;
     u32 n = 0;
 
-    for (u32 i = 0; i < 6; i++)
+    for (u32 i = 0; i < 8; i++)
         if ((seg->flags >> i & 1) != 0)
             out[n++] = names[i];
     n += (u32)snprintf(out + n, bytes - n, " %d:%d ack %d win %u", (i32)seq, (i32)(seq + seg->len),

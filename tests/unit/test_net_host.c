@@ -1,0 +1,226 @@
+/*
+ * test_net_host.c - what RFC 9293 asks of TCP towards IP and the application: addresses, TTL and
+ * Diffserv, another way when a router dies, what can be asked about a connection, idle memory.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "gateway/net/net_state.h"
+#include "gateway/net/tcp.h"
+#include "tests/lib/net_script.h"
+
+#define IP_AT  14u /* of the header in a frame */
+#define TOS_AT (IP_AT + 1)
+#define TTL_AT (IP_AT + 8)
+
+static u64 stat(const struct script *s, enum net_stat which)
+{
+    return metric_get(&s->net->stats[which]);
+}
+
+static void check_header(struct script *s, u8 ttl, u8 dscp)
+{
+    const struct script_frame *f = script_out_frame(s);
+
+    assert_non_null(f);
+    assert_int_equal(f->bytes[TTL_AT], ttl);
+    assert_int_equal(f->bytes[TOS_AT], dscp << 2);
+    assert_int_equal(script_cksum(f->bytes + IP_AT, 20, 0), 0);
+}
+
+/* MUST-48, MUST-49, SHLD-21, SHLD-22: chosen for all, and for one, also while it is open. */
+static void ttl_and_diffserv(void **state)
+{
+    struct net_conf conf;
+    struct script s;
+    struct script_seg syn = {.flags = TCP_SYN, .seq = 1000, .window = 65535};
+    struct script_seg stray = {.src_port = 9, .flags = TCP_ACK, .ack = 7};
+
+    (void)state;
+    script_conf(&conf);
+    assert_int_equal(conf.ttl, 64);
+    conf.ttl = 200;
+    conf.dscp = 46;
+    script_init(&s, &conf);
+    script_in(&s, &syn);
+    check_header(&s, 200, 46);
+    script_in(&s, &stray);
+    check_header(&s, 200, 46);
+    script_open(&s, NULL, 0);
+    net_send(s.net, s.conn, "a", 1);
+    net_flush(s.net, s.now_ns);
+    check_header(&s, 200, 46);
+    net_set_dscp(s.net, s.conn, 10);
+    net_send(s.net, s.conn, "b", 1);
+    net_flush(s.net, s.now_ns);
+    check_header(&s, 200, 10);
+    net_set_dscp(s.net, s.conn + 1, 11); /* nobody: harmless */
+    script_free(&s);
+}
+
+/* MUST-46, MUST-57, MUST-63: nothing to or from an address that is not one machine's. */
+static void only_unicast(void **state)
+{
+    static const u32 bad[] = {0, 0x7f000001, 0xe0000001, 0xffffffff, 0x0a0000ff, SCRIPT_OUR_IP};
+    struct script s;
+    u8 good[SCRIPT_FRAME_MAX], frame[SCRIPT_FRAME_MAX];
+    struct script_seg syn = {.flags = TCP_SYN, .seq = 1, .window = 100};
+    u32 n = script_build(&syn, good);
+
+    (void)state;
+    script_init(&s, NULL);
+    for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+        u32 ipv4 = be32(bad[i]);
+        assert_true(net_connect(s.net, ipv4, 80, 0, s.now_ns) == 0);
+        struct packet p = {
+            .data = frame, .len = n, .ip_cksum = PACKET_CKSUM_GOOD, .l4_cksum = PACKET_CKSUM_GOOD};
+        memcpy(frame, good, n);
+        memcpy(frame + 26, &ipv4, 4); /* from there */
+        net_input(s.net, &p, s.now_ns);
+        memcpy(frame, good, n);
+        if (bad[i] != SCRIPT_OUR_IP) {
+            memcpy(frame + 30, &ipv4, 4); /* for there */
+            net_input(s.net, &p, s.now_ns);
+        }
+    }
+    memcpy(frame, good, n);
+    memset(frame, 0xff, 6); /* by the link's broadcast */
+    script_frame_in(&s, frame, n);
+    net_flush(s.net, s.now_ns);
+    assert_null(script_out_frame(&s));
+    assert_int_equal(net_conns(s.net), 0);
+    assert_int_equal(stat(&s, NET_DROP_IP_SOURCE), ARRAY_LEN(bad));
+    assert_int_equal(stat(&s, NET_DROP_NOT_OURS), ARRAY_LEN(bad));
+    script_free(&s);
+}
+
+/* MUST-20: the router that led to the peer is dead; at R1 we ask, then take the other. */
+static void another_way_at_r1(void **state)
+{
+    struct script s;
+    u8 frame[SCRIPT_FRAME_MAX];
+    u32 asked = 0, by_old = 0, by_new = 0;
+
+    (void)state;
+    script_init(&s, NULL);
+    script_open(&s, NULL, 0);
+    struct script_seg seg = {.flags = TCP_ACK,
+                             .seq = s.peer_seq,
+                             .ack = s.peer_ack,
+                             .window = 100,
+                             .data = "x",
+                             .len = 1};
+    u32 n = script_build(&seg, frame);
+    frame[11] = 77; /* it comes through 02:..:77, and so do our answers */
+    script_frame_in(&s, frame, n);
+    script_clear(&s);
+    s.answer_arp = true; /* who is asked says 02:..:02 */
+    net_send(s.net, s.conn, "y", 1);
+    net_flush(s.net, s.now_ns);
+    script_run(&s, 3 * NS_PER_SEC);
+    for (const struct script_frame *f; (f = script_out_frame(&s)) != NULL;) {
+        asked += f->bytes[13] == 6;
+        by_old += f->bytes[13] == 0 && f->bytes[5] == 77;
+        by_new += f->bytes[13] == 0 && f->bytes[5] == 2;
+        assert_true(by_new == 0 || asked == 1);
+        assert_true(by_new == 0 || f->bytes[5] != 77); /* and never back by itself */
+    }
+    assert_int_equal(asked, 1);
+    assert_true(by_old >= 4 && by_new >= 1);
+    script_free(&s);
+}
+
+/* MUST-58, MUST-59: what came in one turn is acknowledged by one segment, after all of it. */
+static void one_ack_a_turn(void **state)
+{
+    static const u8 bytes[1460];
+    struct script s;
+    u8 frame[SCRIPT_FRAME_MAX];
+    struct script_seg a;
+
+    (void)state;
+    script_init(&s, NULL);
+    script_open(&s, (u8[]){2, 4, 5, 0xb4}, 4);
+    script_clear(&s);
+    for (u32 i = 0; i < 8; i++) {
+        struct script_seg seg = {.flags = TCP_ACK,
+                                 .seq = s.peer_seq + i * 1460,
+                                 .ack = s.peer_ack,
+                                 .window = 100,
+                                 .data = bytes,
+                                 .len = 1460};
+        script_frame_in(&s, frame, script_build(&seg, frame));
+    }
+    net_flush(s.net, s.now_ns);
+    assert_true(script_out(&s, &a));
+    assert_int_equal(a.ack, s.peer_seq + 8 * 1460);
+    assert_false(script_out(&s, &a));
+    script_free(&s);
+}
+
+/* MUST-33, MUST-47, SHLD-9: everything that somebody may ask about a connection. */
+static void looked_at(void **state)
+{
+    struct script s;
+    struct net_look look;
+
+    (void)state;
+    script_init(&s, NULL);
+    script_open(&s, (u8[]){2, 4, 5, 0xb4}, 4);
+    assert_false(net_look(s.net, s.conn + 1, s.now_ns, &look));
+    assert_true(net_look(s.net, s.conn, s.now_ns, &look));
+    assert_string_equal(look.state, "ESTABLISHED");
+    assert_int_equal(look.mss, 1460);
+    assert_int_equal(look.queued + look.in_flight + look.unread + look.timeouts, 0);
+    s.take = 2;
+    script_seg(&s, TCP_ACK, s.peer_seq, s.peer_ack, "abcde", 5);
+    net_send(s.net, s.conn, "xyz", 3);
+    net_flush(s.net, s.now_ns);
+    script_run(&s, 1 * NS_PER_SEC);
+    assert_true(net_look(s.net, s.conn, s.now_ns, &look));
+    assert_int_equal(look.queued, 3);
+    assert_int_equal(look.in_flight, 3);
+    assert_true(look.timeouts >= 3); /* R1 is reached */
+    assert_int_equal(look.stalled_ns, NS_PER_SEC);
+    assert_int_equal(look.silent_ns, NS_PER_SEC);
+    assert_true(look.unread == 0);
+    s.take = 0;
+    script_seg(&s, TCP_ACK | TCP_FIN, s.peer_seq + 5, s.peer_ack + 3, "fgh", 3);
+    assert_true(net_look(s.net, s.conn, s.now_ns, &look));
+    assert_int_equal(look.unread, 3); /* the FIN is no byte */
+    assert_int_equal(look.queued, 0);
+    assert_int_equal(look.silent_ns, 0);
+    assert_string_equal(look.state, "CLOSE_WAIT");
+    script_run_steps(&s, 250 * NS_PER_SEC, NS_PER_MS); /* its keepalives are not answered */
+    assert_false(net_look(s.net, s.conn, s.now_ns, &look));
+    script_free(&s);
+}
+
+/* An idle connection takes at most 1 KiB with its part of all tables; a pool's chunk is extra. */
+static void idle_memory(void **state)
+{
+    struct net_conf conf;
+
+    (void)state;
+    for (u32 conns = 1000; conns <= 64000; conns *= 2) {
+        script_conf(&conf);
+        conf.conns_max = conns;
+        u64 many = net_bytes(&conf);
+        conf.conns_max = 1;
+        u64 one = net_bytes(&conf);
+        assert_true((many - one) / (conns - 1) <= 1024);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ttl_and_diffserv),  cmocka_unit_test(only_unicast),
+        cmocka_unit_test(another_way_at_r1), cmocka_unit_test(one_ack_a_turn),
+        cmocka_unit_test(looked_at),         cmocka_unit_test(idle_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -15,10 +15,11 @@
 #include "engine/base/log.h"
 #include "engine/base/types.h"
 
-#define CONF_LISTEN_MAX  8u
-#define CONF_THREADS_MAX CONF_AGENTS /* one each */
-#define CONF_PORTS_MAX   8u
-#define CONF_TEXT_BYTES  512u /* of one text value, with its final zero */
+#define CONF_LISTEN_MAX    8u
+#define CONF_BALANCERS_MAX 8u
+#define CONF_THREADS_MAX   CONF_AGENTS /* one each */
+#define CONF_PORTS_MAX     8u
+#define CONF_TEXT_BYTES    512u /* of one text value, with its final zero */
 
 enum conf_transport {
     CONF_TRANSPORT_SOCKETS, /* the kernel's TCP */
@@ -59,9 +60,31 @@ enum conf_agent {
 /* The agents' names in the order of their bits: those of the topology's hot agents. */
 extern const char *const conf_agent_names[CONF_AGENTS];
 
+enum conf_role {
+    CONF_ROLE_ORDERS,
+    CONF_ROLE_HEALTH, /* for a balancer to look at */
+};
+
+enum conf_proxy {
+    CONF_PROXY_OFF,
+    CONF_PROXY_V2, /* each connection begins with a proxy header */
+};
+
 struct conf_listen {
     u32 ipv4; /* network order; 0: any */
     u64 port;
+    enum conf_role role;
+    enum conf_proxy proxy;
+};
+
+/* A network in CIDR form. */
+struct conf_network {
+    u32 ipv4; /* network order, nothing outside the mask */
+    u32 mask; /* network order */
+};
+
+struct conf_balancer {
+    struct conf_network network;
 };
 
 /* One hot thread. */
@@ -77,6 +100,10 @@ struct conf_gateway {
     enum conf_transport transport;
     struct conf_listen listen[CONF_LISTEN_MAX];
     u32 listen_used; /* at least 1 */
+    struct conf_balancer balancers[CONF_BALANCERS_MAX];
+    u32 balancers_used;
+    u64 drain_notice_ms;
+    u64 drain_timeout_ms;
     u64 connections_max;
     u64 login_timeout_ms;
     u64 heartbeat_ms;

@@ -27,13 +27,16 @@ static void check_above(const char *key, u64 a, const char *other, u64 b, bool o
 static void check_listen(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     u32 row = conf_key_row("gateway.listen");
+    bool by_port = c->gateway.transport != CONF_TRANSPORT_SOCKETS; /* our TCP knows no others */
+    bool orders = false;
     char key[40];
 
     for (u32 i = 0; i < c->gateway.listen_used; i++) {
         const struct conf_listen *a = &c->gateway.listen[i];
+        orders |= a->role == CONF_ROLE_ORDERS;
         for (u32 j = 0; j < i; j++) {
             const struct conf_listen *b = &c->gateway.listen[j];
-            bool overlap = a->ipv4 == b->ipv4 || a->ipv4 == 0 || b->ipv4 == 0;
+            bool overlap = a->ipv4 == b->ipv4 || a->ipv4 == 0 || b->ipv4 == 0 || by_port;
             if (a->port != b->port || !overlap)
                 continue;
             snprintf(key, sizeof key, "gateway.listen[%u]", i);
@@ -42,6 +45,9 @@ static void check_listen(const struct conf *c, const struct conf_lines *lines, s
                          j);
         }
     }
+    if (!orders)
+        report_error(e, lines->key[row], "gateway.listen", NULL,
+                     "nobody can trade; allowed: at least one with role: orders");
 }
 
 /* Whether the agent of bit `a` is there with so many gateways. */

@@ -87,6 +87,24 @@ ITEM(CONF_ADDRESS, "gateway.listen[].address", conf_listen, ipv4, 0, 0, NULL, "1
      "IPv4 address of this machine; 0.0.0.0 is all of them. With dpdk only the port counts."),
 ITEM(CONF_INT, "gateway.listen[].port", conf_listen, port, 1, 65535, NULL, NULL,
      "TCP port."),
+ITEM(CONF_WORD, "gateway.listen[].role", conf_listen, role, 0, 0, "orders health", "orders",
+     "orders: clients log in and trade. health: for a balancer to look at; open exactly while the "
+     "venue takes orders, first to go when it drains; connections are taken and closed."),
+ITEM(CONF_WORD, "gateway.listen[].proxy", conf_listen, proxy, 0, 0, "off v2", "off",
+     "v2: each connection begins with a header of proxy protocol version 2, as a balancer of "
+     "gateway.balancers sends it; the client's address is the one in it, connections from anywhere "
+     "else are refused, and those of the balancer itself (LOCAL) become no session."),
+LIST("gateway.balancers", gateway.balancers, gateway.balancers_used, CONF_BALANCERS_MAX,
+     "[{network: 127.0.0.1/32}]",
+     "Whose proxy headers are believed."),
+ITEM(CONF_NETWORK, "gateway.balancers[].network", conf_balancer, network, 0, 0, NULL, NULL,
+     "The balancers' addresses, such as their subnet."),
+INT("gateway.drain_notice_ms", gateway.drain_notice_ms, 0, 600000, MS, "0",
+    "How long trading goes on after SIGTERM with the health ports shut, so that balancers notice "
+    "and send nobody new: their interval times their threshold, and some."),
+INT("gateway.drain_timeout_ms", gateway.drain_timeout_ms, 100, 600000, MS, "10000",
+    "Time after that to finish what clients have asked, end their connections and export. Then it "
+    "ends; what was acknowledged is durable in any case."),
 INT("gateway.connections_max", gateway.connections_max, 1, CONNS_MAX, "connections", "1024",
     "Open connections; more are reset. Costs buffers in memory and a file descriptor each."),
 INT("gateway.login_timeout_ms", gateway.login_timeout_ms, 100, 600000, MS, "30000",

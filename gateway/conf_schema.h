@@ -21,6 +21,7 @@ enum conf_type {
     CONF_CONNINFO, /* text that must not contain a password */
     CONF_ZONE,     /* text that names a time zone of the tz database */
     CONF_ADDRESS,  /* u32: an IPv4 address, network order */
+    CONF_NETWORK,  /* struct conf_network: ADDRESS/BITS */
     CONF_MINUTE,   /* i64: HH:MM as minutes after midnight, or none: -1 */
     CONF_CPU,      /* i64: 0..max, or none: -1 */
 };

@@ -153,6 +153,26 @@ static const char *parse_address(const char *text, u32 *field)
     return NULL;
 }
 
+/* 10.0.0.0/16. Bits of the address behind the prefix are most likely a slip of the pen. */
+static const char *parse_network(const char *text, struct conf_network *field)
+{
+    char address[INET_ADDRSTRLEN] = "";
+    const char *slash = strchr(text, '/');
+    struct in_addr a;
+    u64 bits;
+
+    if (!slash || (size_t)(slash - text) >= sizeof address)
+        return "not an IPv4 network";
+    memcpy(address, text, (size_t)(slash - text));
+    if (inet_pton(AF_INET, address, &a) != 1 || !parse_u64(slash + 1, &bits) || bits > 32)
+        return "not an IPv4 network";
+    u32 mask = bits == 0 ? 0 : htonl(UINT32_MAX << (32 - bits));
+    if ((a.s_addr & ~mask) != 0)
+        return "has bits behind its prefix";
+    *field = (struct conf_network){a.s_addr, mask};
+    return NULL;
+}
+
 static const char *parse_minute(const char *text, i64 *field)
 {
     if (strcmp(text, "none") == 0) {
@@ -212,6 +232,8 @@ const char *conf_value_parse(const struct conf_key *key, const char *text, void 
         return parse_zone(key, text, field);
     case CONF_ADDRESS:
         return parse_address(text, field);
+    case CONF_NETWORK:
+        return parse_network(text, field);
     case CONF_MINUTE:
         return parse_minute(text, field);
     case CONF_CPU:
@@ -279,6 +301,9 @@ static void print_allowed(const struct conf_key *key, FILE *out)
     case CONF_ADDRESS:
         fputs("an IPv4 address such as 127.0.0.1", out);
         break;
+    case CONF_NETWORK:
+        fputs("an IPv4 network such as 10.0.0.0/16", out);
+        break;
     case CONF_MINUTE:
         fputs("none, or HH:MM from 00:00 to 23:59", out);
         break;
@@ -334,6 +359,14 @@ static void print_set(const char *words, u32 bits, FILE *out)
     fputs(bits ? "]" : "[]", out);
 }
 
+static void print_network(const struct conf_network *n, FILE *out)
+{
+    char address[INET_ADDRSTRLEN];
+
+    fprintf(out, "%s/%d", inet_ntop(AF_INET, &n->ipv4, address, sizeof address),
+            __builtin_popcount(n->mask));
+}
+
 void conf_value_print(const struct conf_key *key, const void *field, FILE *out)
 {
     char address[INET_ADDRSTRLEN];
@@ -361,6 +394,9 @@ void conf_value_print(const struct conf_key *key, const void *field, FILE *out)
         break;
     case CONF_ADDRESS:
         fputs(inet_ntop(AF_INET, field, address, sizeof address), out);
+        break;
+    case CONF_NETWORK:
+        print_network(field, out);
         break;
     case CONF_MINUTE:
         if (number >= 0) /* quoted: YAML 1.1 takes 16:00 for a number to the base of 60 */

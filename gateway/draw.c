@@ -11,6 +11,14 @@
 
 #define ISOLATED "/sys/devices/system/cpu/isolated"
 
+/* What a listener is for, where that is not the usual. */
+static const char *use_of(const struct conf_listen *l)
+{
+    if (l->role == CONF_ROLE_HEALTH)
+        return " (health)";
+    return l->proxy == CONF_PROXY_V2 ? " (behind a balancer)" : "";
+}
+
 static void draw_address(u32 ipv4, FILE *out)
 {
     char text[INET_ADDRSTRLEN];
@@ -24,7 +32,8 @@ static void draw_sockets(const struct conf *c, FILE *out)
         for (u32 g = 0; g < c->gateway.count; g++) {
             fputs("  kernel socket ", out);
             draw_address(c->gateway.listen[i].ipv4, out);
-            fprintf(out, ":%u -> gateway %u\n", (unsigned)c->gateway.listen[i].port, g);
+            fprintf(out, ":%u -> gateway %u%s\n", (unsigned)c->gateway.listen[i].port, g,
+                    use_of(&c->gateway.listen[i]));
         }
     }
 }
@@ -37,7 +46,7 @@ static void draw_port(const struct conf *c, u32 index, FILE *out)
     draw_address(p->ipv4, out);
     fprintf(out, "/%u, listens on", (unsigned)p->prefix_bits);
     for (u32 i = 0; i < c->gateway.listen_used; i++)
-        fprintf(out, " %u", (unsigned)c->gateway.listen[i].port);
+        fprintf(out, " %u%s", (unsigned)c->gateway.listen[i].port, use_of(&c->gateway.listen[i]));
     fputc('\n', out);
     for (u32 g = 0; g < c->gateway.count; g++) {
         u32 first = (u32)(p->queues * g / c->gateway.count);

@@ -212,8 +212,10 @@ void edge_close(struct edge *e)
 {
     if (e->dpdk && e->transports_used > 0)
         bypass_drain(e->transports, e->transports_used);
-    for (u32 g = 0; g < e->transports_used && !e->dpdk; g++)
+    for (u32 g = 0; g < e->transports_used && !e->dpdk; g++) {
+        socket_drain(e->transports[g]);
         socket_free(e->transports[g]);
+    }
     if (e->ports_used > 0)
         ports_close(e);
     e->transports_used = 0;

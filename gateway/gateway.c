@@ -31,8 +31,14 @@ struct gateway {
     struct sessions sessions;
     struct transport *transport;
     struct gateway_rings rings;
-    bool down; /* gateway_shutdown was called */
-    u8 *out;   /* GATEWAY_OUT_BYTES: one session's bytes on their way to the transport */
+    struct lobby lobby;
+    struct gateway_listener listeners[TRANSPORT_LISTENERS_MAX];
+    u32 listeners_used;
+    bool draining; /* gateway_drain was called */
+    u32 stage;     /* enum gateway_stage: as followed so far */
+    /* Asked for, by whoever ends the process. relaxed: it guards nothing, it only has to arrive. */
+    _Atomic u32 stage_wanted;
+    u8 *out; /* GATEWAY_OUT_BYTES: one session's bytes on their way to the transport */
     char labels[24];
 };
 
@@ -57,7 +63,37 @@ static bool up_opened(void *ctx, u64 conn, const struct transport_peer *peer)
 {
     struct gateway *g = ctx;
 
-    return !g->down && session_open(&g->sessions, conn, peer->ipv4, peer->port);
+    const struct gateway_listener *l = &g->listeners[peer->listener];
+
+    ASSERT_LT(peer->listener, max_u32(1, g->listeners_used));
+    if (g->draining)
+        return false;
+    if (l->proxy_v2)
+        return lobby_open(&g->lobby, conn, peer, g->sessions.now_ns);
+    if (l->health)
+        lobby_health(&g->lobby, conn, peer);
+    return l->health || session_open(&g->sessions, conn, peer->ipv4, peer->port);
+}
+
+/* Bytes of a connection that is no session yet; with the end of the header it may become one. */
+static u32 arrival_data(struct gateway *g, u64 conn, const u8 *bytes, u32 n)
+{
+    struct arrival *a = lobby_find(&g->lobby, conn);
+    bool client;
+
+    ASSERT(a != NULL); /* opened, and neither closed by it nor by us */
+    u32 used = lobby_data(&g->lobby, a, bytes, n, &client);
+    if (!client)
+        return used;
+    if (!session_open(&g->sessions, conn, a->peer.ipv4, a->peer.port)) {
+        lobby_leave(&g->lobby, a, TRANSPORT_RESET);
+        return n;
+    }
+    lobby_forget(&g->lobby, a);
+    if (used < n)
+        used +=
+            session_data(&g->sessions, session_find(&g->sessions, conn), bytes + used, n - used);
+    return used;
 }
 
 static u32 up_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
@@ -65,7 +101,10 @@ static u32 up_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
     struct gateway *g = ctx;
     struct session *s = session_find(&g->sessions, conn);
 
-    ASSERT(s != NULL); /* opened, and neither closed by it nor by us */
+    if (UNLIKELY(s == NULL))
+        return arrival_data(g, conn, bytes, n);
+    if (UNLIKELY(g->draining) && s->state != SESSION_CLOSING)
+        return 0; /* the transport keeps it; nobody will come for it */
     return session_data(&g->sessions, s, bytes, n);
 }
 
@@ -85,7 +124,12 @@ static void up_closed(void *ctx, u64 conn, enum transport_closed why)
     struct session *s = session_find(&g->sessions, conn);
 
     (void)why; /* end of file or reset: to us the client is gone */
-    ASSERT(s != NULL);
+    if (s == NULL) {
+        struct arrival *a = lobby_find(&g->lobby, conn);
+        ASSERT(a != NULL);
+        lobby_forget(&g->lobby, a);
+        return;
+    }
     session_closed(&g->sessions, s);
 }
 
@@ -256,6 +300,20 @@ static enum space_level space_level(const struct gateway *g)
     return (enum space_level)atomic_load_explicit(g->rings.space_level, memory_order_relaxed);
 }
 
+/* Shuts the ports that the wanted stage has no more. */
+static void follow_stage(struct gateway *g)
+{
+    u32 wanted = atomic_load_explicit(&g->stage_wanted, memory_order_relaxed);
+    u32 open = 0;
+
+    if (LIKELY(wanted == g->stage))
+        return;
+    g->stage = wanted;
+    for (u32 i = 0; wanted == GATEWAY_LEAVING && i < g->listeners_used; i++)
+        open |= g->listeners[i].health ? 0 : 1u << i;
+    g->transport->ops->accept(g->transport, open);
+}
+
 int gateway_do_work(void *gateway, u64 now_ns)
 {
     struct gateway *g = gateway;
@@ -263,6 +321,7 @@ int gateway_do_work(void *gateway, u64 now_ns)
     int work = 0;
 
     sessions_turn(&g->sessions, now_ns, space_level(g));
+    follow_stage(g);
     work += ops->poll(g->transport, now_ns);
     work += drain_auth(g);
     work += drain_events(g);
@@ -272,6 +331,7 @@ int gateway_do_work(void *gateway, u64 now_ns)
     work += drain_reader(g);
     work += serve_timers(g, now_ns);
     work += close_ended(g);
+    work += lobby_close(&g->lobby, g->transport, now_ns);
     work += ops->flush(g->transport, now_ns);
     return work;
 }
@@ -298,6 +358,22 @@ static struct session_conf session_conf_of(const struct gateway_conf *c)
     };
 }
 
+/* A place for every connection, where there may be any that is no session. */
+static void lobby_make(struct gateway *g, const struct gateway_conf *conf, struct mem *m)
+{
+    bool wanted = false;
+
+    ASSERT_LE(conf->listeners_used, TRANSPORT_LISTENERS_MAX);
+    memcpy(g->listeners, conf->listeners, sizeof g->listeners);
+    g->listeners_used = conf->listeners_used;
+    for (u32 i = 0; i < conf->listeners_used; i++)
+        wanted |= conf->listeners[i].health || conf->listeners[i].proxy_v2;
+    lobby_init(&g->lobby, m, wanted ? conf->connections_max : 1, conf->login_timeout_ns,
+               conf->seed + 3);
+    memcpy(g->lobby.balancers, conf->balancers, sizeof g->lobby.balancers);
+    g->lobby.balancers_used = conf->balancers_used;
+}
+
 struct gateway *gateway_new(const struct gateway_conf *conf, const struct gateway_rings *rings,
                             struct transport *t, struct mem *m)
 {
@@ -315,10 +391,12 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
     g->transport = t;
     g->rings = *rings;
     g->out = mem_alloc(m, GATEWAY_OUT_BYTES, CACHE_LINE);
+    lobby_make(g, conf, m);
     t->up = &up;
     t->up_ctx = g;
     snprintf(g->labels, sizeof g->labels, "gateway=\"%u\"", conf->index);
     session_metrics_register(&g->sessions, g->labels);
+    lobby_metrics_register(&g->lobby, g->labels);
     return g;
 }
 
@@ -344,13 +422,34 @@ void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns)
 
 u32 gateway_sessions(const struct gateway *g)
 {
-    return g->sessions.used;
+    return g->sessions.used + g->lobby.used;
+}
+
+void gateway_stage_set(struct gateway *g, enum gateway_stage stage)
+{
+    atomic_store_explicit(&g->stage_wanted, stage, memory_order_relaxed);
+}
+
+void gateway_drain(struct gateway *g)
+{
+    if (g->draining)
+        return;
+    g->draining = true;
+    g->transport->ops->accept(g->transport, 0);
+    g->stage = GATEWAY_CLOSED;
+    gateway_stage_set(g, GATEWAY_CLOSED);
+    lobby_empty(&g->lobby);
+}
+
+bool gateway_quiet(const struct gateway *g)
+{
+    return list_empty(&g->sessions.ready) && list_empty(&g->sessions.held) &&
+           ring_avail(g->rings.events, 1) == 0;
 }
 
 void gateway_shutdown(struct gateway *g)
 {
-    g->down = true;
-    g->transport->ops->accept(g->transport, 0);
+    gateway_drain(g);
     sessions_end_all(&g->sessions, UNBIND_SHUTDOWN, false);
 }
 

@@ -15,10 +15,17 @@
 #include "engine/base/mem.h"
 #include "engine/base/ring.h"
 #include "engine/msg/msg.h"
+#include "gateway/lobby.h"
 #include "gateway/session/risk.h"
 #include "gateway/transport.h"
 
 struct gateway;
+
+/* What one of the transport's listeners is for; all zero: orders, straight from clients. */
+struct gateway_listener {
+    bool health;   /* whoever can connect here knows that we take orders; nothing else happens */
+    bool proxy_v2; /* each connection begins with a balancer's header */
+};
 
 struct gateway_conf {
     u16 index;              /* of this gateway, 0..GATEWAYS_MAX-1 */
@@ -35,6 +42,11 @@ struct gateway_conf {
     u32 rate_reject_per_s;  /* orders of a session beyond which they are rejected; 0: no limit */
     u32 rate_stop_per_s;    /* messages of a session beyond which it waits; 0: no limit */
     u64 seed;               /* of the hash tables; any number, random outside tests */
+
+    struct gateway_listener listeners[TRANSPORT_LISTENERS_MAX]; /* in the transport's order */
+    u32 listeners_used;
+    struct lobby_network balancers[LOBBY_BALANCERS_MAX]; /* who may send headers */
+    u32 balancers_used;
 };
 
 /* The protocol's usual timers, 64 chunks a store; the caller sets the sizes. */
@@ -82,6 +94,25 @@ void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns);
 
 /* Connections that are open or still known to the engine; for shutting down and tests. */
 u32 gateway_sessions(const struct gateway *g);
+
+/* How far a gateway is on its way out; it only goes forward. */
+enum gateway_stage {
+    GATEWAY_SERVING, /* all ports are open */
+    GATEWAY_LEAVING, /* health ports are shut, all else goes on: balancers send nobody new */
+    GATEWAY_CLOSED,  /* every port is shut; who is in goes on */
+};
+
+/* Asks for a stage; the gateway's thread follows in its next turn. Any thread. */
+void gateway_stage_set(struct gateway *g, enum gateway_stage stage);
+
+/*
+ * Takes nothing more from clients and tells them what is on its way: turns, until gateway_quiet.
+ * By the thread that runs the agent, as all of the following.
+ */
+void gateway_drain(struct gateway *g);
+
+/* After gateway_drain: nothing is left that could be sent now. */
+bool gateway_quiet(const struct gateway *g);
 
 /*
  * The venue goes down: every session ends with reason UNBIND_SHUTDOWN during the next turns; the

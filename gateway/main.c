@@ -26,6 +26,7 @@
 #include "gateway/admin/http.h"
 #include "gateway/admin/service.h"
 #include "gateway/conf.h"
+#include "gateway/drain.h"
 #include "gateway/draw.h"
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
@@ -34,7 +35,6 @@
 
 #define VERSION             "0.1.0"
 #define THREADS_MAX         (CONF_THREADS_MAX + TOPOLOGY_AGENTS_MAX)
-#define CLOSE_DEADLINE_NS   (10 * NS_PER_SEC)
 #define STATE_LOOK_INTERVAL 50u                /* ms between two looks at the journal's health */
 #define STALL_NS            (10 * NS_PER_SEC)  /* an agent without a turn for so long is stuck */
 #define START_EXTEND_NS     (600 * NS_PER_SEC) /* for a journal that takes long to read */
@@ -63,7 +63,8 @@ static void usage(FILE *out)
           "  wirebook --hash-password          read a password from stdin, print its stored form\n"
           "  wirebook --version\n"
           "\n"
-          "Ends in order on SIGINT or SIGTERM. Exit codes: 0 ended in order; 1 config or\n"
+          "Ends in order on SIGINT or SIGTERM, at once on a second one. Exit codes: 0 ended in "
+          "order; 1 config or\n"
           "surroundings; 10 journal damaged; 11 journal cannot be written; 12 data_dir in use;\n"
           "13 data_dir cannot be opened.\n",
           out);
@@ -153,6 +154,23 @@ static u64 random_id(void)
     return id ? id : 1;
 }
 
+static void listeners_fill(struct gateway_conf *g, const struct conf_gateway *c)
+{
+    _Static_assert(CONF_LISTEN_MAX <= TRANSPORT_LISTENERS_MAX, "the config's listeners fit");
+    _Static_assert(CONF_BALANCERS_MAX <= LOBBY_BALANCERS_MAX, "and its balancers");
+
+    for (u32 i = 0; i < c->listen_used; i++) {
+        g->listeners[i].health = c->listen[i].role == CONF_ROLE_HEALTH;
+        g->listeners[i].proxy_v2 = c->listen[i].proxy == CONF_PROXY_V2;
+    }
+    g->listeners_used = c->listen_used;
+    for (u32 i = 0; i < c->balancers_used; i++) {
+        g->balancers[i].ipv4 = c->balancers[i].network.ipv4;
+        g->balancers[i].mask = c->balancers[i].network.mask;
+    }
+    g->balancers_used = c->balancers_used;
+}
+
 static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
 {
     topology_conf_defaults(t);
@@ -177,6 +195,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->gateway.rate_reject_per_s = (u32)c->gateway.rate_reject_per_s;
     t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
     t->gateway.seed = secret();
+    listeners_fill(&t->gateway, &c->gateway);
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
     t->persist.segment_bytes = c->journal.segment_mb << 20;
@@ -298,19 +317,25 @@ static void watch(u64 now_ns)
     service_alive();
 }
 
+/* Housekeeping every 50 ms while the agents run. False: the journal has failed. */
+static bool tick(u64 now_ns)
+{
+    edge_tick(&world.edge, now_ns);
+    watch(now_ns);
+    return !persist_failed(topology.persist);
+}
+
 /* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */
 static int wait_for_end(const sigset_t *signals)
 {
     struct timespec interval = {.tv_nsec = STATE_LOOK_INTERVAL * 1000000l};
 
-    while (!persist_failed(topology.persist)) {
+    while (tick(clock_now_ns())) {
         int sig = sigtimedwait(signals, NULL, &interval);
         if (sig == SIGINT || sig == SIGTERM) {
             log_info("%s: ending in order", sig == SIGINT ? "SIGINT" : "SIGTERM");
             return 0;
         }
-        edge_tick(&world.edge, clock_now_ns());
-        watch(clock_now_ns());
     }
     return PERSIST_EXIT_FAILED;
 }
@@ -342,10 +367,12 @@ static int lead(void)
     }
     health_course_set(&health, HEALTH_DRAINING);
     service_stopping();
+    if (rc == 0)
+        drain_notice(&topology, &signals, conf.gateway.drain_notice_ms * NS_PER_MS, tick);
     threads_stop();
     if (rc == 0) {
         u64 now_ns = clock_now_ns();
-        if (!topology_close(&topology, now_ns, now_ns + CLOSE_DEADLINE_NS))
+        if (!topology_close(&topology, now_ns, now_ns + conf.gateway.drain_timeout_ms * NS_PER_MS))
             rc = persist_failed(topology.persist) ? PERSIST_EXIT_FAILED : 1;
         log_info("ended %s", rc == 0 ? "in order; all is durable" : "before all was durable");
     }

@@ -39,6 +39,12 @@ u16 socket_port(const struct transport *t, u32 i);
 /* Registers its metrics; `labels` as for metrics_register. Before the threads start. */
 void socket_metrics(struct transport *t, const char *labels);
 
+/*
+ * Lets what was sent last get through after the gateway has ended: runs turns until no connection
+ * is left, at most 500 ms. Sleeps; after the agent's thread has ended.
+ */
+void socket_drain(struct transport *t);
+
 /* Closes every descriptor, connections with a reset. After the thread has ended. */
 void socket_free(struct transport *t);
 

@@ -13,7 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "gateway/socket_impl.h"
+
+#define DRAIN_MAX_NS (500 * NS_PER_MS)
 
 /* Chunks that all connections share, unless the config says: half of them may fill their queues a
  * quarter, and a few may fill them in any case. */
@@ -214,6 +217,28 @@ void socket_metrics(struct transport *head, const char *labels)
                      "Writes that filled the kernel's buffer.", METRIC_COUNTER, &m->full);
     metrics_register("wirebook_socket_pool_free", labels, "Free chunks of the send pool.",
                      METRIC_GAUGE, &m->pool_free);
+}
+
+/* The gateway has closed all connections, so nothing can come up any more. */
+static const struct transport_up nobody;
+
+void socket_drain(struct transport *head)
+{
+    struct socket_transport *t = (struct socket_transport *)(void *)head;
+    u64 now_ns = clock_now_ns();
+    u64 end_ns = now_ns + DRAIN_MAX_NS;
+
+    head->up = &nobody;
+    head->ops->accept(head, 0);
+    for (u32 i = 0; i < t->conns_max; i++)
+        if (t->conns[i].state == CONN_OPEN)
+            socket_destroy(t, &t->conns[i], true);
+    while (t->free_used < t->conns_max && now_ns < end_ns) {
+        head->ops->poll(head, now_ns);
+        head->ops->flush(head, now_ns);
+        clock_sleep_ns(NS_PER_MS);
+        now_ns = clock_now_ns();
+    }
 }
 
 void socket_free(struct transport *head)

@@ -304,10 +304,38 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
     return 0;
 }
 
+/* Every gateway has said what it had to say. */
+static bool all_quiet(const struct topology *t)
+{
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        if (!gateway_quiet(t->gateways[g]))
+            return false;
+    return true;
+}
+
+/*
+ * What clients have asked so far is done, stored and told; nothing more is read from them. A client
+ * that takes nothing is not waited for. Returns the time.
+ */
+static u64 finish_in_flight(struct topology *t, u64 now_ns, u64 deadline_ns)
+{
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        gateway_drain(t->gateways[g]);
+    while (now_ns < deadline_ns && !persist_failed(t->persist)) {
+        int work = turn(t, now_ns);
+        if (settled(t) && all_quiet(t))
+            break;
+        if (work == 0)
+            now_ns = t->world.pass_time(t->world.ctx);
+    }
+    return now_ns;
+}
+
 bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns)
 {
     u32 open = 1;
 
+    now_ns = finish_in_flight(t, now_ns, now_ns + (deadline_ns - now_ns) / 2);
     for (u32 g = 0; g < t->conf.gateways; g++)
         gateway_shutdown(t->gateways[g]);
     while (now_ns < deadline_ns && !persist_failed(t->persist)) {

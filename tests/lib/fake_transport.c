@@ -41,10 +41,14 @@ static void gone(struct fake_transport *f, struct fake_conn *c, enum transport_c
 
 static int poll_open(struct fake_transport *f, struct fake_conn *c)
 {
-    struct transport_peer peer = {.ipv4 = 0x0100007f, .port = 4242, .local_port = 7001};
+    struct transport_peer peer = {.ipv4 = f->peer_ipv4,
+                                  .port = 4242,
+                                  .local_port = (u16)(7001 + c->listener),
+                                  .listener = c->listener};
 
     c->pending = false;
-    c->server_up = f->accepting && f->head.up->opened(f->head.up_ctx, c->id, &peer);
+    c->server_up =
+        (f->accepting >> c->listener & 1) != 0 && f->head.up->opened(f->head.up_ctx, c->id, &peer);
     if (!c->server_up) {
         c->server_reset = true;
         f->refused++;
@@ -162,7 +166,7 @@ static int op_flush(struct transport *t, u64 now_ns)
 
 static bool op_accept(struct transport *t, u32 listeners)
 {
-    of_transport(t)->accepting = listeners != 0;
+    of_transport(t)->accepting = listeners;
     return true;
 }
 
@@ -187,6 +191,7 @@ static u32 wire_connect(struct wire *w)
     f->conns[client].id = 1000 + client;
     f->conns[client].used = true;
     f->conns[client].pending = true;
+    f->conns[client].listener = f->listener;
     return client;
 }
 
@@ -253,6 +258,7 @@ struct fake_transport *fake_new(u64 seed)
     f->head.ops = &ops;
     f->rng.seed = seed;
     f->room_max = FAKE_PIPE_BYTES;
+    f->peer_ipv4 = 0x0100007f;
     f->wire = (struct wire){
         .transport = &f->head,
         .connect = wire_connect,

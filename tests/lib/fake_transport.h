@@ -20,6 +20,7 @@ struct fake_pipe {
 struct fake_conn {
     u64 id;
     bool used;                     /* this index was connected */
+    u32 listener;                  /* to this listener */
     bool pending;                  /* the server has not heard of it yet */
     bool server_up;                /* the server has it */
     bool client_fin, client_reset; /* the client hung up */
@@ -35,13 +36,15 @@ struct fake_transport {
     struct wire wire;
     struct fake_conn conns[WIRE_CLIENTS_MAX];
     u32 conns_used;
-    bool accepting;
+    u32 accepting; /* listeners */
     u64 now_ns;
     struct rng rng;
     /* what a test may choose */
-    u32 piece;    /* bytes of one data call: at most so many, chosen at random; 0: all */
-    u32 room_max; /* send space of a connection */
-    u32 refused;  /* connections that opened() did not want */
+    u32 piece;     /* bytes of one data call: at most so many, chosen at random; 0: all */
+    u32 room_max;  /* send space of a connection */
+    u32 listener;  /* that the next connections come to */
+    u32 peer_ipv4; /* that they come from, network order */
+    u32 refused;   /* connections that opened() did not want */
 };
 
 /* One that behaves well. fake_free gives it back. */

@@ -147,6 +147,11 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.connections_max = WIRE_CLIENTS_MAX;
     gc.accounts_max = 8;
     gc.instruments_max = 8;
+    gc.listeners[RIG_PROXY].proxy_v2 = true;
+    gc.listeners[RIG_HEALTH].health = true;
+    gc.listeners_used = 3;
+    gc.balancers[0] = (struct lobby_network){.ipv4 = 0x0000007f, .mask = 0x000000ff};
+    gc.balancers_used = 1;
     gc.store_chunks = conf->store_chunks;
     gc.slow_timeout_ns = conf->slow_timeout_ns;
     if (conf->limits) {

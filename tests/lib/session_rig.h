@@ -84,6 +84,10 @@ u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out);
 /* Number of messages of an account's stream of the current day. */
 u64 rig_stream(const struct rig *r, u32 account);
 
+/* The listeners: 0 is for clients; balancers' addresses are 127.0.0.0/8. */
+#define RIG_PROXY  1u
+#define RIG_HEALTH 2u
+
 #define ALICE 1u
 #define BOB   2u
 #define CAROL 3u

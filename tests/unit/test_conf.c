@@ -228,6 +228,16 @@ static void test_wrong_values(void **state)
                  "f.yaml:1: venue.timezone: ../../../etc/passwd: no such time zone on this machine "
                  "(package tzdata?); allowed: a name of the tz database such as "
                  "America/New_York\n");
+    assert_good("gateway: {balancers: [{network: 10.0.0.0/8}, {network: 0.0.0.0/0}]}\n");
+    assert_int_equal(conf.gateway.balancers_used, 2);
+    assert_memory_equal(&conf.gateway.balancers[0].network, "\x0A\0\0\0\xFF\0\0\0", 8);
+    assert_memory_equal(&conf.gateway.balancers[1].network, "\0\0\0\0\0\0\0\0", 8);
+    assert_error("gateway: {balancers: [{network: 10.0.0.1/8}]}\n",
+                 "f.yaml:1: gateway.balancers[0].network: 10.0.0.1/8: has bits behind its prefix; "
+                 "allowed: an IPv4 network such as 10.0.0.0/16\n");
+    assert_error("gateway: {balancers: [{network: 10.0.0.0/33}]}\n",
+                 "f.yaml:1: gateway.balancers[0].network: 10.0.0.0/33: not an IPv4 network; "
+                 "allowed: an IPv4 network such as 10.0.0.0/16\n");
     assert_error("gateway: {listen: [{address: localhost, port: 1}]}\n",
                  "f.yaml:1: gateway.listen[0].address: localhost: not an IPv4 address; allowed: an "
                  "IPv4 address such as 127.0.0.1\n");
@@ -268,6 +278,12 @@ static void test_lists(void **state)
                  "f.yaml:4: gateway.listen[1]: the same port as gateway.listen[0]; allowed: each "
                  "address and port once\n");
     assert_good("gateway: {listen: [{address: 127.0.0.2, port: 1}, {port: 1}]}\n");
+    assert_error("gateway: {transport: dpdk, listen: [{address: 127.0.0.2, port: 1}, {port: 1}]}\n",
+                 "f.yaml:1: gateway.listen[1]: the same port as gateway.listen[0]; allowed: each "
+                 "address and port once\n");
+    assert_error("gateway: {listen: [{port: 1, role: health}]}\n",
+                 "f.yaml:1: gateway.listen: nobody can trade; allowed: at least one with role: "
+                 "orders\n");
 }
 
 static void test_threads(void **state)

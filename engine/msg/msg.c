@@ -88,7 +88,8 @@ static const struct field unbind_fields[] = {
     F(msg_unbind, reason, CHAR),
 };
 static const struct field bound_fields[] = {
-    F(msg_bound, conn, NUM), F(msg_bound, bind_id, NUM), F(msg_bound, gateway, NUM), F(msg_bound, from, NUM),
+    F(msg_bound, conn, NUM),     F(msg_bound, bind_id, NUM),
+    F(msg_bound, gateway, NUM),  F(msg_bound, from, NUM),
     F(msg_bound, from_seq, NUM), F(msg_bound, next_seq, NUM),
 };
 static const struct field login_rejected_fields[] = {

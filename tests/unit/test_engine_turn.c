@@ -241,7 +241,7 @@ static void test_a_takeover_tells_both_gateways(void **state)
     assert_int_equal(next(&events[0], &m), 0);
 }
 
-/* Who logs in where his events go tells nobody else; who is not connected is told of all the same. */
+/* A login where the events go already tells nobody else; who is away is told of all the same. */
 static void test_an_account_moves_without_a_connection(void **state)
 {
     union msg m;

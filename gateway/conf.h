@@ -42,6 +42,7 @@ enum conf_durability {
 
 enum conf_journal_io {
     CONF_JOURNAL_IO_URING,
+    CONF_JOURNAL_IO_PWRITE,
 };
 
 enum conf_huge_pages {

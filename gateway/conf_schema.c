@@ -187,8 +187,10 @@ INT("journal.low_space_mb", journal.low_space_mb, 2, 1048576, "MiB", "1024",
     "Free space below which new orders are rejected while cancels are still taken."),
 INT("journal.hard_space_mb", journal.hard_space_mb, 1, 1048575, "MiB", "256",
     "Free space below which nothing more is read from clients."),
-WORD("journal.io", journal.io, "io_uring", NULL, "io_uring",
-     "How it is written: several O_DIRECT|O_DSYNC writes in flight, completed in order."),
+WORD("journal.io", journal.io, "io_uring pwrite", NULL, "io_uring",
+     "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight. pwrite: "
+     "one at a time, in the persist agent's thread, which should then be its own; wins where every "
+     "core spins and the kernel's workers find no time."),
 
 LIST("threads", threads, threads_used, CONF_THREADS_MAX,
      "[{name: gateway, agents: [gateway]}, {name: engine, agents: [engine]}, "

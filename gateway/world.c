@@ -11,6 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "persist/postgres.h"
+#include "persist/pwrite.h"
 #include "persist/redis.h"
 #include "persist/uring.h"
 
@@ -28,7 +29,8 @@ static int disk_open(struct world *w, const struct conf *conf)
     struct why why = {""};
     int rc;
 
-    w->disk = uring_new(conf->data_dir, true, &why);
+    w->disk = conf->journal.io == CONF_JOURNAL_IO_PWRITE ? pwrite_new(conf->data_dir, &why)
+                                                         : uring_new(conf->data_dir, &why);
     if (!w->disk) {
         log_error("%s", why.text);
         return PERSIST_EXIT_OPEN;
@@ -163,6 +165,6 @@ void world_close(struct world *w)
         auth_free(w->auth);
     edge_close(&w->edge);
     if (w->disk)
-        uring_free(w->disk);
+        w->disk->ops->free(w->disk);
     mem_free_all(&w->mem);
 }

@@ -1,7 +1,7 @@
 /*
  * disk.h - the outside world of persist: one directory on one disk, as a table of functions.
  *
- * uring.c is the real one; the simulator and the tests are others. Two parts:
+ * uring.c and pwrite.c are the real ones; the simulator and the tests are others. Two parts:
  *   hot    write and reap: asynchronous, never block, one thread (the persist agent).
  *   cold   everything else: blocking, any thread except the hot ones; the implementation makes the
  *          calls of different threads safe against each other.
@@ -56,7 +56,8 @@ struct disk_ops {
     /* ---- cold ---- */
     /* Calls `each` for every file, in any order. Returns 0 or an error. */
     int (*list)(struct disk *d, void (*each)(void *ctx, const struct disk_entry *e), void *ctx);
-    /* Makes a new file of `bytes` zero bytes and syncs its content. -EEXIST when there is one. */
+    /* Makes a new file of `bytes` zero bytes (0: empty) and syncs its content. -EEXIST when there
+     * is one. */
     int (*create)(struct disk *d, const char *name, u64 bytes);
     /* Returns a file handle >= 0, or an error (-ENOENT). */
     int (*open)(struct disk *d, const char *name, enum disk_open how);
@@ -67,6 +68,11 @@ struct disk_ops {
      * of the file, or an error.
      */
     i64 (*read)(struct disk *d, int file, u64 offset, void *to, u64 bytes);
+    /*
+     * Writes `bytes` at `offset` (multiples of BLOCK_BYTES, `data` aligned to it), which may
+     * lengthen the file, and waits. On stable storage only after sync. 0 or an error.
+     */
+    int (*put)(struct disk *d, int file, u64 offset, const void *data, u64 bytes);
     int (*sync)(struct disk *d, int file);
     int (*rename)(struct disk *d, const char *from, const char *to); /* replaces `to` */
     int (*unlink)(struct disk *d, const char *name);
@@ -75,6 +81,8 @@ struct disk_ops {
     i64 (*free_bytes)(struct disk *d);
     /* Takes the directory for this process alone: 0, or -EWOULDBLOCK when another one has it. */
     int (*lock)(struct disk *d);
+    /* Waits for writes under way, closes all, gives up the lock. NULL: who made it frees it. */
+    void (*free)(struct disk *d);
 };
 
 /* The head of every implementation's own struct. */

@@ -8,11 +8,8 @@
 
 /*
  * The disk that is directory `path`, which is made when it does not exist. NULL: `why` says what is
- * wrong and what to do. `path` must outlive it. Cold. Only reading: `hot` false saves the io_uring.
+ * wrong and what to do. `path` must outlive it. Cold. Given back by its ops->free.
  */
-struct disk *uring_new(const char *path, bool hot, struct why *why);
-
-/* Waits for writes under way, closes all, gives up the lock. */
-void uring_free(struct disk *d);
+struct disk *uring_new(const char *path, struct why *why);
 
 #endif

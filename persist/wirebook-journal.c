@@ -18,10 +18,10 @@
 #include "engine/engine.h"
 #include "engine/msg/msg.h"
 #include "persist/cursor.h"
+#include "persist/directory.h"
 #include "persist/journal_format.h"
 #include "persist/replay.h"
 #include "persist/segment_file.h"
-#include "persist/uring.h"
 
 static const char help[] =
     "wirebook-journal - look at a journal\n"
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
     int rc = parse(argc, argv, &o);
     if (rc)
         return rc == 100 ? 0 : rc;
-    struct disk *d = uring_new(o.dir, false, &why);
+    struct disk *d = directory_new(o.dir, &why);
     if (!d) {
         fprintf(stderr, "wirebook-journal: %s\n", why.text);
         return 1;
@@ -352,6 +352,6 @@ int main(int argc, char **argv)
     if (o.shard == UINT64_MAX)
         o.shard = find_shard(d);
     rc = strcmp(o.verb, "print") == 0 ? print(&o, d) : verify(&o, d);
-    uring_free(d);
+    d->ops->free(d);
     return rc;
 }

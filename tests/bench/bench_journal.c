@@ -205,7 +205,7 @@ static struct disk *fresh_disk(void)
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     if (system(command) != 0)
         exit(1);
-    struct disk *d = uring_new(dir, true, &why);
+    struct disk *d = uring_new(dir, &why);
     if (!d) {
         fprintf(stderr, "%s\n", why.text);
         exit(1);
@@ -238,7 +238,7 @@ static void bench_journal(u64 rate)
         ;
     print("journal", rate, run(&s, rate));
     persist_free(j->persist);
-    uring_free(d);
+    d->ops->free(d);
     mem_free_all(&j->mem);
     free(j);
 }
@@ -255,7 +255,7 @@ static void bench_bare(u64 rate)
     b.file = b.disk->ops->open(b.disk, "bare", DISK_WRITE);
     print("bare", rate, run(&s, rate));
     b.disk->ops->close(b.disk, b.file);
-    uring_free(b.disk);
+    b.disk->ops->free(b.disk);
     free(b.bytes);
 }
 

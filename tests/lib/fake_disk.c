@@ -164,7 +164,7 @@ static int fake_create(struct disk *d, const char *name, u64 bytes)
     while (file->name[0] || file->opens > 0)
         ASSERT_LT(++file - f->files, FAKE_FILES);
     free(file->data);
-    *file = (struct fake_file){.bytes = bytes, .data = calloc(1, bytes)};
+    *file = (struct fake_file){.bytes = bytes, .data = calloc(1, bytes + 1)};
     memcpy(file->name, name, strlen(name) + 1);
     return 0;
 }
@@ -200,6 +200,22 @@ static i64 fake_read(struct disk *d, int file, u64 offset, void *to, u64 bytes)
     u64 n = min_u64(bytes, from->bytes - offset);
     memcpy(to, from->data + offset, n);
     return (i64)n;
+}
+
+static int fake_put(struct disk *d, int file, u64 offset, const void *data, u64 bytes)
+{
+    struct fake_disk *f = self(d);
+    struct fake_file *to = &f->files[file];
+
+    ASSERT(offset % BLOCK_BYTES == 0 && bytes % BLOCK_BYTES == 0 && to->opens > 0);
+    if (f->puts++ >= f->puts_good && f->put_error)
+        return f->put_error;
+    if (offset + bytes > to->bytes) {
+        to->data = realloc(to->data, offset + bytes);
+        to->bytes = offset + bytes;
+    }
+    memcpy(to->data + offset, data, bytes);
+    return 0;
 }
 
 static int fake_sync(struct disk *d, int file)
@@ -261,6 +277,7 @@ static const struct disk_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
     .read = fake_read,
+    .put = fake_put,
     .sync = fake_sync,
     .rename = fake_rename,
     .unlink = fake_unlink,

@@ -46,6 +46,8 @@ struct fake_disk {
     int sync_error;   /* of every sync_dir */
     int read_error;   /* of every read, from the one numbered reads_good on */
     u32 reads_good;
+    int put_error; /* of every put, from the one numbered puts_good on */
+    u32 puts_good;
     i64 free_bytes;
     /* what was seen */
     u64 writes;
@@ -53,6 +55,7 @@ struct fake_disk {
     u32 syncs;
     u32 dir_syncs;
     u32 reads;
+    u32 puts;
     u32 in_flight_max;
     u32 blocks_max; /* of one write */
 };

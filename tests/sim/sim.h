@@ -22,6 +22,7 @@
     X(writes, "disk writes")                                      \
     X(writes_lost, "writes lost at a cut")                        \
     X(writes_torn, "writes torn at a cut")                        \
+    X(puts, "cold writes")                                        \
     X(writes_landed, "unreaped writes that a cut left whole")     \
     X(writes_failed, "writes failed with EIO")                    \
     X(names_undone, "unsynced names undone at a cut")             \

@@ -183,6 +183,53 @@ static i64 disk_read(struct disk *d, int file, u64 offset, void *to, u64 bytes)
     return (i64)got;
 }
 
+/* Room for a file of `bytes`, the new part zero. False: there is none. */
+static bool node_grow(struct sim_disk *s, struct node *n, u64 bytes)
+{
+    if (bytes <= n->bytes)
+        return true;
+    if (bytes - n->bytes > free_now(s))
+        return false;
+    u8 *data = sim_alloc(bytes + 1);
+    memcpy(data, n->data, n->bytes);
+    free(n->data);
+    s->used_bytes += bytes - n->bytes;
+    n->data = data;
+    n->bytes = bytes;
+    return true;
+}
+
+/* What was put can be read at once; until the file is synced a cut may take any of it back. */
+static int disk_put(struct disk *d, int file, u64 offset, const void *data, u64 bytes)
+{
+    struct sim_disk *s = self(d);
+    struct node *n = handle_node(s, file);
+    u64 old_bytes = n->bytes;
+
+    SIM_CHECK(s->handle_how[file] == DISK_WRITE && bytes > 0 && bytes % BLOCK_BYTES == 0 &&
+                  offset % BLOCK_BYTES == 0 && (uintptr_t)data % BLOCK_BYTES == 0,
+              "a put of %llu bytes at %llu is not allowed", (unsigned long long)bytes,
+              (unsigned long long)offset);
+    may_cut(s);
+    if (s->off || (!sim.calm && sim_chance(s->conf.eio_per_million)))
+        return -EIO;
+    if (!node_grow(s, n, offset + bytes))
+        return -ENOSPC;
+    SIM_CHECK(s->undos_used < UNDO_MAX, "%u puts without a sync", UNDO_MAX);
+    struct undo *u = &s->undos[s->undos_used++];
+    *u = (struct undo){.node = n,
+                       .offset = offset,
+                       .bytes = (u32)bytes,
+                       .file_bytes = old_bytes,
+                       .grew = n->bytes > old_bytes};
+    u->before = sim_alloc(bytes);
+    memcpy(u->before, n->data + offset, bytes);
+    n->links++;
+    memcpy(n->data + offset, data, bytes);
+    sim.counts.puts++;
+    return 0;
+}
+
 static int disk_sync(struct disk *d, int file)
 {
     struct sim_disk *s = self(d);
@@ -259,6 +306,7 @@ const struct disk_ops sim_disk_ops = {
     .open = disk_open,
     .close = disk_close,
     .read = disk_read,
+    .put = disk_put,
     .sync = disk_sync,
     .rename = disk_rename,
     .unlink = disk_unlink,

@@ -137,6 +137,8 @@ static void undos_meet_cut(struct sim_disk *s)
         for (u32 at = 0; at < u->bytes; at += SECTOR_BYTES)
             if (sim_chance(500000))
                 memcpy(u->node->data + u->offset + at, u->before + at, SECTOR_BYTES);
+        if (u->grew && sim_chance(300000))
+            u->node->bytes = u->file_bytes; /* the new length had not reached the disk */
         sim_undo_drop(s, s->undos_used - 1);
     }
 }

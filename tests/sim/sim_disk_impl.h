@@ -13,7 +13,7 @@
 #define NAMES_MAX    4096u
 #define CHANGES_MAX  4096u
 #define HANDLES_MAX  256u
-#define UNDO_MAX     64u
+#define UNDO_MAX     1024u
 
 struct node {
     u8 *data;
@@ -57,11 +57,13 @@ struct flight {
     bool fails;
 };
 
-/* What stood where a killed process' write arrived: it can be read, yet a cut may take it back. */
+/* What stood where something unsynced arrived: it can be read, yet a cut may take it back. */
 struct undo {
     struct node *node;
     u64 offset;
     u32 bytes;
+    u64 file_bytes; /* the file's length before */
+    bool grew;      /* it is longer now */
     u8 *before;
 };
 

@@ -74,7 +74,7 @@ static void threads_test(void **state)
     log_level_set(LOG_WARN);
     snprintf(dir, sizeof dir, "%s/wb-threads-XXXXXX", tmp ? tmp : "/var/tmp");
     assert_non_null(mkdtemp(dir));
-    struct disk *d = uring_new(dir, true, &why);
+    struct disk *d = uring_new(dir, &why);
     assert_non_null(d);
     fake_process_init(&p, 16);
     assert_int_equal(fake_process_start(&p, d, &why), REPLAY_OK);
@@ -114,7 +114,7 @@ static void threads_test(void **state)
     for (u32 i = 0; i < 2; i++)
         cursor_free(consumers[i].cursor);
     persist_free(p.persist);
-    uring_free(d);
+    d->ops->free(d);
     fake_process_end(&p);
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     assert_int_equal(system(command), 0);

@@ -131,7 +131,7 @@ static void venue_build(struct venue *v)
     struct why why;
 
     conf_init(&conf, v);
-    v->world.disk = uring_new(v->dir, true, &why);
+    v->world.disk = uring_new(v->dir, &why);
     assert_non_null(v->world.disk);
     assert_int_equal(v->world.disk->ops->lock(v->world.disk), 0);
     fake_sink_init(&v->sink, &v->far, 0, 64);
@@ -145,7 +145,7 @@ static void venue_free(struct venue *v)
 {
     topology_free(&v->topology);
     fake_sink_free(&v->sink);
-    uring_free(v->world.disk);
+    v->world.disk->ops->free(v->world.disk);
 }
 
 static void thread_add(struct venue *v, struct agent *a, enum idle_strategy idle)

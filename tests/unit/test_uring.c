@@ -1,6 +1,6 @@
 /*
- * test_uring.c - the real disk on a real directory: writes, files, lock, a whole journal, and
- * tmpfs.
+ * test_uring.c - the real disks, io_uring and pwrite, on a real directory: writes, interruptions,
+ * files, lock, a whole journal, and tmpfs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -20,8 +22,13 @@
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "persist/journal_format.h"
+#include "persist/directory.h"
+#include "persist/pwrite.h"
 #include "persist/uring.h"
 #include "tests/lib/fake_tx.h"
+
+static struct disk *(*make)(const char *, struct why *); /* the kind under test */
+static u32 depth;                                        /* writes that it takes at once */
 
 struct fixture {
     char dir[256];
@@ -41,7 +48,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
 
     make_dir(f, tmp ? tmp : "/var/tmp");
-    f->d = uring_new(f->dir, true, &f->why);
+    f->d = make(f->dir, &f->why);
     if (!f->d)
         fail_msg("%s", f->why.text);
     *state = f;
@@ -61,7 +68,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     if (f->d)
-        uring_free(f->d);
+        f->d->ops->free(f->d);
     remove_dir(f->dir);
     free(f);
     return 0;
@@ -96,19 +103,19 @@ static void writes_test(void **state)
     assert_int_equal(d->ops->read(d, file, 63 * BLOCK_BYTES, back, BLOCK_BYTES), BLOCK_BYTES);
     assert_true(block_is_zero((struct block *)(void *)back));
 
-    for (u32 round = 0; round < 2; round++) { /* the queue fills: eight at a time, then again */
-        for (u32 i = 0; i < 8; i++) {
-            u32 at = (round * 32 + i * 4) * BLOCK_BYTES;
-            assert_true(d->ops->write(d, file, at, data + at, 4 * BLOCK_BYTES, 100 + i));
+    for (u32 at = 0; at < 16;) { /* the queue fills, again and again */
+        u64 tags = 0;
+        for (u32 i = 0; i < depth; i++, at++) {
+            u32 from = at * 4 * BLOCK_BYTES;
+            assert_true(d->ops->write(d, file, from, data + from, 4 * BLOCK_BYTES, 100 + i));
         }
         assert_false(d->ops->write(d, file, 0, data, BLOCK_BYTES, 99));
-        assert_int_equal(reap_all(d, done, 8), 8);
-        u64 tags = 0;
-        for (u32 i = 0; i < 8; i++) {
+        assert_int_equal(reap_all(d, done, depth), depth);
+        for (u32 i = 0; i < depth; i++) {
             assert_int_equal(done[i].error, 0);
             tags |= 1ull << (done[i].tag - 100);
         }
-        assert_int_equal(tags, 0xFF);
+        assert_int_equal(tags, (1ull << depth) - 1);
     }
     assert_int_equal(d->ops->reap(d, done, 8), 0);
     assert_int_equal(d->ops->read(d, file, 0, back, 64 * BLOCK_BYTES), 64 * BLOCK_BYTES);
@@ -163,6 +170,88 @@ static void short_write_test(void **state)
     free(data);
 }
 
+/* ---- interruptions: the C library's and liburing's calls go through here ---- */
+
+static u32 interrupts; /* calls to come that only say EINTR */
+static u32 shorts;     /* ... of pwrite that write one sector */
+
+ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
+{
+    if (interrupts > 0) {
+        interrupts--;
+        errno = EINTR;
+        return -1;
+    }
+    if (shorts > 0 && bytes > 512) {
+        shorts--;
+        bytes = 512;
+    }
+    return syscall(SYS_pwrite64, fd, data, bytes, at);
+}
+
+int io_uring_submit(struct io_uring *ring)
+{
+    int (*real)(struct io_uring *) = (int (*)(struct io_uring *))dlsym(RTLD_NEXT, __func__);
+
+    if (interrupts > 0) {
+        interrupts--;
+        return interrupts % 2 ? -EINTR : -EAGAIN;
+    }
+    return real(ring);
+}
+
+/* What a signal interrupts is done all the same, and once. */
+static void interrupted_test(void **state)
+{
+    struct fixture *f = *state;
+    u8 *data = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
+    u8 *back = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
+    struct disk_done done[2];
+
+    for (u32 i = 0; i < 4 * BLOCK_BYTES; i++)
+        data[i] = (u8)(i * 7 + i / 512);
+    assert_int_equal(f->d->ops->create(f->d, "a", 4 * BLOCK_BYTES), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
+    interrupts = 5;
+    shorts = 3;
+    assert_true(f->d->ops->write(f->d, file, 0, data, 4 * BLOCK_BYTES, 7));
+    assert_int_equal(reap_all(f->d, done, 1), 1);
+    assert_int_equal(done[0].error, 0);
+    assert_int_equal(interrupts, 0);
+    assert_int_equal(f->d->ops->reap(f->d, done, 2), 0);
+    assert_int_equal(f->d->ops->read(f->d, file, 0, back, 4 * BLOCK_BYTES), 4 * BLOCK_BYTES);
+    assert_memory_equal(back, data, 4 * BLOCK_BYTES);
+    shorts = 0;
+    f->d->ops->close(f->d, file);
+    free(data);
+    free(back);
+}
+
+/* The cold write: lengthens a file that was made empty. */
+static void put_test(void **state)
+{
+    struct fixture *f = *state;
+    u8 *data = aligned_alloc(BLOCK_BYTES, 2 * BLOCK_BYTES);
+    u8 *back = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
+
+    memset(data, 0x5A, 2 * BLOCK_BYTES);
+    assert_int_equal(f->d->ops->create(f->d, "a", 0), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
+    interrupts = shorts = 2;
+    assert_int_equal(f->d->ops->put(f->d, file, 0, data, 2 * BLOCK_BYTES), 0);
+    assert_int_equal(f->d->ops->put(f->d, file, 2 * BLOCK_BYTES, data, BLOCK_BYTES), 0);
+    assert_int_equal(f->d->ops->sync(f->d, file), 0);
+    assert_int_equal(f->d->ops->read(f->d, file, 0, back, 4 * BLOCK_BYTES), 3 * BLOCK_BYTES);
+    assert_memory_equal(back, data, 2 * BLOCK_BYTES);
+    assert_memory_equal(back + 2 * BLOCK_BYTES, data, BLOCK_BYTES);
+    f->d->ops->close(f->d, file);
+    file = f->d->ops->open(f->d, "a", DISK_READ);
+    assert_int_equal(f->d->ops->put(f->d, file, 0, data, BLOCK_BYTES), -EBADF);
+    f->d->ops->close(f->d, file);
+    free(data);
+    free(back);
+}
+
 static void count_file(void *ctx, const struct disk_entry *e)
 {
     u64 *sums = ctx;
@@ -200,13 +289,13 @@ static void lock_test(void **state)
     assert_int_equal(f->d->ops->lock(f->d), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        struct disk *other = uring_new(f->dir, false, &f->why);
+        struct disk *other = directory_new(f->dir, &f->why);
         _exit(other && other->ops->lock(other) == -EWOULDBLOCK ? 42 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), 42);
-    uring_free(f->d);
-    f->d = uring_new(f->dir, true, &f->why);
+    f->d->ops->free(f->d);
+    f->d = make(f->dir, &f->why);
     assert_int_equal(f->d->ops->lock(f->d), 0); /* free again */
 }
 
@@ -216,14 +305,14 @@ static void no_directory_test(void **state)
     char path[300];
 
     snprintf(path, sizeof path, "%s/no/such", f->dir);
-    assert_null(uring_new(path, false, &f->why)); /* reading makes nothing */
+    assert_null(directory_new(path, &f->why)); /* reading makes nothing */
     assert_non_null(strstr(f->why.text, path));
-    struct disk *d = uring_new(path, true, &f->why); /* writing makes the way to it */
+    struct disk *d = make(path, &f->why); /* writing makes the way to it */
     assert_non_null(d);
-    uring_free(d);
+    d->ops->free(d);
     snprintf(path, sizeof path, "%s/file", f->dir);
     fclose(fopen(path, "w"));
-    assert_null(uring_new(path, true, &f->why));
+    assert_null(make(path, &f->why));
     assert_non_null(strstr(f->why.text, "Not a directory"));
 }
 
@@ -277,9 +366,9 @@ static void parents_test(void **state)
 
     snprintf(path, sizeof path, "%s/a/b//c/", f->dir);
     synced_used = 0;
-    struct disk *d = uring_new(path, true, &f->why);
+    struct disk *d = make(path, &f->why);
     assert_non_null(d);
-    uring_free(d);
+    d->ops->free(d);
     assert_true(synced_used >= 3);
     assert_string_equal(synced[0], f->dir);
     snprintf(parent, sizeof parent, "%s/a", f->dir);
@@ -288,14 +377,14 @@ static void parents_test(void **state)
     assert_string_equal(synced[synced_used - 1], parent);
 
     synced_used = 0; /* it is there, but perhaps not for long */
-    d = uring_new(path, true, &f->why);
+    d = make(path, &f->why);
     assert_non_null(d);
-    uring_free(d);
+    d->ops->free(d);
     assert_int_equal(synced_used, 1);
     assert_string_equal(synced[0], parent);
 
     sync_error = EIO;
-    assert_null(uring_new(path, true, &f->why));
+    assert_null(make(path, &f->why));
     sync_error = 0;
     assert_non_null(strstr(f->why.text, "Input/output error"));
 }
@@ -315,20 +404,29 @@ static void tmpfs_test(void **state)
         skip();
     (void)f;
     make_dir(&shm, "/dev/shm");
-    shm.d = uring_new(shm.dir, true, &shm.why);
+    shm.d = make(shm.dir, &shm.why);
     assert_non_null(shm.d);
     journal_on(&shm);
-    uring_free(shm.d);
+    shm.d->ops->free(shm.d);
     remove_dir(shm.dir);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+static int run(struct disk *(*kind)(const char *, struct why *), u32 takes)
 {
     const struct CMUnitTest tests[] = {
-        T(writes_test),       T(write_error_test), T(short_write_test), T(files_test), T(lock_test),
-        T(no_directory_test), T(parents_test),     T(journal_test),     T(tmpfs_test),
+        T(writes_test),  T(write_error_test), T(short_write_test), T(interrupted_test),
+        T(put_test),     T(files_test),       T(lock_test),        T(no_directory_test),
+        T(parents_test), T(journal_test),     T(tmpfs_test),
     };
+
+    make = kind;
+    depth = takes;
     return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run(uring_new, 8) + run(pwrite_new, 1);
 }

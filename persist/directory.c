@@ -1,0 +1,311 @@
+/*
+ * directory.c - see directory.h. Any thread but the hot ones; only `direct_refused` is shared.
+ *
+ * Failure modes: every error goes up as a negative errno. A file system without O_DIRECT (tmpfs) is
+ * used without it, with one log line.
+ */
+#include "persist/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+
+#define FILL_BYTES   (256u << 10) /* a step of zero-filling: short, so that the journal gets in */
+#define SECTOR_BYTES 512u
+#define LOCK_NAME    "lock"
+#define FILE_MODE    0640
+#define DIR_MODE     0750
+#define PARENT_MODE  0755 /* of the directories above it */
+
+static struct directory *self(struct disk *d)
+{
+    return CONTAINER_OF(d, struct directory, disk);
+}
+
+int directory_list(struct disk *d, void (*each)(void *, const struct disk_entry *), void *ctx)
+{
+    int fd = openat(self(d)->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *de;
+
+    if (!dir) {
+        int error = -errno;
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    errno = 0;
+    while ((de = readdir(dir)) != NULL) {
+        struct disk_entry e;
+        struct stat st;
+        if (strlen(de->d_name) < sizeof e.name &&
+            fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
+            memset(&e, 0, sizeof e);
+            memcpy(e.name, de->d_name, strlen(de->d_name));
+            e.bytes = (u64)st.st_size;
+            each(ctx, &e);
+        }
+        errno = 0;
+    }
+    int error = -errno;
+    closedir(dir);
+    return error;
+}
+
+/* Opens with O_DIRECT, or without where the file system has no such thing. */
+static int open_direct(struct directory *u, const char *name, int flags)
+{
+    int fd = openat(u->dir, name, flags | O_DIRECT | O_CLOEXEC, FILE_MODE);
+
+    if (fd < 0 && errno == EINVAL) {
+        if (flags & O_CREAT)
+            unlinkat(u->dir, name, 0); /* some file systems make the file and then refuse */
+        fd = openat(u->dir, name, flags | O_CLOEXEC, FILE_MODE);
+        if (fd >= 0 && !atomic_exchange(&u->direct_refused, true))
+            log_warn("journal %s: this file system has no O_DIRECT; writing through its cache",
+                     u->disk.where);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+static int fill_zero(int fd, u64 bytes)
+{
+    void *zeros = aligned_alloc(BLOCK_BYTES, FILL_BYTES);
+    u64 at = 0;
+    int error = zeros ? 0 : -ENOMEM;
+
+    if (zeros)
+        memset(zeros, 0, FILL_BYTES);
+    if (!error && fallocate(fd, 0, 0, (off_t)bytes) < 0 && errno != EOPNOTSUPP && errno != EINTR)
+        error = -errno;
+    while (!error && at < bytes) {
+        ssize_t n = pwrite(fd, zeros, min_u64(bytes - at, FILL_BYTES), (off_t)at);
+        if (n > 0)
+            at += (u64)n;
+        else if (n == 0 || errno != EINTR)
+            error = n == 0 ? -EIO : -errno;
+    }
+    free(zeros);
+    if (!error && fsync(fd) < 0)
+        error = -errno;
+    return error;
+}
+
+int directory_create(struct disk *d, const char *name, u64 bytes)
+{
+    struct directory *u = self(d);
+
+    ASSERT_EQ(bytes % BLOCK_BYTES, 0);
+    int fd = open_direct(u, name, O_CREAT | O_EXCL | O_WRONLY);
+    if (fd < 0)
+        return fd;
+    int error = bytes > 0 ? fill_zero(fd, bytes) : 0;
+    close(fd);
+    if (error)
+        unlinkat(u->dir, name, 0);
+    return error;
+}
+
+int directory_open(struct disk *d, const char *name, enum disk_open how)
+{
+    return open_direct(self(d), name, how == DISK_WRITE ? O_RDWR | O_DSYNC : O_RDONLY);
+}
+
+void directory_close(struct disk *d, int file)
+{
+    (void)d;
+    close(file);
+}
+
+int directory_put(struct disk *d, int file, u64 offset, const void *data, u64 bytes)
+{
+    u64 done = 0;
+
+    (void)d;
+    ASSERT(bytes > 0 && bytes % BLOCK_BYTES == 0 && offset % BLOCK_BYTES == 0);
+    ASSERT_EQ((uintptr_t)data % BLOCK_BYTES, 0);
+    while (done < bytes) {
+        ssize_t n = pwrite(file, (const u8 *)data + done, bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        done += (u64)n / SECTOR_BYTES * SECTOR_BYTES; /* O_DIRECT goes on at a sector */
+        if ((u64)n < SECTOR_BYTES)
+            return -EIO;
+    }
+    return 0;
+}
+
+i64 directory_read(struct disk *d, int file, u64 offset, void *to, u64 bytes)
+{
+    u64 got = 0;
+
+    (void)d;
+    ASSERT(offset % BLOCK_BYTES == 0 && bytes % BLOCK_BYTES == 0);
+    ASSERT_EQ((uintptr_t)to % BLOCK_BYTES, 0);
+    while (got < bytes) {
+        ssize_t n = pread(file, (u8 *)to + got, bytes - got, (off_t)(offset + got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        got += (u64)n;
+        if (n == 0 || (u64)n % BLOCK_BYTES != 0)
+            break; /* the end of the file, which may lie within a block when it was cut short */
+    }
+    return (i64)got;
+}
+
+int directory_sync(struct disk *d, int file)
+{
+    (void)d;
+    return fsync(file) < 0 ? -errno : 0;
+}
+
+int directory_rename(struct disk *d, const char *from, const char *to)
+{
+    return renameat(self(d)->dir, from, self(d)->dir, to) < 0 ? -errno : 0;
+}
+
+int directory_unlink(struct disk *d, const char *name)
+{
+    return unlinkat(self(d)->dir, name, 0) < 0 ? -errno : 0;
+}
+
+int directory_sync_dir(struct disk *d)
+{
+    return fsync(self(d)->dir) < 0 ? -errno : 0;
+}
+
+i64 directory_free_bytes(struct disk *d)
+{
+    struct statvfs st;
+
+    if (fstatvfs(self(d)->dir, &st) < 0)
+        return -errno;
+    return (i64)((u64)st.f_bavail * st.f_frsize);
+}
+
+int directory_lock(struct disk *d)
+{
+    struct directory *u = self(d);
+
+    ASSERT_LT(u->lock, 0);
+    int fd = openat(u->dir, LOCK_NAME, O_CREAT | O_RDWR | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    u->lock = fd;
+    return 0;
+}
+
+/* ---- making one ---- */
+
+/*
+ * The name of `path` becomes stable in the directory above it. A directory of somebody else's,
+ * which we may not open, is left to him unless the name is `ours`. Returns 0 or a positive errno.
+ */
+static int sync_name(const char *path, bool ours)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = dir < 0 ? -1 : openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = parent < 0 ? errno : 0;
+
+    if (parent >= 0 && fsync(parent) < 0)
+        error = errno;
+    if (parent >= 0)
+        close(parent);
+    if (dir >= 0)
+        close(dir);
+    return error == EACCES && !ours ? 0 : error;
+}
+
+/*
+ * mkdir -p. The name of each directory that it makes is synced, and the last one's in any case:
+ * whoever made it may have died before he could. Returns 0 or a positive errno.
+ */
+static int make_dirs(const char *path)
+{
+    char part[4096];
+    size_t n = strlen(path);
+
+    if (n == 0 || n >= sizeof part)
+        return n == 0 ? ENOENT : ENAMETOOLONG;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    for (size_t i = 1; i <= n; i++) {
+        if (i < n && path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        bool made = mkdir(part, i < n ? PARENT_MODE : DIR_MODE) == 0;
+        int error = made || errno == EEXIST ? 0 : errno;
+        if (!error && (made || i == n))
+            error = sync_name(part, made);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+bool directory_begin(struct directory *u, const struct disk_ops *ops, const char *path, bool make,
+                     struct why *why)
+{
+    int error = make ? make_dirs(path) : 0;
+
+    u->disk = (struct disk){.ops = ops, .where = path};
+    u->lock = -1;
+    u->dir = -1;
+    if (!error) {
+        u->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        error = u->dir < 0 ? errno : 0;
+    }
+    return !error || why_set(why, "journal directory %s: %s; check the path and its permissions",
+                             path, strerror(error));
+}
+
+void directory_end(struct directory *u)
+{
+    if (u->lock >= 0)
+        close(u->lock);
+    close(u->dir);
+}
+
+/* ---- for reading only ---- */
+
+static void directory_free(struct disk *d)
+{
+    directory_end(self(d));
+    free(self(d));
+}
+
+static const struct disk_ops directory_ops = {DIRECTORY_OPS, .free = directory_free};
+
+struct disk *directory_new(const char *path, struct why *why)
+{
+    struct directory *u = calloc(1, sizeof *u);
+
+    if (!u) {
+        why_set(why, "journal directory %s: %s", path, strerror(ENOMEM));
+        return NULL;
+    }
+    if (directory_begin(u, &directory_ops, path, false, why))
+        return &u->disk;
+    free(u);
+    return NULL;
+}

@@ -97,9 +97,7 @@ static void shrink_mtu(struct net *net, struct tcp_conn *c, const struct quote *
     believe_mtu(c, mtu);
     if (!tcp_synchronized(c))
         return;
-    c->snd_nxt = c->snd_una;
-    c->rtt_timing = false;
-    tcp_want_output(net, c);
+    tcp_recover_resize(net, c);
 }
 
 /* ---- errors ---- */

@@ -75,6 +75,10 @@
     X(RTX_FAST, "tcp_retransmits_total", "fast", "Recoveries begun, by cause")                     \
     X(RTX_PROBE, "tcp_retransmits_total", "probe", "Recoveries begun, by cause")                   \
     X(RTX_SYN, "tcp_retransmits_total", "syn", "Recoveries begun, by cause")                       \
+    X(UNDONE, "tcp_recoveries_undone_total", "", "Recoveries that turned out to be needless")      \
+    X(RENEGED, "tcp_reneged_total", "", "Times a peer did not stand by its SACKs")                 \
+    X(DSACKS_IN, "tcp_dsacks_in_total", "", "Reports that something we sent came twice")           \
+    X(DSACKS_OUT, "tcp_dsacks_out_total", "", "Reports of ours that something came twice")         \
     X(RTX_SEGMENTS, "tcp_rtx_segments_total", "", "Segments sent again")                           \
     X(PERSIST_PROBES, "tcp_persist_probes_total", "", "Probes into closed windows")                \
     X(KEEPALIVES, "tcp_keepalives_total", "", "Keepalive probes")                                  \

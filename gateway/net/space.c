@@ -23,6 +23,18 @@ void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks)
         pool->stack[i] = chunks - i; /* the first chunk is taken first */
 }
 
+u32 chunk_take(struct chunk_pool *pool)
+{
+    return pool->free == 0 ? 0 : pool->stack[--pool->free];
+}
+
+void chunk_put(struct chunk_pool *pool, u32 chunk)
+{
+    ASSERT_NE(chunk, 0);
+    ASSERT_LT(pool->free, pool->total);
+    pool->stack[pool->free++] = chunk;
+}
+
 static u32 entry_of(u32 seq)
 {
     return seq / NET_CHUNK_BYTES % NET_CONN_CHUNKS;
@@ -33,16 +45,14 @@ static u8 *byte_at(const struct space *s, const struct chunk_pool *pool, u32 seq
 {
     u32 chunk = s->chunk[entry_of(seq)];
 
-    ASSERT_NE(chunk, 0);
-    return pool->bytes + (size_t)(chunk - 1) * NET_CHUNK_BYTES + seq % NET_CHUNK_BYTES;
+    return (u8 *)chunk_bytes(pool, chunk) + seq % NET_CHUNK_BYTES;
 }
 
 static void put_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
     if (s->chunk[entry] == 0)
         return;
-    ASSERT_LT(pool->free, pool->total);
-    pool->stack[pool->free++] = s->chunk[entry];
+    chunk_put(pool, s->chunk[entry]);
     s->chunk[entry] = 0;
 }
 
@@ -55,11 +65,10 @@ u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *b
     while (done < n) {
         u32 *chunk = &s->chunk[entry_of(seq + done)];
         u32 piece = min_u32(n - done, NET_CHUNK_BYTES - (seq + done) % NET_CHUNK_BYTES);
-        if (*chunk == 0) {
-            if (pool->free == 0)
-                break;
-            *chunk = pool->stack[--pool->free];
-        }
+        if (*chunk == 0)
+            *chunk = chunk_take(pool);
+        if (*chunk == 0)
+            break;
         memcpy(byte_at(s, pool, seq + done), from + done, piece);
         done += piece;
     }

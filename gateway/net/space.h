@@ -12,6 +12,7 @@
 #ifndef WIREBOOK_NET_SPACE_H
 #define WIREBOOK_NET_SPACE_H
 
+#include "engine/base/assert.h"
 #include "engine/base/types.h"
 #include "gateway/net/net.h"
 
@@ -35,6 +36,17 @@ struct space {
 
 /* A pool of `chunks` chunks with memory from `m`. */
 void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks);
+
+/* A chunk's number, or 0 when none is free; and its way back. */
+u32 chunk_take(struct chunk_pool *pool);
+void chunk_put(struct chunk_pool *pool, u32 chunk);
+
+/* The NET_CHUNK_BYTES of a chunk that was taken. */
+static inline void *chunk_bytes(const struct chunk_pool *pool, u32 chunk)
+{
+    ASSERT_NE(chunk, 0);
+    return pool->bytes + (size_t)(chunk - 1) * NET_CHUNK_BYTES;
+}
 
 /*
  * Stores `n` bytes at sequence number `seq`, taking chunks as needed. Returns how many were stored:

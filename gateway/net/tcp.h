@@ -3,11 +3,12 @@
  *
  * The names are RFC 9293's. Sent data lies in `snd` from snd_una to snd_end:
  *
- *        acknowledged | in flight        | sent before,     | queued    |
- *                     |                  | to be sent again |           |
- *                  snd_una            snd_nxt            snd_max      snd_end     (+1: our FIN)
+ *        acknowledged | in flight, SACKED or LOST: the scoreboard | queued    |
+ *                     |                                           |           |
+ *                  snd_una                                     snd_max      snd_end (+1: our FIN)
  *
- * snd_nxt falls behind snd_max after a timeout only (go-back-N). Received data:
+ * snd_max is RFC 9293's SND.NXT: what is LOST is sent again from the scoreboard (tcp_sent.h) and
+ * moves nothing back. Received data:
  *
  *    taken by the  | held: arrived, not   | hole | ranges[0] | hole | ...   |
  *    application   | taken yet            |      |           |      |       |
@@ -27,6 +28,8 @@
 #include "engine/base/wheel.h"
 #include "gateway/net/packet.h"
 #include "gateway/net/space.h"
+#include "gateway/net/tcp_loss.h"
+#include "gateway/net/tcp_sent.h"
 #include "gateway/net/tcp_seq.h"
 #include "gateway/net/wire.h"
 
@@ -36,7 +39,6 @@ struct net;
 #define TCP_MSS_DEFAULT      536u /* RFC 9293 3.7.1 */
 #define TCP_MSS_MIN          256u /* smaller ones from SYN or ICMP are taken as this */
 #define TCP_TS_BYTES         12u  /* timestamps option with its two NOPs */
-#define TCP_DUPACKS          3u   /* RFC 5681 */
 #define TCP_CWND_MAX         (2 * NET_SPACE_BYTES) /* more than the send space is never needed */
 #define TCP_IW_SEGMENTS      10u                   /* initial congestion window, RFC 6928 */
 #define TCP_SYN_ACK_RETRIES  5u                    /* 1+2+4+8+16+32 s */
@@ -97,6 +99,7 @@ enum tcp_timer_kind {
 enum tcp_rtx {
     TCP_RTX_RTO,     /* something is in flight */
     TCP_RTX_PROBE,   /* the same, but first a tail-loss probe */
+    TCP_RTX_REORDER, /* the same, but first a look at what may be lost by then (RACK) */
     TCP_RTX_PERSIST, /* nothing is in flight, something waits, the peer's window is too small */
 };
 
@@ -115,8 +118,8 @@ struct tcp_conn {
     u32 remote_ipv4;
     u16 remote_port; /* both in host order */
     u16 local_port;
-    u8 state; /* enum tcp_state */
-    u8 dupacks;
+    u8 state;      /* enum tcp_state */
+    u8 dupacks;    /* ACKs in a row that told of segments out of order */
     u8 backoff;    /* retransmission timeouts in a row */
     u8 rtx;        /* enum tcp_rtx */
     u8 snd_wscale; /* shift of the peer's windows */
@@ -124,6 +127,7 @@ struct tcp_conn {
     u8 keep_probes; /* unanswered ones */
     u8 syn_retries;
     u8 range_newest;     /* the range that grew last */
+    u8 ca;               /* enum tcp_ca */
     bool app : 1;        /* the application knows it and hears about it */
     bool fin_queued : 1; /* our FIN follows snd_end */
     bool fin_seen : 1;   /* the peer's FIN is at fin_seq, which may not be reached yet */
@@ -132,30 +136,32 @@ struct tcp_conn {
     bool ts_ok : 1;      /* timestamps on each segment, RFC 7323 */
     bool sack_ok : 1;    /* the peer understands SACK, RFC 2018 */
     bool wscale_ok : 1;
-    bool recovering : 1; /* fast recovery, RFC 6582 */
-    bool probed : 1;     /* a tail-loss probe is out, up to probe_end */
-    bool rtt_timing : 1; /* the segment that ends at rtt_seq was sent at rtt_ns */
-    bool rtt_probed : 1; /* and since then a probe repeated the last one */
-    bool want_write : 1; /* the application saw too little room */
-    bool active : 1;     /* opened by net_connect */
-    bool pinned : 1;     /* on the stack of a function up there: freed only when that returns */
-    bool arp_wait : 1;   /* its SYN waits for the peer's Ethernet address */
-    bool held : 1;       /* in net.held: data waits for the application */
-    bool rcv_stored : 1; /* `rcv` may have chunks */
-    bool urg_out : 1;    /* what lies before snd_up is urgent */
-    bool urg_in : 1;     /* the peer said so of what lies before rcv_up */
-    u16 mss;             /* bytes of payload in a full segment, options not yet taken off */
+    bool probed : 1;       /* a tail-loss probe is out, up to probe_end */
+    bool probe_open : 1;   /* it was a repetition, and it is not known yet what it was good for */
+    bool force_again : 1;  /* the first LOST segment goes out whatever cwnd says */
+    bool undo_ok : 1;      /* the last recovery can still turn out to be needless */
+    bool undo_stamped : 1; /* undo_ts says something */
+    bool rtt_timing : 1;   /* the segment that ends at rtt_seq was sent at rtt_ns */
+    bool rtt_probed : 1;   /* and since then a probe repeated the last one */
+    bool want_write : 1;   /* the application saw too little room */
+    bool active : 1;       /* opened by net_connect */
+    bool pinned : 1;       /* on the stack of a function up there: freed only when that returns */
+    bool arp_wait : 1;     /* its SYN waits for the peer's Ethernet address */
+    bool held : 1;         /* in net.held: data waits for the application */
+    bool rcv_stored : 1;   /* `rcv` may have chunks */
+    bool urg_out : 1;      /* what lies before snd_up is urgent */
+    bool urg_in : 1;       /* the peer said so of what lies before rcv_up */
+    u16 mss;               /* bytes of payload in a full segment, options not yet taken off */
     u32 rcv_nxt;
     u32 snd_una;
-    u32 snd_nxt;
     u32 snd_max;
     u32 snd_end;
     u32 snd_wnd;
     u32 snd_wl1;
     u32 snd_wl2;
+    u32 snd_wnd_max;
 
     /* line 1 */
-    u32 snd_wnd_max;
     u32 rcv_read;
     u32 rcv_adv;  /* right edge of the window that the peer knows */
     u32 ack_sent; /* last ACK number that went out */
@@ -163,10 +169,11 @@ struct tcp_conn {
     u32 ts_offset; /* added to our milliseconds */
     u32 cwnd;
     u32 ssthresh;
-    u32 recover;
+    u32 recover; /* snd_max when recovery began */
     u32 rtt_seq;
-    u32 sack_high; /* what the peer's last SACK said: its highest edge and the bytes it covered */
-    u32 sack_bytes;
+    u32 dsack_start; /* [start, end) came twice, to be told with the next ACK; equal: nothing */
+    u32 dsack_end;
+    u32 probe_end;
     u64 rtx_at_ns;   /* 0: not armed */
     u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
 
@@ -194,6 +201,9 @@ struct tcp_conn {
     /* lines 5 and 6 */
     struct space snd;
 
+    /* line 7 */
+    struct sent sent; /* the scoreboard */
+
     /* seldom */
     struct space rcv;
     struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
@@ -201,7 +211,12 @@ struct tcp_conn {
     struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
     struct wheel_timer slow;
     u64 slow_at_ns;
-    u32 probe_end;
+    u64 reo_at_ns; /* when RACK looks again; 0: not */
+    struct tcp_rack rack;
+    u32 undo_ts;    /* timestamp of the first segment that this recovery sent again */
+    u32 undo_bytes; /* sent again and not yet reported as duplicate */
+    u32 prior_cwnd; /* what an undo gives back */
+    u32 prior_ssthresh;
     u32 room_seen;
     u32 iss;
     u32 irs;
@@ -216,12 +231,13 @@ struct tcp_conn {
     u32 held_seq; /* the segment that it quoted */
     u32 icmp_errors;
 } CACHE_ALIGNED;
-_Static_assert(offsetof(struct tcp_conn, snd_wnd_max) == 64, "line 1");
+_Static_assert(offsetof(struct tcp_conn, rcv_read) == 64, "line 1");
 _Static_assert(offsetof(struct tcp_conn, ack_at_ns) == 128, "line 2");
 _Static_assert(offsetof(struct tcp_conn, out_node) == 192, "line 3");
 _Static_assert(offsetof(struct tcp_conn, hdr) == 256, "line 4");
 _Static_assert(offsetof(struct tcp_conn, snd) == 320, "lines 5 and 6");
-_Static_assert(sizeof(struct tcp_conn) <= 832, "about 1 KiB in all when idle, tables included");
+_Static_assert(offsetof(struct tcp_conn, sent) == 448, "line 7");
+_Static_assert(sizeof(struct tcp_conn) <= 960, "about 1 KiB in all when idle, tables included");
 
 /* A segment as it came, checked by tcp_input for length and checksum; host order. */
 struct tcp_segment {
@@ -323,6 +339,17 @@ static inline u32 tcp_outstanding(const struct tcp_conn *c)
     return c->snd_max - c->snd_una;
 }
 
+/* RFC 6675's pipe: bytes that are in the network, as far as we know. */
+static inline u32 tcp_pipe(const struct tcp_conn *c)
+{
+    u32 pipe = tcp_outstanding(c) - c->sent.sacked - c->sent.lost;
+    u32 gone = c->ca == TCP_CA_FAST ? c->dupacks : min_u32(c->dupacks, TCP_DUPACKS - 1);
+
+    if (c->sack_ok || c->dupacks == 0 || c->ca == TCP_CA_RTO)
+        return pipe;
+    return pipe > gone * c->mss ? pipe - gone * c->mss : 0; /* RFC 3042, RFC 6582 */
+}
+
 /* Right edge of what we would accept. */
 static inline u32 tcp_rcv_edge(const struct tcp_conn *c)
 {
@@ -388,6 +415,9 @@ void tcp_forget_received(struct net *net, struct tcp_conn *c);
 /* Ends it as both FINs ask, once both are through and nobody reads any more. False: gone. */
 bool tcp_end_if_over(struct net *net, struct tcp_conn *c);
 
+/* The peer's bytes [start, end), if there are any, came twice: the next ACK tells, RFC 2883. */
+void tcp_note_twice(struct tcp_conn *c, u32 start, u32 end);
+
 /* Moves as the acknowledgement of our FIN asks. False: `c` is gone. */
 bool tcp_fin_acked(struct net *net, struct tcp_conn *c);
 
@@ -402,83 +432,6 @@ bool tcp_wake_writer(struct net *net, struct tcp_conn *c);
 /* Bytes that may be queued now. */
 u32 tcp_room(const struct net *net, const struct tcp_conn *c);
 
-/* ---- tcp_out.c: what leaves ---- */
-
-/* Sends all that may be sent now, at least an ACK if one is due. Returns packets. */
-int tcp_output(struct net *net, struct tcp_conn *c);
-
-/* The connection has something for the next flush. */
-void tcp_want_output(struct net *net, struct tcp_conn *c);
-
-/* Sends a pure ACK at once. */
-void tcp_send_ack(struct net *net, struct tcp_conn *c);
-
-/* An ACK in answer to something suspicious, at most one in TCP_CHALLENGE_NS (RFC 5961). */
-void tcp_challenge(struct net *net, struct tcp_conn *c);
-
-/* Sends the first unacknowledged segment again (SYN and FIN too). False: no packet. */
-bool tcp_retransmit(struct net *net, struct tcp_conn *c);
-
-/* The tail-loss probe: new data if there is some, else the last segment again. */
-bool tcp_send_probe(struct net *net, struct tcp_conn *c);
-
-/* An empty segment with an old sequence number: makes the peer answer with its window. */
-bool tcp_send_nudge(struct net *net, struct tcp_conn *c);
-
-/* What fits a window that was too small to be worth sending into, or a nudge if it is closed. */
-bool tcp_send_persist(struct net *net, struct tcp_conn *c);
-
-/* Sends SYN or SYN|ACK. False: no packet. */
-bool tcp_send_syn(struct net *net, struct tcp_conn *c);
-
-/* Sends RST for a connection, or in answer to a segment that belongs to none. */
-void tcp_send_rst(struct net *net, struct tcp_conn *c);
-void tcp_refuse(struct net *net, const struct tcp_segment *seg);
-
-/*
- * Sends a segment of no connection in answer to `to`, with `n` bytes of options, a multiple of
- * four. Our whole window is told in a SYN|ACK and none in anything else.
- */
-void tcp_answer(struct net *net, const struct tcp_segment *to, u32 seq, u32 ack, u8 flags,
-                const u8 *options, u32 n);
-
-/* The headers of `c` go to this Ethernet address from now on. */
-void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac);
-
-/* The headers of `c` carry this Diffserv code point from now on. */
-void tcp_set_dscp(struct tcp_conn *c, u8 dscp);
-
-/* Bytes of payload that a full segment carries now. */
-u32 tcp_payload_max(const struct tcp_conn *c);
-
-/* ---- icmp.c ---- */
-
-/* What was sent was acknowledged: it fitted the path. */
-void tcp_mtu_acked(struct tcp_conn *c);
-
-/* A timeout, too, says that the segment is lost that an ICMP message called too large. */
-void tcp_mtu_timeout(struct tcp_conn *c);
-
-/* ---- tcp_timer.c ---- */
-
-/*
- * Arms what must be armed for what is in flight or waits, or disarms it. After each change of
- * these.
- */
-void tcp_rtx_arm(struct net *net, struct tcp_conn *c);
-
-/*
- * The same, and the RTO runs anew from now: the peer acknowledged something, or a first byte left.
- */
-void tcp_rtx_restart(struct net *net, struct tcp_conn *c);
-
-/* An ACK is due within the delay. */
-void tcp_ack_arm(struct net *net, struct tcp_conn *c);
-
-/* The slow deadline is `at_ns`; 0: none. */
-void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns);
-
-/* A timer fired. */
-void tcp_timer(struct net *net, struct wheel_timer *t);
+#include "gateway/net/tcp_out.h"
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * tcp_ack.c - what the peer acknowledges: round trips, congestion window, recovery, send space.
+ * tcp_ack.c - what the peer acknowledges: round trips, congestion window, scoreboard, send space.
  *
  * Thread: the endpoint's. What enters: the ACK of a segment that passed the sequence and ACK
- * checks. Congestion control is New Reno: RFC 5681 with byte counting (3465) and an initial window
- * of ten segments (6928), recovery by RFC 6582. Where the peer speaks SACK, a duplicate ACK is one
- * whose SACK blocks say something new (RFC 6675 section 2), so neither data nor window updates hide
- * it and answers to our probes do not count.
+ * checks. Round trips (RFC 6298), the send space and the scoreboard take it here, and the window
+ * grows: RFC 5681 with byte counting (3465) and an initial window of ten segments (6928). What it
+ * says about losses is for tcp_recover.c; an ACK that ends a flight without any doubt never gets
+ * there.
  */
 #include "gateway/net/net_state.h"
 #include "gateway/net/tcp.h"
@@ -14,6 +14,7 @@ void tcp_rtt_sample(const struct net *net, struct tcp_conn *c, u64 rtt_ns)
 {
     u64 rtt = max_u64(rtt_ns, 1);
 
+    tcp_rack_min_rtt(net, c, (u32)max_u64(rtt / NS_PER_US, 1));
     if (c->srtt_ns == 0) { /* RFC 6298 (2.2) */
         c->srtt_ns = rtt;
         c->rttvar_ns = rtt / 2;
@@ -40,40 +41,18 @@ static void grow_cwnd(struct tcp_conn *c, u32 acked, u32 flight_before)
     c->cwnd = min_u32(c->cwnd + step, TCP_CWND_MAX);
 }
 
-/* RFC 6582 3.2 step 2: half the flight, the first lost segment at once. */
-static void begin_recovery(struct net *net, struct tcp_conn *c)
-{
-    net_count(net, NET_RTX_FAST);
-    c->ssthresh = max_u32(tcp_outstanding(c) / 2, 2u * c->mss);
-    c->cwnd = c->ssthresh + TCP_DUPACKS * c->mss;
-    c->recover = c->snd_max;
-    c->recovering = true;
-    tcp_retransmit(net, c);
-    tcp_rtx_restart(net, c);
-}
-
-/* Step 3, second half: more was lost; the next hole goes out at once, the window deflates. */
-static void partial_ack(struct net *net, struct tcp_conn *c, u32 acked)
-{
-    c->cwnd = c->cwnd > acked ? c->cwnd - acked : 0;
-    if (acked >= c->mss)
-        c->cwnd += c->mss;
-    c->cwnd = max_u32(c->cwnd, c->mss);
-    tcp_retransmit(net, c);
-}
-
-static void end_recovery(struct tcp_conn *c)
-{
-    u32 flight = tcp_outstanding(c);
-
-    c->cwnd = min_u32(c->ssthresh, max_u32(flight, c->mss) + c->mss);
-    c->recovering = false;
-}
-
-/* The first SACK block tells of bytes that came twice, RFC 2883. */
+/*
+ * The first SACK block tells of bytes that came twice, RFC 2883 section 4: it lies below the ACK or
+ * within the second block.
+ */
 static bool has_dsack(const struct tcp_segment *seg)
 {
-    return seg->sacks_used > 0 && seq_lt(seg->sacks[0].start, seg->ack);
+    const struct tcp_range *r = seg->sacks;
+
+    if (seg->sacks_used == 0 || !seq_lt(r[0].start, r[0].end))
+        return false;
+    return seq_le(r[0].end, seg->ack) ||
+           (seg->sacks_used > 1 && seq_ge(r[0].start, r[1].start) && seq_le(r[0].end, r[1].end));
 }
 
 /*
@@ -99,7 +78,7 @@ static void take_rtt(const struct net *net, struct tcp_conn *c, const struct tcp
             c->backoff = 0;
         }
     } else if (c->ts_ok && seg->has_ts && seg->ts_ecr != 0) {
-        u32 ms = (u32)(net->now_ns / NS_PER_MS) + c->ts_offset - seg->ts_ecr;
+        u32 ms = tcp_ts_now(net, c->ts_offset) - seg->ts_ecr;
         if (ms <= (net->now_ns - c->rtx_sent_ns) / NS_PER_MS + 1) {
             tcp_rtt_sample(net, c, ms * NS_PER_MS + NS_PER_MS / 2);
             c->backoff = 0;
@@ -108,84 +87,55 @@ static void take_rtt(const struct net *net, struct tcp_conn *c, const struct tcp
 }
 
 /* Something new was acknowledged. */
-static void new_ack(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)
+static void new_ack(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg,
+                    struct tcp_acked *ack)
 {
-    u32 ack = seg->ack;
-    u32 acked = ack - c->snd_una;
-    u32 flight = tcp_outstanding(c);
-    u32 data_end = seq_min(ack, c->snd_end);
+    u32 data_end = seq_min(seg->ack, c->snd_end);
 
+    ack->bytes = seg->ack - c->snd_una;
     take_rtt(net, c, seg);
     space_release(&c->snd, &net->snd_pool, c->snd_una, data_end, data_end == c->snd_end);
-    c->snd_una = ack;
-    c->snd_nxt = seq_max(c->snd_nxt, ack);
-    c->dupacks = 0;
+    sent_ack(&c->sent, &net->snd_pool, c->snd_una, seg->ack, &ack->news);
+    c->snd_una = seg->ack;
     c->progress_ns = net->now_ns;
     tcp_mtu_acked(c);
-    if (UNLIKELY(c->urg_out) && seq_ge(ack, c->snd_up))
+    if (UNLIKELY(c->urg_out) && seq_ge(seg->ack, c->snd_up))
         c->urg_out = false;
-    if (c->probed && seq_ge(ack, c->probe_end))
-        c->probed = false;
-    if (!c->recovering)
-        grow_cwnd(c, acked, flight);
-    else if (seq_ge(ack, c->recover))
-        end_recovery(c);
-    else
-        partial_ack(net, c, acked);
-    tcp_rtx_restart(net, c);
+    if (c->ca != TCP_CA_FAST || c->sack_ok)
+        c->dupacks = 0;
+    if (c->ca != TCP_CA_FAST)
+        grow_cwnd(c, ack->bytes, ack->flight);
 }
 
-/* True when the SACK blocks tell of bytes that they did not tell of before. DSACKs do not. */
-static bool sack_news(struct tcp_conn *c, const struct tcp_segment *seg)
+/* What the SACK blocks say. */
+static void take_sacks(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg,
+                       struct tcp_acked *ack)
 {
-    u32 high = c->snd_una;
-    u32 bytes = 0;
+    u32 first = has_dsack(seg);
 
-    for (u32 i = 0; i < seg->sacks_used; i++) {
-        const struct tcp_range *r = &seg->sacks[i];
-        if (!seq_lt(r->start, r->end) || seq_le(r->start, seg->ack) || seq_gt(r->end, c->snd_max))
-            continue;
-        high = seq_max(high, r->end);
-        bytes += r->end - r->start;
+    if (first == 1) {
+        net_count(net, NET_DSACKS_IN);
+        ack->dsack = true;
+        ack->dup_start = seg->sacks[0].start;
+        ack->dup_end = seg->sacks[0].end;
     }
-    bool news = bytes > 0 && (high != c->sack_high || bytes != c->sack_bytes);
-    c->sack_high = high;
-    c->sack_bytes = bytes;
-    return news;
+    for (u32 i = first; i < seg->sacks_used; i++)
+        sent_sack(&c->sent, &net->snd_pool, c->snd_una, seg->sacks[i].start, seg->sacks[i].end,
+                  &ack->news);
 }
 
-/* Nothing new was acknowledged: does the segment say that another one arrived out of order? */
-static bool is_duplicate(struct tcp_conn *c, const struct tcp_segment *seg, bool window_same)
+/*
+ * Nothing new was acknowledged: does the segment say that another one arrived out of order? With
+ * SACK it does when it tells of bytes that were not known to be there (RFC 6675 section 2).
+ */
+static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg, bool window_same,
+                         const struct tcp_acked *ack)
 {
-    if (seg->ack != c->snd_una || tcp_outstanding(c) == 0)
+    if (ack->flight == 0)
         return false;
     if (c->sack_ok)
-        return sack_news(c, seg);
+        return ack->news.bytes > 0;
     return seg->len == 0 && (seg->flags & TCP_FIN) == 0 && window_same;
-}
-
-/* Lost, as sure as can be: three later ones arrived, or the probe at the very end did. */
-static bool loss_is_certain(const struct tcp_conn *c)
-{
-    if (c->recovering)
-        return false;
-    /*
-     * After a timeout, ACKs of what was sent again needlessly look the same: RFC 6582 3.2 step 1.
-     */
-    if (c->sack_ok ? seq_lt(c->snd_una, c->recover) : seq_le(c->snd_una, c->recover))
-        return false;
-    return c->dupacks >= TCP_DUPACKS || (c->probed && c->sack_ok && c->sack_high == c->probe_end);
-}
-
-static void duplicate_ack(struct net *net, struct tcp_conn *c)
-{
-    if (c->dupacks < UINT8_MAX)
-        c->dupacks++;
-    if (c->recovering)
-        c->cwnd = min_u32(c->cwnd + c->mss, TCP_CWND_MAX);
-    else if (loss_is_certain(c))
-        begin_recovery(net, c);
-    tcp_want_output(net, c);
 }
 
 /* RFC 9293 3.10.7.4: only from segments that are not older than the last one that set it. */
@@ -206,7 +156,7 @@ static void take_window(struct net *net, struct tcp_conn *c, const struct tcp_se
         return;
     c->snd_wnd = window;
     c->snd_wnd_max = max_u32(c->snd_wnd_max, window);
-    if (c->snd_nxt != tcp_snd_limit(c))
+    if (c->snd_max != tcp_snd_limit(c))
         tcp_want_output(net, c);
 }
 
@@ -221,22 +171,47 @@ bool tcp_wake_writer(struct net *net, struct tcp_conn *c)
     return tcp_unpin(net, c);
 }
 
+/* Nothing is known, suspected or undecided: what everything acknowledged ends with. */
+static bool nothing_amiss(const struct tcp_conn *c)
+{
+    return c->snd_una == c->snd_max && c->ca == TCP_CA_OPEN && !c->rack.valid && !c->undo_ok &&
+           !c->probed && !c->probe_open;
+}
+
+/* The acknowledgement of bytes from snd_una on. False: `c` is gone. */
+static bool take_ack(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg,
+                     bool window_same)
+{
+    struct tcp_acked ack = {.flight = tcp_outstanding(c)};
+
+    if (seg->ack != c->snd_una)
+        new_ack(net, c, seg, &ack);
+    if (seg->sacks_used > 0 && c->sack_ok)
+        take_sacks(net, c, seg, &ack);
+    ack.duplicate = ack.bytes == 0 && is_duplicate(c, seg, window_same, &ack);
+    if (ack.duplicate && c->dupacks < UINT8_MAX)
+        c->dupacks++;
+    if (!nothing_amiss(c) && (ack.bytes > 0 || ack.duplicate || ack.dsack))
+        tcp_recover_ack(net, c, seg, &ack);
+    if (ack.bytes == 0) {
+        if (ack.duplicate) {
+            tcp_rtx_arm(net, c);
+            tcp_want_output(net, c);
+        }
+        return true;
+    }
+    tcp_rtx_restart(net, c);
+    if (c->snd_max != tcp_snd_limit(c) || c->sent.lost > 0)
+        tcp_want_output(net, c);
+    if (c->fin_queued && c->snd_una == c->snd_end + 1 && !tcp_fin_acked(net, c))
+        return false;
+    return tcp_wake_writer(net, c);
+}
+
 bool tcp_ack_in(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)
 {
     bool window_same = seg->window << c->snd_wscale == c->snd_wnd;
 
     take_window(net, c, seg);
-    if (seq_gt(seg->ack, c->snd_una)) {
-        new_ack(net, c, seg);
-        if (c->sack_ok)
-            sack_news(c, seg); /* the state that the next one is compared with */
-        if (c->snd_nxt != tcp_snd_limit(c))
-            tcp_want_output(net, c);
-        if (c->fin_queued && c->snd_una == c->snd_end + 1 && !tcp_fin_acked(net, c))
-            return false;
-        return tcp_wake_writer(net, c);
-    }
-    if (is_duplicate(c, seg, window_same))
-        duplicate_ack(net, c);
-    return true;
+    return seq_lt(seg->ack, c->snd_una) || take_ack(net, c, seg, window_same);
 }

@@ -216,10 +216,8 @@ void tcp_set_iss(struct tcp_conn *c, u32 iss)
 {
     c->iss = iss;
     c->snd_una = iss;
-    c->snd_nxt = iss;
     c->snd_max = iss;
     c->snd_end = iss + 1;
-    c->recover = iss;
 }
 
 static void init_conn(struct net *net, struct tcp_conn *c)
@@ -280,6 +278,7 @@ static void detach(struct net *net, struct tcp_conn *c)
     list_del(&c->starve_node);
     space_clear(&c->snd, &net->snd_pool);
     space_clear(&c->rcv, &net->rcv_pool);
+    sent_clear(&c->sent, &net->snd_pool);
     c->app = false;
     c->name = 0;
 }
@@ -391,8 +390,9 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c)
 {
     ASSERT_NE(c->name, 0);
     ASSERT_LT(c->state, TCP_STATES);
-    ASSERT(seq_le(c->snd_una, c->snd_nxt));
-    ASSERT(seq_le(c->snd_nxt, c->snd_max));
+    ASSERT(seq_le(c->snd_una, c->snd_max));
+    if (tcp_synchronized(c))
+        sent_check(&c->sent, &net->snd_pool, c->snd_una, c->snd_max);
     ASSERT(seq_le(c->snd_max, tcp_snd_limit(c)));
     ASSERT(seq_le(c->rcv_read, c->rcv_nxt));
     ASSERT_LE(c->rcv_nxt - c->rcv_read, NET_SPACE_BYTES + 1); /* the FIN comes on top */
@@ -425,6 +425,7 @@ void net_check(const struct net *net, u64 now_ns)
         ASSERT_EQ(net->slots[i].tag, (u32)(conn_hash(net, c) >> 32));
         for (u32 k = 0; k < NET_CONN_CHUNKS; k++)
             chunks += (c->snd.chunk[k] != 0) + (c->rcv.chunk[k] != 0);
+        chunks += c->sent.chunk != 0;
         ASSERT(tcp_snd_limit(c) == c->snd_max || tcp_outstanding(c) > 0 || c->rtx_at_ns != 0 ||
                list_is_linked(&c->out_node) || c->arp_wait);
     }

@@ -154,6 +154,14 @@ static bool add_range(struct tcp_conn *c, u32 start, u32 end)
     return true;
 }
 
+void tcp_note_twice(struct tcp_conn *c, u32 start, u32 end)
+{
+    if (!c->sack_ok || !seq_lt(start, end))
+        return;
+    c->dsack_start = start;
+    c->dsack_end = end;
+}
+
 static void keep_out_of_order(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)
 {
     net_count(net, NET_OUT_OF_ORDER);
@@ -161,9 +169,11 @@ static void keep_out_of_order(struct net *net, struct tcp_conn *c, const struct 
         return;
     /* A place for it first: a range that touches, or a free one. Then the bytes. */
     bool touches = false;
-    for (u32 i = 0; i < c->ranges_used; i++)
-        touches |=
-            seq_le(c->ranges[i].start, seg->seq + seg->len) && seq_le(seg->seq, c->ranges[i].end);
+    for (u32 i = c->ranges_used; i-- > 0;) { /* of several overlaps the first is told */
+        const struct tcp_range *r = &c->ranges[i];
+        touches |= seq_le(r->start, seg->seq + seg->len) && seq_le(seg->seq, r->end);
+        tcp_note_twice(c, seq_max(r->start, seg->seq), seq_min(r->end, seg->seq + seg->len));
+    }
     if (!touches && c->ranges_used == TCP_RANGES_MAX) {
         net_count(net, NET_DROP_TCP_RANGES);
         return;

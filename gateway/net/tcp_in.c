@@ -145,7 +145,6 @@ static void open_by_cookie(struct net *net, const struct tcp_segment *syn, struc
     tcp_set_iss(c, seg->ack - 1);
     take_syn(net, c, syn);
     tcp_move(net, c, TCP_SYN_RCVD);
-    c->snd_nxt = c->iss + 1;
     c->snd_max = c->iss + 1;
     c->rcv_adv = tcp_rcv_edge(c); /* the cookie told of it */
     tcp_rtx_restart(net, c);
@@ -176,7 +175,6 @@ static bool establish(struct net *net, struct tcp_conn *c)
         .ipv4 = c->remote_ipv4, .port = c->remote_port, .local_port = c->local_port};
 
     c->snd_una = c->iss + 1;
-    c->recover = c->iss;
     c->rtx_at_ns = 0;
     c->backoff = 0;
     c->rto_ns = TCP_RTO_INITIAL_NS;
@@ -227,7 +225,6 @@ static void in_syn_sent(struct net *net, struct tcp_conn *c, struct tcp_segment 
     if (!acks) { /* both opened at once */
         tcp_move(net, c, TCP_SYN_RCVD);
         c->snd_max = c->iss; /* our SYN goes out again, as SYN|ACK */
-        c->snd_nxt = c->iss;
         tcp_want_output(net, c);
         return;
     }
@@ -273,6 +270,7 @@ static bool paws_rejects(struct net *net, struct tcp_conn *c, const struct tcp_s
  */
 static void not_acceptable(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)
 {
+    tcp_note_twice(c, seg->seq, seq_min(seg->seq + seg->len, c->rcv_nxt));
     if (seq_lt(seg->seq, c->rcv_nxt))
         net_count(net, NET_DUPLICATES);
     else
@@ -321,10 +319,11 @@ static bool ack_valid(struct net *net, struct tcp_conn *c, const struct tcp_segm
 }
 
 /* Cuts what lies before rcv_nxt and behind the window. */
-static void trim(const struct tcp_conn *c, struct tcp_segment *seg)
+static void trim(struct tcp_conn *c, struct tcp_segment *seg)
 {
     if (seq_lt(seg->seq, c->rcv_nxt)) {
         u32 cut = min_u32(c->rcv_nxt - seg->seq, seg->len);
+        tcp_note_twice(c, seg->seq, seg->seq + cut);
         seg->seq += cut;
         seg->data += cut;
         seg->len -= cut;

@@ -132,10 +132,16 @@ static u32 write_syn(const struct net *net, const struct tcp_conn *c, u8 flags, 
     return n;
 }
 
+/* Bytes that came twice are to be reported: RFC 2883. */
+static bool owes_dsack(const struct tcp_conn *c)
+{
+    return c->dsack_start != c->dsack_end;
+}
+
 /* Blocks that fit beside the timestamps: 3 with them, 4 without. */
 static u32 sack_blocks(const struct tcp_conn *c)
 {
-    return c->sack_ok ? min_u32(c->ranges_used, c->ts_ok ? 3 : 4) : 0;
+    return c->sack_ok ? min_u32(owes_dsack(c) + c->ranges_used, c->ts_ok ? 3 : 4) : 0;
 }
 
 u32 tcp_options_bytes(const struct tcp_conn *c)
@@ -145,15 +151,22 @@ u32 tcp_options_bytes(const struct tcp_conn *c)
     return (c->ts_ok ? TCP_TS_BYTES : 0) + (blocks > 0 ? 4 + 8 * blocks : 0);
 }
 
-/* The block with the newest segment goes first (RFC 2018 section 4), the others follow. */
+/*
+ * First what came twice (RFC 2883 section 4), then the block with the newest segment (RFC 2018
+ * section 4), then the others.
+ */
 static u32 write_sacks(const struct tcp_conn *c, u32 blocks, u8 *out)
 {
+    struct tcp_range twice = {.start = c->dsack_start, .end = c->dsack_end};
+    u32 first = owes_dsack(c);
+
     out[0] = TCP_OPT_NOP;
     out[1] = TCP_OPT_NOP;
     out[2] = TCP_OPT_SACK;
     out[3] = (u8)(2 + 8 * blocks);
     for (u32 i = 0; i < blocks; i++) {
-        const struct tcp_range *r = &c->ranges[(c->range_newest + i) % c->ranges_used];
+        const struct tcp_range *r =
+            i < first ? &twice : &c->ranges[(c->range_newest + i - first) % c->ranges_used];
         put32(out + 4 + 8 * i, r->start);
         put32(out + 8 + 8 * i, r->end);
     }

@@ -70,9 +70,13 @@ static void fill_ip(const struct net *net, const struct tcp_conn *c, struct pack
     p->l3_bytes = sizeof *ip;
 }
 
-/* With each ACK that leaves, none is owed any more. */
-static void note_ack_sent(struct tcp_conn *c)
+/* With each ACK that leaves, none is owed any more, and what came twice was told once. */
+static void note_ack_sent(struct net *net, struct tcp_conn *c)
 {
+    if (UNLIKELY(c->dsack_start != c->dsack_end)) {
+        net_count(net, NET_DSACKS_OUT);
+        c->dsack_start = c->dsack_end;
+    }
     c->ack_sent = c->rcv_nxt;
     c->ack_now = false;
     c->ack_at_ns = 0;
@@ -105,7 +109,7 @@ static bool send_segment(struct net *net, struct tcp_conn *c, u32 seq, u32 len, 
     p.l4_bytes = (u8)header;
     p.len = (u32)(sizeof(struct eth_hdr) + sizeof(struct ipv4_hdr)) + bytes;
     if ((flags & TCP_ACK) != 0)
-        note_ack_sent(c);
+        note_ack_sent(net, c);
     if (UNLIKELY(sizeof(struct ipv4_hdr) + bytes > c->big_sent) && len > 0) {
         c->big_sent = (u16)(sizeof(struct ipv4_hdr) + bytes);
         c->big_end = seq + len;
@@ -116,10 +120,9 @@ static bool send_segment(struct net *net, struct tcp_conn *c, u32 seq, u32 len, 
 }
 
 /*
- * The sequence number of a segment without data. Not snd_nxt: after a timeout that falls behind
- * what the peer may have, it would find the segment old and drop the ACK with it; two ends that
- * both go back would never hear each other again. And not behind the peer's window, should that
- * have shrunk.
+ * The sequence number of a segment without data: never behind what the peer may have, or it would
+ * find the segment old and drop the ACK with it. And not beyond the peer's window, should that have
+ * shrunk.
  */
 static u32 bare_seq(const struct tcp_conn *c)
 {
@@ -220,7 +223,6 @@ bool tcp_send_syn(struct net *net, struct tcp_conn *c)
         tcp_want_output(net, c);
         return false;
     }
-    c->snd_nxt = c->iss + 1;
     c->snd_max = c->iss + 1;
     c->rtt_timing = first;
     c->rtt_seq = c->snd_max;
@@ -231,16 +233,25 @@ bool tcp_send_syn(struct net *net, struct tcp_conn *c)
 
 /* ---- data ---- */
 
-/* Bytes that the windows still admit behind snd_nxt. */
+static u32 now_us(const struct net *net)
+{
+    return (u32)(net->now_ns / NS_PER_US);
+}
+
+/* Data bytes that were never sent. */
+static u32 unsent(const struct tcp_conn *c)
+{
+    return seq_lt(c->snd_max, c->snd_end) ? c->snd_end - c->snd_max : 0;
+}
+
+/* Bytes that the windows still admit behind snd_max. What has left the network makes room. */
 static u32 usable(const struct tcp_conn *c)
 {
-    u32 cwnd = c->cwnd;
-    u32 flight = c->snd_nxt - c->snd_una;
+    u32 flight = tcp_outstanding(c);
+    u32 pipe = tcp_pipe(c);
+    u32 told = c->snd_wnd > flight ? c->snd_wnd - flight : 0;
 
-    if (!c->recovering) /* limited transmit, RFC 3042 */
-        cwnd += min_u32(c->dupacks, TCP_DUPACKS - 1) * c->mss;
-    u32 wnd = min_u32(c->snd_wnd, cwnd);
-    return wnd > flight ? wnd - flight : 0;
+    return min_u32(told, c->cwnd > pipe ? c->cwnd - pipe : 0);
 }
 
 /*
@@ -264,17 +275,32 @@ static bool fin_fits(const struct tcp_conn *c, u32 end)
  */
 static bool hole_suspected(const struct tcp_conn *c)
 {
-    return c->dupacks > 0 || seq_lt(c->snd_una, c->recover);
+    return c->dupacks > 0 || c->sent.sacked > 0 ||
+           (c->ca != TCP_CA_OPEN && seq_lt(c->snd_una, c->recover));
+}
+
+/* [seq, end), or the part of it before snd_max, left again. */
+static void note_again(struct net *net, struct tcp_conn *c, u32 seq, u32 end)
+{
+    end = seq_min(end, c->snd_max);
+    net_count(net, NET_RTX_SEGMENTS);
+    c->rtx_sent_ns = net->now_ns;
+    c->rtt_timing = false; /* Karn: whose ACK it will be is not known */
+    c->rtt_probed = false;
+    sent_resent(&c->sent, &net->snd_pool, c->snd_una, seq, end, now_us(net));
+    if (c->ca == TCP_CA_OPEN)
+        return;
+    c->undo_bytes += end - seq;
+    if (!c->undo_stamped)
+        c->undo_ts = tcp_ts_now(net, c->ts_offset);
+    c->undo_stamped = true;
 }
 
 /* Bookkeeping after [seq, end) left. */
 static void note_sent(struct net *net, struct tcp_conn *c, u32 seq, u32 end)
 {
     if (seq_lt(seq, c->snd_max)) {
-        net_count(net, NET_RTX_SEGMENTS);
-        c->rtx_sent_ns = net->now_ns;
-        c->rtt_timing = false; /* Karn: whose ACK it will be is not known */
-        c->rtt_probed = false;
+        note_again(net, c, seq, end);
     } else if (!c->rtt_timing && !hole_suspected(c)) {
         c->rtt_timing = true;
         c->rtt_probed = false;
@@ -283,7 +309,10 @@ static void note_sent(struct net *net, struct tcp_conn *c, u32 seq, u32 end)
     }
     if (tcp_outstanding(c) == 0)
         c->rto_base_ns = net->now_ns;
-    c->snd_max = seq_max(c->snd_max, end);
+    if (seq_gt(end, c->snd_max)) {
+        sent_new(&c->sent, &net->snd_pool, c->snd_una, end, now_us(net));
+        c->snd_max = end;
+    }
     c->sent_ns = net->now_ns;
 }
 
@@ -303,7 +332,6 @@ static bool send_data(struct net *net, struct tcp_conn *c, u32 seq, u32 len)
     if (!send_segment(net, c, seq, len, flags))
         return false;
     note_sent(net, c, seq, end);
-    c->snd_nxt = seq_max(c->snd_nxt, end);
     return true;
 }
 
@@ -317,16 +345,32 @@ static void restart_idle(const struct net *net, struct tcp_conn *c)
 /* The next segment in order. False: nothing may go, or there was no packet (`*blocked`). */
 static bool send_next(struct net *net, struct tcp_conn *c, bool *blocked)
 {
-    u32 avail = seq_lt(c->snd_nxt, c->snd_end) ? c->snd_end - c->snd_nxt : 0;
+    u32 avail = unsent(c);
     u32 len = min_u32(min_u32(avail, usable(c)), tcp_payload_max(c));
 
     if (!worth_sending(c, len, avail)) {
-        bool fin_only = avail == 0 && c->snd_nxt == c->snd_end && fin_fits(c, c->snd_nxt);
+        bool fin_only = avail == 0 && c->snd_max == c->snd_end && fin_fits(c, c->snd_max);
         if (!fin_only)
             return false;
         len = 0;
     }
-    *blocked = !send_data(net, c, c->snd_nxt, len);
+    *blocked = !send_data(net, c, c->snd_max, len);
+    return !*blocked;
+}
+
+/* The first LOST segment. False: nothing is lost or may go, or there was no packet (`*blocked`). */
+static bool send_again(struct net *net, struct tcp_conn *c, bool *blocked)
+{
+    u32 start, end;
+
+    if (!sent_first_lost(&c->sent, &net->snd_pool, c->snd_una, &start, &end))
+        return false;
+    u32 len = min_u32(seq_min(end, c->snd_end) - start, tcp_payload_max(c));
+    bool fits = tcp_pipe(c) + len <= c->cwnd && start + len - c->snd_una <= c->snd_wnd;
+    if (!fits && !c->force_again)
+        return false;
+    *blocked = !send_data(net, c, start, len);
+    c->force_again &= *blocked;
     return !*blocked;
 }
 
@@ -337,9 +381,11 @@ int tcp_output(struct net *net, struct tcp_conn *c)
 
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
         return (c->snd_max == c->iss || c->arp_wait) && tcp_send_syn(net, c);
-    if (c->snd_nxt != tcp_snd_limit(c)) {
+    if (c->snd_max != tcp_snd_limit(c) || c->sent.lost > 0) {
         restart_idle(net, c);
-        while (send_next(net, c, &blocked))
+        while (send_again(net, c, &blocked))
+            packets++;
+        while (!blocked && send_next(net, c, &blocked))
             packets++;
         tcp_rtx_arm(net, c);
     }
@@ -352,28 +398,12 @@ int tcp_output(struct net *net, struct tcp_conn *c)
     return packets;
 }
 
-/* ---- again ---- */
-
-/* Data bytes that were sent from `seq` on. */
-static u32 sent_from(const struct tcp_conn *c, u32 seq)
-{
-    u32 end = seq_min(c->snd_max, c->snd_end);
-
-    return seq_lt(seq, end) ? end - seq : 0;
-}
-
-bool tcp_retransmit(struct net *net, struct tcp_conn *c)
-{
-    ASSERT_GT(tcp_outstanding(c), 0);
-    return send_data(net, c, c->snd_una, min_u32(sent_from(c, c->snd_una), tcp_payload_max(c)));
-}
+/* ---- what a timer sends ---- */
 
 bool tcp_send_probe(struct net *net, struct tcp_conn *c)
 {
-    u32 fresh =
-        c->snd_nxt == c->snd_max && seq_lt(c->snd_max, c->snd_end) ? c->snd_end - c->snd_max : 0;
     u32 window = c->snd_wnd > tcp_outstanding(c) ? c->snd_wnd - tcp_outstanding(c) : 0;
-    u32 len = min_u32(min_u32(fresh, window), tcp_payload_max(c));
+    u32 len = min_u32(min_u32(unsent(c), window), tcp_payload_max(c));
 
     ASSERT_GT(tcp_outstanding(c), 0);
     if (len > 0)
@@ -394,9 +424,8 @@ bool tcp_send_nudge(struct net *net, struct tcp_conn *c)
 
 bool tcp_send_persist(struct net *net, struct tcp_conn *c)
 {
-    u32 avail = seq_lt(c->snd_nxt, c->snd_end) ? c->snd_end - c->snd_nxt : 0;
-    u32 len = min_u32(min_u32(avail, c->snd_wnd), tcp_payload_max(c));
+    u32 len = min_u32(min_u32(unsent(c), c->snd_wnd), tcp_payload_max(c));
 
     ASSERT_EQ(tcp_outstanding(c), 0);
-    return c->snd_wnd == 0 ? tcp_send_nudge(net, c) : send_data(net, c, c->snd_nxt, len);
+    return c->snd_wnd == 0 ? tcp_send_nudge(net, c) : send_data(net, c, c->snd_max, len);
 }

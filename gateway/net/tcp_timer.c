@@ -5,12 +5,13 @@
  * or before them; when it fires and the deadline has moved away, it is set again and nothing else
  * happens: so a busy connection touches the wheel once in a timeout and not with each segment.
  *
- *   fast   rtx_at_ns   RTO (RFC 6298), tail-loss probe before it; persist if nothing is in flight
+ *   fast   rtx_at_ns   RTO (RFC 6298), before it a probe or RACK's reordering timer (8985);
+ *                      persist if nothing is in flight
  *          ack_at_ns   the delayed ACK
  *   slow   slow_at_ns  keepalive while the application has it; after that its limit as an orphan;
  *                      TIME_WAIT
  *
- * Failure: no packet when a timer fires counts as a packet that was lost; the timer runs again.
+ * Failure: no packet for a probe or an ACK counts as a packet that was lost; the timer runs again.
  */
 #include "gateway/net/net_state.h"
 #include "gateway/net/tcp.h"
@@ -32,8 +33,8 @@ static u64 timeout_ns(const struct net *net, const struct tcp_conn *c)
 /* A tail-loss probe comes first where its answer can be told from recovery: RFC 8985 7.2. */
 static bool may_probe(const struct net *net, const struct tcp_conn *c)
 {
-    return net->conf.tlp_min_ns != 0 && c->srtt_ns != 0 && !c->recovering && !c->probed &&
-           c->backoff == 0 && c->snd_nxt == c->snd_max && tcp_synchronized(c);
+    return net->conf.tlp_min_ns != 0 && c->srtt_ns != 0 && c->ca == TCP_CA_OPEN && !c->probed &&
+           c->backoff == 0 && c->sent.sacked == 0 && tcp_synchronized(c);
 }
 
 /*
@@ -42,7 +43,7 @@ static bool may_probe(const struct net *net, const struct tcp_conn *c)
  */
 static bool must_persist(const struct tcp_conn *c)
 {
-    return tcp_outstanding(c) == 0 && c->snd_nxt != tcp_snd_limit(c) && tcp_synchronized(c) &&
+    return tcp_outstanding(c) == 0 && c->snd_max != tcp_snd_limit(c) && tcp_synchronized(c) &&
            !list_is_linked(&c->out_node);
 }
 
@@ -59,6 +60,10 @@ void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
                 c->rtx_at_ns = pto;
                 c->rtx = TCP_RTX_PROBE;
             }
+        }
+        if (c->reo_at_ns != 0 && c->reo_at_ns < c->rtx_at_ns) {
+            c->rtx_at_ns = c->reo_at_ns;
+            c->rtx = TCP_RTX_REORDER;
         }
     } else if (must_persist(c)) {
         if (c->rtx_at_ns == 0 || c->rtx != TCP_RTX_PERSIST)
@@ -136,7 +141,7 @@ static void doubt_route(struct net *net, struct tcp_conn *c)
         tcp_set_peer_mac(c, mac);
 }
 
-/* RFC 6298 (5.4) to (5.6) and RFC 5681 (4): back off, window of one segment, go back to snd_una. */
+/* RFC 6298 (5.4) to (5.6): what is lost goes out again with the flush of this turn. */
 static void rto_expired(struct net *net, struct tcp_conn *c)
 {
     u64 last_ns = c->snd_wnd > 0 ? c->progress_ns : max_u64(c->progress_ns, c->heard_ns);
@@ -146,21 +151,11 @@ static void rto_expired(struct net *net, struct tcp_conn *c)
         return;
     }
     net_count(net, NET_RTX_RTO);
-    if (c->backoff == 0)
-        c->ssthresh = max_u32(tcp_outstanding(c) / 2, 2u * c->mss);
+    tcp_mtu_timeout(c);
+    tcp_recover_timeout(net, c);
     if (c->backoff < TCP_BACKOFF_MAX)
         c->backoff++;
-    c->cwnd = c->mss;
-    c->recover = c->snd_max;
-    c->recovering = false;
-    c->probed = false;
-    c->dupacks = 0;
-    c->rtt_timing = false; /* Karn, even if no packet can be had now */
-    c->snd_nxt = c->snd_una;
-    tcp_mtu_timeout(c);
     doubt_route(net, c);
-    if (!tcp_retransmit(net, c))
-        tcp_want_output(net, c); /* nothing left yet: the next flush sends it from snd_nxt */
     tcp_rtx_restart(net, c);
 }
 
@@ -168,10 +163,19 @@ static void rto_expired(struct net *net, struct tcp_conn *c)
 static void probe_expired(struct net *net, struct tcp_conn *c)
 {
     net_count(net, NET_RTX_PROBE);
-    tcp_send_probe(net, c);
+    u32 end = c->snd_max;
+    if (tcp_send_probe(net, c))
+        c->probe_open = c->snd_max == end;
     c->probed = true;
     c->probe_end = c->snd_max;
     tcp_rtx_restart(net, c);
+}
+
+/* What the reordering window still spared has not come: RFC 8985 6.3. */
+static void reorder_expired(struct net *net, struct tcp_conn *c)
+{
+    tcp_recover_detect(net, c);
+    tcp_rtx_arm(net, c);
 }
 
 /* RFC 9293 3.8.6.1: the peer is asked for its window, ever more seldom, as long as it answers. */
@@ -199,6 +203,8 @@ static void rtx_expired(struct net *net, struct tcp_conn *c)
         persist_expired(net, c);
     else if (c->rtx == TCP_RTX_PROBE)
         probe_expired(net, c);
+    else if (c->rtx == TCP_RTX_REORDER)
+        reorder_expired(net, c);
     else
         rto_expired(net, c);
 }

@@ -214,7 +214,7 @@ static void fast_retransmit(void **state)
     assert_true(script_out(&s, &a));
     assert_int_equal(a.seq, s.peer_ack + 4000);
     script_seg(&s, TCP_ACK, s.peer_seq, s.peer_ack + 10000, NULL, 0);
-    assert_false(c->recovering);
+    assert_false(c->ca == TCP_CA_FAST);
     assert_true(c->cwnd <= 5000);
     assert_int_equal(stat(&s, NET_RTX_FAST), 1);
     assert_int_equal(stat(&s, NET_RTX_RTO), 0);
@@ -244,6 +244,9 @@ static void sack_counts_news(void **state)
 
     (void)state;
     open_1000(&s, 0, true);
+    struct tcp_conn *c = tcp_by_name(s.net, s.conn); /* a path of 8 ms: 2 ms may be reordering */
+    c->srtt_ns = 8 * NS_PER_MS;
+    c->rack.min_rtt_us = 8000;
     send_zeroes(&s, 6000);
     expect_data(&s, 6, s.peer_ack, 1000);
     for (u32 i = 0; i < 5; i++) /* bare repetitions: answers to something else */
@@ -320,9 +323,9 @@ static void probe_reveals_a_hole(void **state)
     script_run(&s, 3 * NS_PER_MS);
     expect_data(&s, 1, s.peer_ack + 2000, 1000);
     sack_in(&s, s.peer_ack, s.peer_ack + 2000, s.peer_ack + 3000);
-    expect_data(&s, 1, s.peer_ack, 1000);
+    expect_data(&s, 2, s.peer_ack, 1000); /* both left before what has arrived */
     script_seg(&s, TCP_ACK, s.peer_seq, s.peer_ack + 1000, NULL, 0);
-    expect_data(&s, 1, s.peer_ack + 1000, 1000);
+    expect_data(&s, 0, 0, 0);
     script_seg(&s, TCP_ACK, s.peer_seq, s.peer_ack + 3000, NULL, 0);
     assert_int_equal(stat(&s, NET_RTX_RTO), 0);
     assert_int_equal(net_chunks_used(s.net), 0);
@@ -408,8 +411,11 @@ static void out_of_order_is_kept(void **state)
     assert_int_equal(a.sack[0][0], s.peer_seq + 9);
     script_seg(&s, TCP_ACK, s.peer_seq + 5, s.peer_ack, "fghij", 5); /* overlaps both: one range */
     assert_true(script_out(&s, &a));
-    assert_int_equal(a.sacks, 1);
-    assert_int_equal(a.sack[0][1], s.peer_seq + 12);
+    assert_int_equal(a.sacks, 2);
+    assert_int_equal(a.sack[0][0], s.peer_seq + 5); /* RFC 2883: "f" came twice */
+    assert_int_equal(a.sack[0][1], s.peer_seq + 6);
+    assert_int_equal(a.sack[1][0], s.peer_seq + 3);
+    assert_int_equal(a.sack[1][1], s.peer_seq + 12);
     assert_int_equal(s.app_len, 0);
     script_seg(&s, TCP_ACK, s.peer_seq, s.peer_ack, "abc", 3);
     assert_true(script_out(&s, &a)); /* the hole closed: at once */

@@ -179,7 +179,7 @@ void apply_rejected(struct engine *e, const struct msg_rejected *ev)
 /* An order that ends by time ends so many seconds after the event that made it. */
 static inline void order_time(struct engine *e, u32 id, const struct msg_order *ev)
 {
-    if (UNLIKELY(e->orders.hot[id].timed))
+    if (UNLIKELY(e->orders.info[id].special & SPECIAL_TIMED))
         expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
 }
 
@@ -218,7 +218,7 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     book_remove(&e->books, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
-    if (UNLIKELY(o->timed))
+    if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
         expiry_del(&e->expiry, id);
     orders_fill(&e->orders, id, ev);
     order_time(e, id, ev);
@@ -240,7 +240,7 @@ static void order_drop(struct engine *e, u32 id)
         book_remove(&e->books, id);
     else
         e->taker = 0;
-    if (UNLIKELY(o->timed))
+    if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
         expiry_del(&e->expiry, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
@@ -248,15 +248,29 @@ static void order_drop(struct engine *e, u32 id)
     pool_give(&e->orders.pool, id);
 }
 
+/* Of `qty` shares that go, what is kept back goes first. Returns how many of those shown go. */
+static u32 reserve_less(struct engine *e, u32 id, u32 qty)
+{
+    struct reserve *r = &e->orders.reserve[id];
+    u32 kept = min_u32(qty, r->left);
+
+    r->left -= kept;
+    return qty - kept;
+}
+
 /* `qty` shares of the order are taken off, `leaves` stay. */
 static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
 {
     struct order *o = &e->orders.hot[id];
 
-    ASSERT_EQ(o->open, qty + leaves);
-    if (!leaves)
+    ASSERT_EQ(order_left(&e->orders, id), qty + leaves);
+    if (!leaves) {
         order_drop(e, id);
-    else if (o->level)
+        return;
+    }
+    if (UNLIKELY(o->rare) && (qty = reserve_less(e, id, qty)) == 0)
+        return;
+    if (o->level)
         book_reduce(&e->books, id, qty);
     else
         o->open -= qty;
@@ -286,11 +300,10 @@ void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id)
     struct order_terms *t = &e->orders.terms[id];
 
     ASSERT_EQ(o->order_ref, ev->order_ref);
-    ASSERT_EQ(o->open, ev->qty + ev->leaves);
     stream_advance(e, &ev->head);
     e->orders.info[id].side = ev->side;
     if (ev->qty)
-        book_reduce(&e->books, id, ev->qty);
+        take_off(e, id, ev->qty, ev->leaves);
     if (ev->located) {
         t->tags |= TAG_BIT(25);
         t->yes &= (u8)~YES_SHARES_LOCATED;
@@ -302,6 +315,30 @@ void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id)
     }
 }
 
+/*
+ * What an order shows is filled, and it has kept more back: it is restated in the next event.
+ */
+static void order_exhaust(struct engine *e, u32 id, u32 qty)
+{
+    ASSERT_EQ(e->exhausted, 0);
+    e->orders.info[id].executed += qty;
+    book_exhaust(&e->books, id);
+    e->exhausted = id;
+}
+
+void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id)
+{
+    struct reserve *r = &e->orders.reserve[id];
+
+    ASSERT_EQ(e->exhausted, id);
+    ASSERT(ev->qty >= 1 && ev->qty <= r->left);
+    stream_advance(e, &ev->head);
+    e->exhausted = 0;
+    e->next_order_ref = ev->secondary + 1;
+    *r = (struct reserve){.priority = ev->secondary, .left = r->left - ev->qty, .again = 1};
+    book_refill(&e->books, id, ev->qty);
+}
+
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
 {
     struct order *o = &e->orders.hot[id];
@@ -311,7 +348,10 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     stream_advance(e, &ev->head);
     e->next_match = ev->match + !(ev->head.flags & MSG_TAKER);
     if (o->open == ev->qty) {
-        order_drop(e, id);
+        if (UNLIKELY(o->rare) && e->orders.reserve[id].left)
+            order_exhaust(e, id, ev->qty);
+        else
+            order_drop(e, id);
         return;
     }
     e->orders.info[id].executed += ev->qty;

@@ -31,6 +31,10 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id);
 
 void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id);
 void apply_aiq_cancelled(struct engine *e, const struct msg_aiq_cancelled *ev, u32 id);
+
+/* Order `id`, e->exhausted, shows its next part, behind all that rest at its price. */
+void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id);
+
 void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id);
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
 

@@ -3,7 +3,7 @@
  *
  * Invariants: a level's `qty` is the sum of its orders' open shares; a line's bit is set exactly
  * when its level has orders; a line in use has a bit set; the best level of a side is the first bit
- * of its first line; the queue of a level ascends by order_ref. A freed line's `side` is 0, so that
+ * of its first line; the queue of a level ascends by priority. A freed line's `side` is 0, so that
  * no cache entry that still names it can be mistaken for a hit.
  */
 #include "engine/book.h"
@@ -17,6 +17,7 @@ void books_init(struct books *b, struct mem *m, u32 instruments, const struct or
     ASSERT(instruments >= 1 && instruments <= INSTRUMENTS_MAX);
     b->at = mem_alloc(m, ((u64)instruments + 1) * sizeof *b->at, CACHE_LINE);
     b->hot = o->hot;
+    b->reserve = o->reserve;
     b->lines = pool_init(&b->line_pool, m, lines, sizeof *b->lines, CACHE_LINE);
     b->levels = mem_alloc(m, ((u64)lines + 1) * LINE_LEVELS * sizeof *b->levels, CACHE_LINE);
     b->forks = pool_init(&b->fork_pool, m, lines, sizeof *b->forks, CACHE_LINE);
@@ -204,6 +205,44 @@ void book_reduce(struct books *b, u32 id, u32 qty)
     v->qty -= qty;
 }
 
+void book_exhaust(struct books *b, u32 id)
+{
+    struct order *o = &b->hot[id];
+
+    ASSERT_NE(o->level, 0);
+    b->levels[o->level].qty -= o->open;
+    o->open = 0;
+}
+
+void book_refill(struct books *b, u32 id, u32 qty)
+{
+    struct order *o = &b->hot[id];
+    struct level *v = &b->levels[o->level];
+
+    ASSERT_EQ(o->open, 0);
+    o->open = qty;
+    v->qty += qty;
+    if (!o->next)
+        return;
+    b->hot[o->next].prev = o->prev;
+    if (o->prev)
+        b->hot[o->prev].next = o->next;
+    else
+        v->head = o->next;
+    b->hot[v->tail].next = id;
+    o->prev = v->tail;
+    o->next = 0;
+    v->tail = id;
+}
+
+/* The number by which an order stands in its queue. */
+static u64 priority_of(const struct books *b, u32 id)
+{
+    u64 own = b->hot[id].rare ? b->reserve[id].priority : 0;
+
+    return own ? own : b->hot[id].order_ref;
+}
+
 static u32 level_check(const struct books *b, u32 level)
 {
     const struct level *v = &b->levels[level];
@@ -216,7 +255,7 @@ static u32 level_check(const struct books *b, u32 level)
         ASSERT_EQ(o->level, level);
         ASSERT_EQ(o->prev, prev);
         ASSERT(o->open >= 1 && o->open <= QTY_MAX);
-        ASSERT(!prev || o->order_ref > b->hot[prev].order_ref);
+        ASSERT(!prev || priority_of(b, id) > priority_of(b, prev));
         qty += o->open;
         orders++;
         prev = id;

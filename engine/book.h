@@ -76,8 +76,9 @@ struct book {
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
 
 struct books {
-    struct book *at;   /* by instrument, from 1 */
-    struct order *hot; /* the slab's hot part, shared with orders */
+    struct book *at;               /* by instrument, from 1 */
+    struct order *hot;             /* the slab's hot part, shared with orders */
+    const struct reserve *reserve; /* also theirs */
     struct line *lines;
     struct level *levels; /* level id = line * 16 + index % 16, from 16 */
     struct fork *forks;
@@ -106,6 +107,12 @@ void book_remove(struct books *b, u32 id);
 
 /* Takes `qty` shares off a resting order, less than are open, which keeps its place. */
 void book_reduce(struct books *b, u32 id, u32 qty);
+
+/* All that a resting order shows is gone; book_refill follows before anything else. */
+void book_exhaust(struct books *b, u32 id);
+
+/* An exhausted order shows `qty` shares at the end of its queue. */
+void book_refill(struct books *b, u32 id, u32 qty);
 
 /* The next worse level of the same side; 0: there is none. */
 u32 book_level_worse(const struct books *b, u32 level);

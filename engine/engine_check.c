@@ -4,7 +4,7 @@
  *
  * The hash is a sum over the state's parts, so it depends on what there is and not on where it
  * lies: ids of the pools, the order of free lists and caches do not enter. An order's place in its
- * queue follows from its order_ref, so it needs no part of its own.
+ * queue follows from its order_ref or its priority, so it needs no part of its own.
  */
 #include "engine/base/hash.h"
 #include "engine/rules.h"
@@ -47,7 +47,9 @@ static u64 hash_order(const struct engine *e, u32 id)
         (u64)i->side << 32 | (u64)i->tif << 24 | (u64)i->display << 16 | (u64)i->capacity << 8 |
             i->cross_type,
         (u64)(o->level ? book_level_price(&e->books, o->level) : 0) << 1 | (id == e->taker),
-        o->timed ? e->expiry.due[id].ns : 0,
+        i->special & SPECIAL_TIMED ? e->expiry.due[id].ns : 0,
+        o->rare ? e->orders.reserve[id].priority : 0,
+        o->rare ? (u64)e->orders.reserve[id].left << 32 | e->orders.reserve[id].again : 0,
     };
     return hash_bytes(PART_ORDER, words, sizeof words) + hash_bytes(PART_TERMS + o->order_ref * 16,
                                                                     &e->orders.terms[id],
@@ -128,12 +130,14 @@ static void check_order(const struct engine *e, u32 id, u32 owner)
     ASSERT_EQ(o->owner, owner);
     ASSERT_EQ(refs_find(&e->refs, owner, o->user_ref), id);
     ASSERT_LT(o->order_ref, e->next_order_ref);
-    ASSERT(o->open >= 1 && o->open + i->executed <= QTY_MAX);
+    ASSERT(o->open >= 1 && order_left(&e->orders, id) + i->executed <= QTY_MAX);
+    ASSERT_EQ(o->rare, i->special != 0);
+    ASSERT(!o->rare || !e->orders.reserve[id].left || (i->special & SPECIAL_RESERVE && o->level));
     ASSERT_EQ(o->level == 0, id == e->taker);
     ASSERT_EQ(o->sell, side_is_sell(i->side));
     ASSERT_EQ(o->hidden, i->display == 'N');
-    ASSERT_EQ(o->timed, i->tif == TIF_GTT);
-    ASSERT_EQ(o->timed, e->expiry.due[id].at != 0);
+    ASSERT_EQ((i->special & SPECIAL_TIMED) != 0, i->tif == TIF_GTT);
+    ASSERT_EQ((i->special & SPECIAL_TIMED) != 0, e->expiry.due[id].at != 0);
     if (!o->level)
         return;
     ASSERT_NE(i->tif, TIF_IOC);
@@ -196,6 +200,7 @@ void engine_check(const struct engine *e)
     ASSERT_EQ(resting, open - (e->taker != 0));
     ASSERT_EQ(check_lines(e), e->books.line_pool.used);
     ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
+    ASSERT_EQ(e->exhausted, 0);
     ASSERT(e->work.kind != WORK_DAY_END || e->day);
     ASSERT(e->work.kind != WORK_MASS || e->mass.ev.account == owner_account(e->work.owner));
 }

@@ -9,13 +9,15 @@ const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u
     const struct order *o = &e->orders.hot[id];
     union msg *m = event_room(e, 1);
 
-    ASSERT(qty >= 1 && qty <= o->open);
+    u32 left = order_left(&e->orders, id);
+
+    ASSERT(qty >= 1 && qty <= left);
     m->cancelled = (struct msg_cancelled){
         .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
         .order_ref = o->order_ref,
         .user_ref = o->user_ref,
         .qty = qty,
-        .leaves = o->open - qty,
+        .leaves = left - qty,
         .instrument = o->instrument,
         .reason = reason,
         .user_ref_idx = owner_idx(o->owner),
@@ -29,14 +31,16 @@ const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u3
     const struct order *o = &e->orders.hot[id];
     union msg *m = event_room(e, 1);
 
-    ASSERT(qty >= 1 && qty <= o->open);
+    u32 left = order_left(&e->orders, id);
+
+    ASSERT(qty >= 1 && qty <= left);
     flags |= (o->sell ? MSG_SELL : 0) | (o->hidden ? MSG_HIDDEN : 0);
     m->aiq = (struct msg_aiq_cancelled){
         .head = event_head_seq(e, EV_AIQ_CANCELLED, 1, owner_account(o->owner), flags),
         .order_ref = o->order_ref,
         .user_ref = o->user_ref,
         .qty = qty,
-        .leaves = o->open - qty,
+        .leaves = left - qty,
         .prevented = aiq->prevented,
         .price = aiq->price,
         .instrument = o->instrument,
@@ -44,6 +48,25 @@ const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u3
         .strategy = aiq->strategy,
     };
     return &m->aiq;
+}
+
+const struct msg_restated *event_restated(struct engine *e, u32 id, u32 qty)
+{
+    const struct order *o = &e->orders.hot[id];
+    union msg *m = event_room(e, 1);
+
+    m->restated = (struct msg_restated){
+        .head = event_head_seq(e, EV_RESTATED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
+        .order_ref = o->order_ref,
+        .secondary = e->next_order_ref,
+        .user_ref = o->user_ref,
+        .qty = qty,
+        .price = e->orders.info[id].price,
+        .instrument = o->instrument,
+        .reason = 'R',
+        .user_ref_idx = owner_idx(o->owner),
+    };
+    return &m->restated;
 }
 
 const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,

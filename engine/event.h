@@ -43,10 +43,13 @@ static inline struct event_head event_head_seq(const struct engine *e, u8 type, 
     return head;
 }
 
-/* A fill of `qty` at `price` of order `o`; `flags` of MSG_SELL and MSG_TAKER. */
+/*
+ * A fill of `qty` at `price` of order `o`; `flags` of MSG_SELL and MSG_TAKER, `liquidity` of
+ * PROTOCOL.md section 6.2.
+ */
 static inline const struct msg_executed *event_executed(struct engine *e, const struct order *o,
                                                         u32 qty, u32 price, u16 instrument,
-                                                        u16 flags)
+                                                        u16 flags, u8 liquidity)
 {
     union msg *m = event_room(e, 1);
     u32 account = owner_account(o->owner);
@@ -59,9 +62,7 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
         .qty = qty,
         .price = price,
         .instrument = instrument,
-        .liquidity = flags & MSG_TAKER ? 'R'
-                     : o->hidden       ? 'J'
-                                       : 'A',
+        .liquidity = liquidity,
         .user_ref_idx = owner_idx(o->owner),
     };
     return &m->executed;
@@ -83,6 +84,9 @@ const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u
  */
 const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u32 qty,
                                                     const struct aiq *aiq, u16 flags);
+
+/* The exhausted order `id` shows `qty` shares of what it has kept back. */
+const struct msg_restated *event_restated(struct engine *e, u32 id, u32 qty);
 
 /* An order is refused for `reason` (PROTOCOL.md section 7). */
 const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,

@@ -79,7 +79,7 @@ void expiry_check(const struct expiry *x)
     for (u32 i = 1; i <= x->used; i++) {
         u32 id = x->heap[i];
         ASSERT_EQ(x->due[id].at, i);
-        ASSERT_EQ(x->hot[id].timed, 1);
+        ASSERT_EQ(x->hot[id].rare, 1);
         ASSERT(i == 1 || !before(x, id, x->heap[i / 2]));
     }
 }

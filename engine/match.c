@@ -8,6 +8,7 @@
 #include "engine/match.h"
 
 #include "engine/apply.h"
+#include "engine/base/hash.h"
 #include "engine/event.h"
 #include "engine/rules.h"
 
@@ -104,23 +105,51 @@ struct probe {
     u32 looked;
 };
 
+/* The taker gets `qty` shares or what it still wants, from its own party in vain. */
+static void probe_take(struct probe *p, u32 qty, bool own)
+{
+    qty = min_u32(p->left, qty);
+    p->left -= qty;
+    p->got += own ? 0 : qty;
+}
+
+/* There is no need to look further, or no leave to. */
+static bool probe_over(struct probe *p)
+{
+    return p->got >= p->want || p->left == 0 || ++p->looked > MIN_QTY_ORDERS_MAX;
+}
+
+/* What others at the level keep back is met when all that is shown there is gone. */
+static bool probe_reserves(const struct engine *e, const struct sweep *s, u32 level,
+                           struct probe *p)
+{
+    for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next) {
+        if (probe_over(p))
+            return false;
+        if (e->orders.hot[id].rare && !(s->stp != STP_OFF && own_party(e, s, id)))
+            probe_take(p, e->orders.reserve[id].left, false);
+    }
+    return true;
+}
+
 /* The taker meets the orders of a level in thought. False: no need to look further. */
 static bool probe_level(const struct engine *e, const struct sweep *s, u32 level, struct probe *p)
 {
+    bool rare = false;
+
     for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next) {
         const struct order *maker = &e->orders.hot[id];
         bool own = s->stp != STP_OFF && own_party(e, s, id);
-        if (p->got >= p->want || p->left == 0 || ++p->looked > MIN_QTY_ORDERS_MAX)
+        rare |= maker->rare;
+        if (probe_over(p))
             return false;
         if (own && (s->stp == STP_CANCEL_NEWEST || s->stp == STP_CANCEL_BOTH))
             return false;
         if (own && s->stp == STP_CANCEL_OLDEST)
             continue;
-        u32 qty = min_u32(p->left, maker->open);
-        p->left -= qty;
-        p->got += own ? 0 : qty;
+        probe_take(p, own ? order_left(&e->orders, id) : maker->open, own);
     }
-    return true;
+    return !rare || probe_reserves(e, s, level, p);
 }
 
 static bool min_qty_is_there(const struct engine *e, const struct sweep *s, u32 want)
@@ -185,8 +214,8 @@ static u8 aiq_letter(u8 stp, u8 level)
 static void prevent(struct engine *e, const struct sweep *s, u32 taker, u32 maker, u32 price)
 {
     u32 t = e->orders.hot[taker].open;
-    u32 m = e->orders.hot[maker].open;
-    u32 less = min_u32(t, m);
+    u32 m = order_left(&e->orders, maker);
+    u32 less = min_u32(t, e->orders.hot[maker].open);
     struct aiq aiq = {less, price, aiq_letter(s->stp, s->level)};
 
     switch ((enum stp)s->stp) {
@@ -205,6 +234,42 @@ static void prevent(struct engine *e, const struct sweep *s, u32 taker, u32 make
         prevented(e, taker, t, &aiq, MSG_TAKER);
         prevented(e, maker, m, &aiq, 0);
     }
+}
+
+/* ---- reserve orders ---- */
+
+/*
+ * How much a reserve order shows next: its MaxFloor, give or take its RandomReserves in round lots.
+ * The draw depends on the journal's name, which is secret and random, and on the number that the
+ * shown part gets, so running the commands again draws the same.
+ */
+static u32 reserve_draw(const struct engine *e, u32 id)
+{
+    const struct order_terms *t = &e->orders.terms[id];
+    u32 left = e->orders.reserve[id].left;
+    u32 lot = e->instruments.terms[e->orders.hot[id].instrument].lot;
+    u32 lots = t->random_reserves / lot; /* the lot may have changed since it came */
+    u64 draw = hash_2u64(e->journal_id, e->next_order_ref, t->random_reserves);
+
+    if (lots == 0)
+        return min_u32(left, t->max_floor);
+    return min_u32(left, t->max_floor - lots * lot + (u32)(draw % (2 * lots + 1)) * lot);
+}
+
+/* A maker that is not of the common kind has been filled, in part or wholly. */
+static void maker_refresh(struct engine *e)
+{
+    u32 id = e->exhausted;
+
+    if (id)
+        apply_restated(e, event_restated(e, id, reserve_draw(e, id)), id);
+}
+
+static u8 maker_liquidity(const struct engine *e, u32 id)
+{
+    if (e->orders.hot[id].rare && e->orders.reserve[id].again)
+        return 'u';
+    return e->orders.hot[id].hidden ? 'J' : 'A';
 }
 
 /* The taker against the first order of the best level of `side`. */
@@ -226,10 +291,14 @@ static inline void meet(struct engine *e, const struct sweep *s, const struct bo
         prevent(e, s, taker_id, maker_id, price);
         return;
     }
-    ev = event_executed(e, taker, qty, price, s->instrument, flags | MSG_TAKER);
+    bool rare = maker->rare;
+    ev = event_executed(e, taker, qty, price, s->instrument, flags | MSG_TAKER, 'R');
     apply_executed(e, ev, taker_id);
-    ev = event_executed(e, maker, qty, price, s->instrument, flags ^ MSG_SELL);
+    ev = event_executed(e, maker, qty, price, s->instrument, flags ^ MSG_SELL,
+                        maker_liquidity(e, maker_id));
     apply_executed(e, ev, maker_id);
+    if (UNLIKELY(rare))
+        maker_refresh(e);
 }
 
 bool match_sweep(struct engine *e)

@@ -10,7 +10,19 @@ void orders_init(struct orders *o, struct mem *m, u32 max)
     ASSERT(max >= 1 && max <= ORDERS_MAX);
     o->hot = pool_init(&o->pool, m, max, sizeof *o->hot, CACHE_LINE);
     o->info = mem_alloc(m, ((u64)max + 1) * sizeof *o->info, CACHE_LINE);
+    o->reserve = mem_alloc(m, ((u64)max + 1) * sizeof *o->reserve, CACHE_LINE);
     o->terms = mem_alloc(m, ((u64)max + 1) * sizeof *o->terms, CACHE_LINE);
+}
+
+/* enum order_special of an order. */
+static u8 special_of(const struct msg_order *ev)
+{
+    const struct order_terms *t = &ev->terms;
+    bool aiq = t->aiq_strategy == AIQ_NONE || t->aiq_strategy == AIQ_FIRM_OLDEST;
+
+    return (u8)((t->yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
+                (t->min_qty ? SPECIAL_MIN_QTY : 0) | (aiq ? SPECIAL_AIQ : 0) |
+                (ev->tif == TIF_GTT ? SPECIAL_TIMED : 0) | (t->max_floor ? SPECIAL_RESERVE : 0));
 }
 
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
@@ -18,12 +30,13 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
     ASSERT(id != 0 && id <= o->pool.fresh);
     ASSERT(ev->qty >= 1 && ev->qty <= QTY_MAX);
     ASSERT_LE(ev->order_ref, ORDER_REF_MAX);
+    u8 special = special_of(ev);
     o->hot[id] = (struct order){
         .open = ev->qty,
         .user_ref = ev->user_ref,
         .owner = owner_of(ev->head.account, ev->user_ref_idx),
         .order_ref = ev->order_ref,
-        .timed = ev->tif == TIF_GTT,
+        .rare = special != 0,
         .sell = side_is_sell(ev->side),
         .hidden = ev->display == 'N',
         .instrument = ev->instrument,
@@ -36,12 +49,9 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
         .capacity = ev->capacity,
         .cross_type = ev->cross_type,
         .iso = (ev->head.flags & MSG_ISO) != 0,
-        .special =
-            (u8)((ev->terms.yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
-                 (ev->terms.min_qty ? SPECIAL_MIN_QTY : 0) |
-                 (ev->terms.aiq_strategy == AIQ_NONE || ev->terms.aiq_strategy == AIQ_FIRM_OLDEST
-                      ? SPECIAL_AIQ
-                      : 0)),
+        .special = special,
     };
     o->terms[id] = ev->terms;
+    if (UNLIKELY(special))
+        o->reserve[id] = (struct reserve){0};
 }

@@ -22,7 +22,7 @@ struct order {
     u32 user_ref; /* 16 */
     u32 owner;    /* 20 account << 8 | user_ref_idx */
     u64 order_ref : 45; /* 24 the venue's number of the order, never used twice */
-    u64 timed : 1;      /*    it ends by time: it is in the heap of expiry.h */
+    u64 rare : 1;       /*    it has something special: look at its order_info */
     u64 sell : 1;
     u64 hidden : 1; /* ranks behind all displayed ones of its price */
     u64 instrument : 16;
@@ -33,7 +33,9 @@ _Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
 enum order_special {
     SPECIAL_POST_ONLY = 1,
     SPECIAL_MIN_QTY = 2,
-    SPECIAL_AIQ = 4, /* its self-trade prevention is its own, not the account's */
+    SPECIAL_AIQ = 4,      /* its self-trade prevention is its own, not the account's */
+    SPECIAL_TIMED = 8,    /* it ends by time: it is in the heap of expiry.h */
+    SPECIAL_RESERVE = 16, /* it shows a part of itself at a time: struct reserve */
 };
 
 /* The cold part, beside its terms. */
@@ -51,9 +53,21 @@ struct order_info {
 };
 _Static_assert(sizeof(struct order_info) == 16, "four to a cache line");
 
+/*
+ * What an order that shows only a part of itself keeps back: then `open` is the part that is shown.
+ * While it sweeps it keeps nothing back. Valid for rare orders; `left` is 0 for those of other
+ * kinds.
+ */
+struct reserve {
+    u64 priority; /* the number by which the shown part stands in its queue; 0: order_ref */
+    u32 left;     /* shares kept back */
+    u32 again;    /* 1: what is shown now was kept back once */
+};
+
 struct orders {
     struct order *hot;
     struct order_info *info;
+    struct reserve *reserve;
     struct order_terms *terms;
     struct pool pool;
 };
@@ -74,6 +88,12 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
 #define TIF_DAY '0'
 #define TIF_IOC '3'
 #define TIF_GTT '6'
+
+/* Open shares of the order, shown or not. */
+static inline u32 order_left(const struct orders *o, u32 id)
+{
+    return o->hot[id].open + (UNLIKELY(o->hot[id].rare) ? o->reserve[id].left : 0);
+}
 
 static inline u32 owner_of(u32 account, u8 user_ref_idx)
 {

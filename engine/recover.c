@@ -91,7 +91,7 @@ static const char *recover_cancelled(struct engine *e, const struct msg_cancelle
 
     if (!id)
         return "a cancel of an order that is not open";
-    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != order_left(&e->orders, id))
         return "a cancel of more shares than are open";
     if (ev->leaves && id == e->taker && ev->reason != 'Q')
         return "a reduction of an order that is being matched";
@@ -105,9 +105,23 @@ static const char *recover_aiq_cancelled(struct engine *e, const struct msg_aiq_
 
     if (!id)
         return "a prevented trade of an order that is not open";
-    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+    if (ev->qty == 0 || (u64)ev->qty + ev->leaves != order_left(&e->orders, id))
         return "a prevented trade of more shares than are open";
     apply_aiq_cancelled(e, ev, id);
+    return NULL;
+}
+
+static const char *recover_restated(struct engine *e, const struct msg_restated *ev)
+{
+    u32 id = order_find(e, ev->head.account, ev->user_ref_idx, ev->user_ref, ev->order_ref);
+
+    if (!id || id != e->exhausted)
+        return "a restatement of an order that still shows something";
+    if (ev->qty == 0 || ev->qty > e->orders.reserve[id].left)
+        return "a restatement of more shares than were kept back";
+    if (ev->secondary < e->next_order_ref || ev->secondary > ORDER_REF_MAX)
+        return "an order number that was used before";
+    apply_restated(e, ev, id);
     return NULL;
 }
 
@@ -117,7 +131,7 @@ static const char *recover_modified(struct engine *e, const struct msg_modified 
 
     if (!id || id == e->taker)
         return "a modification of an order that does not rest";
-    if (ev->leaves == 0 || (u64)ev->qty + ev->leaves != e->orders.hot[id].open)
+    if (ev->leaves == 0 || (u64)ev->qty + ev->leaves != order_left(&e->orders, id))
         return "a modification of more shares than are open";
     if (side_is_sell(ev->side) != (e->orders.hot[id].sell != 0))
         return "a modification to another side";
@@ -332,6 +346,8 @@ static const char *recover_client(struct engine *e, const union msg *m)
         return recover_cancelled(e, &m->cancelled);
     case EV_AIQ_CANCELLED:
         return recover_aiq_cancelled(e, &m->aiq);
+    case EV_RESTATED:
+        return recover_restated(e, &m->restated);
     case EV_EXECUTED:
         return recover_executed(e, &m->executed);
     case EV_REJECTED:
@@ -352,8 +368,10 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM && type <= EV_AIQ_CANCELLED;
+    bool client = type >= EV_SYSTEM && type <= EV_RESTATED;
 
+    if (e->exhausted && type != EV_RESTATED)
+        return "an order that shows nothing";
     if (!client && type != EV_BOUND && type != EV_UNBOUND)
         return recover_course(e, m);
     if (!account_known(&e->accounts, m->ev.account))
@@ -377,6 +395,8 @@ static const char *recover_command(const struct engine *e, const union msg *m)
 /* What the transaction has left behind is a state between transactions. */
 static const char *recover_end(const struct engine *e)
 {
+    if (e->exhausted)
+        return "an order that shows nothing";
     if (!e->taker)
         return e->work.kind == WORK_MATCH ? "long work without an order" : NULL;
     if (e->work.kind != WORK_MATCH && e->orders.info[e->taker].tif == '3')

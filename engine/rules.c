@@ -19,11 +19,21 @@ static enum reject_reason check_limits(const struct order_terms *t, u8 tif, u32 
     return (tif == TIF_GTT) == (t->expire_s != 0) ? REJECT_NONE : REJECT_OTHER;
 }
 
+/* A reserve shows whole round lots, which needs an order that rests and shows something. */
+static enum reject_reason check_reserve(const struct order_terms *t, u8 tif, u8 display, u32 lot)
+{
+    if (t->max_floor == 0)
+        return t->random_reserves ? REJECT_MAX_FLOOR : REJECT_NONE;
+    if (tif == TIF_IOC || display == 'N' || t->max_floor % lot)
+        return REJECT_MAX_FLOOR;
+    if (t->random_reserves % lot || t->random_reserves >= t->max_floor)
+        return REJECT_MAX_FLOOR;
+    return REJECT_NONE;
+}
+
 /* Terms that would change an execution in a way we do not do. An absent tag's field is zero. */
 static enum reject_reason check_terms(const struct order_terms *t)
 {
-    if (t->max_floor || t->random_reserves)
-        return REJECT_MAX_FLOOR;
     if (t->price_type && t->price_type != 'L')
         return REJECT_PEG_TYPE;
     if (t->peg_offset)
@@ -102,6 +112,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     if (!reason)
         reason = check_limits(&c->terms, c->tif, c->qty, e->instruments.terms[c->instrument].lot);
     if (!reason)
+        reason =
+            check_reserve(&c->terms, c->tif, c->display, e->instruments.terms[c->instrument].lot);
+    if (!reason)
         reason = check_terms(&c->terms);
     return reason ? reason : check_exposure(e, c);
 }
@@ -127,6 +140,9 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
     if (!reason)
         reason = check_limits(&next->terms, next->tif, next->qty - info->executed,
                               e->instruments.terms[next->instrument].lot);
+    if (!reason)
+        reason = check_reserve(&next->terms, next->tif, next->display,
+                               e->instruments.terms[next->instrument].lot);
     return reason ? reason : check_terms(&next->terms);
 }
 

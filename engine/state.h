@@ -58,7 +58,8 @@ struct engine {
     u32 day_last; /* opened last */
     u32 shard;
     u32 next_bind_id;
-    u32 taker; /* the order that is being matched and does not rest yet; 0: none */
+    u32 taker;     /* the order that is being matched and does not rest yet; 0: none */
+    u32 exhausted; /* within a transaction: a reserve order that must show its next part */
     struct work work;
     struct msg_mass mass; /* WORK_MASS: what is looked for */
     struct orders orders;

@@ -67,7 +67,7 @@ static bool channel_expire(struct engine *e, const struct channel *c, u32 *budge
         if (*budget == 0)
             return false;
         (*budget)--;
-        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'E'), id);
+        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'E'), id);
     }
     return true;
 }

@@ -78,7 +78,7 @@ void work_mass(struct engine *e)
         u32 next = account_next_order(e, o->owner, o->user_ref);
         ASSERT_EQ(owner_account(o->owner), account);
         if (mass_wants(e, id))
-            apply_cancelled(e, event_cancelled(e, id, o->open, 'U'), id);
+            apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'U'), id);
         id = next;
     }
     if (id)

@@ -28,7 +28,7 @@ void work_match(struct engine *e)
     u8 stop = resumed ? 0 : match_forbids(e);
 
     if (UNLIKELY(stop)) {
-        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, stop), id);
+        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), stop), id);
         return;
     }
     if (!match_sweep(e)) {
@@ -36,7 +36,7 @@ void work_match(struct engine *e)
         return;
     }
     if (e->taker && e->orders.info[id].tif == TIF_IOC)
-        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'I'), id);
+        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'I'), id);
     if (resumed)
         apply_work(e, event_work(e, WORK_NONE, 0));
 }
@@ -206,7 +206,7 @@ void step_replace(struct engine *e, const struct msg_replace *c)
     }
     struct msg_order next = replacement(e, c, id);
     if (c->reject || rules_replace(e, &next, id, c)) {
-        cancel_open(e, id, e->orders.hot[id].open); /* rule 6b */
+        cancel_open(e, id, order_left(&e->orders, id)); /* rule 6b */
         return;
     }
     next.qty -= e->orders.info[id].executed; /* rule 6d */
@@ -224,7 +224,7 @@ void step_cancel(struct engine *e, const struct msg_cancel *c)
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
     u32 id = refs_find(&e->refs, owner, c->user_ref);
-    u32 off = id ? e->orders.hot[id].open : 0;
+    u32 off = id ? order_left(&e->orders, id) : 0;
     if (id && c->qty) {
         u32 executed = e->orders.info[id].executed;
         u32 leaves = c->qty > executed ? c->qty - executed : 0;
@@ -253,7 +253,7 @@ static void modify(struct engine *e, const struct msg_modify *c, u32 id, u32 lea
         .head = event_head_seq(e, EV_MODIFIED, 1, c->head.account, o->sell ? MSG_SELL : 0),
         .order_ref = o->order_ref,
         .user_ref = o->user_ref,
-        .qty = o->open - leaves,
+        .qty = order_left(&e->orders, id) - leaves,
         .leaves = leaves,
         .instrument = o->instrument,
         .side = c->side,
@@ -270,7 +270,7 @@ void step_modify(struct engine *e, const struct msg_modify *c)
         return;
     u32 id = refs_find(&e->refs, owner_of(c->head.account, c->user_ref_idx), c->user_ref);
     if (!id || !side_may_become(e->orders.info[id].side, c->side) ||
-        c->qty > e->orders.info[id].executed + e->orders.hot[id].open) {
+        c->qty > e->orders.info[id].executed + order_left(&e->orders, id)) {
         metric_add(&e->metrics.superfluous, 1);
         return;
     }
@@ -278,7 +278,7 @@ void step_modify(struct engine *e, const struct msg_modify *c)
     if (c->qty > executed)
         modify(e, c, id, c->qty - executed);
     else
-        cancel_open(e, id, e->orders.hot[id].open);
+        cancel_open(e, id, order_left(&e->orders, id));
 }
 
 /* ---- time ---- */
@@ -292,6 +292,6 @@ void step_tick(struct engine *e)
         id = expiry_first(&e->expiry, e->tx_time_ns);
         if (!id)
             return;
-        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'T'), id);
+        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'T'), id);
     }
 }

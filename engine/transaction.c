@@ -37,12 +37,24 @@ bool tx_end(struct engine *e)
     return true;
 }
 
+/* A reserve order that begins to rest shows as much as it may. */
+static void reserve_begin(struct engine *e, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+    u32 shown = min_u32(o->open, e->orders.terms[id].max_floor);
+
+    e->orders.reserve[id] = (struct reserve){.left = o->open - shown};
+    o->open = shown;
+}
+
 /* What is left of the order under way, when its matching is done, begins to rest. */
 static void taker_rest(struct engine *e)
 {
     const struct order_info *info = &e->orders.info[e->taker];
 
     ASSERT_NE(info->tif, TIF_IOC);
+    if (UNLIKELY(info->special & SPECIAL_RESERVE))
+        reserve_begin(e, e->taker);
     book_insert(&e->books, e->taker, info->price);
     e->taker = 0;
 }

@@ -14,10 +14,11 @@
 #define TX_EVENTS_TAIL_MAX 8u   /* slots that a step keeps free for its closing events */
 
 /* Orders that one transaction may fill or cancel before the rest goes into a CONTINUE. Each fill is
- * two one-slot events; the command, Accepted or Replaced, and the closing events come on top. */
-#define CHUNK_FILLS_MAX   100u
+ * at most three one-slot events, one of them a reserve order's next part; the command, Accepted or
+ * Replaced, and the closing events come on top. */
+#define CHUNK_FILLS_MAX   75u
 #define CHUNK_CANCELS_MAX 200u
-_Static_assert(2 * CHUNK_FILLS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_SLOTS_MAX,
+_Static_assert(3 * CHUNK_FILLS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_SLOTS_MAX,
                "the fills of one chunk fit one transaction");
 _Static_assert(CHUNK_CANCELS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_SLOTS_MAX,
                "the cancels of one chunk fit one transaction");

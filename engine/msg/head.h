@@ -57,6 +57,7 @@ enum msg_type {
     EV_DISABLED = 0xA9,       /* OUCH G */
     EV_ENABLED = 0xAA,        /* OUCH K */
     EV_AIQ_CANCELLED = 0xAB,  /* OUCH D */
+    EV_RESTATED = 0xAC,       /* OUCH R */
 };
 
 enum msg_flags {

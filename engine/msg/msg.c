@@ -148,6 +148,12 @@ static const struct field aiq_cancelled_fields[] = {
     F(msg_aiq_cancelled, prevented, NUM), F(msg_aiq_cancelled, price, PRICE),
     F(msg_aiq_cancelled, strategy, CHAR),
 };
+static const struct field restated_fields[] = {
+    F(msg_restated, order_ref, NUM), F(msg_restated, secondary, NUM),
+    F(msg_restated, user_ref, NUM), F(msg_restated, user_ref_idx, NUM),
+    F(msg_restated, instrument, NUM), F(msg_restated, qty, NUM), F(msg_restated, price, PRICE),
+    F(msg_restated, reason, CHAR),
+};
 static const struct field modified_fields[] = {
     F(msg_modified, order_ref, NUM), F(msg_modified, user_ref, NUM),
     F(msg_modified, user_ref_idx, NUM), F(msg_modified, instrument, NUM),
@@ -219,6 +225,7 @@ static const struct shape shapes[256] = {
                       ZERO(msg_cancelled, zero)},
     [EV_AIQ_CANCELLED] = {"EV_AIQ_CANCELLED", FIELDS(aiq_cancelled_fields),
                           MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_HIDDEN, 1, {0, 0}},
+    [EV_RESTATED] = {"EV_RESTATED", FIELDS(restated_fields), MSG_TX_END | MSG_SELL, 1, {0, 0}},
     [EV_EXECUTED] = {"EV_EXECUTED", FIELDS(executed_fields), MSG_TX_END | MSG_SELL | MSG_TAKER, 1,
                      {0, 0}},
     [EV_REJECTED] = {"EV_REJECTED", FIELDS(rejected_fields), MSG_TX_END, 1,

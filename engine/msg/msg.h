@@ -292,6 +292,20 @@ struct msg_aiq_cancelled {
 };
 _Static_assert(sizeof(struct msg_aiq_cancelled) == 64, "one slot");
 
+/* EV_RESTATED: a reserve order shows its next part. MSG_SELL in the flags. */
+struct msg_restated {
+    struct event_head head;
+    u64 order_ref;   /* 32 */
+    u64 secondary;   /* 40 the number of what is shown, and its priority: one of order_ref's */
+    u32 user_ref;    /* 48 */
+    u32 qty;         /* 52 shares that are shown now */
+    u32 price;       /* 56 at which they are shown */
+    u16 instrument;  /* 60 */
+    u8 reason;       /* 62 R */
+    u8 user_ref_idx; /* 63 */
+};
+_Static_assert(sizeof(struct msg_restated) == 64, "one slot");
+
 /* EV_MODIFIED: side and size as they now are; the order keeps its place. */
 struct msg_modified {
     struct event_head head;
@@ -360,6 +374,7 @@ union msg {
     struct msg_order order;
     struct msg_cancelled cancelled;
     struct msg_aiq_cancelled aiq;
+    struct msg_restated restated;
     struct msg_modified modified;
     struct msg_executed executed;
     struct msg_rejected rejected;

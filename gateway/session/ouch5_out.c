@@ -82,6 +82,31 @@ static u32 encode_aiq_cancelled(const struct msg_aiq_cancelled *m, u8 *out)
     return 32 + channel_if_any(out + 32, m->user_ref_idx);
 }
 
+/* Always a list: what is shown (22), under which number (1), at which price (23), and tag 28. */
+static u32 encode_restated(const struct msg_restated *m, u8 *out)
+{
+    u32 at = 32;
+
+    put_be32(out + 9, m->user_ref);
+    out[13] = m->reason;
+    out[16] = 5, out[17] = 22;
+    put_be32(out + 18, m->qty);
+    out[22] = 9, out[23] = 1;
+    put_be64(out + 24, m->secondary);
+    if (m->price != 0) {
+        out[at] = 9, out[at + 1] = 23;
+        put_be64(out + at + 2, m->price);
+        at += 10;
+    }
+    if (m->user_ref_idx != 0) {
+        out[at] = 2, out[at + 1] = 28;
+        out[at + 2] = m->user_ref_idx;
+        at += 3;
+    }
+    put_be16(out + 14, (u16)(at - 16));
+    return at;
+}
+
 static u32 encode_executed(const struct msg_executed *m, u8 *out)
 {
     put_be32(out + 9, m->user_ref);
@@ -187,6 +212,9 @@ static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
     case EV_AIQ_CANCELLED:
         out[0] = 'D';
         return encode_aiq_cancelled(&m->aiq, out);
+    case EV_RESTATED:
+        out[0] = 'R';
+        return encode_restated(&m->restated, out);
     case EV_EXECUTED:
         out[0] = 'E';
         return encode_executed(&m->executed, out);

@@ -95,13 +95,12 @@ static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 
     memcpy(t->firm, tag == 2 ? "FIRM" : "\0\0\0\0", 4);
     t->min_qty = tag == 3 && !plain ? stream_below(s, 5) * 100 + one_in(s, 8) : 0;
     t->customer_type = tag == 4 ? 'R' : 0;
-    t->max_floor = tag == 5 && !plain ? 100 : 0;
     t->price_type = tag == 6 ? (plain ? 'L' : 'M') : 0;
     t->peg_offset = tag == 7 && !plain ? -100 : 0;
     t->discretion_price = tag == 9 && !plain ? 100 : 0;
     t->discretion_price_type = tag == 10 ? (plain ? 'L' : 'P') : 0;
     t->discretion_peg_offset = tag == 11 && !plain ? 5 : 0;
-    t->random_reserves = tag == 13 && !plain ? 100 : 0;
+    t->random_reserves = tag == 13 && !plain ? 100 : 0; /* without a reserve */
     t->expire_s = tag == 15 && !plain ? stream_below(s, 4) : 0;
     t->handle_inst = tag == 17 ? (plain ? ' ' : 'I') : 0;
     t->group_id = tag == 24 ? 9 : 0;
@@ -111,6 +110,19 @@ static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 
     t->yes = tag == 12 && !plain ? YES_POST_ONLY : 0;
     t->yes |= tag == 16 ? YES_TRADE_NOW : 0;
     t->yes |= tag == 25 ? YES_SHARES_LOCATED : 0;
+}
+
+/* Some orders show a part of themselves. */
+static void make_reserve(struct stream *s, struct order_terms *t)
+{
+    if (!one_in(s, 8))
+        return;
+    t->tags |= TAG_BIT(5);
+    t->max_floor = (1 + stream_below(s, 4)) * 100 + (one_in(s, 20) ? 1 : 0);
+    if (one_in(s, 2))
+        return;
+    t->tags |= TAG_BIT(13);
+    t->random_reserves = stream_below(s, 4) * 100 + (one_in(s, 20) ? 50 : 0);
 }
 
 static void head(struct stream *s, union msg *m, u8 type, u32 account)
@@ -153,6 +165,7 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
     set_terms(s, &c->terms, false, c->user_ref_idx);
     make_timed(s, &c->tif, &c->terms);
+    make_reserve(s, &c->terms);
 }
 
 static void make_replace(struct stream *s, union msg *m, u32 account, u32 channel)
@@ -175,6 +188,7 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
     set_terms(s, &c->terms, true, c->user_ref_idx);
     make_timed(s, &c->tif, &c->terms);
+    make_reserve(s, &c->terms);
     if (c->side)
         c->terms.tags |= TAG_BIT(27);
 }

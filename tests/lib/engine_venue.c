@@ -191,8 +191,7 @@ static char letter(u8 type)
     case EV_WORK:
         return 'w';
     default:
-        return type >= EV_SYSTEM && type <= EV_AIQ_CANCELLED ? "SAUCEJQMXGKD"[type - EV_SYSTEM]
-                                                             : 'e';
+        return type >= EV_SYSTEM && type <= EV_RESTATED ? "SAUCEJQMXGKDR"[type - EV_SYSTEM] : 'e';
     }
 }
 

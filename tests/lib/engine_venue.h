@@ -53,7 +53,7 @@ u32 venue_day_end(struct venue *v);
 union msg venue_enter_cmd(u32 account, u32 ref, char side, u32 qty, u32 price, char tif);
 union msg venue_replace_cmd(u32 account, u32 orig, u32 ref, u32 qty, u32 price);
 
-/* The events' types as letters: SAUCEJQMXGKD as in OUCH, b u l binding, w work, e course. */
+/* The events' types as letters: SAUCEJQMXGKDR as in OUCH, b u l binding, w work, e course. */
 const char *venue_letters(const struct venue *v);
 
 #endif

@@ -24,10 +24,17 @@ union msg *ref_add(struct ref *r, u8 type, u32 slots, u32 account)
     return m;
 }
 
+u32 ref_shown(const struct ref_order *o)
+{
+    return o->resting && o->o.terms.max_floor ? o->shown : o->o.qty;
+}
+
 void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason)
 {
     union msg *m = ref_add(r, EV_CANCELLED, 1, o->o.head.account);
     o->o.qty -= qty;
+    if (o->shown > o->o.qty)
+        o->shown = o->o.qty;
     if (o->o.qty == 0) {
         o->open = false;
         if (r->taker == o)
@@ -129,8 +136,6 @@ u32 ref_resting_on(const struct ref *r, u32 instrument)
 
 static u16 terms_reason(const struct order_terms *t)
 {
-    if (t->max_floor || t->random_reserves)
-        return 0x0004;
     if (t->price_type && t->price_type != 'L')
         return 0x0005;
     if (t->peg_offset)
@@ -174,6 +179,11 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open
         return 0x000F;
     if ((o->tif == '6') != (o->terms.expire_s != 0))
         return 0x000F;
+    u32 lot = r->instruments[o->instrument].lot, floor = o->terms.max_floor;
+    if (floor ? o->tif == '3' || o->display == 'N' || floor % lot ||
+                    o->terms.random_reserves % lot || o->terms.random_reserves >= floor
+              : o->terms.random_reserves != 0)
+        return 0x0004;
     return terms_reason(&o->terms);
 }
 
@@ -236,6 +246,9 @@ static void announce(struct ref *r, struct ref_order *place, u8 type, u32 accoun
     place->o = m->order;
     place->open = true;
     place->resting = false;
+    place->again = false;
+    place->shown = 0;
+    place->rank = o->order_ref;
     place->due = r->time + o->terms.expire_s * NS_PER_SEC;
     r->accounts[account].last[o->user_ref_idx] = o->user_ref;
     r->order_ref++;
@@ -419,6 +432,8 @@ void ref_modify(struct ref *r, const struct msg_modify *c)
     memcpy(m->modified.locate_broker, c->locate_broker, 4);
     m->ev.flags = c->side == 'B' ? 0 : MSG_SELL;
     o->o.qty = m->modified.leaves;
+    if (o->shown > o->o.qty)
+        o->shown = o->o.qty;
     if (c->located) {
         o->o.terms.tags |= TAG_BIT(25);
         o->o.terms.yes &= (u8)~YES_SHARES_LOCATED;

@@ -1,5 +1,39 @@
 /* ref_match.c - the reference's matching: all orders looked at for each meeting. For tests only. */
+#include <stdlib.h>
+
+#include "engine/base/hash.h"
 #include "tests/lib/ref_state.h"
+
+/* What the reserve order shows next is drawn: its floor, give or take some round lots. */
+static u32 drawn(const struct ref *r, const struct ref_order *o)
+{
+    u32 lot = r->instruments[o->o.instrument].lot, random = o->o.terms.random_reserves;
+    u32 qty = o->o.terms.max_floor;
+
+    if (random >= lot)
+        qty =
+            qty - random / lot * lot +
+            (u32)(hash_2u64(r->journal_id, r->order_ref, random) % (2 * (random / lot) + 1)) * lot;
+    return qty < o->o.qty ? qty : o->o.qty;
+}
+
+/* The reserve order shows its next part, behind all others. */
+static void restated(struct ref *r, struct ref_order *o)
+{
+    union msg *m = ref_add(r, EV_RESTATED, 1, o->o.head.account);
+    o->shown = drawn(r, o);
+    o->again = true;
+    o->rank = r->order_ref++;
+    m->ev.flags = o->o.side == 'B' ? 0 : MSG_SELL;
+    m->restated.order_ref = o->o.order_ref;
+    m->restated.secondary = o->rank;
+    m->restated.user_ref = o->o.user_ref;
+    m->restated.user_ref_idx = o->o.user_ref_idx;
+    m->restated.qty = o->shown;
+    m->restated.price = o->o.price;
+    m->restated.instrument = o->o.instrument;
+    m->restated.reason = 'R';
+}
 
 static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker)
 {
@@ -8,6 +42,8 @@ static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, boo
     o->executed += qty;
     if (o->o.qty == 0)
         o->open = false;
+    if (o->resting && o->o.terms.max_floor)
+        o->shown -= qty;
     m->ev.flags = (o->o.side == 'B' ? 0 : MSG_SELL) | (taker ? MSG_TAKER : 0);
     m->executed.order_ref = o->o.order_ref;
     m->executed.match = r->match;
@@ -16,7 +52,7 @@ static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, boo
     m->executed.qty = qty;
     m->executed.price = price;
     m->executed.instrument = o->o.instrument;
-    m->executed.liquidity = taker ? 'R' : o->o.display == 'N' ? 'J' : 'A';
+    m->executed.liquidity = taker ? 'R' : o->again ? 'u' : o->o.display == 'N' ? 'J' : 'A';
 }
 
 /* At one price: displayed before hidden, then the older one. */
@@ -24,15 +60,13 @@ static bool goes_first(const struct ref_order *a, const struct ref_order *b)
 {
     if ((a->o.display == 'N') != (b->o.display == 'N'))
         return b->o.display == 'N';
-    return a->o.order_ref < b->o.order_ref;
+    return a->rank < b->rank;
 }
 
 /*
- * The order that `taker` must meet next, or NULL: best price, then goes_first. What `seen` marks
- * is passed over.
+ * The order that `taker` must meet next, or NULL: best price, then goes_first.
  */
-static struct ref_order *best_against(struct ref *r, const struct ref_order *taker,
-                                      const bool *seen)
+static struct ref_order *best_against(struct ref *r, const struct ref_order *taker)
 {
     struct ref_order *best = NULL;
     bool buy = taker->o.side == 'B';
@@ -40,7 +74,7 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
 
     for (u32 i = 0; i < r->conf.orders_max; i++) {
         struct ref_order *o = &r->orders[i];
-        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument || (seen && seen[i]))
+        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument)
             continue;
         if ((o->o.side == 'B') == buy)
             continue;
@@ -76,25 +110,38 @@ static bool own_party(const struct ref *r, const struct ref_order *a, const stru
                   ref_firm_meant(r, b->o.head.account, b->o.terms.firm), 4) == 0;
 }
 
-/* Does `taker` get as much as it wants at least? It meets everybody in thought. */
+/* Does `taker` get as much as it wants at least? It meets everybody, all orders being a copy. */
 static bool gets_enough(struct ref *r, const struct ref_order *taker)
 {
+    size_t bytes = r->conf.orders_max * sizeof *r->orders;
+    struct ref_order *real = r->orders, *maker;
     u8 level, stp = stp_of(r, taker, &level);
     u32 left = taker->o.qty, got = 0;
-    bool seen[1000] = {false};
-    struct ref_order *maker;
+    u64 rank = r->order_ref;
 
-    while (left && (maker = best_against(r, taker, seen)) != NULL) {
+    r->orders = malloc(bytes);
+    memcpy(r->orders, real, bytes);
+    while (left && (maker = best_against(r, taker)) != NULL) {
         bool own = own_party(r, taker, maker);
-        u32 qty = left < maker->o.qty ? left : maker->o.qty;
-        seen[maker - r->orders] = true;
         if (own && (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH))
             break;
-        if (own && stp == STP_CANCEL_OLDEST)
+        if (own && stp == STP_CANCEL_OLDEST) {
+            maker->open = false;
             continue;
+        }
+        u32 there = own ? maker->o.qty : ref_shown(maker);
+        u32 qty = left < there ? left : there;
         left -= qty;
         got += own ? 0 : qty;
+        maker->o.qty -= qty;
+        maker->open = maker->o.qty > 0;
+        if (maker->o.terms.max_floor && !(maker->shown -= own ? 0 : qty)) {
+            maker->shown = maker->o.qty;
+            maker->rank = rank++;
+        }
     }
+    free(r->orders);
+    r->orders = real;
     return got >= taker->o.terms.min_qty;
 }
 
@@ -104,7 +151,8 @@ static void prevent(struct ref *r, struct ref_order *taker, struct ref_order *ma
     u8 level, stp = stp_of(r, taker, &level);
     u8 letter = (u8)(level == STP_FIRM ? "NWODX" : "Nwodx")[stp];
     u32 price = maker->o.price;
-    u32 less = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
+    u32 there = ref_shown(maker);
+    u32 less = taker->o.qty < there ? taker->o.qty : there;
     u32 off_taker = 0, off_maker = 0;
 
     if (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH)
@@ -128,7 +176,7 @@ static bool stopped(struct ref *r, struct ref_order *taker)
 {
     bool post_only = taker->o.terms.yes & YES_POST_ONLY;
 
-    if (post_only && best_against(r, taker, NULL))
+    if (post_only && best_against(r, taker))
         ref_cancelled(r, taker, taker->o.qty, 'G');
     else if (taker->o.terms.min_qty && !gets_enough(r, taker))
         ref_cancelled(r, taker, taker->o.qty, 'I');
@@ -144,7 +192,7 @@ void ref_match(struct ref *r)
 
     if (!resumed && stopped(r, taker))
         return;
-    while (taker->open && (maker = best_against(r, taker, NULL)) != NULL) {
+    while (taker->open && (maker = best_against(r, taker)) != NULL) {
         if (fills == r->chunk_fills) {
             ref_work(r, WORK_MATCH);
             return;
@@ -154,9 +202,11 @@ void ref_match(struct ref *r)
             prevent(r, taker, maker);
             continue;
         }
-        u32 qty = taker->o.qty < maker->o.qty ? taker->o.qty : maker->o.qty;
+        u32 there = ref_shown(maker), qty = taker->o.qty < there ? taker->o.qty : there;
         executed(r, taker, qty, maker->o.price, true);
         executed(r, maker, qty, maker->o.price, false);
+        if (maker->open && maker->o.terms.max_floor && maker->shown == 0)
+            restated(r, maker);
         r->match++;
     }
     if (taker->open && taker->o.tif == '3')
@@ -166,5 +216,7 @@ void ref_match(struct ref *r)
     if (taker->open && ref_resting_on(r, taker->o.instrument) == 0)
         r->steps[taker->o.instrument] = r->instruments[taker->o.instrument].tick;
     taker->resting = taker->open;
+    taker->shown =
+        taker->o.qty < taker->o.terms.max_floor ? taker->o.qty : taker->o.terms.max_floor;
     r->taker = NULL;
 }

@@ -11,6 +11,9 @@ struct ref_order {
     bool resting;
     u32 executed;
     u64 due;            /* of a GTT order */
+    u32 shown;          /* of a resting reserve order */
+    bool again;         /* ... and it has shown its first part before */
+    u64 rank;           /* when it came to its place in the queue */
     struct msg_order o; /* as announced; o.qty counts down */
 };
 
@@ -57,6 +60,9 @@ struct ref_account *ref_bound(struct ref *r, const struct cmd_head *h);
 
 /* Orders resting on the instrument. */
 u32 ref_resting_on(const struct ref *r, u32 instrument);
+
+/* What can be met of a resting order at once. */
+u32 ref_shown(const struct ref_order *o);
 
 /* Takes `qty` shares off the order. */
 void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason);

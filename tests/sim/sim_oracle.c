@@ -90,6 +90,8 @@ static char ouch_type(u8 type)
         return 'J';
     case EV_AIQ_CANCELLED:
         return 'D';
+    case EV_RESTATED:
+        return 'R';
     case EV_MODIFIED:
         return 'M';
     case EV_QUERIED:
@@ -130,6 +132,12 @@ static const char *differs(const struct expected *e, u64 midnight_ns)
         return is_rejected(e);
     case 'D':
         return is_aiq_cancelled(e);
+    case 'R':
+        return e->n >= 42 && wb_get32(e->b + 9) == e->m->restated.user_ref &&
+                       wb_get32(e->b + 18) == e->m->restated.qty &&
+                       wb_get64(e->b + 24) == e->m->restated.secondary
+                   ? NULL
+                   : "number, quantity or reference";
     case 'M':
         return is_modified(e);
     case 'Q':

@@ -40,7 +40,7 @@ static void test_the_first_is_always_on_top(void **state)
     orders_init(&o, &m, ORDERS);
     expiry_init(&x, &m, &o);
     for (u32 id = 1; id <= ORDERS; id++)
-        o.hot[id] = (struct order){.order_ref = (u64)id * 77 % ORDERS + 1, .timed = 1};
+        o.hot[id] = (struct order){.order_ref = (u64)id * 77 % ORDERS + 1, .rare = 1};
     for (u32 i = 0; i < 20000; i++) {
         random = hash_u64(random + i);
         u32 id = 1 + (u32)(random % ORDERS);

@@ -179,6 +179,8 @@ static void test_an_account_may_trade_with_itself(void **state)
 
 /* ---- chunks ---- */
 
+#define FILLS CHUNK_FILLS_MAX
+
 static void rest_many(u32 n)
 {
     for (u32 i = 1; i <= n; i++)
@@ -188,16 +190,16 @@ static void rest_many(u32 n)
 static void test_a_long_sweep_goes_on_in_chunks(void **state)
 {
     (void)state;
-    rest_many(250);
-    venue_enter(&v, BOB, 1, 'B', 260, 20000, '0');
-    assert_int_equal(venue_events(&v), 1 + 200 + 1);
-    const struct msg_work *w = &venue_event(&v, 201)->work;
+    rest_many(2 * FILLS + 50);
+    venue_enter(&v, BOB, 1, 'B', 2 * FILLS + 60, 20000, '0');
+    assert_int_equal(venue_events(&v), 1 + 2 * FILLS + 1);
+    const struct msg_work *w = &venue_event(&v, 2 * FILLS + 1)->work;
     assert_int_equal(w->kind, WORK_MATCH);
     assert_int_equal(w->account, BOB);
     assert_int_equal(w->head.flags, MSG_TX_END);
     assert_true(engine_busy(v.e));
     assert_int_equal(engine_best_price(v.e, AAA, 'B'), 0); /* the rest is not for sale yet */
-    assert_int_equal(venue_continue(&v), 201);
+    assert_int_equal(venue_continue(&v), 2 * FILLS + 1);
     assert_int_equal(v.tx.slots[0].w[0] & 0xFF, CMD_CONTINUE);
     assert_int_equal(venue_continue(&v), 101);
     assert_int_equal(venue_event(&v, 100)->work.kind, WORK_NONE);
@@ -210,21 +212,21 @@ static void test_a_long_sweep_goes_on_in_chunks(void **state)
 static void test_a_long_sweep_of_an_ioc_cancels_in_its_last_chunk(void **state)
 {
     (void)state;
-    rest_many(101);
+    rest_many(FILLS + 1);
     venue_enter(&v, BOB, 1, 'B', 500, 20000, '3');
-    assert_int_equal(venue_events(&v), 202);
+    assert_int_equal(venue_events(&v), 2 * FILLS + 2);
     venue_continue(&v);
     assert_string_equal(venue_letters(&v), "EECw");
-    assert_int_equal(venue_event(&v, 2)->cancelled.qty, 399);
+    assert_int_equal(venue_event(&v, 2)->cancelled.qty, 499 - FILLS);
     assert_int_equal(engine_open_orders(v.e), 0);
 }
 
 static void test_a_sweep_of_exactly_a_chunk_needs_no_other(void **state)
 {
     (void)state;
-    rest_many(150);
-    venue_enter(&v, BOB, 1, 'B', 100, 20000, '0');
-    assert_int_equal(venue_events(&v), 201);
+    rest_many(FILLS + 50);
+    venue_enter(&v, BOB, 1, 'B', FILLS, 20000, '0');
+    assert_int_equal(venue_events(&v), 1 + 2 * FILLS);
     assert_false(engine_busy(v.e));
     venue_enter(&v, BOB, 2, 'B', 51, 10300, '0'); /* and all that is left, one share unfilled */
     assert_false(engine_busy(v.e));

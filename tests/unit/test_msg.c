@@ -17,7 +17,7 @@ static const u8 types[] = {
     EV_UNBOUND,      EV_LOGIN_REJECTED, EV_SYSTEM,        EV_ACCEPTED,    EV_REPLACED,
     EV_CANCELLED,    EV_EXECUTED,       EV_REJECTED,      EV_QUERIED,     CMD_MODIFY,
     CMD_MASS_CANCEL, CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,    EV_MASS_CANCELLED,
-    EV_DISABLED,     EV_ENABLED,        EV_AIQ_CANCELLED,
+    EV_DISABLED,     EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,
 };
 
 static union msg blank(u8 type)

@@ -213,9 +213,9 @@ static void test_rejects_of_terms_that_are_not_done(void **state)
     assert_rejected(&m, 0x000D, "minimum quantity of odd lots");
     m.enter.terms.min_qty = 300;
     assert_rejected(&m, 0x000D, "minimum quantity above the quantity");
-    m = good, m.enter.terms.max_floor = 100;
+    m = good, m.enter.terms.max_floor = 150;
     assert_rejected(&m, 0x0004, "reserve");
-    m = good, m.enter.terms.random_reserves = 100;
+    m = good, m.enter.terms.random_reserves = 100, m.enter.terms.max_floor = 100;
     assert_rejected(&m, 0x0004, "random reserve");
     m = good, m.enter.terms.price_type = 'M';
     assert_rejected(&m, 0x0005, "midpoint peg");

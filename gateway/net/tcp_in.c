@@ -248,10 +248,13 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *seg, 
            (seg_len > 0 && seq_lt(seg->seq, c->rcv_nxt) && seq_ge(last, edge));
 }
 
-/* RFC 7323 5.3 with 3.2: true if the timestamps forbid the segment. */
+/*
+ * RFC 7323 5.3 with 3.2: true if the timestamps forbid the segment. A SYN is never believed here,
+ * and whoever sent it must hear that somebody is there, with whatever options he came.
+ */
 static bool paws_rejects(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    if (!c->ts_ok || (seg->flags & TCP_RST) != 0)
+    if (!c->ts_ok || (seg->flags & (TCP_RST | TCP_SYN)) != 0)
         return false;
     if (!seg->has_ts) {
         net_count(net, NET_DROP_TCP_NO_TS);
@@ -279,7 +282,7 @@ static void not_acceptable(struct net *net, struct tcp_conn *c, const struct tcp
         return;
     if (c->state == TCP_SYN_RCVD && (seg->flags & TCP_SYN) != 0 && seg->seq == c->irs)
         tcp_send_syn(net, c); /* our SYN|ACK was lost */
-    else if (seg->len > 0 || (seg->flags & TCP_FIN) != 0)
+    else if ((seg->flags & TCP_SYN) == 0 && (seg->len > 0 || (seg->flags & TCP_FIN) != 0))
         tcp_send_ack(net, c);
     else
         tcp_challenge(net, c);

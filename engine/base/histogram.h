@@ -32,6 +32,9 @@ void histogram_record(struct histogram *h, u64 value);
  */
 u64 histogram_percentile(const struct histogram *h, double percent);
 
+/* The largest value that bucket `i` stands for. */
+u64 histogram_bucket_top(u32 i);
+
 /* Adds all of `from` to `to`. */
 void histogram_merge(struct histogram *to, const struct histogram *from);
 

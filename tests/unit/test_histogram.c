@@ -130,10 +130,27 @@ static void test_merge(void **state)
     assert_percentiles(VALUES);
 }
 
+/* 99.9 % of 2,000 values is the 1,998th, although the product of the two is a little more. */
+static void test_no_rounding_up(void **state)
+{
+    (void)state;
+    histogram_init(&h);
+    for (u64 v = 1; v <= 1000; v++) {
+        histogram_record(&h, v);
+        histogram_record(&h, v);
+    }
+    assert_int_equal(histogram_percentile(&h, 99.9), 999);
+    assert_int_equal(histogram_percentile(&h, 99.91), 1000);
+    assert_int_equal(histogram_percentile(&h, 50), 500);
+    assert_int_equal(histogram_percentile(&h, 100), 1000);
+    assert_int_equal(histogram_percentile(&h, 0), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_property_percentiles),
+        cmocka_unit_test(test_no_rounding_up),
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_small_values_are_exact),
         cmocka_unit_test(test_empty_and_too_long),

@@ -74,7 +74,7 @@ def test_bench():
     log = os.path.join(TMP, "acks")
     with Fake() as venue:
         found = bench(venue.port, TWO, *QUICK, "--verify-replay", "--ack-log", log)
-        check(found["bench.all.count"] == 1000, found)
+        check(found["bench.all.count"] + found["bench.overtaken"] >= 1000, found)  # warm-up ones may be overtaken, too
         check(found["bench.enters"] == found["bench.accepted"] > 500, found)
         check(found["bench.fills"] > 0 and found["bench.replayed"] > 1000, found)
         check(found["bench.all.p50_us"] > 1, found)
@@ -93,7 +93,8 @@ def test_bench_notices():
     for faults, code in ((["--lose", "300"], 4), (["--double", "300"], 4), (["--ignore-cancel", "100"], 4),
                          (["--deaf"], 3), (["--hang-up", "700"], 3)):
         with Fake(*faults) as venue:
-            bench(venue.port, TWO, *QUICK, code=code)
+            # nothing that a fill may overtake: it would excuse the fault
+            bench(venue.port, TWO, *QUICK, "--mix", "50,40,10,0", code=code)
     with Fake() as venue:
         bench(venue.port, {"A": "secret", "B": "wrong"}, *QUICK, code=2)
     bench(venue.port, TWO, *QUICK, code=3)

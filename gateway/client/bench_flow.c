@@ -103,18 +103,66 @@ const char *bench_symbols_parse(struct bench_symbols *s, const char *text)
     return wrong == NULL && s->n == 0 ? "no symbol in it" : wrong;
 }
 
+static const char *const kind_words[BENCH_KINDS] = {
+    [BENCH_ADD] = "add",
+    [BENCH_CANCEL] = "cancel",
+    [BENCH_REPLACE] = "replace",
+    [BENCH_AGGRESSIVE] = "aggressive",
+};
+
+/* One line of a mix's file. */
+static bool parse_mix_line(u32 percent[BENCH_KINDS], char *line)
+{
+    char word[16], end[2];
+    unsigned value;
+
+    line[strcspn(line, "#\r\n")] = 0;
+    if (line[strspn(line, " \t")] == 0)
+        return true;
+    if (sscanf(line, "%15s %u %1s", word, &value, end) != 2 || value > 100)
+        return false;
+    for (u32 k = 0; k < BENCH_KINDS; k++) {
+        if (strcmp(word, kind_words[k]) == 0) {
+            percent[k] = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_mix_file(u32 percent[BENCH_KINDS], const char *path)
+{
+    char line[256];
+    bool good = true;
+    FILE *f = fopen(path, "r");
+
+    if (f == NULL)
+        return false;
+    memset(percent, 0, BENCH_KINDS * sizeof(percent[0]));
+    while (good && fgets(line, sizeof(line), f) != NULL)
+        good = parse_mix_line(percent, line);
+    fclose(f);
+    return good;
+}
+
 bool bench_mix_parse(u32 percent[BENCH_KINDS], const char *text)
 {
-    unsigned add, cancel, replace, aggressive;
+    unsigned p[BENCH_KINDS];
+    u32 sum = 0;
     char end;
-    if (sscanf(text, "%u,%u,%u,%u%c", &add, &cancel, &replace, &aggressive, &end) != 4)
+    int n = sscanf(text, "%u,%u,%u,%u%c", &p[BENCH_ADD], &p[BENCH_CANCEL], &p[BENCH_REPLACE],
+                   &p[BENCH_AGGRESSIVE], &end);
+
+    if (n == 4)
+        memcpy(percent, p, sizeof(p));
+    else if (!parse_mix_file(percent, text))
         return false;
-    percent[BENCH_ADD] = add;
-    percent[BENCH_CANCEL] = cancel;
-    percent[BENCH_REPLACE] = replace;
-    percent[BENCH_AGGRESSIVE] = aggressive;
-    return add <= 100 && cancel <= 100 && replace <= 100 && aggressive <= 100 &&
-           add + cancel + replace + aggressive == 100;
+    for (u32 k = 0; k < BENCH_KINDS; k++) {
+        if (percent[k] > 100)
+            return false;
+        sum += percent[k];
+    }
+    return sum == 100;
 }
 
 /* ---- requests ---- */

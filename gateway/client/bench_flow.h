@@ -42,7 +42,10 @@ void bench_symbols_default(struct bench_symbols *s);
  */
 const char *bench_symbols_parse(struct bench_symbols *s, const char *text);
 
-/* "45,40,10,5": add, cancel, replace, aggressive; they must sum to 100. */
+/*
+ * "45,40,10,5": add, cancel, replace, aggressive; or the path of a file with a line `add 45` and so
+ * on for each (an absent one is 0; # begins a comment). They must sum to 100.
+ */
 bool bench_mix_parse(u32 percent[BENCH_KINDS], const char *text);
 
 void bench_flow_init(struct bench_flow *f, const struct bench_symbols *symbols,

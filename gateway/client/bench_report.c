@@ -41,7 +41,10 @@ void bench_result_make(struct bench_result *r, const struct bench_options *o,
                        const struct bench_shared *shared, const struct bench_session *sessions,
                        bool stopped, int code)
 {
-    *r = (struct bench_result){.code = code, .first_wrong = ""};
+    const struct bench_schedule *sched = &shared->schedule;
+
+    memset(r, 0, sizeof(*r));
+    r->code = code;
     for (u32 i = 0; i < o->sessions; i++) {
         const struct bench_session *s = &sessions[i];
         add_counts(&r->counts, &s->ledger.counts);
@@ -52,11 +55,21 @@ void bench_result_make(struct bench_result *r, const struct bench_options *o,
         r->replayed += s->replayed;
         r->messages += s->next_seq - s->crc_base;
         if (r->first_wrong[0] == 0)
-            r->first_wrong = s->why;
+            snprintf(r->first_wrong, sizeof(r->first_wrong), "%s", s->why);
+    }
+    histogram_init(&r->all);
+    for (u32 k = 0; k < BENCH_KINDS; k++) {
+        r->latency[k] = shared->latency[k];
+        histogram_merge(&r->all, &shared->latency[k]);
     }
     r->offered = (double)o->rate;
-    if (shared->schedule.rate != 0) /* 0: it never began */
-        r->achieved = bench_schedule_achieved(&shared->schedule, shared->last_ns);
+    r->late_max_ns = shared->late_max_ns;
+    if (shared->measured > 0) {
+        u64 n = shared->measured;
+        r->start_ns = shared->first_due_ns;
+        r->offered = bench_schedule_rate(sched, n, shared->first_due_ns, shared->last_due_ns);
+        r->achieved = bench_schedule_rate(sched, n, shared->first_due_ns, shared->last_ns);
+    }
     r->interrupted = r->losses > 0 || stopped;
     r->judged = !r->interrupted && !o->any_rate;
     judge(r);
@@ -107,8 +120,7 @@ static void print_verdict(FILE *out, const struct bench_result *r)
     fprintf(out, "%s%s%s\n", verdicts[r->code], r->first_wrong[0] != 0 ? ": " : "", r->first_wrong);
 }
 
-static void print_table(FILE *out, const struct bench_options *o, const struct bench_shared *shared,
-                        const struct histogram *all, const struct bench_result *r)
+static void print_table(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
     double seconds = (double)o->run_ms / 1000;
     fprintf(out, "offered %.0f/s, achieved %.0f/s, %u sessions, %.1f s after %.1f s of warm-up%s\n",
@@ -117,12 +129,12 @@ static void print_table(FILE *out, const struct bench_options *o, const struct b
             : r->interrupted ? " (interrupted: the rate is not judged)"
                              : " (the rate is not judged)");
     fprintf(out, "microseconds from the intended send time; latest send %.0f us behind its time\n",
-            (double)shared->late_max_ns / 1000);
+            (double)r->late_max_ns / 1000);
     fprintf(out, "  %-10s %10s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "count", "rate/s", "min",
             "p50", "p90", "p99", "p99.9", "p99.99", "max");
-    print_row(out, "all", all, seconds);
+    print_row(out, "all", &r->all, seconds);
     for (u32 k = 0; k < BENCH_KINDS; k++)
-        print_row(out, kind_names[k], &shared->latency[k], seconds);
+        print_row(out, kind_names[k], &r->latency[k], seconds);
     print_counts(out, r);
     print_verdict(out, r);
 }
@@ -145,8 +157,7 @@ static void print_latency_lines(FILE *out, const char *name, const struct histog
     fprintf(out, "bench.%s.max_us %.3f us\n", name, (double)h->max / 1000);
 }
 
-static void print_lines(FILE *out, const struct bench_shared *shared, const struct histogram *all,
-                        const struct bench_result *r)
+static void print_lines(FILE *out, const struct bench_result *r)
 {
     const struct ledger_counts *c = &r->counts;
     const struct {
@@ -173,26 +184,21 @@ static void print_lines(FILE *out, const struct bench_shared *shared, const stru
     };
     fprintf(out, "bench.offered %.1f requests/s\n", r->offered);
     fprintf(out, "bench.achieved %.1f requests/s\n", r->achieved);
-    fprintf(out, "bench.late_max_us %.3f us\n", (double)shared->late_max_ns / 1000);
-    print_latency_lines(out, "all", all);
+    fprintf(out, "bench.late_max_us %.3f us\n", (double)r->late_max_ns / 1000);
+    print_latency_lines(out, "all", &r->all);
     for (u32 k = 0; k < BENCH_KINDS; k++)
-        print_latency_lines(out, kind_names[k], &shared->latency[k]);
+        print_latency_lines(out, kind_names[k], &r->latency[k]);
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         fprintf(out, "bench.%s %llu count\n", counts[i].name, (unsigned long long)counts[i].value);
     fprintf(out, "bench.exit_code %d code\n", r->code);
 }
 
-void bench_report(FILE *out, const struct bench_options *o, const struct bench_shared *shared,
-                  const struct bench_result *r)
+void bench_report(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
-    static struct histogram all; /* 128 KiB: not for the stack */
-    histogram_init(&all);
-    for (u32 k = 0; k < BENCH_KINDS; k++)
-        histogram_merge(&all, &shared->latency[k]);
     if (o->lines)
-        print_lines(out, shared, &all, r);
+        print_lines(out, r);
     else
-        print_table(out, o, shared, &all, r);
+        print_table(out, o, r);
     if (o->lines && r->first_wrong[0] != 0)
         fprintf(stderr, "wirebook-bench: %s\n", r->first_wrong);
 }

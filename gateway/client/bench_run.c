@@ -179,8 +179,12 @@ static void ask_all(struct run *r)
 
 static void begin_run(struct run *r, u64 now)
 {
-    bench_schedule_init(&r->shared.schedule, now + LEAD_NS, r->o->rate, r->o->warmup_ms,
-                        r->o->run_ms);
+    const struct bench_options *o = r->o;
+
+    bench_schedule_init(&r->shared.schedule, o->shape, o->burst, now + LEAD_NS, o->rate,
+                        o->warmup_ms, o->run_ms);
+    for (u32 i = 0; i < o->sessions; i++)
+        bench_session_begin(&r->sessions[i], o->seed + i);
     enter_phase(r, PHASE_RUN, now);
 }
 
@@ -304,6 +308,7 @@ static void set_up(struct run *r, const struct bench_options *o)
     r->shared.reconnect_ns = o->reconnect_ms * NS_PER_MS;
     r->shared.verify_replay = o->verify_replay;
     r->shared.sessions = o->sessions;
+    r->shared.first_due_ns = UINT64_MAX;
     for (u32 k = 0; k < BENCH_KINDS; k++)
         histogram_init(&r->shared.latency[k]);
     r->sessions = zeroed(o->sessions, sizeof(*r->sessions));
@@ -333,24 +338,22 @@ static void tear_down(struct run *r)
     free(r);
 }
 
-int bench_run(const struct bench_options *o)
+int bench_run(const struct bench_options *o, struct bench_result *result)
 {
     struct run *r = zeroed(1, sizeof(*r));
-    struct bench_result result;
+
+    memset(result, 0, sizeof(*result));
     if (o->ack_log != NULL) {
         r->shared.ack_log = fopen(o->ack_log, "a");
         if (r->shared.ack_log == NULL) {
             fprintf(stderr, "wirebook-bench: %s: %s\n", o->ack_log, strerror(errno));
             free(r);
-            return BENCH_USAGE;
+            return result->code = BENCH_USAGE;
         }
     }
     set_up(r, o);
     loop(r);
-    bench_result_make(&result, o, &r->shared, r->sessions, r->stopped, r->code);
-    bench_report(stdout, o, &r->shared, &result);
-    fflush(stdout);
-    int code = result.code;
+    bench_result_make(result, o, &r->shared, r->sessions, r->stopped, r->code);
     tear_down(r);
-    return code;
+    return result->code;
 }

@@ -4,8 +4,6 @@
 #ifndef WIREBOOK_CLIENT_BENCH_RUN_H
 #define WIREBOOK_CLIENT_BENCH_RUN_H
 
-#include <stdio.h>
-
 #include "gateway/client/bench_session.h"
 
 #define BENCH_SESSIONS_MAX 1024u
@@ -25,6 +23,8 @@ struct bench_options {
     struct wb_login logins[BENCH_SESSIONS_MAX];
     u32 sessions;
     u64 rate; /* requests per second of all sessions together */
+    enum bench_shape shape;
+    u64 burst; /* BENCH_BURST: requests of one burst */
     u64 warmup_ms;
     u64 run_ms;
     u64 drain_ms; /* how long answers may take at the end */
@@ -42,8 +42,29 @@ struct bench_options {
     const char *ack_log;
 };
 
-/* Runs it and prints the report. clock_init has been called. Returns enum bench_exit. */
-int bench_run(const struct bench_options *o);
+/* What a run found: the sums over all sessions, and the verdict. 700 KiB: not for the stack. */
+struct bench_result {
+    double offered;   /* requests per second that the schedule had */
+    double achieved;  /* ... and that were sent */
+    bool interrupted; /* connections were lost or the run was stopped */
+    bool judged;      /* a rate that was not reached makes the run fail */
+    u64 losses;
+    u64 unanswered;
+    u64 lingering;
+    u64 wrong;
+    u64 replayed;
+    u64 messages;
+    u64 start_ns;    /* when the first measured request was due */
+    u64 late_max_ns; /* how late the latest one was sent */
+    struct ledger_counts counts;
+    struct histogram latency[BENCH_KINDS];
+    struct histogram all;  /* the same together */
+    int code;              /* enum bench_exit */
+    char first_wrong[160]; /* in words; "" when nothing is */
+};
+
+/* Runs it. clock_init has been called. Returns result->code. */
+int bench_run(const struct bench_options *o, struct bench_result *result);
 
 /* Asks the running benchmark to send nothing more and to finish properly: for a signal handler. */
 void bench_stop(void);

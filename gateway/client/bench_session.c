@@ -297,23 +297,16 @@ bool bench_session_quiet(const struct bench_session *s)
 
 /* ---- the schedule ---- */
 
-u64 bench_session_share(const struct bench_session *s)
+void bench_session_begin(struct bench_session *s, u64 seed)
 {
-    u64 total = s->shared->schedule.total;
-    return total / s->shared->sessions + (s->index < total % s->shared->sessions);
-}
-
-/* Request j of this session is request index + j * sessions of all. */
-static u64 request_number(const struct bench_session *s)
-{
-    return s->index + s->sent * s->shared->sessions;
+    bench_pace_init(&s->pace, &s->shared->schedule, s->index, s->shared->sessions, seed);
 }
 
 u64 bench_session_due(const struct bench_session *s)
 {
-    if (s->sent >= bench_session_share(s) || !has_room(s) || s->again_ref < s->again_end)
+    if (!has_room(s) || s->again_ref < s->again_end)
         return UINT64_MAX;
-    return bench_schedule_due(&s->shared->schedule, request_number(s));
+    return bench_pace_due(&s->pace);
 }
 
 void bench_session_send(struct bench_session *s, u64 now_ns)
@@ -321,14 +314,17 @@ void bench_session_send(struct bench_session *s, u64 now_ns)
     struct bench_shared *shared = s->shared;
     u8 bytes[WB_REQUEST_MAX];
     for (u64 due = bench_session_due(s); due <= now_ns; due = bench_session_due(s)) {
-        bool measured = request_number(s) >= shared->schedule.warmup;
+        bool measured = bench_pace_measured(&s->pace);
         u32 n = bench_flow_next(&s->flow, &s->ledger, due, measured, bytes);
         if (n == 0)
             return; /* too much is unanswered: goes on when answers come, measured from `due` */
         raw(s, bytes, n);
-        s->sent++;
+        bench_pace_next(&s->pace);
         shared->sent++;
         if (measured) {
+            shared->first_due_ns = min_u64(shared->first_due_ns, due);
+            shared->last_due_ns = max_u64(shared->last_due_ns, due);
+            shared->measured++;
             shared->last_ns = max_u64(shared->last_ns, now_ns);
             shared->late_max_ns = max_u64(shared->late_max_ns, now_ns - due);
         }

@@ -28,7 +28,10 @@ struct bench_shared {
     struct bench_schedule schedule;
     u32 sessions;
     struct histogram latency[BENCH_KINDS];
-    u64 last_ns;     /* when the last measured request was sent */
+    u64 first_due_ns; /* of the measured requests */
+    u64 last_due_ns;
+    u64 measured;    /* how many were sent */
+    u64 last_ns;     /* when the last of them was sent */
     u64 late_max_ns; /* how late the latest one was sent */
     u64 sent;        /* requests of the schedule */
 };
@@ -50,10 +53,10 @@ struct bench_session {
     struct bench_flow flow;
     u32 index;
     enum bench_state state;
-    int failed;    /* exit code (bench_run.h) of what ended the session; 0: nothing did */
-    char why[160]; /* the same in words, or the first contradiction */
-    u64 wrong;     /* contradictions */
-    u64 sent;      /* requests of the schedule */
+    int failed;             /* exit code (bench_run.h) of what ended the session; 0: nothing did */
+    char why[160];          /* the same in words, or the first contradiction */
+    u64 wrong;              /* contradictions */
+    struct bench_pace pace; /* its part of the schedule */
     char session[WB_SESSION_BYTES + 1];
     u64 stream_end; /* messages after it were made after our first login */
     u64 next_seq;   /* first message that was never seen */
@@ -82,6 +85,9 @@ void bench_session_connect(struct bench_session *s, u64 now_ns);
 /* Takes in what has come, reconnects when it is time, sends again what is owed. */
 void bench_session_poll(struct bench_session *s, u64 now_ns);
 
+/* The schedule in `shared` is set: this session's part of it begins. */
+void bench_session_begin(struct bench_session *s, u64 seed);
+
 /* Queues the requests of the schedule that are due; bench_session_flush sends them in one write. */
 void bench_session_send(struct bench_session *s, u64 now_ns);
 
@@ -95,9 +101,6 @@ void bench_session_flush(struct bench_session *s, u64 now_ns);
 
 /* True when everything that was asked has been answered, that question included. */
 bool bench_session_quiet(const struct bench_session *s);
-
-/* Requests of the schedule that this session has to make. */
-u64 bench_session_share(const struct bench_session *s);
 
 /* When its next request is due, UINT64_MAX when it has none or cannot send now. */
 u64 bench_session_due(const struct bench_session *s);

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "gateway/client/bench_files.h"
+#include "gateway/client/bench_ladder.h"
+#include "gateway/client/bench_machine.h"
+#include "gateway/client/bench_report.h"
 #include "gateway/client/bench_run.h"
 #include "gateway/client/client_options.h"
 #include "gateway/client/wb_bypass.h"
@@ -32,9 +36,16 @@ static const char help[] =
     "  --address A.B.C.D/N    our own address on it, default 10.9.0.2/24; HOST is an address then\n"
     "  --accounts LIST|FILE   a session each: USER:PASSWORD,... or a file of such, one a line\n"
     "  --rate N               requests a second, all sessions together; default 1000\n"
+    "  --shape SHAPE          constant; poisson: as independent clients would; burst:N, so many "
+    "at\n"
+    "                         once; default constant\n"
+    "  --ladder N,N,...       one run after the other at these rates (1k, 10k, 1M), until the p99 "
+    "breaks\n"
+    "  --knee N               it breaks above N times the first run's; default 10\n"
     "  --seconds S            measured time, default 10\n"
     "  --warmup S             before it and not measured, default 2\n"
-    "  --mix A,C,R,X          percent of adds, cancels, replaces, aggressive; default 45,40,10,5\n"
+    "  --mix A,C,R,X|FILE     percent of adds, cancels, replaces, aggressive; default 45,40,10,5.\n"
+    "                         In a file: lines like `add 45`\n"
     "  --symbols LIST|FILE    AAPL:225.50,... or a CSV like config/instruments.csv\n"
     "  --open N               open orders of a session at most, default 1000\n"
     "  --seed N               of the order flow, default 1\n"
@@ -48,7 +59,13 @@ static const char help[] =
     "  --reconnect-for S      give up after so long without a connection, default 30\n"
     "  --verify-replay        on such a login, and at the end, have the whole stream replayed and\n"
     "                         compare it with what was seen\n"
-    "  --lines                print `name value unit` lines instead of the table\n"
+    "  --hgrm FILE            write the latencies as HdrHistogram's percentile distribution, us\n"
+    "  --hlog FILE            ... as a histogram log 1.3 with a line for each kind of request, ns\n"
+    "  --csv FILE             ... as a table, ns\n"
+    "  --note TEXT            a line of the report: what the client cannot know, such as the "
+    "venue's\n"
+    "                         cores, durability and commit; may be given several times\n"
+    "  --lines                print `name value unit` lines instead of the report\n"
     "  --spin                 never sleep: wants a core of its own\n"
     "  --help\n"
     "\n"
@@ -63,6 +80,9 @@ enum {
     OPT_ADDRESS,
     OPT_ACCOUNTS,
     OPT_RATE,
+    OPT_SHAPE,
+    OPT_LADDER,
+    OPT_KNEE,
     OPT_SECONDS,
     OPT_WARMUP,
     OPT_MIX,
@@ -76,6 +96,10 @@ enum {
     OPT_RECONNECT,
     OPT_RECONNECT_FOR,
     OPT_VERIFY,
+    OPT_HGRM,
+    OPT_HLOG,
+    OPT_CSV,
+    OPT_NOTE,
     OPT_LINES,
     OPT_SPIN,
     OPT_HELP,
@@ -88,6 +112,9 @@ static const struct option option_list[] = {
     {"address", required_argument, NULL, OPT_ADDRESS},
     {"accounts", required_argument, NULL, OPT_ACCOUNTS},
     {"rate", required_argument, NULL, OPT_RATE},
+    {"shape", required_argument, NULL, OPT_SHAPE},
+    {"ladder", required_argument, NULL, OPT_LADDER},
+    {"knee", required_argument, NULL, OPT_KNEE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"warmup", required_argument, NULL, OPT_WARMUP},
     {"mix", required_argument, NULL, OPT_MIX},
@@ -101,6 +128,10 @@ static const struct option option_list[] = {
     {"reconnect", no_argument, NULL, OPT_RECONNECT},
     {"reconnect-for", required_argument, NULL, OPT_RECONNECT_FOR},
     {"verify-replay", no_argument, NULL, OPT_VERIFY},
+    {"hgrm", required_argument, NULL, OPT_HGRM},
+    {"hlog", required_argument, NULL, OPT_HLOG},
+    {"csv", required_argument, NULL, OPT_CSV},
+    {"note", required_argument, NULL, OPT_NOTE},
     {"lines", no_argument, NULL, OPT_LINES},
     {"spin", no_argument, NULL, OPT_SPIN},
     {"help", no_argument, NULL, OPT_HELP},
@@ -172,12 +203,46 @@ static void take_symbols(struct bench_options *o)
         usage(wrong, optarg);
 }
 
+static void take_shape(struct bench_options *o)
+{
+    u64 burst = 1;
+
+    if (strcmp(optarg, "constant") == 0)
+        o->shape = BENCH_CONSTANT;
+    else if (strcmp(optarg, "poisson") == 0)
+        o->shape = BENCH_POISSON;
+    else if (strncmp(optarg, "burst:", 6) == 0 && client_number(optarg + 6, 1, 1000000, &burst))
+        o->shape = BENCH_BURST;
+    else
+        usage("--shape is constant, poisson or burst:N", optarg);
+    o->burst = burst;
+}
+
+static struct bench_ladder ladder = {.knee = 10};
+
+static void take_ladder(void)
+{
+    const char *wrong = bench_ladder_parse(&ladder, optarg);
+
+    if (wrong != NULL)
+        usage(wrong, optarg);
+}
+
 /* The options that say what is sent. */
 static bool take_load_option(struct bench_options *o, int option)
 {
     switch (option) {
     case OPT_RATE:
         o->rate = wanted_number("--rate is 1..10000000", 1, 10000000);
+        return true;
+    case OPT_SHAPE:
+        take_shape(o);
+        return true;
+    case OPT_LADDER:
+        take_ladder();
+        return true;
+    case OPT_KNEE:
+        ladder.knee = wanted_number("--knee is 1..1000000", 1, 1000000);
         return true;
     case OPT_SECONDS:
         o->run_ms = wanted_seconds("--seconds is a time");
@@ -187,7 +252,9 @@ static bool take_load_option(struct bench_options *o, int option)
         return true;
     case OPT_MIX:
         if (!bench_mix_parse(o->percent, optarg))
-            usage("--mix wants four percentages that sum to 100, like 45,40,10,5", optarg);
+            usage("--mix wants four percentages that sum to 100, like 45,40,10,5, or a file with "
+                  "them",
+                  optarg);
         return true;
     case OPT_SYMBOLS:
         take_symbols(o);
@@ -211,9 +278,54 @@ static bool take_load_option(struct bench_options *o, int option)
 
 static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
 
+#define NOTES_MAX 16u
+
+/* Where the results go besides the standard output. */
+static struct {
+    const char *hgrm;
+    const char *hlog;
+    const char *csv;
+    const char *notes[NOTES_MAX];
+    u32 notes_used;
+} outputs;
+
+static void take_note(void)
+{
+    if (outputs.notes_used == NOTES_MAX)
+        usage("at most 16 notes", "");
+    outputs.notes[outputs.notes_used++] = optarg;
+}
+
+/* The options that say what comes out. */
+static bool take_output_option(struct bench_options *o, int option)
+{
+    switch (option) {
+    case OPT_HGRM:
+        outputs.hgrm = optarg;
+        return true;
+    case OPT_HLOG:
+        outputs.hlog = optarg;
+        return true;
+    case OPT_CSV:
+        outputs.csv = optarg;
+        return true;
+    case OPT_NOTE:
+        take_note();
+        return true;
+    case OPT_ACK_LOG:
+        o->ack_log = optarg;
+        return true;
+    case OPT_LINES:
+        o->lines = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void take_option(struct bench_options *o, int option)
 {
-    if (take_load_option(o, option))
+    if (take_load_option(o, option) || take_output_option(o, option))
         return;
     switch (option) {
     case OPT_HOST:
@@ -234,9 +346,6 @@ static void take_option(struct bench_options *o, int option)
     case OPT_DRAIN:
         o->drain_ms = wanted_seconds("--drain is a time");
         return;
-    case OPT_ACK_LOG:
-        o->ack_log = optarg;
-        return;
     case OPT_RECONNECT:
         o->reconnect = true;
         return;
@@ -245,9 +354,6 @@ static void take_option(struct bench_options *o, int option)
         return;
     case OPT_VERIFY:
         o->verify_replay = true;
-        return;
-    case OPT_LINES:
-        o->lines = true;
         return;
     case OPT_SPIN:
         o->spin = true;
@@ -258,6 +364,77 @@ static void take_option(struct bench_options *o, int option)
     default:
         usage("an option that there is not, or without its value", "");
     }
+}
+
+/* ---- results ---- */
+
+/* Opens, or ends with a clear line: a result that cannot be kept is no result. */
+static FILE *create(const char *path)
+{
+    FILE *f = fopen(path, "w");
+
+    if (f == NULL)
+        usage("cannot be written", path);
+    return f;
+}
+
+static void finish(FILE *f, const char *path, bool good)
+{
+    if (fclose(f) != 0 || !good)
+        usage("could not be written whole", path);
+}
+
+static void write_files(const struct bench_options *o, const struct bench_result *r)
+{
+    const struct bench_tagged tagged[] = {
+        {"all", &r->all},
+        {"add", &r->latency[BENCH_ADD]},
+        {"cancel", &r->latency[BENCH_CANCEL]},
+        {"replace", &r->latency[BENCH_REPLACE]},
+        {"aggressive", &r->latency[BENCH_AGGRESSIVE]},
+    };
+    FILE *f;
+
+    if (outputs.hgrm != NULL) {
+        f = create(outputs.hgrm);
+        bench_hgrm_write(f, &r->all);
+        finish(f, outputs.hgrm, true);
+    }
+    if (outputs.hlog != NULL) {
+        f = create(outputs.hlog);
+        bool good =
+            bench_hlog_write(f, tagged, ARRAY_LEN(tagged), r->start_ns, o->run_ms * NS_PER_MS);
+        finish(f, outputs.hlog, good);
+    }
+    if (outputs.csv != NULL) {
+        f = create(outputs.csv);
+        bench_csv_write(f, tagged, ARRAY_LEN(tagged));
+        finish(f, outputs.csv, true);
+    }
+}
+
+/* Where, how and over what: without it a figure says nothing. */
+static void print_head(const struct bench_options *o)
+{
+    bench_machine_print(stdout);
+    printf("transport of the client: %s\n", bypass.device != NULL ? "our own TCP over DPDK"
+                                            : strncmp(o->host, "127.", 4) == 0
+                                                ? "the kernel's TCP over the loopback"
+                                                : "the kernel's TCP");
+    for (u32 i = 0; i < outputs.notes_used; i++)
+        puts(outputs.notes[i]);
+    fflush(stdout);
+}
+
+static int run_once(const struct bench_options *o)
+{
+    static struct bench_result result;
+    int code = bench_run(o, &result);
+
+    bench_report(stdout, o, &result);
+    fflush(stdout);
+    write_files(o, &result);
+    return code;
 }
 
 static void on_signal(int number)
@@ -272,6 +449,7 @@ int main(int argc, char **argv)
         .host = "127.0.0.1",
         .port = 9000,
         .rate = 1000,
+        .burst = 1,
         .warmup_ms = 2000,
         .run_ms = 10000,
         .drain_ms = 10000,
@@ -289,6 +467,8 @@ int main(int argc, char **argv)
         usage("not an option", argv[optind]);
     if (o.sessions == 0)
         usage("--accounts is needed", "");
+    if (ladder.rungs > 0 && (outputs.hgrm != NULL || outputs.hlog != NULL || outputs.csv != NULL))
+        usage("--hgrm, --hlog and --csv are for one run, not for a --ladder", "");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
@@ -296,7 +476,9 @@ int main(int argc, char **argv)
     char error[512];
     if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
         usage(error, "");
-    int code = bench_run(&o);
+    if (!o.lines)
+        print_head(&o);
+    int code = ladder.rungs > 0 ? bench_ladder_run(&ladder, &o, bench_run, stdout) : run_once(&o);
     wb_bypass_stop();
     return code;
 }

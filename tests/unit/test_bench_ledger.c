@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -382,6 +383,35 @@ static void test_parsing(void **state)
     assert_false(bench_mix_parse(percent, "45,40,10,5,"));
 }
 
+static bool mix_of(u32 percent[BENCH_KINDS], const char *text)
+{
+    char path[] = "/tmp/wirebook-mix-XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    bool good = bench_mix_parse(percent, path);
+    unlink(path);
+    return good;
+}
+
+static void test_mix_file(void **state)
+{
+    u32 percent[BENCH_KINDS];
+
+    (void)state;
+    assert_true(mix_of(percent, "# a mix\n\nadd 50\n  cancel 45  # most\nreplace 5\n"));
+    assert_int_equal(percent[BENCH_ADD], 50);
+    assert_int_equal(percent[BENCH_CANCEL], 45);
+    assert_int_equal(percent[BENCH_AGGRESSIVE], 0);
+    assert_false(mix_of(percent, "add 50\ncancel 45\n"));
+    assert_false(mix_of(percent, "add 100\nmodify 0\n"));
+    assert_false(mix_of(percent, "add 100 0\n"));
+    assert_false(mix_of(percent, "add -100\ncancel 200\n"));
+    assert_false(mix_of(percent, ""));
+}
+
 /* What is wrong comes before what is slow; an interrupted run is not judged by its rate. */
 static void test_verdict(void **state)
 {
@@ -389,12 +419,14 @@ static void test_verdict(void **state)
     static struct bench_options o;
     static struct bench_shared shared;
     struct bench_session s = {.crc_base = 1, .next_seq = 1};
-    struct bench_result r;
+    static struct bench_result r;
     o.sessions = 1;
     o.rate = 1000;
     ledger_init(&s.ledger, names);
-    bench_schedule_init(&shared.schedule, 0, 1000, 0, 1000);
-    shared.last_ns = bench_schedule_due(&shared.schedule, 999);
+    bench_schedule_init(&shared.schedule, BENCH_CONSTANT, 1, 0, 1000, 0, 1000);
+    shared.measured = 1000;
+    shared.last_due_ns = 999 * NS_PER_MS;
+    shared.last_ns = shared.last_due_ns;
     bench_result_make(&r, &o, &shared, &s, false, 0);
     assert_int_equal(r.code, BENCH_OK);
     shared.last_ns += NS_PER_SEC;
@@ -428,7 +460,7 @@ int main(void)
         WITH_LEDGER(test_contradictions), WITH_LEDGER(test_venue_cancels),
         WITH_LEDGER(test_flow),           WITH_LEDGER(test_window),
         WITH_LEDGER(test_again),          cmocka_unit_test(test_parsing),
-        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_verdict),   cmocka_unit_test(test_mix_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""What wirebook-bench writes: HdrHistogram's own library reads the log, the picture is one, the ladder finds its knee."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from clients import ROOT, TMP, Fake, check, program, run_tests  # noqa: E402
+
+NPM = os.path.join(ROOT, "build", "npm")
+READER = """
+const hdr = require("hdr-histogram-js");
+const reader = new hdr.HistogramLogReader(require("fs").readFileSync(process.argv[1], "utf8"));
+for (let h; (h = reader.nextIntervalHistogram()) != null;)
+    console.log(JSON.stringify({tag: h.tag, count: h.totalCount, min: h.minNonZeroValue, max: h.maxValue,
+        p50: h.getValueAtPercentile(50), p99: h.getValueAtPercentile(99), p999: h.getValueAtPercentile(99.9)}));
+"""
+
+
+def bench(venue, *args, code=0):
+    """What it printed; its exit code must be `code` (None: 0, or that no rate held)."""
+    run = subprocess.run([program("wirebook-bench"), "--port", str(venue.port), "--accounts", "A:SECRET,B:SECRET",
+                          "--symbols", "AAPL:150", "--warmup", "0.2", *args], capture_output=True, text=True, timeout=120)
+    check(run.returncode in ((0, 5) if code is None else (code,)), f"wirebook-bench {' '.join(args)}: exit code {run.returncode}\n{run.stdout}{run.stderr}")
+    return run.stdout
+
+
+def lines(text):
+    return {name: float(value) for name, value, _ in (line.split() for line in text.splitlines())}
+
+
+def hdr_library():
+    """The npm package, as tests/data/npm says, in build/npm."""
+    os.makedirs(NPM, exist_ok=True)
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(ROOT, "tests", "data", "npm", file), NPM)
+    if not os.path.isdir(os.path.join(NPM, "node_modules", "hdr-histogram-js")):
+        run = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=NPM, capture_output=True,
+                             text=True)
+        check(run.returncode == 0, f"npm ci: {run.stderr}")
+
+
+def test_files_agree():
+    hdr_library()
+    files = {kind: os.path.join(TMP, "run." + kind) for kind in ("hgrm", "hlog", "csv")}
+    with Fake() as venue:
+        found = lines(bench(venue, "--rate", "1000", "--seconds", "2", "--any-rate", "--lines",
+                            *(part for kind, path in files.items() for part in ("--" + kind, path))))
+    run = subprocess.run(["node", "-e", READER, files["hlog"]], cwd=NPM, capture_output=True, text=True)
+    check(run.returncode == 0, run.stderr)
+    read = {h["tag"]: h for h in map(json.loads, run.stdout.splitlines())}
+    check(sorted(read) == ["add", "aggressive", "all", "cancel", "replace"], read)
+    for tag, h in read.items():
+        check(h["count"] == found[f"bench.{tag}.count"], (tag, h, found))
+        for theirs, ours in (("min", "min"), ("max", "max"), ("p50", "p50"), ("p99", "p99"), ("p999", "p99_9")):
+            a, b = h[theirs], found[f"bench.{tag}.{ours}_us"] * 1000
+            check(abs(a - b) <= 0.003 * b, f"{tag} {theirs}: {a} read, {b} printed")
+    rows = [line.split(",") for line in open(files["csv"], encoding="utf-8").read().splitlines()[1:]]
+    check(sum(int(r[2]) for r in rows if r[0] == "all") == found["bench.all.count"], "the table has every request")
+    text = open(files["hgrm"], encoding="utf-8").read()
+    check(f"Total count    = {found['bench.all.count']:12.0f}]" in text, text[-300:])
+
+    picture = os.path.join(TMP, "run.png")
+    subprocess.run([os.path.join(ROOT, "scripts/percentiles"), picture, "TITLE=a test", f"fake={files['hgrm']}"], check=True)
+    with open(picture, "rb") as file:
+        check(file.read(8) == b"\x89PNG\r\n\x1a\n" and os.path.getsize(picture) > 5000, "a picture")
+
+
+def test_shapes():
+    with Fake() as venue:
+        for shape in ("poisson", "burst:50"):
+            found = lines(bench(venue, "--rate", "1000", "--seconds", "1", "--any-rate", "--lines", "--shape", shape))
+            # what a fill overtook has no answer of its own, so no latency
+            check(900 < found["bench.all.count"] <= 1000 and found["bench.unanswered"] == 0, found)
+            check(850 < found["bench.offered"] < 1150, (shape, found["bench.offered"]))
+        bench(venue, "--shape", "burst:0", code=1)
+        bench(venue, "--shape", "square", code=1)
+
+
+def test_report_head():
+    mix = os.path.join(TMP, "mix")
+    with open(mix, "w", encoding="utf-8") as file:
+        file.write("add 60\ncancel 40 # no more\n")
+    with Fake() as venue:
+        text = bench(venue, "--seconds", "0.5", "--any-rate", "--note", "venue: durability none", "--mix", mix)
+    for word in ("processor: ", "kernel: Linux", "cores of the client: ", "clock: ", "over the loopback",
+                 "venue: durability none", "every order was answered once"):
+        check(word in text, f"{word}\n{text}")
+    check("  replace             0" in text, text)
+
+
+def test_ladder():
+    """How it breaks is a unit test; here it climbs on a venue, logging in anew for each rung."""
+    with Fake() as venue:
+        rungs = ["--ladder", "50,100", "--seconds", "1", "--knee", "1000000"]
+        found = lines(bench(venue, *rungs, "--lines", code=None))
+        check(found["bench.knee"] in (0, 50, 100), found)  # a busy machine may not hold them
+        check(found["bench.ladder.50.p99_us"] > 0, found)
+        text = bench(venue, *rungs, code=None)
+        check("offered/s" in text and ("knee: " in text or "no rate held" in text), text)
+        bench(venue, "--ladder", "100,50", code=1)
+        bench(venue, "--ladder", "100", "--csv", os.path.join(TMP, "x"), code=1)
+
+
+run_tests(test_files_agree, test_shapes, test_report_head, test_ladder)

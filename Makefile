@@ -54,7 +54,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-load deb clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-tcp bench-load deb clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -99,6 +99,10 @@ bench-engine: setup ## measure the engine alone (ARGS=...)
 bench-journal: setup ## measure the journal beside a bare io_uring writer (ARGS="DIR SECONDS")
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal
 	@$(BUILD)/bin/bench-journal $(ARGS)
+
+bench-tcp: setup ## measure our TCP alone, a segment in and its reply out (ARGS=...)
+	@$(INNER) $(JOBS) $(BUILD)/bin/bench-tcp
+	@$(BUILD)/bin/bench-tcp $(ARGS)
 
 bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
 	@$(INNER) $(JOBS) programs

@@ -164,6 +164,17 @@ static bool pass_on(struct link *l, struct port_queue *q, u32 i, const struct pa
     return true;
 }
 
+/* Leaves those of the `n` frames that are for this transport, in their order; returns how many. */
+static u32 keep_own(struct link *l, struct port_queue *q, struct packet *packets, u32 n)
+{
+    u32 own = 0;
+
+    for (u32 i = 0; i < n; i++)
+        if (!pass_on(l, q, i, &packets[i]))
+            packets[own++] = packets[i];
+    return own;
+}
+
 /* Frames of one queue to its endpoint. */
 static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
 {
@@ -172,9 +183,8 @@ static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
 
     for (u32 burst = 0; burst < BURSTS_PER_TURN; burst++) {
         u32 n = port_receive(q, packets);
-        for (u32 i = 0; i < n; i++)
-            if (!l->shared || !pass_on(l, q, i, &packets[i]))
-                net_input(l->net, &packets[i], now_ns);
+        u32 own = l->shared ? keep_own(l, q, packets, n) : n;
+        net_input_burst(l->net, packets, own, now_ns);
         port_release(q);
         work += (int)n;
         if (n < PORT_RX_BURST)

@@ -218,6 +218,10 @@ void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 n
 {
     u64 hashes[NET_BURST];
 
+    if (n == 1) { /* nothing to do while its memory comes */
+        net_input(net, packets, now_ns);
+        return;
+    }
     for (u32 done = 0; done < n; done += NET_BURST) {
         const struct packet *p = packets + done;
         u32 count = min_u32(n - done, NET_BURST);

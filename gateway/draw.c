@@ -4,12 +4,8 @@
 #include "gateway/draw.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "engine/base/limits.h"
-
-#define ISOLATED "/sys/devices/system/cpu/isolated"
 
 /* What a listener is for, where that is not the usual. */
 static const char *use_of(const struct conf_listen *l)
@@ -74,52 +70,57 @@ static void draw_edge(const struct conf *c, FILE *out)
         draw_sockets(c, out);
 }
 
-/* Whether a list of the kernel's, like `2-3,6`, has `cpu`. */
-bool draw_cpu_in_list(const char *list, i64 cpu)
+static void draw_hint(void *ctx, const char *line)
 {
-    while (*list >= '0' && *list <= '9') {
-        char *end;
-        i64 first = strtol(list, &end, 10);
-        i64 last = *end == '-' ? strtol(end + 1, &end, 10) : first;
-        if (cpu >= first && cpu <= last)
-            return true;
-        list = *end == ',' ? end + 1 : end;
-    }
-    return false;
+    fprintf(ctx, "  hint: %s\n", line);
 }
 
-/* What keeps a spinning thread from having its core to itself. */
-static void draw_hints(const struct conf *c, FILE *out)
+/* What is on one node: cores, ports, memory of agents. */
+static void draw_node(const struct conf *c, const struct machine *m, const struct placement *p,
+                      i32 node, FILE *out)
 {
-    char isolated[256] = "";
-    FILE *f = fopen(ISOLATED, "r");
-
-    if (f != NULL) {
-        if (fgets(isolated, sizeof isolated, f) == NULL)
-            isolated[0] = '\0';
-        fclose(f);
-    }
-    for (u32 i = 0; i < c->threads_used; i++) {
-        const struct conf_thread *t = &c->threads[i];
-        if (t->idle != IDLE_SPIN)
-            continue;
-        if (t->cpu < 0)
-            fprintf(out, "  hint: %s spins on whatever core it gets; give it one: cpu: N\n",
-                    t->name);
-        else if (!draw_cpu_in_list(isolated, t->cpu))
-            fprintf(out,
-                    "  hint: %s spins on core %lld, which the kernel uses too; boot with "
-                    "isolcpus=%lld nohz_full=%lld rcu_nocbs=%lld\n",
-                    t->name, (long long)t->cpu, (long long)t->cpu, (long long)t->cpu,
-                    (long long)t->cpu);
-    }
+    fprintf(out, "  node %d: cores", node);
+    for (u32 i = 0; i < m->cores; i++)
+        if (m->core[i].there && m->core[i].node == node)
+            fprintf(out, " %u", i);
+    fputs("; packet buffers of ports", out);
+    for (u32 i = 0; i < c->dpdk.ports_used; i++)
+        if (m->port_node[i] == node)
+            fprintf(out, " %u", i);
+    fputs("; memory of", out);
+    for (u32 a = 0; a < CONF_AGENTS; a++)
+        if (p->agent_node[a] == node)
+            fprintf(out, " %s", conf_agent_names[a]);
+    fputc('\n', out);
 }
 
-static void draw_threads(const struct conf *c, FILE *out)
+static void draw_places(const struct conf *c, const struct machine *m, FILE *out)
+{
+    struct placement p;
+
+    placement_choose(c, m, &p);
+    fprintf(out, "places, %u node%s of memory:\n", m->nodes, m->nodes == 1 ? "" : "s");
+    for (u32 node = 0; node < m->nodes && m->nodes > 1; node++)
+        draw_node(c, m, &p, (i32)node, out);
+    fputs("  threads on any core use", out);
+    if (p.shared_used == 0)
+        fputs(" all", out);
+    for (u32 i = 0; i < m->cores; i++)
+        if (p.shared[i])
+            fprintf(out, " %u", i);
+    fputc('\n', out);
+    placement_hints(c, m, &p, draw_hint, out);
+}
+
+static void draw_threads(const struct conf *c, const struct machine *m, FILE *out)
 {
     static const char *const idle[] = {
         [IDLE_SPIN] = "spin", [IDLE_YIELD] = "yield", [IDLE_BACKOFF] = "backoff"};
-    fprintf(out, "threads, on a machine of %ld cores:\n", sysconf(_SC_NPROCESSORS_ONLN));
+    u32 cores = 0;
+
+    for (u32 i = 0; i < m->cores; i++)
+        cores += m->core[i].there;
+    fprintf(out, "threads, on a machine of %u cores:\n", cores);
     for (u32 i = 0; i < c->threads_used; i++) {
         const struct conf_thread *t = &c->threads[i];
         if (t->cpu >= 0)
@@ -134,13 +135,12 @@ static void draw_threads(const struct conf *c, FILE *out)
     }
     fputs("  any core  one each        sleeps   cold: segments reader export admin auth log\n",
           out);
-    draw_hints(c, out);
 }
 
 static void draw_ring(const char *from, const char *name, const char *to, u32 slots, FILE *out)
 {
     fprintf(out, "  %-9s == %-15s ==> %-9s %6u slots %6u KiB\n", from, name, to, slots,
-            slots / 1024u * SLOT_BYTES);
+            slots * SLOT_BYTES / 1024u);
 }
 
 static void draw_gateway_rings(const char *name, FILE *out)
@@ -153,11 +153,24 @@ static void draw_gateway_rings(const char *name, FILE *out)
     draw_ring("reader", "reader_answers", name, REPLAY_RING_SLOTS, out);
 }
 
+/* Every two gateways that share a port. */
+static void draw_handover_rings(const struct conf *c, FILE *out)
+{
+    if (c->gateway.transport == CONF_TRANSPORT_SOCKETS)
+        return;
+    for (u32 a = 0; a < c->gateway.count; a++)
+        for (u32 b = 0; b < c->gateway.count; b++)
+            if (a != b)
+                draw_ring(conf_agent_names[a], "handover", conf_agent_names[b], HANDOVER_RING_SLOTS,
+                          out);
+}
+
 static void draw_rings(const struct conf *c, FILE *out)
 {
     fprintf(out, "rings, of %u bytes a slot:\n", SLOT_BYTES);
     for (u32 g = 0; g < c->gateway.count; g++)
         draw_gateway_rings(conf_agent_names[g], out);
+    draw_handover_rings(c, out);
     draw_ring("engine", "tx", "persist", TX_RING_SLOTS, out);
     draw_ring("admin", "admin_cmd", "engine", SIDE_RING_SLOTS, out);
     draw_ring("persist", "reader_tap", "reader", TAP_RING_SLOTS, out);
@@ -171,10 +184,11 @@ static void draw_rings(const struct conf *c, FILE *out)
               out);
 }
 
-void draw_topology(const struct conf *c, FILE *out)
+void draw_topology(const struct conf *c, const struct machine *m, FILE *out)
 {
     draw_edge(c, out);
-    draw_threads(c, out);
+    draw_threads(c, m, out);
+    draw_places(c, m, out);
     draw_rings(c, out);
     fprintf(out, "journal: %s, durability %s\n", c->data_dir,
             c->durability == CONF_DURABILITY_DISK ? "disk" : "none");

@@ -8,16 +8,12 @@
 #include <stdio.h>
 
 #include "gateway/conf.h"
+#include "gateway/placement.h"
 
 /*
- * Ports with their queues, threads with their cores and agents, rings with their ends and sizes;
- * and hints about spinning threads whose cores the kernel has not been told to leave alone.
+ * Ports with their queues, threads with their cores and agents, what lies on which node of the
+ * machine `m`, rings with their ends and sizes; and hints about what costs latency there.
  */
-void draw_topology(const struct conf *c, FILE *out);
-
-/*
- * Whether a list of cores as the kernel writes it, like `2-3,6`, has `cpu`. For the hints; tests.
- */
-bool draw_cpu_in_list(const char *list, i64 cpu);
+void draw_topology(const struct conf *c, const struct machine *m, FILE *out);
 
 #endif

@@ -21,7 +21,8 @@
  * Each gateway has listeners of its own on the same addresses; the kernel deals connections out by
  * the hash of their addresses and ports. So no two gateways ever touch one queue of the kernel's.
  */
-static bool sockets_open(struct edge *e, const struct conf *conf, struct mem *m)
+static bool sockets_open(struct edge *e, const struct conf *conf, const struct placement *place,
+                         struct mem *m)
 {
     u32 gateways = (u32)conf->gateway.count;
     struct socket_conf sockets;
@@ -37,6 +38,7 @@ static bool sockets_open(struct edge *e, const struct conf *conf, struct mem *m)
     sockets.listen_used = conf->gateway.listen_used;
     for (u32 g = 0; g < gateways; g++) {
         sockets.joins = g > 0;
+        mem_node(m, place->agent_node[g]);
         struct transport *t = socket_new(&sockets, m, error, sizeof error);
         if (t == NULL) {
             log_error("%s", error);
@@ -46,6 +48,7 @@ static bool sockets_open(struct edge *e, const struct conf *conf, struct mem *m)
         socket_metrics(t, labels);
         e->transports[e->transports_used++] = t;
     }
+    mem_node(m, -1);
     return true;
 }
 
@@ -130,7 +133,8 @@ static void bypass_links(const struct edge *e, const struct conf *conf, u32 g, u
     }
 }
 
-static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+static void bypass_open(struct edge *e, const struct conf *conf, const struct placement *place,
+                        struct mem *m, u64 now_ns)
 {
     u32 gateways = (u32)conf->gateway.count;
     struct bypass_conf bypass;
@@ -146,21 +150,24 @@ static void bypass_open(struct edge *e, const struct conf *conf, struct mem *m, 
     ASSERT_EQ(n, (ssize_t)sizeof bypass.secret);
     for (u32 g = 0; g < gateways; g++) {
         bypass_links(e, conf, g, gateways, &bypass);
+        mem_node(m, place->agent_node[g]);
         e->transports[e->transports_used++] = bypass_new(&bypass, m, now_ns);
     }
+    mem_node(m, -1);
     bypass_join(e->transports, e->transports_used, m);
     for (u32 g = 0; g < gateways; g++)
         bypass_metrics(e->transports[g], g);
     e->dpdk = true;
 }
 
-static bool dpdk_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+static bool dpdk_open(struct edge *e, const struct conf *conf, const struct placement *place,
+                      struct mem *m, u64 now_ns)
 {
     bool may_fall_back = conf->gateway.transport == CONF_TRANSPORT_AUTO;
     char error[768] = "";
 
     if (env_start(conf, error, sizeof error) && ports_open(e, conf, m, error, sizeof error)) {
-        bypass_open(e, conf, m, now_ns);
+        bypass_open(e, conf, place, m, now_ns);
         return true;
     }
     ports_close(e);
@@ -180,15 +187,16 @@ static void describe(struct edge *e, const struct conf *conf)
              ip >> 8 & 255, ip & 255, (unsigned)l->port);
 }
 
-bool edge_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns)
+bool edge_open(struct edge *e, const struct conf *conf, const struct placement *place,
+               struct mem *m, u64 now_ns)
 {
     bool open = false;
 
     memset(e, 0, sizeof *e);
     if (conf->gateway.transport != CONF_TRANSPORT_SOCKETS)
-        open = dpdk_open(e, conf, m, now_ns);
+        open = dpdk_open(e, conf, place, m, now_ns);
     if (!open && conf->gateway.transport != CONF_TRANSPORT_DPDK)
-        open = sockets_open(e, conf, m);
+        open = sockets_open(e, conf, place, m);
     describe(e, conf);
     return open;
 }

@@ -10,6 +10,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
 #include "gateway/conf.h"
+#include "gateway/placement.h"
 #include "gateway/port.h"
 #include "gateway/transport.h"
 
@@ -23,11 +24,12 @@ struct edge {
 };
 
 /*
- * Opens what `conf` asks for and registers its metrics; nothing is accepted yet. With
- * gateway.transport auto one line of log says why it fell back to sockets. Returns false after one
- * line that says what is wrong; then edge_close.
+ * Opens what `conf` asks for, each gateway's part in the memory that `place` says, and registers
+ * its metrics; nothing is accepted yet. With gateway.transport auto one line of log says why it
+ * fell back to sockets. Returns false after one line that says what is wrong; then edge_close.
  */
-bool edge_open(struct edge *e, const struct conf *conf, struct mem *m, u64 now_ns);
+bool edge_open(struct edge *e, const struct conf *conf, const struct placement *place,
+               struct mem *m, u64 now_ns);
 
 /* Housekeeping of the ports, about every 50 ms while the agents run. */
 void edge_tick(struct edge *e, u64 now_ns);

@@ -42,6 +42,8 @@
 /* One of each; static because they are large. */
 static struct conf conf;
 static struct refdata refs;
+static struct machine machine;
+static struct placement place;
 static struct world world;
 static struct topology topology;
 static struct agent log_agent;
@@ -115,7 +117,8 @@ static int print_topology(const char *path)
         return 1;
     if (!path)
         conf_default(&conf);
-    draw_topology(&conf, stdout);
+    machine_read(&machine, &conf, "");
+    draw_topology(&conf, &machine, stdout);
     return 0;
 }
 
@@ -177,6 +180,10 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->shard = (u32)c->shard;
     t->mem_flags = c->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE | MEM_POPULATE : 0;
     t->gateways = (u32)c->gateway.count;
+    for (u32 g = 0; g < GATEWAYS_MAX; g++)
+        t->nodes.gateways[g] = place.agent_node[g];
+    t->nodes.engine = place.agent_node[__builtin_ctz(CONF_AGENT_ENGINE)];
+    t->nodes.persist = place.agent_node[__builtin_ctz(CONF_AGENT_PERSIST)];
     t->journal_id = random_id();
     t->process_id = random_id();
     t->engine.accounts_max = (u32)c->engine.accounts_max;
@@ -210,6 +217,24 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->admin.clock_step_ns = clock_step_ns;
     t->admin.metrics_file = c->metrics_file;
     t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
+}
+
+static void hint(void *ctx, const char *line)
+{
+    (void)ctx;
+    log_warn("%s", line);
+}
+
+/* Where everything goes; from here on this thread and those without a core leave the others alone.
+ */
+static void places_choose(void)
+{
+    machine_read(&machine, &conf, "");
+    placement_choose(&conf, &machine, &place);
+    placement_hints(&conf, &machine, &place, hint, NULL);
+    int rc = placement_settle(&place);
+    if (rc != 0)
+        log_warn("the cold threads cannot be kept off the hot ones' cores: %s", strerror(rc));
 }
 
 static struct agent_thread *thread_add(const char *name, int cpu, enum idle_strategy idle)
@@ -391,9 +416,10 @@ static int run(const char *path)
     clock_init();
     log_level_set(conf.log_level);
     mem_init(&log_mem, 0);
+    places_choose();
     topology_conf_fill(&tc, &conf);
     service_starting(START_EXTEND_NS);
-    rc = world_open(&world, &conf, &refs);
+    rc = world_open(&world, &conf, &refs, &place);
     if (rc == 0)
         rc = topology_build(&topology, &tc, &world.topology, clock_now_ns());
     if (rc == 0)

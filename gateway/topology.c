@@ -16,6 +16,7 @@ void topology_conf_defaults(struct topology_conf *conf)
     memset(conf, 0, sizeof *conf);
     conf->shard = 1;
     conf->gateways = 1;
+    memset(&conf->nodes, 0xff, sizeof conf->nodes); /* -1 each */
     conf->engine.accounts_max = 1024;
     conf->engine.instruments_max = 1024;
     conf->engine.orders_max = 1u << 18;
@@ -72,6 +73,7 @@ static int engine_recover(struct topology *t)
         .unfit = replay_unfit_engine,
     };
 
+    mem_node(&t->mem, t->conf.nodes.engine);
     t->engine = engine_new(&t->conf.engine, &t->mem);
     conf.ctx = t->engine;
     switch (replay_run(&conf, &t->recovered, &why)) {
@@ -107,6 +109,7 @@ static int persist_make(struct topology *t)
     struct why why = {""};
     u64 epoch = t->recovered.max_epoch + 1;
 
+    mem_node(&t->mem, t->conf.nodes.persist);
     t->persist = persist_new(&t->conf.persist, t->world.disk, &t->rings.tx, &t->recovered, epoch,
                              &t->mem, &why);
     if (!t->persist) {
@@ -171,6 +174,7 @@ static void gateways_make(struct topology *t)
             .space_level = persist_space_level(t->persist),
         };
         conf.index = (u16)g;
+        mem_node(&t->mem, t->conf.nodes.gateways[g]);
         t->gateways[g] = gateway_new(&conf, &rings, t->world.transports[g], &t->mem);
         reader_attach(t->reader, g, rings.reader_requests, rings.reader_answers);
         if (t->world.auth)
@@ -282,8 +286,10 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
         rc = persist_make(t);
     if (rc != 0)
         return rc;
+    mem_node(&t->mem, -1);
     export_make(t);
     gateways_make(t);
+    mem_node(&t->mem, -1);
     engine_join(t);
     admin_init(&t->admin, &conf->admin, &t->rings.admin_cmd, engine_day_gauge(t->engine),
                engine_day_last(t->engine), now_ns);

@@ -24,10 +24,18 @@
 #define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 8u)
 #define TOPOLOGY_EXIT_CONF  1 /* the config does not fit the journal; beside enum persist_exit */
 
+/* The nodes whose memory the hot agents get; -1: wherever. */
+struct topology_nodes {
+    i32 gateways[GATEWAYS_MAX];
+    i32 engine;
+    i32 persist;
+};
+
 /* Sizes and terms of every part; topology_build sets what must agree between them. */
 struct topology_conf {
-    u32 shard;      /* 1..99 */
-    u32 mem_flags;  /* enum mem_flags */
+    u32 shard;     /* 1..99 */
+    u32 mem_flags; /* enum mem_flags */
+    struct topology_nodes nodes;
     u32 gateways;   /* 1..GATEWAYS_MAX */
     u64 journal_id; /* random: becomes the journal's, if it begins now; not 0 */
     u64 process_id; /* random: tells it from a process that runs on a copy of the journal; not 0 */

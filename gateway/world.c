@@ -48,9 +48,9 @@ static int disk_open(struct world *w, const struct conf *conf)
     return 0;
 }
 
-static int edge_make(struct world *w, const struct conf *conf)
+static int edge_make(struct world *w, const struct conf *conf, const struct placement *place)
 {
-    if (!edge_open(&w->edge, conf, &w->mem, clock_now_ns()))
+    if (!edge_open(&w->edge, conf, place, &w->mem, clock_now_ns()))
         return EXIT_WORLD; /* the reason has been logged */
     for (u32 g = 0; g < w->edge.transports_used; g++)
         w->topology.transports[g] = w->edge.transports[g];
@@ -137,7 +137,8 @@ static int redis_open(struct world *w, const struct conf *conf)
     return 0;
 }
 
-int world_open(struct world *w, const struct conf *conf, const struct refdata *refs)
+int world_open(struct world *w, const struct conf *conf, const struct refdata *refs,
+               const struct placement *place)
 {
     int rc;
 
@@ -146,7 +147,7 @@ int world_open(struct world *w, const struct conf *conf, const struct refdata *r
     w->topology.pass_time = pass_time;
     rc = disk_open(w, conf);
     if (rc == 0)
-        rc = edge_make(w, conf);
+        rc = edge_make(w, conf, place);
     if (rc == 0)
         rc = auth_open(w, conf, refs);
     if (rc == 0)

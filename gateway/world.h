@@ -7,6 +7,7 @@
 
 #include "gateway/conf.h"
 #include "gateway/edge.h"
+#include "gateway/placement.h"
 #include "gateway/refdata.h"
 #include "gateway/topology.h"
 
@@ -21,11 +22,12 @@ struct world {
 };
 
 /*
- * Opens everything: locks the data directory, listens (accepting nothing yet), readies the sinks
- * and the password check. Returns 0, or the process' exit code after one log line; then
- * world_close.
+ * Opens everything, in the memory that `place` says: locks the data directory, listens (accepting
+ * nothing yet), readies the sinks and the password check. Returns 0, or the process' exit code
+ * after one log line; then world_close.
  */
-int world_open(struct world *w, const struct conf *conf, const struct refdata *refs);
+int world_open(struct world *w, const struct conf *conf, const struct refdata *refs,
+               const struct placement *place);
 
 /* Closes what world_open opened, also after it failed half-way. After topology_free. */
 void world_close(struct world *w);

@@ -5,10 +5,13 @@
  */
 #include "engine/base/mem.h"
 
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "engine/base/assert.h"
 
@@ -18,12 +21,31 @@ void mem_init(struct mem *m, u32 flags)
 {
     memset(m, 0, sizeof *m);
     m->flags = flags;
+    m->node = -1;
+}
+
+void mem_node(struct mem *m, i32 node)
+{
+    ASSERT(!m->sealed);
+    ASSERT(node >= -1 && node < 64);
+    if (node != m->node && m->regions_used > 0)
+        m->offset = m->regions[m->regions_used - 1].bytes;
+    m->node = node;
 }
 
 static void *map_pages(u64 bytes, int flags)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return p == MAP_FAILED ? NULL : p;
+}
+
+/* Before the first touch: it decides on the node. The C library has no call for it. */
+static void prefer_node(const struct mem_region *r, i32 node)
+{
+    unsigned long mask = 1ul << node;
+
+    /* A kernel without nodes says no: there is one kind of memory then. */
+    syscall(SYS_mbind, r->base, r->bytes, MPOL_PREFERRED, &mask, 65ul, 0u);
 }
 
 /* A write to each page, so that no page fault comes later. */
@@ -44,14 +66,13 @@ static _Noreturn void out_of_memory(u64 bytes)
 
 static void region_add(struct mem *m, u64 bytes)
 {
-    int populate = (m->flags & MEM_POPULATE) ? MAP_POPULATE : 0;
     struct mem_region *r = &m->regions[m->regions_used];
 
     ASSERT_LT(m->regions_used, MEM_REGIONS_MAX);
     r->bytes = round_up(bytes, REGION_BYTES);
     r->base = NULL;
     if (m->flags & MEM_HUGE)
-        r->base = map_pages(r->bytes, MAP_HUGETLB | populate);
+        r->base = map_pages(r->bytes, MAP_HUGETLB); /* reserved: the first touch finds them */
     r->huge = r->base != NULL;
     if (!r->huge) {
         r->base = map_pages(r->bytes, 0);
@@ -59,9 +80,11 @@ static void region_add(struct mem *m, u64 bytes)
             out_of_memory(r->bytes);
         if (m->flags & MEM_HUGE) /* before the first touch: it decides on the page's size */
             madvise(r->base, r->bytes, MADV_HUGEPAGE);
-        if (populate)
-            touch_pages(r);
     }
+    if (m->node >= 0)
+        prefer_node(r, m->node);
+    if (m->flags & MEM_POPULATE)
+        touch_pages(r);
     m->regions_used++;
     m->offset = 0;
 }

@@ -27,6 +27,7 @@ struct mem {
     struct mem_region regions[MEM_REGIONS_MAX];
     u32 regions_used;
     u32 flags;
+    i32 node;       /* whose memory new regions get; -1: wherever */
     u64 offset;     /* first free byte of the newest region */
     u64 used_bytes; /* handed out, padding included */
     bool sealed;
@@ -34,6 +35,12 @@ struct mem {
 
 /* An empty arena; `flags` of enum mem_flags. Takes no memory yet. */
 void mem_init(struct mem *m, u32 flags);
+
+/*
+ * From here on memory comes from that node of the machine, if it has some left; -1, as after
+ * mem_init: from wherever the kernel likes. On a change a new region begins.
+ */
+void mem_node(struct mem *m, i32 node);
 
 /*
  * `bytes` of zeroed memory at a multiple of `align` (a power of two up to 4096). Never NULL: when

@@ -9,6 +9,22 @@
 #include "gateway/draw.h"
 
 static struct conf conf;
+static struct machine machine;
+
+/* Four cores in `nodes` nodes; port 0 is on the last one. */
+static void machine_make(u32 nodes)
+{
+    memset(&machine, 0, sizeof machine);
+    machine.cores = 4;
+    machine.nodes = nodes;
+    for (u32 i = 0; i < machine.cores; i++) {
+        machine.core[i].there = true;
+        machine.core[i].node = (u16)(i * nodes / machine.cores);
+    }
+    for (u32 i = 0; i < CONF_PORTS_MAX; i++)
+        machine.port_node[i] = -1;
+    machine.port_node[0] = (i32)nodes - 1;
+}
 
 /* The drawing of the YAML text; to be freed. */
 static char *drawn(const char *yaml)
@@ -18,7 +34,7 @@ static char *drawn(const char *yaml)
     FILE *out = open_memstream(&text, &n);
 
     assert_int_equal(conf_parse("f", yaml, strlen(yaml), &conf, stderr), 0);
-    draw_topology(&conf, out);
+    draw_topology(&conf, &machine, out);
     fclose(out);
     return text;
 }
@@ -34,6 +50,7 @@ static void by_default(void **state)
     assert_non_null(
         strstr(text, "  gateway   == cmd             ==> engine     16384 slots   1024 KiB"));
     assert_null(strstr(text, "==> export"));
+    assert_null(strstr(text, "handover"));
     free(text);
 }
 
@@ -56,46 +73,39 @@ static void ports_and_cores(void **state)
     free(text);
 }
 
-static void hints_for_spinning_threads(void **state)
+static void what_is_placed_where(void **state)
 {
-    char *text = drawn("threads: [{name: a, idle: spin, agents: [gateway, engine, persist]}]\n");
+    const char *yaml = "gateway: {transport: dpdk}\n"
+                       "dpdk: {ports: [{device: '0000:00:06.0', ipv4: 10.1.2.3}]}\n"
+                       "threads: [{name: a, cpu: 3, idle: spin, agents: [gateway]},\n"
+                       "          {name: b, cpu: 0, idle: spin, agents: [engine]}, {name: c, "
+                       "agents: [persist]}]\n";
 
     (void)state;
-    assert_non_null(
-        strstr(text, "  hint: a spins on whatever core it gets; give it one: cpu: N\n"));
-    free(text);
-    text =
-        drawn("threads: [{name: a, cpu: 1023, idle: spin, agents: [gateway, engine, persist]}]\n");
+    machine_make(2);
+    char *text = drawn(yaml);
+    assert_non_null(strstr(text, "threads, on a machine of 4 cores:\n"));
     assert_non_null(strstr(text,
-                           "  hint: a spins on core 1023, which the kernel uses too; boot with "
-                           "isolcpus=1023 nohz_full=1023 rcu_nocbs=1023\n"));
+                           "places, 2 nodes of memory:\n"
+                           "  node 0: cores 0 1; packet buffers of ports; memory of engine\n"
+                           "  node 1: cores 2 3; packet buffers of ports 0; memory of gateway\n"
+                           "  threads on any core use 1 2\n"));
+    assert_non_null(strstr(text, "  hint: a spins on core 3, which the kernel uses too; boot with "
+                                 "isolcpus=3 nohz_full=3 rcu_nocbs=3\n"));
     free(text);
-    text = drawn("threads: [{name: a, cpu: 1, agents: [gateway, engine, persist]}]\n");
-    assert_null(strstr(text, "hint"));
+    machine_make(1);
+    text = drawn(yaml);
+    assert_non_null(strstr(text, "places, 1 node of memory:\n  threads on any core use 1 2\n"));
     free(text);
-}
-
-static void lists_of_cores(void **state)
-{
-    (void)state;
-    assert_true(draw_cpu_in_list("2-3,6\n", 2));
-    assert_true(draw_cpu_in_list("2-3,6\n", 3));
-    assert_true(draw_cpu_in_list("2-3,6\n", 6));
-    assert_true(draw_cpu_in_list("11", 11));
-    assert_false(draw_cpu_in_list("2-3,6\n", 4));
-    assert_false(draw_cpu_in_list("2-3,6\n", 1));
-    assert_false(draw_cpu_in_list("11", 1));
-    assert_false(draw_cpu_in_list("\n", 0));
-    assert_false(draw_cpu_in_list("", 0));
 }
 
 int main(void)
 {
+    machine_make(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_default),
         cmocka_unit_test(ports_and_cores),
-        cmocka_unit_test(hints_for_spinning_threads),
-        cmocka_unit_test(lists_of_cores),
+        cmocka_unit_test(what_is_placed_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

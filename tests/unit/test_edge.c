@@ -13,6 +13,7 @@
 #include "gateway/edge.h"
 
 static struct conf conf;
+static struct placement anywhere;
 static struct edge edge;
 static struct mem mem;
 
@@ -22,6 +23,9 @@ static int fresh(void **state)
     conf_default(&conf);
     conf.gateway.connections_max = 4;
     conf.gateway.listen[0].port = 0; /* any free one */
+    memset(&anywhere, 0, sizeof anywhere);
+    for (u32 a = 0; a < CONF_AGENTS; a++)
+        anywhere.agent_node[a] = -1;
     mem_init(&mem, 0);
     return 0;
 }
@@ -47,7 +51,7 @@ static void sockets_by_default(void **state)
 {
     (void)state;
     assert_int_equal(conf.gateway.transport, CONF_TRANSPORT_SOCKETS);
-    assert_true(edge_open(&edge, &conf, &mem, clock_now_ns()));
+    assert_true(edge_open(&edge, &conf, &anywhere, &mem, clock_now_ns()));
     assert_false(edge.dpdk);
     assert_string_equal(edge.address, "127.0.0.1:0");
     edge_tick(&edge, clock_now_ns());
@@ -78,9 +82,9 @@ static void sockets_for_each_gateway(void **state)
     conf.gateway.connections_max = ARRAY_LEN(fds);
     conf.gateway.listen[0].port = free_port();
     a.sin_port = htons((u16)conf.gateway.listen[0].port);
-    assert_true(edge_open(&edge, &conf, &mem, clock_now_ns()));
+    assert_true(edge_open(&edge, &conf, &anywhere, &mem, clock_now_ns()));
     assert_int_equal(edge.transports_used, 3);
-    assert_true(edge_open(&other, &conf, &mem, clock_now_ns())); /* nobody listens yet */
+    assert_true(edge_open(&other, &conf, &anywhere, &mem, clock_now_ns())); /* nobody listens yet */
     assert_true(edge_accept(&edge, TRANSPORT_ALL));
     for (u32 i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM, 0);
@@ -99,7 +103,7 @@ static void sockets_for_each_gateway(void **state)
         close(fds[i]);
     assert_false(edge_accept(&other, TRANSPORT_ALL));
     edge_close(&other);
-    assert_false(edge_open(&other, &conf, &mem, clock_now_ns()));
+    assert_false(edge_open(&other, &conf, &anywhere, &mem, clock_now_ns()));
     edge_close(&other);
 }
 
@@ -110,7 +114,7 @@ static void dpdk_and_back(void **state)
     conf.gateway.transport = CONF_TRANSPORT_DPDK;
     conf.gateway.listen[0].port = 9000;
     memcpy(conf.dpdk.ports[0].device, "net_ring0", sizeof "net_ring0");
-    assert_true(edge_open(&edge, &conf, &mem, clock_now_ns()));
+    assert_true(edge_open(&edge, &conf, &anywhere, &mem, clock_now_ns()));
     assert_true(edge.dpdk);
     assert_non_null(edge.transports[0]);
     assert_string_equal(edge.address, "10.9.0.1:9000");
@@ -124,7 +128,7 @@ static void an_address_of_somebody_else(void **state)
 {
     (void)state;
     conf.gateway.listen[0].ipv4 = inet_addr("192.0.2.1");
-    assert_false(edge_open(&edge, &conf, &mem, clock_now_ns()));
+    assert_false(edge_open(&edge, &conf, &anywhere, &mem, clock_now_ns()));
     assert_int_equal(edge.transports_used, 0);
 }
 

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +67,47 @@ static void test_huge_falls_back(void **state)
     assert_true(huge == 0 || huge == 4 << 20);
     mem_free_all(&m);
     assert_int_equal(mem_huge_bytes(&m), 0);
+}
+
+/* What the kernel was told about the memory at `p`: the policy, and the nodes that it names. */
+static int policy_of(const void *p, unsigned long *nodes)
+{
+    int mode = -1;
+
+    *nodes = 0;
+    if (syscall(SYS_get_mempolicy, &mode, nodes, 8 * sizeof *nodes, p, MPOL_F_ADDR) != 0)
+        return -1; /* a kernel without nodes */
+    return mode;
+}
+
+/* Memory from a node lies apart from the rest. Every machine has node 0. */
+static void test_memory_of_a_node(void **state)
+{
+    unsigned long nodes;
+    struct mem m;
+
+    (void)state;
+    mem_init(&m, MEM_HUGE | MEM_POPULATE);
+    u8 *before = mem_alloc(&m, 100, 64);
+    mem_node(&m, 0);
+    u8 *there = mem_alloc(&m, 3 << 20, 64);
+    u8 *also = mem_alloc(&m, 100, 64);
+    mem_node(&m, 0); /* no change, no new region */
+    assert_ptr_equal(mem_alloc(&m, 100, 64), also + 128);
+    mem_node(&m, -1);
+    u8 *after = mem_alloc(&m, 100, 64);
+    assert_true(all_zero(there, 3 << 20));
+    assert_int_equal(m.regions_used, 3);
+    if (policy_of(there, &nodes) < 0)
+        print_message("this kernel knows no nodes\n");
+    else {
+        assert_int_equal(policy_of(there, &nodes), MPOL_PREFERRED);
+        assert_int_equal(nodes, 1);
+        assert_int_equal(policy_of(also, &nodes), MPOL_PREFERRED);
+        assert_int_equal(policy_of(before, &nodes), MPOL_DEFAULT);
+        assert_int_equal(policy_of(after, &nodes), MPOL_DEFAULT);
+    }
+    mem_free_all(&m);
 }
 
 /* An arena given back can be filled again. */
@@ -130,9 +173,8 @@ static void test_misuse_and_exhaustion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_property_disjoint),
-        cmocka_unit_test(test_huge_falls_back),
-        cmocka_unit_test(test_free_and_again),
+        cmocka_unit_test(test_property_disjoint),     cmocka_unit_test(test_huge_falls_back),
+        cmocka_unit_test(test_memory_of_a_node),      cmocka_unit_test(test_free_and_again),
         cmocka_unit_test(test_misuse_and_exhaustion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,10 @@ u64 pkt_value(struct pkt_line *l)
 {
     if (pkt_take(l, "*"))
         return PKT_ANY;
-    if (pkt_take(l, "last"))
-        return l->ts_last;
+    if (strncmp(pkt_word(l), "last", 4) == 0) {
+        l->at += 4;
+        return (u32)(l->ts_last + (u64)(*l->at == '-' ? pkt_number(l) : 0));
+    }
     return (u64)pkt_number(l);
 }
 
@@ -106,7 +108,7 @@ static void range(struct pkt_line *l, i64 *start, i64 *end)
         text = rest + 1;
         *end = strtoll(text, &rest, 0);
     }
-    if (rest == text || *rest != 0 || *end < *start)
+    if (rest == text || *rest != 0)
         pkt_bad(l, "not a range: '%s'", text);
     l->at += word_length(l);
 }
@@ -201,6 +203,8 @@ void pkt_segment(struct pkt_line *l, struct pkt_said *said)
     *said = (struct pkt_said){0};
     said->flags = flags_of(l);
     range(l, &said->seq, &end);
+    if (end < said->seq)
+        pkt_bad(l, "it ends before it begins");
     said->len = (u32)(end - said->seq);
     if (pkt_take(l, "ack")) {
         said->has_ack = true;

@@ -24,8 +24,8 @@
  *
  * OPTIONS: mss N, sackok, wscale N, ts VAL ECR, sack A:B C:D, nop, raw HEX; when one leaves also
  * `!mss` and so on: it must not be there, and `*` for a value that may be any. The value `last` is
- * the newest timestamp that came from us. Once a peer's SYN had timestamps, each segment in has
- * them, a millisecond a step, unless it has `nots`.
+ * the newest timestamp that came from us, `last-5` five milliseconds older. Once a peer's SYN had
+ * timestamps, each segment in has them, a millisecond a step, unless it has `nots`.
  *
  * Payload is a pattern that depends on the sequence number, and is checked on both sides.
  */

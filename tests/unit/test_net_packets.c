@@ -60,6 +60,7 @@ static void the_runner_complains(void **state)
         "expect state CLOSED\n",
         "+1 quiet\n",
         "app sing\n",
+        "in P. 5:4 ack 1\n",
         "in S 0 ack 0 nonsense\n",
     };
     static const char *const bad_when_open[] = {

@@ -7,15 +7,6 @@
  */
 #include "engine/apply.h"
 
-/* The account's stream has got its next message. */
-static inline void stream_advance(struct engine *e, const struct event_head *head)
-{
-    struct account *a = &e->accounts.at[head->account];
-
-    ASSERT_EQ(head->session_seq, a->next_session_seq);
-    a->next_session_seq++;
-}
-
 /* The pools get the limits of the process that led from here on, as far as ours have the room. */
 static void limits_set(struct engine *e, const struct msg_start *ev)
 {
@@ -64,13 +55,16 @@ void apply_instrument(struct engine *e, const struct msg_instrument *ev)
     struct names *names = &e->instruments.names;
     u64 key = names_key(ev->symbol, sizeof ev->symbol);
     u32 id = names_find(names, key);
+    bool is_new = !id;
 
-    if (!id)
+    if (is_new)
         id = names_add(names, key);
     ASSERT_EQ(id, ev->instrument);
     e->instruments.terms[id] = *ev;
     e->instruments.terms[id].ev.flags = 0; /* MSG_TX_END comes after the live path has been here */
     book_tick_set(&e->books, (u16)id, ev->tick);
+    if (is_new)
+        market_begin(e, id);
 }
 
 void apply_account(struct engine *e, const struct msg_account *ev)
@@ -93,9 +87,14 @@ void apply_work(struct engine *e, const struct msg_work *ev)
 {
     e->work.kind = ev->kind;
     e->work.cursor = ev->kind == WORK_MATCH ? 0 : ev->cursor;
-    e->work.owner = ev->kind == WORK_MASS ? owner_of(ev->account, ev->phase) : 0;
+    bool of_order = ev->kind == WORK_MASS || ev->kind == WORK_EXPIRE;
+    e->work.owner = of_order ? owner_of(ev->account, ev->phase) : 0;
     if (ev->kind == WORK_NONE)
         e->mass = (struct msg_mass){0};
+    if (ev->kind == WORK_COURSE)
+        e->course.at = ev->cursor;
+    if (ev->kind == WORK_SCAN)
+        apply_scan(e, ev->cursor);
     if (ev->kind == WORK_MATCH) {
         u32 owner = owner_of(ev->account, ev->phase);
         ASSERT_NE(e->taker, 0);
@@ -204,6 +203,22 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     stream_advance(e, &ev->head);
 }
 
+static inline void resting_remove(struct engine *e, u32 id)
+{
+    if (UNLIKELY(e->orders.hot[id].level & LEVEL_QUEUED))
+        queued_remove(e, id);
+    else
+        book_remove(&e->books, id);
+}
+
+static inline void resting_reduce(struct engine *e, u32 id, u32 qty)
+{
+    if (UNLIKELY(e->orders.hot[id].level & LEVEL_QUEUED))
+        queued_reduce(e, id, qty);
+    else
+        book_reduce(&e->books, id, qty);
+}
+
 void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
 {
     struct order *o = &e->orders.hot[id];
@@ -215,7 +230,7 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     ASSERT_EQ(e->taker, 0);
     ASSERT_EQ(owner, owner_of(ev->head.account, ev->user_ref_idx));
     ASSERT_GT(ev->user_ref, c->last);
-    book_remove(&e->books, id);
+    resting_remove(e, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
@@ -237,7 +252,7 @@ static void order_drop(struct engine *e, u32 id)
     struct channel *c = account_channel(&e->accounts, owner_account(owner), owner_idx(owner));
 
     if (o->level)
-        book_remove(&e->books, id);
+        resting_remove(e, id);
     else
         e->taker = 0;
     if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
@@ -271,7 +286,7 @@ static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
     if (UNLIKELY(o->rare) && (qty = reserve_less(e, id, qty)) == 0)
         return;
     if (o->level)
-        book_reduce(&e->books, id, qty);
+        resting_reduce(e, id, qty);
     else
         o->open -= qty;
 }
@@ -346,7 +361,8 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     ASSERT_EQ(o->order_ref, ev->order_ref);
     ASSERT_GE(o->open, ev->qty);
     stream_advance(e, &ev->head);
-    e->next_match = ev->match + !(ev->head.flags & MSG_TAKER);
+    e->next_match = ev->match + !(ev->head.flags & (MSG_TAKER | MSG_FIRST));
+    e->markets[ev->instrument].last_price = ev->price;
     if (o->open == ev->qty) {
         if (UNLIKELY(o->rare) && e->orders.reserve[id].left)
             order_exhaust(e, id, ev->qty);
@@ -356,7 +372,7 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     }
     e->orders.info[id].executed += ev->qty;
     if (o->level)
-        book_reduce(&e->books, id, ev->qty);
+        resting_reduce(e, id, ev->qty);
     else
         o->open -= ev->qty;
 }

@@ -9,6 +9,15 @@
 
 #include "engine/state.h"
 
+/* The account's stream has got its next message. */
+static inline void stream_advance(struct engine *e, const struct event_head *head)
+{
+    struct account *a = &e->accounts.at[head->account];
+
+    ASSERT_EQ(head->session_seq, a->next_session_seq);
+    a->next_session_seq++;
+}
+
 void apply_started(struct engine *e, const struct msg_start *ev);
 void apply_day_opened(struct engine *e, const struct msg_day *ev);
 void apply_day_ended(struct engine *e, const struct msg_day *ev);
@@ -37,5 +46,25 @@ void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id);
 
 void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id);
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
+
+/* ---- apply_course.c ---- */
+
+void apply_course(struct engine *e, const struct msg_course *ev);
+void apply_phase(struct engine *e, const struct msg_phase *ev);
+void apply_cross(struct engine *e, const struct msg_cross *ev);
+void apply_late(struct engine *e, const struct msg_late *ev, u32 id);
+
+/* The search for the price of the cross under way goes on by so many prices. */
+void apply_scan(struct engine *e, u32 prices);
+
+/* A new instrument is where the venue is. */
+void market_begin(struct engine *e, u32 instrument);
+
+/* Order `id`, which is nowhere, goes to its place in the book, or in the queue of its cross. */
+void order_rest(struct engine *e, u32 id);
+
+/* Order `id`, which is in a queue, leaves it, or `qty` of its shares do. */
+void queued_remove(struct engine *e, u32 id);
+void queued_reduce(struct engine *e, u32 id, u32 qty);
 
 #endif

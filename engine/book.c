@@ -303,6 +303,19 @@ static u32 side_check(const struct books *b, u16 instrument, enum side_index sid
     return orders;
 }
 
+bool book_crossed(const struct books *b, u16 instrument)
+{
+    const struct book *k = &b->at[instrument];
+
+    for (u32 buy = BUY; buy < BOOK_SIDES; buy += 2) {
+        for (u32 sell = SELL; sell < BOOK_SIDES; sell += 2)
+            if (k->best_price[buy] && k->best_price[sell] &&
+                k->best_price[buy] >= k->best_price[sell])
+                return true;
+    }
+    return false;
+}
+
 u32 book_check(const struct books *b, u16 instrument)
 {
     const struct book *k = &b->at[instrument];
@@ -310,11 +323,6 @@ u32 book_check(const struct books *b, u16 instrument)
 
     for (u32 side = BUY; side < BOOK_SIDES; side++)
         orders += side_check(b, instrument, (enum side_index)side);
-    for (u32 buy = BUY; buy < BOOK_SIDES; buy += 2) {
-        for (u32 sell = SELL; sell < BOOK_SIDES; sell += 2)
-            ASSERT(!k->best_price[buy] || !k->best_price[sell] ||
-                   k->best_price[buy] < k->best_price[sell]);
-    }
     ASSERT_EQ(orders, k->orders);
     ASSERT(k->orders == 0 || k->tick % k->step == 0);
     return orders;

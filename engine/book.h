@@ -71,7 +71,7 @@ struct book {
     u32 step;                   /* price units per index; fixed while there are orders */
     u32 tick;                   /* the instrument's, a multiple of step */
     u32 orders;                 /* resting */
-    u32 zero;
+    u32 special;                /* enum book_special (market.h); 0: plain continuous trading */
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
 
@@ -135,6 +135,9 @@ static inline enum side_index book_level_side(const struct books *b, u32 level)
 {
     return (enum side_index)(b->lines[level / LINE_LEVELS].side % BOOK_SIDES);
 }
+
+/* A buyer pays what a seller asks: legal only while nothing trades. */
+bool book_crossed(const struct books *b, u16 instrument);
 
 /* Asserts every invariant of one instrument's book. Returns its resting orders. */
 u32 book_check(const struct books *b, u16 instrument);

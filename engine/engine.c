@@ -6,7 +6,7 @@
  */
 #include "engine/engine.h"
 
-#include "engine/rules.h"
+#include "engine/phase.h"
 
 struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
 {
@@ -27,6 +27,9 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     accounts_init(&e->accounts, m, conf->accounts_max, conf->hash_key[0]);
     e->instruments.terms =
         mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->instruments.terms, CACHE_LINE);
+    e->markets = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->markets, CACHE_LINE);
+    e->venue.phase = PHASE_TRADING;
+    queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
     names_init(&e->instruments.names, m, conf->instruments_max, conf->hash_key[0] ^ 2);
     return e;
 }
@@ -66,6 +69,9 @@ static void step_rare(struct engine *e, const union msg *cmd)
         break;
     case CMD_TICK:
         step_tick(e);
+        break;
+    case CMD_PHASE:
+        step_phase(e, &cmd->course);
         break;
     case CMD_MODIFY:
         step_modify(e, &cmd->modify);
@@ -119,6 +125,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
         work_match(e);
     else if (e->work.kind == WORK_MASS)
         work_mass(e);
+    else if (e->work.kind >= WORK_COURSE)
+        work_course(e);
     else
         work_day_end(e);
     bool made = tx_end(e);

@@ -33,7 +33,19 @@ enum part {
     PART_ENGINE,
     PART_BLOCKED,
     PART_MASS,
+    PART_MARKET,
+    PART_COURSE,
 };
+
+/* The price at which an order rests in the book, or its queue; 0: nowhere. */
+static u32 place_of(const struct engine *e, u32 id)
+{
+    u32 level = e->orders.hot[id].level;
+
+    if (level & LEVEL_QUEUED)
+        return level;
+    return level ? book_level_price(&e->books, level) : 0;
+}
 
 static u64 hash_order(const struct engine *e, u32 id)
 {
@@ -43,10 +55,10 @@ static u64 hash_order(const struct engine *e, u32 id)
         (u64)o->owner << 32 | o->user_ref,
         o->order_ref,
         (u64)o->open << 32 | i->executed,
-        (u64)i->price << 32 | (u64)o->instrument << 16 | i->iso,
+        (u64)i->price << 32 | (u64)o->instrument << 16 | (u64)i->pending << 8 | i->iso,
         (u64)i->side << 32 | (u64)i->tif << 24 | (u64)i->display << 16 | (u64)i->capacity << 8 |
             i->cross_type,
-        (u64)(o->level ? book_level_price(&e->books, o->level) : 0) << 1 | (id == e->taker),
+        (u64)place_of(e, id) << 1 | (id == e->taker),
         i->special & SPECIAL_TIMED ? e->expiry.due[id].ns : 0,
         o->rare ? e->orders.reserve[id].priority : 0,
         o->rare ? (u64)e->orders.reserve[id].left << 32 | e->orders.reserve[id].again : 0,
@@ -89,6 +101,37 @@ static u64 hash_account(const struct engine *e, u32 id)
     return h;
 }
 
+static u64 hash_market(const struct market *m, u32 instrument)
+{
+    u64 words[] = {
+        instrument,
+        (u64)m->phase << 16 | (u64)m->wide << 8 | m->late,
+        (u64)m->last_price << 32 | m->queued,
+    };
+    return hash_bytes(PART_MARKET, words, sizeof words);
+}
+
+/* What there is only in the midst of a change of phase. */
+static u64 hash_course(const struct engine *e)
+{
+    const struct course *c = &e->course;
+    const struct crossing *x = &e->cross;
+    u64 words[] = {
+        (u64)c->phase << 32 | (u64)c->wide << 24 | (u64)c->late << 16 | (u64)c->closing << 8 |
+            c->reason,
+        (u64)c->instrument << 32 | c->at,
+        (u64)x->instrument << 32 | (u64)x->cross << 24 | (u64)x->next << 16 | x->liquidity,
+        x->price,
+        e->scan.paired,
+        (u64)e->scan.buy_price << 32 | e->scan.sell_price,
+        e->scan.buy.left,
+        e->scan.sell.left,
+        (u64)e->scan.begun << 1 | e->scan.over,
+        (u64)e->work.owner << 32 | e->work.cursor,
+    };
+    return hash_bytes(PART_COURSE, words, sizeof words);
+}
+
 u64 engine_state_hash(const struct engine *e)
 {
     u64 words[] = {
@@ -110,12 +153,16 @@ u64 engine_state_hash(const struct engine *e)
         h += hash_bytes(PART_MASS, &e->mass, sizeof e->mass);
         h += hash_2u64(PART_MASS, e->work.owner, e->work.cursor);
     }
+    h += hash_market(&e->venue, 0);
+    if (e->work.kind >= WORK_COURSE)
+        h += hash_course(e);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         h += hash_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++) {
         h += hash_bytes(PART_INSTRUMENT + id * 16ull, &e->instruments.terms[id],
                         sizeof(struct msg_instrument));
         h += hash_2u64(PART_INSTRUMENT, id, e->books.at[id].step);
+        h += hash_market(&e->markets[id], id);
     }
     return h;
 }
@@ -140,6 +187,11 @@ static void check_order(const struct engine *e, u32 id, u32 owner)
     ASSERT_EQ((i->special & SPECIAL_TIMED) != 0, e->expiry.due[id].at != 0);
     if (!o->level)
         return;
+    ASSERT_EQ((o->level & LEVEL_QUEUED) != 0, (i->special & SPECIAL_CROSS) != 0);
+    if (o->level & LEVEL_QUEUED) {
+        ASSERT_EQ(o->level & ~LEVEL_QUEUED, queue_of(i, &e->orders.terms[id]));
+        return;
+    }
     ASSERT_NE(i->tif, TIF_IOC);
     ASSERT_EQ(book_level_price(&e->books, o->level), i->price);
     ASSERT_EQ(book_level_instrument(&e->books, o->level), o->instrument);
@@ -186,6 +238,22 @@ static u64 check_lines(const struct engine *e)
     return lines;
 }
 
+/* Its queues, and the book if something trades. Returns the orders that wait for a cross. */
+static u32 check_market(const struct engine *e, u32 id)
+{
+    const struct market *m = &e->markets[id];
+    const struct book *k = &e->books.at[id];
+    u32 queued = 0;
+
+    for (u32 q = 0; q < QUEUES; q++)
+        queued += queue_check(&e->queues, m->queue[q]);
+    ASSERT_EQ(queued, m->queued);
+    ASSERT_EQ((k->special & BOOK_PHASED) != 0, m->phase != PHASE_TRADING);
+    ASSERT_EQ((k->special & BOOK_STILL) != 0, !phase_trades(m->phase));
+    ASSERT((k->special & BOOK_STILL) || !book_crossed(&e->books, (u16)id));
+    return queued;
+}
+
 void engine_check(const struct engine *e)
 {
     u32 open = 0;
@@ -195,12 +263,13 @@ void engine_check(const struct engine *e)
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         open += check_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++)
-        resting += book_check(&e->books, (u16)id);
+        resting += book_check(&e->books, (u16)id) + check_market(e, id);
     ASSERT_EQ(open, e->orders.pool.used);
     ASSERT_EQ(resting, open - (e->taker != 0));
     ASSERT_EQ(check_lines(e), e->books.line_pool.used);
     ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
     ASSERT_EQ(e->exhausted, 0);
     ASSERT(e->work.kind != WORK_DAY_END || e->day);
+    ASSERT(e->work.kind >= WORK_COURSE || !e->cross.instrument);
     ASSERT(e->work.kind != WORK_MASS || e->mass.ev.account == owner_account(e->work.owner));
 }

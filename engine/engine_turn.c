@@ -102,6 +102,9 @@ static void route(struct engine *e, const union msg *m)
 
     switch (m->ev.type) {
     case EV_WORK:
+    case EV_COURSE:
+    case EV_PHASE:
+    case EV_CROSS:
         break;
     case EV_STARTED:
         e->started = true;

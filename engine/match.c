@@ -256,8 +256,7 @@ static u32 reserve_draw(const struct engine *e, u32 id)
     return min_u32(left, t->max_floor - lots * lot + (u32)(draw % (2 * lots + 1)) * lot);
 }
 
-/* A maker that is not of the common kind has been filled, in part or wholly. */
-static void maker_refresh(struct engine *e)
+void match_refresh(struct engine *e)
 {
     u32 id = e->exhausted;
 
@@ -298,7 +297,7 @@ static inline void meet(struct engine *e, const struct sweep *s, const struct bo
                         maker_liquidity(e, maker_id));
     apply_executed(e, ev, maker_id);
     if (UNLIKELY(rare))
-        maker_refresh(e);
+        match_refresh(e);
 }
 
 bool match_sweep(struct engine *e)

@@ -24,4 +24,7 @@ u8 match_forbids(const struct engine *e);
  */
 bool match_sweep(struct engine *e);
 
+/* After a fill of a resting order: one that has nothing shown left, but kept back, shows more. */
+void match_refresh(struct engine *e);
+
 #endif

@@ -22,7 +22,8 @@ static u8 special_of(const struct msg_order *ev)
 
     return (u8)((t->yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
                 (t->min_qty ? SPECIAL_MIN_QTY : 0) | (aiq ? SPECIAL_AIQ : 0) |
-                (ev->tif == TIF_GTT ? SPECIAL_TIMED : 0) | (t->max_floor ? SPECIAL_RESERVE : 0));
+                (ev->tif == TIF_GTT ? SPECIAL_TIMED : 0) | (t->max_floor ? SPECIAL_RESERVE : 0) |
+                (ev->cross_type != 'N' ? SPECIAL_CROSS : 0));
 }
 
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)

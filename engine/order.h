@@ -36,6 +36,13 @@ enum order_special {
     SPECIAL_AIQ = 4,      /* its self-trade prevention is its own, not the account's */
     SPECIAL_TIMED = 8,    /* it ends by time: it is in the heap of expiry.h */
     SPECIAL_RESERVE = 16, /* it shows a part of itself at a time: struct reserve */
+    SPECIAL_CROSS = 0x80, /* it waits for a cross, in a queue (queue.h) */
+};
+
+/* What was said to cancels that came too late for the cross (PROTOCOL.md section 6, rule 9). */
+enum pending {
+    PENDING_CANCEL = 1,   /* P: it is cancelled after the cross */
+    PENDING_REJECTED = 2, /* I */
 };
 
 /* The cold part, beside its terms. */
@@ -49,7 +56,7 @@ struct order_info {
     u8 cross_type; /* 12 */
     u8 iso;        /* 13 0 or 1 */
     u8 special;    /* 14 enum order_special */
-    u8 zero;       /* 15 */
+    u8 pending;    /* 15 enum pending */
 };
 _Static_assert(sizeof(struct order_info) == 16, "four to a cache line");
 
@@ -85,9 +92,18 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
 #define AIQ_NONE        'N'
 #define AIQ_FIRM_OLDEST 'O'
 
-#define TIF_DAY '0'
-#define TIF_IOC '3'
-#define TIF_GTT '6'
+#define TIF_DAY   '0'
+#define TIF_IOC   '3'
+#define TIF_GTX   '5'
+#define TIF_GTT   '6'
+#define TIF_AFTER 'E'
+
+/* The number by which the order stands in its queue. */
+static inline u64 order_priority(const struct orders *o, u32 id)
+{
+    u64 shown = o->hot[id].rare ? o->reserve[id].priority : 0;
+    return shown ? shown : o->hot[id].order_ref;
+}
 
 /* Open shares of the order, shown or not. */
 static inline u32 order_left(const struct orders *o, u32 id)

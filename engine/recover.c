@@ -5,7 +5,10 @@
  * (another shard's journal, pools configured smaller, a bug): everything is looked at before
  * apply.c may assert it. A first refusal ends recovery; the state is then not to be used.
  */
+#include "engine/recover.h"
+
 #include "engine/apply.h"
+#include "engine/phase.h"
 
 /* The transaction is sound, but one of our pools is too small for it. */
 static const char *unfit(struct engine *e, const char *pool, u32 max)
@@ -42,7 +45,11 @@ static const char *recover_order_terms(const struct engine *e, const struct msg_
     tick = e->books.at[ev->instrument].tick;
     if (ev->qty == 0 || ev->qty > QTY_MAX)
         return "an order with an impossible quantity";
-    if (ev->tif != '3' && (ev->price == 0 || ev->price > PRICE_LIMIT_MAX || ev->price % tick))
+    bool market = ev->cross_type != 'N' && price_is_market(ev->price);
+    if (!ev->cross_type || !strchr("NOCH", ev->cross_type))
+        return "an order for an unknown cross";
+    if (ev->tif != '3' && !market &&
+        (ev->price == 0 || ev->price > PRICE_LIMIT_MAX || ev->price % tick))
         return "an order with an impossible price";
     if (ev->order_ref > ORDER_REF_MAX)
         return "an order number out of range";
@@ -183,6 +190,8 @@ static const char *recover_executed(struct engine *e, const struct msg_executed 
         return "a fill of an order that is not open";
     if (ev->qty == 0 || ev->qty > e->orders.hot[id].open)
         return "a fill of more shares than are open";
+    if (ev->instrument != e->orders.hot[id].instrument)
+        return "a fill of another instrument";
     if (ev->match != e->next_match)
         return "a gap in the match numbers";
     if (((ev->head.flags & MSG_TAKER) != 0) != (id == e->taker))
@@ -215,6 +224,15 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
         if (!order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref))
             return "a mass cancel that stands nowhere";
         break;
+    case WORK_COURSE:
+    case WORK_SCAN:
+    case WORK_CROSS:
+    case WORK_EXPIRE: {
+        const char *wrong = recover_course_work(e, ev);
+        if (wrong)
+            return wrong;
+        break;
+    }
     default:
         return "long work of an unknown kind";
     }
@@ -231,7 +249,7 @@ static const char *recover_instrument(struct engine *e, const struct msg_instrum
         return "an instrument under a wrong number";
     if (!id && names->used == names->max)
         return full(e, "instruments_max", names->max, names->room);
-    if (!book_tick_fits(&e->books, ev->instrument, ev->tick))
+    if (!market_tick_fits(e, ev->instrument, ev->tick))
         return "a tick that does not fit the resting orders";
     apply_instrument(e, ev);
     return NULL;
@@ -305,6 +323,10 @@ static const char *recover_course(struct engine *e, const union msg *m)
         return recover_account(e, &m->account);
     case EV_WORK:
         return recover_work(e, &m->work);
+    case EV_COURSE:
+    case EV_PHASE:
+    case EV_CROSS:
+        return recover_course_event(e, m);
     case EV_LOGIN_REJECTED:
         return NULL;
     default:
@@ -359,6 +381,11 @@ static const char *recover_client(struct engine *e, const union msg *m)
     case EV_DISABLED:
     case EV_ENABLED:
         return recover_firm(e, &m->firm);
+    case EV_CANCEL_PENDING:
+    case EV_CANCEL_REJECTED:
+        return recover_late(e, &m->late,
+                            order_find(e, m->ev.account, m->late.user_ref_idx, m->late.user_ref,
+                                       m->late.order_ref));
     default:
         apply_queried(e, &m->query);
         return NULL;
@@ -368,7 +395,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM && type <= EV_RESTATED;
+    bool client = type >= EV_SYSTEM && type != EV_PRIORITY;
 
     if (e->exhausted && type != EV_RESTATED)
         return "an order that shows nothing";
@@ -397,9 +424,12 @@ static const char *recover_end(const struct engine *e)
 {
     if (e->exhausted)
         return "an order that shows nothing";
+    if (e->cross.instrument && e->work.kind < WORK_COURSE)
+        return "a change of phase that was left in the midst";
     if (!e->taker)
         return e->work.kind == WORK_MATCH ? "long work without an order" : NULL;
-    if (e->work.kind != WORK_MATCH && e->orders.info[e->taker].tif == '3')
+    if (e->work.kind != WORK_MATCH && e->orders.info[e->taker].tif == '3' &&
+        !(e->orders.info[e->taker].special & SPECIAL_CROSS))
         return "an immediate order that would rest";
     return NULL;
 }

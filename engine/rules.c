@@ -8,6 +8,18 @@
 #include "engine/rules.h"
 
 #include "engine/msg/collar.h"
+#include "engine/phase.h"
+
+/* What an order for a cross, or one outside plain continuous trading, must heed besides. */
+static enum reject_reason check_phase(const struct engine *e, u16 instrument, u8 tif, u8 cross,
+                                      const struct order_terms *t)
+{
+    bool plain = tif == TIF_DAY || tif == TIF_IOC || tif == TIF_GTT;
+
+    if (LIKELY(plain && cross == 'N' && !e->books.at[instrument].special))
+        return REJECT_NONE;
+    return phase_takes(e, instrument, tif, cross, t);
+}
 
 /* A minimum is of round lots, for what is executed at once; a time to live is for GTT. */
 static enum reject_reason check_limits(const struct order_terms *t, u8 tif, u32 qty, u32 lot)
@@ -42,8 +54,6 @@ static enum reject_reason check_terms(const struct order_terms *t)
         return REJECT_OTHER;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
         return REJECT_OTHER;
-    if (t->handle_inst && t->handle_inst != ' ')
-        return REJECT_CROSS;
     bool aiq_known = t->aiq_strategy == 0 || t->aiq_strategy == AIQ_PORT ||
                      t->aiq_strategy == AIQ_NONE || t->aiq_strategy == AIQ_FIRM_OLDEST;
     if (!aiq_known || (t->tags & TAG_BIT(30)))
@@ -51,23 +61,35 @@ static enum reject_reason check_terms(const struct order_terms *t)
     return REJECT_NONE;
 }
 
-/* A market order is an IOC that sweeps; a limit is a multiple of the tick. */
-static enum reject_reason check_price(const struct engine *e, u16 instrument, u32 price, u8 tif)
+/* A market order is an IOC that sweeps, or is for a cross; a limit is a multiple of the tick. */
+static enum reject_reason check_price(const struct engine *e, u16 instrument, u32 price, u8 tif,
+                                      u8 cross)
 {
     if (price_is_market(price))
-        return tif == TIF_IOC ? REJECT_NONE : REJECT_PRICE;
+        return tif == TIF_IOC || cross != 'N' ? REJECT_NONE : REJECT_PRICE;
     if (price == 0 || price > PRICE_LIMIT_MAX || price % e->books.at[instrument].tick)
         return REJECT_PRICE;
     return REJECT_NONE;
 }
 
-static enum reject_reason check_letters(u8 tif, u8 display, u8 cross_type)
+static bool tif_known(u8 tif)
 {
+    return tif == TIF_DAY || tif == TIF_IOC || tif == TIF_GTX || tif == TIF_GTT || tif == TIF_AFTER;
+}
+
+/* Letters, and how an order for a cross is to be handled: imbalance only, or like any other. */
+static enum reject_reason check_letters(u8 tif, u8 display, u8 cross, u32 price,
+                                        const struct order_terms *t)
+{
+    bool offset = t->handle_inst == 'I' && (cross == 'O' || cross == 'C');
+
     if (display != 'Y' && display != 'A' && display != 'N')
         return REJECT_DISPLAY;
-    if (cross_type != 'N')
+    if (!tif_known(tif))
+        return REJECT_OTHER;
+    if (t->handle_inst && t->handle_inst != ' ' && !offset)
         return REJECT_CROSS;
-    return tif == TIF_DAY || tif == TIF_IOC || tif == TIF_GTT ? REJECT_NONE : REJECT_OTHER;
+    return LIKELY(cross == 'N') ? REJECT_NONE : cross_takes(tif, price, t);
 }
 
 static bool side_known(u8 side)
@@ -80,7 +102,9 @@ static enum reject_reason check_exposure(const struct engine *e, const struct ms
 {
     const struct account *a = &e->accounts.at[c->head.account];
 
-    if (c->tif == TIF_IOC || a->terms.open_max == 0 || a->open < a->terms.open_max)
+    bool stays = c->tif != TIF_IOC || c->cross_type != 'N';
+
+    if (!stays || a->terms.open_max == 0 || a->open < a->terms.open_max)
         return REJECT_NONE;
     return REJECT_EXPOSURE;
 }
@@ -99,6 +123,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
         return REJECT_SYMBOL;
     if (e->instruments.terms[c->instrument].halted)
         return REJECT_HALTED;
+    enum reject_reason reason = check_phase(e, c->instrument, c->tif, c->cross_type, &c->terms);
+    if (reason)
+        return reason;
     if (UNLIKELY(e->accounts.at[c->head.account].watch & WATCH_ENTRY) &&
         entry_barred(e, c->head.account, c->terms.firm))
         return REJECT_FIRM;
@@ -106,9 +133,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
         return REJECT_SIDE;
     if (c->qty == 0 || c->qty > QTY_MAX)
         return REJECT_QTY;
-    enum reject_reason reason = check_price(e, c->instrument, c->price, c->tif);
+    reason = check_price(e, c->instrument, c->price, c->tif, c->cross_type);
     if (!reason)
-        reason = check_letters(c->tif, c->display, c->cross_type);
+        reason = check_letters(c->tif, c->display, c->cross_type, c->price, &c->terms);
     if (!reason)
         reason = check_limits(&c->terms, c->tif, c->qty, e->instruments.terms[c->instrument].lot);
     if (!reason)
@@ -134,9 +161,13 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
         return REJECT_COLLAR;
     if (notional_breached(next->price, reference, next->qty, c->notional_max))
         return REJECT_NOTIONAL;
-    enum reject_reason reason = check_price(e, next->instrument, next->price, next->tif);
+    enum reject_reason reason =
+        check_phase(e, next->instrument, next->tif, next->cross_type, &next->terms);
     if (!reason)
-        reason = check_letters(next->tif, next->display, next->cross_type);
+        reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type);
+    if (!reason)
+        reason =
+            check_letters(next->tif, next->display, next->cross_type, next->price, &next->terms);
     if (!reason)
         reason = check_limits(&next->terms, next->tif, next->qty - info->executed,
                               e->instruments.terms[next->instrument].lot);

@@ -10,6 +10,7 @@
 
 enum reject_reason {
     REJECT_NONE = 0,
+    REJECT_CLOSED = 0x0002,
     REJECT_DISPLAY = 0x0003,
     REJECT_MAX_FLOOR = 0x0004,
     REJECT_PEG_TYPE = 0x0005,
@@ -19,6 +20,7 @@ enum reject_reason {
     REJECT_FIRM = 0x000C,
     REJECT_MIN_QTY = 0x000D,
     REJECT_OTHER = 0x000F,
+    REJECT_CANCEL = 0x0010, /* it comes too late for the cross */
     REJECT_PEGGING = 0x0011,
     REJECT_QTY = 0x0013,
     REJECT_CROSS = 0x0014,

@@ -14,6 +14,7 @@
 #include "engine/book.h"
 #include "engine/engine.h"
 #include "engine/expiry.h"
+#include "engine/market.h"
 #include "engine/order.h"
 #include "engine/refs.h"
 
@@ -68,6 +69,12 @@ struct engine {
     struct expiry expiry;
     struct accounts accounts;
     struct instruments instruments;
+    struct market *markets; /* by instrument, from 1 */
+    struct market venue;    /* where all are led to: phase, wide, late */
+    struct queues queues;
+    struct course course; /* WORK_COURSE and beyond: the change of phase under way */
+    struct crossing cross;
+    struct scan scan;
 
     /* ---- the transaction under way ---- */
     struct tx *tx;
@@ -99,7 +106,7 @@ bool tx_end(struct engine *e);
 /* What a whole transaction leaves: the order under way rests, number and time move on. */
 void tx_settle(struct engine *e, u64 seq, u64 time_ns);
 
-/* ---- step_admin.c, step_session.c, step_order.c, step_firm.c: one function a command ---- */
+/* ---- step_*.c: one function a command ---- */
 void step_start(struct engine *e, const struct msg_start *c);
 void step_day_open(struct engine *e, const struct msg_day *c);
 void step_day_end(struct engine *e, const struct msg_day *c);
@@ -115,6 +122,7 @@ void step_tick(struct engine *e);
 void step_modify(struct engine *e, const struct msg_modify *c);
 void step_mass_cancel(struct engine *e, const struct msg_mass *c);
 void step_firm(struct engine *e, const struct msg_firm *c);
+void step_phase(struct engine *e, const struct msg_course *c);
 
 /* Goes on with the order under way (e->taker) from its first or next fill. */
 void work_match(struct engine *e);
@@ -124,6 +132,12 @@ void work_day_end(struct engine *e);
 
 /* Goes on with the mass cancel e->mass. */
 void work_mass(struct engine *e);
+
+/* Goes on with the change of phase e->course. */
+void work_course(struct engine *e);
+
+/* A change of phase of `instrument`, or of all when it is 0, begins: to where `to` says. */
+void course_begin(struct engine *e, u16 instrument, const struct msg_course *to);
 
 /* The account's open order with the smallest channel from `idx` on and number; 0: there is none. */
 u32 account_first_order(const struct engine *e, u32 account, u32 idx);

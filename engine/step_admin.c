@@ -7,6 +7,7 @@
  */
 #include "engine/apply.h"
 #include "engine/event.h"
+#include "engine/phase.h"
 
 static void refuse(struct engine *e)
 {
@@ -137,7 +138,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     u32 id = names_find(names, names_key(c->symbol, sizeof c->symbol));
 
     if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
-        (id ? !book_tick_fits(&e->books, (u16)id, c->tick) : names->used == names->max)) {
+        (id ? !market_tick_fits(e, (u16)id, c->tick) : names->used == names->max)) {
         refuse(e);
         return;
     }

@@ -9,7 +9,7 @@
  */
 #include "engine/apply.h"
 #include "engine/event.h"
-#include "engine/rules.h"
+#include "engine/phase.h"
 
 /* The sender is bound and the number is new; else it is counted. */
 static bool number_is_new(struct engine *e, const struct cmd_head *head, u8 idx, u32 user_ref)
@@ -77,7 +77,9 @@ void work_mass(struct engine *e)
         const struct order *o = &e->orders.hot[id];
         u32 next = account_next_order(e, o->owner, o->user_ref);
         ASSERT_EQ(owner_account(o->owner), account);
-        if (mass_wants(e, id))
+        if (mass_wants(e, id) && order_late(e, id))
+            late_cancel(e, id, 0);
+        else if (mass_wants(e, id))
             apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'U'), id);
         id = next;
     }

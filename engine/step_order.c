@@ -8,7 +8,7 @@
 #include "engine/apply.h"
 #include "engine/event.h"
 #include "engine/match.h"
-#include "engine/rules.h"
+#include "engine/phase.h"
 
 bool sender_bound(struct engine *e, const struct cmd_head *head)
 {
@@ -21,12 +21,31 @@ bool sender_bound(struct engine *e, const struct cmd_head *head)
     return false;
 }
 
+/* It is for a cross, or nothing trades in the phase. */
+static inline bool order_waits(const struct engine *e, u32 id)
+{
+    return (e->orders.info[id].special & SPECIAL_CROSS) ||
+           (e->books.at[e->orders.hot[id].instrument].special & BOOK_STILL);
+}
+
+/* What waits rests; what cannot wait is gone. */
+static void wait(struct engine *e, u32 id)
+{
+    const struct order_info *info = &e->orders.info[id];
+
+    if (info->tif == TIF_IOC && !(info->special & SPECIAL_CROSS))
+        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'I'), id);
+}
+
 void work_match(struct engine *e)
 {
     u32 id = e->taker;
     bool resumed = e->work.kind == WORK_MATCH;
+    if (UNLIKELY(order_waits(e, id))) {
+        wait(e, id);
+        return;
+    }
     u8 stop = resumed ? 0 : match_forbids(e);
-
     if (UNLIKELY(stop)) {
         apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), stop), id);
         return;
@@ -174,7 +193,9 @@ static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, 
     const struct account *a = &e->accounts.at[c->head.account];
     if (a->terms.disabled || account_blocks(a, account_firm(a, e->orders.terms[id].firm)))
         return REJECT_REPLACE;
-    return e->instruments.terms[e->orders.hot[id].instrument].halted ? REJECT_HALTED : 0;
+    if (e->instruments.terms[e->orders.hot[id].instrument].halted)
+        return REJECT_HALTED;
+    return phase_keeps(e, id);
 }
 
 static void replace_refuse(struct engine *e, const struct msg_replace *c, u32 id, u16 reason)
@@ -230,7 +251,9 @@ void step_cancel(struct engine *e, const struct msg_cancel *c)
         u32 leaves = c->qty > executed ? c->qty - executed : 0;
         off -= min_u32(off, leaves);
     }
-    if (off)
+    if (off && order_late(e, id))
+        late_cancel(e, id, e->orders.hot[id].open - off);
+    else if (off)
         cancel_open(e, id, off);
     else
         metric_add(&e->metrics.superfluous, 1);
@@ -270,7 +293,7 @@ void step_modify(struct engine *e, const struct msg_modify *c)
         return;
     u32 id = refs_find(&e->refs, owner_of(c->head.account, c->user_ref_idx), c->user_ref);
     if (!id || !side_may_become(e->orders.info[id].side, c->side) ||
-        c->qty > e->orders.info[id].executed + order_left(&e->orders, id)) {
+        c->qty > e->orders.info[id].executed + order_left(&e->orders, id) || order_late(e, id)) {
         metric_add(&e->metrics.superfluous, 1);
         return;
     }

@@ -4,6 +4,7 @@
  * Engine thread. Invariants: numbers have no gaps, time never goes back, a transaction without an
  * event leaves no trace, and only the last message of one carries MSG_TX_END.
  */
+#include "engine/apply.h"
 #include "engine/event.h"
 #include "engine/rules.h"
 
@@ -52,10 +53,10 @@ static void taker_rest(struct engine *e)
 {
     const struct order_info *info = &e->orders.info[e->taker];
 
-    ASSERT_NE(info->tif, TIF_IOC);
+    ASSERT(info->tif != TIF_IOC || (info->special & SPECIAL_CROSS));
     if (UNLIKELY(info->special & SPECIAL_RESERVE))
         reserve_begin(e, e->taker);
-    book_insert(&e->books, e->taker, info->price);
+    order_rest(e, e->taker);
     e->taker = 0;
 }
 

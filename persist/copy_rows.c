@@ -4,7 +4,7 @@
  * Invariants: a batch has room for a whole transaction or takes nothing of it; each row has exactly
  * the columns of its table (asserted at its end), in the order of config/sql (tested against a real
  * server). Events that no table wants (EV_WORK, EV_SYSTEM, EV_QUERIED,
- * EV_RESTATED) make no row; their transactions move the mark all the same.
+ * EV_RESTATED, phases, late cancels) make no row; their transactions move the mark all the same.
  */
 #include "persist/copy_rows.h"
 

@@ -114,14 +114,19 @@ enum work_kind {
     WORK_MATCH = 1,   /* an order that goes on sweeping */
     WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
     WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
+    WORK_COURSE = 16, /* a change of phase that goes on with another instrument */
+    WORK_SCAN = 17,   /* a cross whose price is being looked for */
+    WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */
+    WORK_EXPIRE = 19, /* an instrument's orders that end with its phase */
 };
 
 /* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
 struct msg_work {
     struct event_head head;
     u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
-    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS: the order to go on with */
-    u32 account;   /* 44 WORK_MATCH, WORK_MASS: whose order that is */
+    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS, WORK_EXPIRE: the order to go on with,
+                      WORK_COURSE: the instrument, WORK_SCAN: prices looked at here */
+    u32 account;   /* 44 WORK_MATCH, WORK_MASS, WORK_EXPIRE: whose order that is */
     u8 kind;       /* 48 enum work_kind */
     u8 phase;      /* 49 the order's channel */
     u8 zero[14];   /* 50 */

@@ -32,6 +32,8 @@ enum msg_type {
     /* made by the engine itself */
     CMD_CONTINUE = 0x20, /* the next chunk of long work */
     CMD_TICK = 0x21,     /* a timer is due */
+    /* from admin: the day's course */
+    CMD_PHASE = 0x28, /* an instrument, or all of them, go into another phase */
 
     /* the venue's course */
     EV_STARTED = 0x81,
@@ -39,25 +41,31 @@ enum msg_type {
     EV_DAY_ENDED = 0x83,
     EV_INSTRUMENT = 0x84,
     EV_ACCOUNT = 0x85,
-    EV_WORK = 0x86, /* where long work stands: what the next CONTINUE goes on from */
+    EV_WORK = 0x86,   /* where long work stands: what the next CONTINUE goes on from */
+    EV_COURSE = 0x87, /* a change of phase begins */
+    EV_PHASE = 0x88,  /* an instrument's phase has changed */
+    EV_CROSS = 0x89,  /* the price of a cross */
     /* connections */
     EV_BOUND = 0x90,
     EV_UNBOUND = 0x91,
     EV_LOGIN_REJECTED = 0x92,
     /* what clients see, each with a session_seq */
-    EV_SYSTEM = 0xA0,         /* OUCH S */
-    EV_ACCEPTED = 0xA1,       /* OUCH A */
-    EV_REPLACED = 0xA2,       /* OUCH U */
-    EV_CANCELLED = 0xA3,      /* OUCH C */
-    EV_EXECUTED = 0xA4,       /* OUCH E */
-    EV_REJECTED = 0xA5,       /* OUCH J */
-    EV_QUERIED = 0xA6,        /* OUCH Q */
-    EV_MODIFIED = 0xA7,       /* OUCH M */
-    EV_MASS_CANCELLED = 0xA8, /* OUCH X */
-    EV_DISABLED = 0xA9,       /* OUCH G */
-    EV_ENABLED = 0xAA,        /* OUCH K */
-    EV_AIQ_CANCELLED = 0xAB,  /* OUCH D */
-    EV_RESTATED = 0xAC,       /* OUCH R */
+    EV_SYSTEM = 0xA0,          /* OUCH S */
+    EV_ACCEPTED = 0xA1,        /* OUCH A */
+    EV_REPLACED = 0xA2,        /* OUCH U */
+    EV_CANCELLED = 0xA3,       /* OUCH C */
+    EV_EXECUTED = 0xA4,        /* OUCH E */
+    EV_REJECTED = 0xA5,        /* OUCH J */
+    EV_QUERIED = 0xA6,         /* OUCH Q */
+    EV_MODIFIED = 0xA7,        /* OUCH M */
+    EV_MASS_CANCELLED = 0xA8,  /* OUCH X */
+    EV_DISABLED = 0xA9,        /* OUCH G */
+    EV_ENABLED = 0xAA,         /* OUCH K */
+    EV_AIQ_CANCELLED = 0xAB,   /* OUCH D */
+    EV_RESTATED = 0xAC,        /* OUCH R */
+    EV_CANCEL_PENDING = 0xB1,  /* OUCH P */
+    EV_CANCEL_REJECTED = 0xB2, /* OUCH I */
+    EV_PRIORITY = 0xB3,        /* OUCH T */
 };
 
 enum msg_flags {
@@ -67,6 +75,7 @@ enum msg_flags {
     MSG_DEAD = 1 << 3,   /* on ACCEPTED and REPLACED: order state D */
     MSG_TAKER = 1 << 4,  /* on EXECUTED, AIQ_CANCELLED: this side is the aggressor */
     MSG_HIDDEN = 1 << 5, /* on AIQ_CANCELLED: the order is not displayed */
+    MSG_FIRST = 1 << 8,  /* on EXECUTED in a cross: the buyer's half, the seller's follows */
 };
 
 /* The first 32 bytes of a command. */

@@ -171,6 +171,30 @@ static const struct field rejected_fields[] = {
     F(msg_rejected, clordid, TEXT),
 };
 
+static const struct field course_fields[] = {
+    F(msg_course, instrument, NUM), F(msg_course, phase, CHAR), F(msg_course, wide, NUM),
+    F(msg_course, late, NUM), F(msg_course, closing, NUM), F(msg_course, reason, CHAR),
+};
+static const struct field phase_fields[] = {
+    F(msg_phase, instrument, NUM), F(msg_phase, phase, CHAR), F(msg_phase, next, CHAR),
+    F(msg_phase, cross, CHAR), F(msg_phase, wide, NUM), F(msg_phase, late, NUM),
+    F(msg_phase, reason, CHAR), F(msg_phase, until_ns, NUM),
+};
+static const struct field cross_fields[] = {
+    F(msg_cross, instrument, NUM), F(msg_cross, cross, CHAR), F(msg_cross, price, PRICE),
+    F(msg_cross, paired, NUM), F(msg_cross, imbalance, NUM), F(msg_cross, side, CHAR),
+};
+static const struct field late_fields[] = {
+    F(msg_late, order_ref, NUM), F(msg_late, user_ref, NUM), F(msg_late, user_ref_idx, NUM),
+    F(msg_late, instrument, NUM),
+};
+static const struct field priority_fields[] = {
+    F(msg_priority, order_ref, NUM), F(msg_priority, old_order_ref, NUM),
+    F(msg_priority, user_ref, NUM), F(msg_priority, user_ref_idx, NUM),
+    F(msg_priority, instrument, NUM), F(msg_priority, price, PRICE),
+    F(msg_priority, display, CHAR),
+};
+
 /* The second slot of the messages that have two. */
 static const struct field terms_fields[] = {
     T(clordid, TEXT, 0), T(tags, HEX, ~0u), T(firm, TEXT, TAG_BIT(2)),
@@ -187,6 +211,7 @@ static const struct field terms_fields[] = {
 #define FIELDS(f) f, ARRAY_LEN(f)
 #define NONE NULL, 0
 #define ORDER_FLAGS (MSG_TX_END | MSG_ISO | MSG_DEAD)
+#define EXECUTED_FLAGS (MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_FIRST)
 
 static const struct shape shapes[256] = {
     [CMD_START] = {"CMD_START", FIELDS(start_fields), 0, 1, {0, 0}},
@@ -226,8 +251,7 @@ static const struct shape shapes[256] = {
     [EV_AIQ_CANCELLED] = {"EV_AIQ_CANCELLED", FIELDS(aiq_cancelled_fields),
                           MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_HIDDEN, 1, {0, 0}},
     [EV_RESTATED] = {"EV_RESTATED", FIELDS(restated_fields), MSG_TX_END | MSG_SELL, 1, {0, 0}},
-    [EV_EXECUTED] = {"EV_EXECUTED", FIELDS(executed_fields), MSG_TX_END | MSG_SELL | MSG_TAKER, 1,
-                     {0, 0}},
+    [EV_EXECUTED] = {"EV_EXECUTED", FIELDS(executed_fields), EXECUTED_FLAGS, 1, {0, 0}},
     [EV_REJECTED] = {"EV_REJECTED", FIELDS(rejected_fields), MSG_TX_END, 1,
                      ZERO(msg_rejected, zero)},
     [EV_QUERIED] = {"EV_QUERIED", FIELDS(query_fields), MSG_TX_END, 1, ZERO(msg_query, zero)},
@@ -237,6 +261,16 @@ static const struct shape shapes[256] = {
                            ZERO(msg_mass, zero)},
     [EV_DISABLED] = {"EV_DISABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
     [EV_ENABLED] = {"EV_ENABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
+    [CMD_PHASE] = {"CMD_PHASE", FIELDS(course_fields), 0, 1, ZERO(msg_course, zero)},
+    [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},
+    [EV_PHASE] = {"EV_PHASE", FIELDS(phase_fields), MSG_TX_END, 1, ZERO(msg_phase, zero)},
+    [EV_CROSS] = {"EV_CROSS", FIELDS(cross_fields), MSG_TX_END, 1, ZERO(msg_cross, zero)},
+    [EV_CANCEL_PENDING] = {"EV_CANCEL_PENDING", FIELDS(late_fields), MSG_TX_END, 1,
+                           ZERO(msg_late, zero)},
+    [EV_CANCEL_REJECTED] = {"EV_CANCEL_REJECTED", FIELDS(late_fields), MSG_TX_END, 1,
+                            ZERO(msg_late, zero)},
+    [EV_PRIORITY] = {"EV_PRIORITY", FIELDS(priority_fields), MSG_TX_END, 1,
+                     ZERO(msg_priority, zero)},
 };
 /* clang-format on */
 
@@ -380,11 +414,12 @@ static void print_field(FILE *out, const u8 *m, const struct field *f)
 
 static void print_flags(FILE *out, u16 flags)
 {
-    static const char *const names[] = {"end", "sell", "iso", "dead", "taker", "hidden"};
+    static const char *const names[] = {"end",   "sell",   "iso",        "dead",
+                                        "taker", "hidden", [8] = "first"};
     const char *between = " flags=";
 
     for (u32 i = 0; i < ARRAY_LEN(names); i++) {
-        if ((flags & (1u << i)) == 0)
+        if ((flags & (1u << i)) == 0 || !names[i])
             continue;
         fprintf(out, "%s%s", between, names[i]);
         between = ",";

@@ -23,6 +23,7 @@
 #include "engine/base/types.h"
 #include "engine/msg/course.h"
 #include "engine/msg/head.h"
+#include "engine/msg/phase.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "messages are used as they lie in memory");
@@ -378,6 +379,11 @@ union msg {
     struct msg_modified modified;
     struct msg_executed executed;
     struct msg_rejected rejected;
+    struct msg_course course;
+    struct msg_phase phase;
+    struct msg_cross cross;
+    struct msg_late late;
+    struct msg_priority priority;
 };
 
 static inline bool msg_is_command(u8 type)

@@ -134,6 +134,22 @@ static u32 encode_queried(const struct msg_query *m, u8 *out)
     return 13 + channel_if_any(out + 13, m->user_ref_idx);
 }
 
+/* Cancel Pending and Cancel Reject. */
+static u32 encode_late(const struct msg_late *m, u8 *out)
+{
+    put_be32(out + 9, m->user_ref);
+    return 13 + channel_if_any(out + 13, m->user_ref_idx);
+}
+
+static u32 encode_priority(const struct msg_priority *m, u8 *out)
+{
+    put_be32(out + 9, m->user_ref);
+    put_be64(out + 13, m->price);
+    out[21] = m->display;
+    put_be64(out + 22, m->order_ref);
+    return 30 + channel_if_any(out + 30, m->user_ref_idx);
+}
+
 /* Here tags 25 and 26 are echoed too; without any tag there is no appendage. */
 static u32 encode_modified(const struct msg_modified *m, u8 *out)
 {
@@ -231,6 +247,13 @@ static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
     case EV_ENABLED:
         out[0] = m->ev.type == EV_DISABLED ? 'G' : 'K';
         return encode_firm(&m->firm, out);
+    case EV_CANCEL_PENDING:
+    case EV_CANCEL_REJECTED:
+        out[0] = m->ev.type == EV_CANCEL_PENDING ? 'P' : 'I';
+        return encode_late(&m->late, out);
+    case EV_PRIORITY:
+        out[0] = 'T';
+        return encode_priority(&m->priority, out);
     default:
         ASSERT_EQ(m->ev.type, EV_QUERIED); /* no other event has a session_seq */
         out[0] = 'Q';

@@ -25,6 +25,7 @@ void stream_init(struct stream *s, u64 seed)
     s->state = seed;
     s->now_ns = 1700000000ull * NS_PER_SEC;
     s->day = 20261122;
+    s->phase = 'T';
     for (u32 a = 0; a <= STREAM_ACCOUNTS; a++) {
         for (u32 c = 0; c < STREAM_CHANNELS; c++)
             s->next_ref[a][c] = 1;
@@ -145,6 +146,27 @@ static void make_timed(struct stream *s, u8 *tif, struct order_terms *t)
     t->expire_s = stream_below(s, 5);
 }
 
+/* An order for a cross that is to come, mostly. */
+static void make_for_cross(struct stream *s, struct msg_enter *c)
+{
+    c->cross_type = (u8)(s->phase == 'P' ? 'O' : s->phase == 'T' ? 'C' : 'H');
+    if (one_in(s, 10))
+        c->cross_type = (u8) "OCHS"[stream_below(s, 4)];
+    if (one_in(s, 3))
+        c->price = one_in(s, 2) ? PRICE_MARKET : PRICE_MARKET_OLD;
+    if (one_in(s, 20))
+        return;
+    u32 ioc = one_in(s, 2);
+    c->tif = (u8)(ioc ? '3' : '0');
+    memset(&c->terms.min_qty, 0, sizeof c->terms - offsetof(struct order_terms, min_qty));
+    c->terms.tags &= TAG_BIT(2) | TAG_BIT(24) | TAG_BIT(28);
+    if (one_in(s, 3)) {
+        c->terms.tags |= TAG_BIT(17);
+        c->terms.handle_inst = 'I';
+        c->price = one_in(s, 20) ? c->price : 100000 + (c->side == 'B' ? 39 : 0) * 100;
+    }
+}
+
 static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
 {
     struct msg_enter *c = &m->enter;
@@ -157,15 +179,17 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
     c->instrument =
         (u16)(one_in(s, 50) ? stream_below(s, 9) : stream_below(s, STREAM_INSTRUMENTS) + 1);
     c->side = (u8)(one_in(s, 80) ? "XZ"[stream_below(s, 2)] : "BBBSTE"[stream_below(s, 6)]);
-    c->tif = (u8)(one_in(s, 40) ? "56E9"[stream_below(s, 4)] : "0003"[stream_below(s, 4)]);
+    c->tif = (u8)(one_in(s, 20) ? "5556E9"[stream_below(s, 6)] : "0003"[stream_below(s, 4)]);
     c->display = (u8)(one_in(s, 100) ? 'Q' : "YYAN"[stream_below(s, 4)]);
     c->capacity = (u8) "APRO"[stream_below(s, 4)];
-    c->cross_type = (u8)(one_in(s, 60) ? 'O' : 'N');
+    c->cross_type = 'N';
     c->reject = one_in(s, 40) ? 0x0030 : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
     set_terms(s, &c->terms, false, c->user_ref_idx);
     make_timed(s, &c->tif, &c->terms);
     make_reserve(s, &c->terms);
+    if (one_in(s, s->phase == 'T' ? 20 : 3))
+        make_for_cross(s, c);
 }
 
 static void make_replace(struct stream *s, union msg *m, u32 account, u32 channel)
@@ -286,6 +310,40 @@ static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
     m->day.midnight_ns = s->now_ns / (86400 * NS_PER_SEC) * 86400 * NS_PER_SEC;
 }
 
+/* After a while everything trades again. */
+static bool make_back(struct stream *s, union msg *m)
+{
+    if (s->away == 0 || --s->away)
+        return false;
+    head(s, m, CMD_PHASE, 0);
+    m->course.phase = 'T';
+    m->course.late = one_in(s, 2);
+    m->course.reason = COURSE_OPERATOR;
+    return true;
+}
+
+/* A change of phase, mostly one that can be. */
+static void make_phase(struct stream *s, union msg *m)
+{
+    struct msg_course *c = &m->course;
+
+    head(s, m, CMD_PHASE, 0);
+    c->instrument =
+        (u16)(one_in(s, 3) ? 0 : stream_below(s, STREAM_INSTRUMENTS + one_in(s, 30)) + 1);
+    c->phase = (u8) "PPPPTXZHVV"[stream_below(s, 10)];
+    if (one_in(s, 10))
+        c->phase = one_in(s, 3) ? 'q' : 0;
+    c->wide = one_in(s, 4);
+    c->late = !one_in(s, 3);
+    c->closing = one_in(s, 2);
+    c->reason = (u8)(one_in(s, 30) ? 'L' : one_in(s, 3) ? 'O' : 'S');
+    s->away = s->away ? s->away : 10 + stream_below(s, 60);
+    if (s->phase != 'T' || !one_in(s, 3))
+        return;
+    c->phase = 'X'; /* from trading, with a closing cross, much like a real day */
+    c->closing = 1;
+}
+
 /* After a day's end client numbers start over. */
 static void make_day_turn(struct stream *s, union msg *m)
 {
@@ -368,7 +426,9 @@ void stream_next(struct stream *s, struct timed *out)
         s->step++;
         return;
     }
-    if (!s->day_open && one_in(s, 4))
+    if (make_back(s, m))
+        ;
+    else if (!s->day_open && one_in(s, 4))
         make_day_turn(s, m);
     else if (s->day_open && !s->bound[account] && one_in(s, 2))
         make_login(s, m, account);
@@ -380,6 +440,8 @@ void stream_next(struct stream *s, struct timed *out)
         make_modify(s, m, account, channel);
     else if (what < 75)
         head(s, m, CMD_TICK, 0);
+    else if (what < 85 + (s->away ? 20 : 0))
+        make_phase(s, m);
     else if (what < 560)
         make_enter(s, m, account, channel);
     else if (what < 740)
@@ -406,6 +468,8 @@ void stream_saw(struct stream *s, const struct slot *tx, u32 slots)
             s->bind_id[m->ev.account] = m->bound.bind_id;
         if ((m->ev.type == EV_BOUND || m->ev.type == EV_UNBOUND) && known)
             s->bound[m->ev.account] = m->ev.type == EV_BOUND;
+        if (m->ev.type == EV_COURSE || m->ev.type == EV_PHASE)
+            s->phase = m->ev.type == EV_PHASE ? m->phase.phase : m->course.phase;
         if (m->ev.type == EV_STARTED)
             memset(s->bound, 0, sizeof s->bound);
         if (m->ev.type == EV_DAY_OPENED || m->ev.type == EV_DAY_ENDED)

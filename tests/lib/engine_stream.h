@@ -23,6 +23,8 @@ struct stream {
     u64 now_ns;
     u32 day;
     u64 epoch;
+    u8 phase; /* that the venue, or an instrument, is in */
+    u32 away; /* commands until everything trades again */
     u32 step; /* commands made */
 };
 

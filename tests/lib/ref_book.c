@@ -128,7 +128,8 @@ u32 ref_resting_on(const struct ref *r, u32 instrument)
 {
     u32 n = 0;
     for (u32 i = 0; i < r->conf.orders_max; i++)
-        n += r->orders[i].open && r->orders[i].resting && r->orders[i].o.instrument == instrument;
+        n += r->orders[i].open && r->orders[i].resting && r->orders[i].o.cross_type == 'N' &&
+             r->orders[i].o.instrument == instrument;
     return n;
 }
 
@@ -144,11 +145,17 @@ static u16 terms_reason(const struct order_terms *t)
         return 0x000F;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
         return 0x000F;
-    if (t->handle_inst && t->handle_inst != ' ')
-        return 0x0014;
     if ((t->aiq_strategy && !strchr("*NO", t->aiq_strategy)) || t->tags & TAG_BIT(30))
         return 0x0040;
     return 0;
+}
+
+/* Terms that an order for a cross cannot have. */
+static bool cross_reason(const struct msg_order *o)
+{
+    const struct order_terms *t = &o->terms;
+    return t->min_qty || t->max_floor || t->peg_offset || (t->yes & YES_POST_ONLY) ||
+           (t->price_type && t->price_type != 'L');
 }
 
 /* What must be right of an order, new or replaced. */
@@ -161,17 +168,22 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open
     if (o->qty == 0 || o->qty > 999999)
         return 0x0013;
     if (o->price == PRICE_MARKET || o->price == 2000000000) {
-        if (o->tif != '3')
+        if (o->tif != '3' && o->cross_type == 'N')
             return 0x001D;
     } else if (o->price == 0 || o->price > 1999999900 || o->price % tick != 0) {
         return 0x001D;
     }
     if (o->display != 'Y' && o->display != 'A' && o->display != 'N')
         return 0x0003;
-    if (o->cross_type != 'N')
-        return 0x0014;
-    if (o->tif != '0' && o->tif != '3' && o->tif != '6')
+    if (!memchr("0356E", o->tif, 5))
         return 0x000F;
+    bool offset = o->terms.handle_inst == 'I' && (o->cross_type == 'O' || o->cross_type == 'C');
+    if (o->terms.handle_inst && o->terms.handle_inst != ' ' && !offset)
+        return 0x0014;
+    if (o->cross_type != 'N' && (cross_reason(o) || (o->tif != '0' && o->tif != '3')))
+        return 0x0014;
+    if (offset && (o->price == PRICE_MARKET || o->price == 2000000000))
+        return 0x001D;
     u32 least = o->terms.min_qty;
     if (least && (o->tif != '3' || least > open || least % r->instruments[o->instrument].lot))
         return 0x000D;
@@ -226,11 +238,14 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
         return 0x0017;
     if (r->instruments[c->instrument].halted)
         return 0x0007;
+    if (ref_phase_reason(r, o))
+        return ref_phase_reason(r, o);
     if (r->accounts[c->head.account].terms.disabled ||
         ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
     u16 reason = order_reason(r, o, o->qty);
-    return !reason && o->tif != '3' ? exposure_reason(r, c->head.account) : reason;
+    return !reason && (o->tif != '3' || o->cross_type != 'N') ? exposure_reason(r, c->head.account)
+                                                              : reason;
 }
 
 /* A resting or new order begins its life as `o`: announced, then matched. */
@@ -249,6 +264,7 @@ static void announce(struct ref *r, struct ref_order *place, u8 type, u32 accoun
     place->again = false;
     place->shown = 0;
     place->rank = o->order_ref;
+    place->said_pending = place->said_rejected = false;
     place->due = r->time + o->terms.expire_s * NS_PER_SEC;
     r->accounts[account].last[o->user_ref_idx] = o->user_ref;
     r->order_ref++;
@@ -354,7 +370,7 @@ static u16 replace_refusal(const struct ref *r, const struct msg_replace *c,
     if (r->accounts[c->head.account].terms.disabled ||
         ref_blocked(r, c->head.account, o->o.terms.firm))
         return 0x0015;
-    return r->instruments[o->o.instrument].halted ? 0x0007 : 0;
+    return r->instruments[o->o.instrument].halted ? 0x0007 : ref_keep_reason(r, o);
 }
 
 void ref_replace(struct ref *r, const struct msg_replace *c)
@@ -384,7 +400,7 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     bool away = far_away(o.price, reference, c->collar_bps) ||
                 too_dear(o.price, reference, o.qty, c->notional_max);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
-    if (c->reject || turned || away || c->qty <= old->executed ||
+    if (c->reject || turned || away || ref_phase_reason(r, &o) || c->qty <= old->executed ||
         order_reason(r, &o, c->qty - old->executed)) {
         ref_cancelled(r, old, old->o.qty, 'U');
         return;
@@ -401,7 +417,9 @@ void ref_cancel(struct ref *r, const struct msg_cancel *c)
     if (!o)
         return;
     u32 leaves = c->qty > o->executed ? c->qty - o->executed : 0;
-    if (leaves < o->o.qty)
+    if (leaves < o->o.qty && ref_too_late(r, o))
+        ref_late_cancel(r, o, leaves);
+    else if (leaves < o->o.qty)
         ref_cancelled(r, o, o->o.qty - leaves, 'U');
 }
 
@@ -414,7 +432,7 @@ void ref_modify(struct ref *r, const struct msg_modify *c)
 
     for (u32 i = 0; o && i < ARRAY_LEN(legal); i++)
         ok |= o->o.side == legal[i][0] && c->side == legal[i][1];
-    if (!ok || c->qty > o->executed + o->o.qty)
+    if (!ok || c->qty > o->executed + o->o.qty || ref_too_late(r, o))
         return;
     if (c->qty <= o->executed) {
         ref_cancelled(r, o, o->o.qty, 'U');

@@ -71,7 +71,9 @@ void ref_go_on_mass(struct ref *r)
             ((union msg *)(void *)&r->tx->slots[r->last])->work.order_ref = o->o.order_ref;
             return;
         }
-        if (wanted(r, o))
+        if (wanted(r, o) && ref_too_late(r, o))
+            ref_late_cancel(r, o, 0);
+        else if (wanted(r, o))
             ref_cancelled(r, o, o->o.qty, 'U');
         number++;
     }

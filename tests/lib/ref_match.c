@@ -18,7 +18,7 @@ static u32 drawn(const struct ref *r, const struct ref_order *o)
 }
 
 /* The reserve order shows its next part, behind all others. */
-static void restated(struct ref *r, struct ref_order *o)
+void ref_restated(struct ref *r, struct ref_order *o)
 {
     union msg *m = ref_add(r, EV_RESTATED, 1, o->o.head.account);
     o->shown = drawn(r, o);
@@ -74,7 +74,8 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
 
     for (u32 i = 0; i < r->conf.orders_max; i++) {
         struct ref_order *o = &r->orders[i];
-        if (!o->open || !o->resting || o->o.instrument != taker->o.instrument)
+        if (!o->open || !o->resting || o->o.cross_type != 'N' ||
+            o->o.instrument != taker->o.instrument)
             continue;
         if ((o->o.side == 'B') == buy)
             continue;
@@ -183,6 +184,17 @@ static bool stopped(struct ref *r, struct ref_order *taker)
     return !taker->open;
 }
 
+/* What is left rests; the first one in a book sets what its prices are multiples of. */
+static void rest(struct ref *r, struct ref_order *o)
+{
+    u32 i = o->o.instrument;
+    if (o->open && o->o.cross_type == 'N' && ref_resting_on(r, i) == 0)
+        r->steps[i] = r->instruments[i].tick;
+    o->resting = o->open;
+    o->shown = o->o.qty < o->o.terms.max_floor ? o->o.qty : o->o.terms.max_floor;
+    r->taker = NULL;
+}
+
 void ref_match(struct ref *r)
 {
     struct ref_order *taker = r->taker;
@@ -190,6 +202,12 @@ void ref_match(struct ref *r)
     struct ref_order *maker;
     u32 fills = 0;
 
+    if (ref_waits(r, taker)) {
+        if (taker->o.cross_type == 'N' && taker->o.tif == '3')
+            ref_cancelled(r, taker, taker->o.qty, 'I');
+        rest(r, taker);
+        return;
+    }
     if (!resumed && stopped(r, taker))
         return;
     while (taker->open && (maker = best_against(r, taker)) != NULL) {
@@ -205,18 +223,14 @@ void ref_match(struct ref *r)
         u32 there = ref_shown(maker), qty = taker->o.qty < there ? taker->o.qty : there;
         executed(r, taker, qty, maker->o.price, true);
         executed(r, maker, qty, maker->o.price, false);
+        r->markets[maker->o.instrument].last_price = maker->o.price;
         if (maker->open && maker->o.terms.max_floor && maker->shown == 0)
-            restated(r, maker);
+            ref_restated(r, maker);
         r->match++;
     }
     if (taker->open && taker->o.tif == '3')
         ref_cancelled(r, taker, taker->o.qty, 'I');
     if (resumed)
         ref_work(r, WORK_NONE);
-    if (taker->open && ref_resting_on(r, taker->o.instrument) == 0)
-        r->steps[taker->o.instrument] = r->instruments[taker->o.instrument].tick;
-    taker->resting = taker->open;
-    taker->shown =
-        taker->o.qty < taker->o.terms.max_floor ? taker->o.qty : taker->o.terms.max_floor;
-    r->taker = NULL;
+    rest(r, taker);
 }

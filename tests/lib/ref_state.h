@@ -9,6 +9,7 @@
 struct ref_order {
     bool open;
     bool resting;
+    bool said_pending, said_rejected; /* to cancels that came too late */
     u32 executed;
     u64 due;            /* of a GTT order */
     u32 shown;          /* of a resting reserve order */
@@ -29,6 +30,11 @@ struct ref_account {
     u32 blocked_used;
 };
 
+struct ref_market {
+    u8 phase, wide, late;
+    u32 last_price;
+};
+
 struct ref {
     struct engine_conf conf;
     u32 chunk_fills, chunk_cancels;
@@ -45,6 +51,13 @@ struct ref {
     struct msg_instrument *instruments;
     u32 *steps; /* what the instrument's resting prices are multiples of */
     u32 instruments_used;
+    struct ref_market *markets; /* by instrument */
+    struct ref_market venue;
+    struct msg_course course;  /* under way, */
+    u32 at;                    /* ... its instrument, */
+    u8 next, cross, liquidity; /* ... where that goes, by which cross, */
+    u32 price, looked_at;      /* ... its price, or how far the search for it is */
+    struct ref_order *expiring;
     struct tx *tx;
     u32 last;
 };
@@ -63,6 +76,11 @@ u32 ref_resting_on(const struct ref *r, u32 instrument);
 
 /* What can be met of a resting order at once. */
 u32 ref_shown(const struct ref_order *o);
+/* The reserve order, of which nothing is shown, shows its next part. */
+void ref_restated(struct ref *r, struct ref_order *o);
+
+/* Orders of the instrument that wait for a cross. */
+u32 ref_queued_on(const struct ref *r, u32 instrument);
 
 /* Takes `qty` shares off the order. */
 void ref_cancelled(struct ref *r, struct ref_order *o, u32 qty, u8 reason);
@@ -82,6 +100,33 @@ void ref_go_on_mass(struct ref *r);
 
 /* True when order entry of the firm is disabled on the account. */
 bool ref_blocked(const struct ref *r, u32 account, const char *firm);
+
+/* Goes on with r->course. */
+void ref_go_on_course(struct ref *r);
+void ref_phase(struct ref *r, const struct msg_course *c);
+
+/* The cross r->cross of the instrument r->at, from where work of `kind` stopped. False: stopped. */
+bool ref_cross(struct ref *r, u32 *budget, u8 kind);
+
+/* Work of `kind` stops here; returns false. */
+bool ref_stop(struct ref *r, u8 kind, u32 cursor);
+
+/* Of an order at a cross: imbalance-only; its place by price; behind others of its price; first. */
+bool ref_offsets(const struct ref_order *o);
+u32 ref_rank(const struct ref_order *o);
+bool ref_hidden(const struct ref_order *o);
+bool ref_served_first(const struct ref_order *a, const struct ref_order *b);
+
+/* Why the phase does not take the order, or does not let one be replaced; 0: it does. */
+u16 ref_phase_reason(const struct ref *r, const struct msg_order *o);
+u16 ref_keep_reason(const struct ref *r, const struct ref_order *o);
+
+/* The order is for a cross, or nothing trades. */
+bool ref_waits(const struct ref *r, const struct ref_order *o);
+
+/* It cannot be cancelled any more; what that is answered. */
+bool ref_too_late(const struct ref *r, const struct ref_order *o);
+void ref_late_cancel(struct ref *r, struct ref_order *o, u32 leaves);
 
 void ref_enter(struct ref *r, const struct msg_enter *c);
 void ref_replace(struct ref *r, const struct msg_replace *c);

@@ -16,6 +16,8 @@ struct ref *ref_new(const struct engine_conf *conf, u32 chunk_fills, u32 chunk_c
     r->accounts = calloc(conf->accounts_max + 1, sizeof *r->accounts);
     r->instruments = calloc(conf->instruments_max + 1, sizeof *r->instruments);
     r->steps = calloc(conf->instruments_max + 1, sizeof *r->steps);
+    r->markets = calloc(conf->instruments_max + 1, sizeof *r->markets);
+    r->venue.phase = 'T';
     return r;
 }
 
@@ -25,6 +27,7 @@ void ref_free(struct ref *r)
     free(r->accounts);
     free(r->instruments);
     free(r->steps);
+    free(r->markets);
     free(r);
 }
 
@@ -196,11 +199,15 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
         return;
     if (!is_new && ref_resting_on(r, id) && c->tick % r->steps[id] != 0)
         return;
+    if (!is_new && ref_queued_on(r, id) && c->tick != i->tick)
+        return;
     if (!is_new && i->tick == c->tick && i->lot == c->lot && i->halted == c->halted &&
         i->reference_price == c->reference_price)
         return;
-    if (is_new)
+    if (is_new) {
         r->instruments_used++;
+        r->markets[id] = r->venue;
+    }
     if (!ref_resting_on(r, id))
         r->steps[id] = c->tick;
     union msg *m = ref_add(r, EV_INSTRUMENT, 1, 0);
@@ -273,11 +280,15 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_DISABLE:
     case CMD_ENABLE:
         return ref_firm(r, &c->firm);
+    case CMD_PHASE:
+        return ref_phase(r, &c->course);
     case CMD_QUERY:
         return query(r, &c->query);
     case CMD_CONTINUE:
         if (r->work == WORK_MASS)
             return ref_go_on_mass(r);
+        if (r->work >= WORK_COURSE)
+            return ref_go_on_course(r);
         return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
     default:
         return;

@@ -94,6 +94,12 @@ static char ouch_type(u8 type)
         return 'R';
     case EV_MODIFIED:
         return 'M';
+    case EV_CANCEL_PENDING:
+        return 'P';
+    case EV_CANCEL_REJECTED:
+        return 'I';
+    case EV_PRIORITY:
+        return 'T';
     case EV_QUERIED:
         return 'Q';
     default:
@@ -140,6 +146,11 @@ static const char *differs(const struct expected *e, u64 midnight_ns)
                    : "number, quantity or reference";
     case 'M':
         return is_modified(e);
+    case 'P':
+    case 'I':
+        return e->n >= 13 && wb_get32(e->b + 9) == e->m->late.user_ref ? NULL : "number";
+    case 'T':
+        return e->n >= 30 && wb_get32(e->b + 9) == e->m->priority.user_ref ? NULL : "number";
     case 'Q':
         return e->n >= 13 && wb_get32(e->b + 9) == e->m->query.next_user_ref ? NULL : "number";
     default:

@@ -10,14 +10,16 @@
 #include "engine/msg/msg.h"
 
 static const u8 types[] = {
-    CMD_START,       CMD_DAY_OPEN,      CMD_DAY_END,      CMD_INSTRUMENT, CMD_ACCOUNT,
-    CMD_LOGIN,       CMD_DISCONNECT,    CMD_ENTER,        CMD_REPLACE,    CMD_CANCEL,
-    CMD_QUERY,       CMD_CONTINUE,      CMD_TICK,         EV_STARTED,     EV_DAY_OPENED,
-    EV_DAY_ENDED,    EV_INSTRUMENT,     EV_ACCOUNT,       EV_WORK,        EV_BOUND,
-    EV_UNBOUND,      EV_LOGIN_REJECTED, EV_SYSTEM,        EV_ACCEPTED,    EV_REPLACED,
-    EV_CANCELLED,    EV_EXECUTED,       EV_REJECTED,      EV_QUERIED,     CMD_MODIFY,
-    CMD_MASS_CANCEL, CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,    EV_MASS_CANCELLED,
-    EV_DISABLED,     EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,
+    CMD_START,          CMD_DAY_OPEN,      CMD_DAY_END,      CMD_INSTRUMENT,    CMD_ACCOUNT,
+    CMD_LOGIN,          CMD_DISCONNECT,    CMD_ENTER,        CMD_REPLACE,       CMD_CANCEL,
+    CMD_QUERY,          CMD_CONTINUE,      CMD_TICK,         EV_STARTED,        EV_DAY_OPENED,
+    EV_DAY_ENDED,       EV_INSTRUMENT,     EV_ACCOUNT,       EV_WORK,           EV_BOUND,
+    EV_UNBOUND,         EV_LOGIN_REJECTED, EV_SYSTEM,        EV_ACCEPTED,       EV_REPLACED,
+    EV_CANCELLED,       EV_EXECUTED,       EV_REJECTED,      EV_QUERIED,        CMD_MODIFY,
+    CMD_MASS_CANCEL,    CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,       EV_MASS_CANCELLED,
+    EV_DISABLED,        EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,       CMD_PHASE,
+    EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
+    EV_CANCEL_REJECTED,
 };
 
 static union msg blank(u8 type)
@@ -88,7 +90,8 @@ static void test_flags_are_checked(void **state)
         {CMD_ENTER, MSG_ISO},
         {CMD_CANCEL, 0},
         {EV_ACCEPTED, MSG_TX_END | MSG_ISO | MSG_DEAD},
-        {EV_EXECUTED, MSG_TX_END | MSG_SELL | MSG_TAKER},
+        {EV_EXECUTED, MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_FIRST},
+        {EV_PHASE, MSG_TX_END},
         {EV_CANCELLED, MSG_TX_END | MSG_SELL},
         {EV_MODIFIED, MSG_TX_END | MSG_SELL},
         {CMD_MODIFY, 0},
@@ -113,14 +116,15 @@ static void test_padding_is_checked(void **state)
         u8 from;
         u8 to;
     } rows[] = {
-        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 51, 59}, {CMD_ACCOUNT, 100, 127},
-        {CMD_LOGIN, 58, 63},         {CMD_DISCONNECT, 47, 63}, {CMD_ENTER, 54, 55},
-        {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},      {CMD_TICK, 32, 63},
-        {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},      {EV_WORK, 50, 63},
-        {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 33, 63},      {EV_CANCELLED, 56, 63},
-        {EV_REJECTED, 55, 63},       {CMD_MODIFY, 43, 59},     {CMD_MASS_CANCEL, 53, 63},
-        {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},    {EV_MASS_CANCELLED, 53, 63},
-        {EV_ENABLED, 41, 63},
+        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 51, 59},    {CMD_ACCOUNT, 100, 127},
+        {CMD_LOGIN, 58, 63},         {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
+        {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
+        {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},
+        {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 33, 63},         {EV_CANCELLED, 56, 63},
+        {EV_REJECTED, 55, 63},       {CMD_MODIFY, 43, 59},        {CMD_MASS_CANCEL, 53, 63},
+        {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
+        {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 63},         {EV_PHASE, 48, 63},
+        {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
     };
 
     (void)state;

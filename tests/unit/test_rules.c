@@ -197,8 +197,10 @@ static void test_rejects_of_the_order_itself(void **state)
     assert_rejected(&m, 0x0014, "the opening cross");
     m = good, m.enter.tif = '6';
     assert_rejected(&m, 0x000F, "good till time");
-    m = good, m.enter.tif = '5';
-    assert_rejected(&m, 0x000F, "extended hours");
+    m = good, m.enter.tif = 'E';
+    assert_rejected(&m, 0x0002, "after hours, in trading");
+    m = good, m.enter.tif = '9';
+    assert_rejected(&m, 0x000F, "an unknown time in force");
 }
 
 static void test_rejects_of_terms_that_are_not_done(void **state)

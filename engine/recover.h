@@ -1,0 +1,20 @@
+/*
+ * recover.h - what the two halves of recovery ask of each other. Cold; see recover.c.
+ *
+ * Each function checks that the event can be and applies it; it returns NULL, or what is wrong.
+ */
+#ifndef WIREBOOK_ENGINE_RECOVER_H
+#define WIREBOOK_ENGINE_RECOVER_H
+
+#include "engine/state.h"
+
+/* EV_COURSE, EV_PHASE, EV_CROSS. */
+const char *recover_course_event(struct engine *e, const union msg *m);
+
+/* An EV_WORK of WORK_COURSE and beyond; does not apply it. */
+const char *recover_course_work(const struct engine *e, const struct msg_work *ev);
+
+/* EV_CANCEL_PENDING and EV_CANCEL_REJECTED of order `id`; 0: it is not open. */
+const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * recover_course.c - the venue's course in recovery: checked, then applied. Cold; see recover.c.
+ */
+#include "engine/recover.h"
+
+#include "engine/apply.h"
+
+static bool phase_known(u8 phase)
+{
+    return phase && strchr("POTCXZHV", phase);
+}
+
+static bool instrument_known(const struct engine *e, u32 id)
+{
+    return id && id <= e->instruments.names.used;
+}
+
+static const char *recover_target(struct engine *e, const struct msg_course *ev)
+{
+    if (engine_busy(e) || e->taker)
+        return "a change of phase in the midst of other work";
+    if (ev->instrument && !instrument_known(e, ev->instrument))
+        return "a change of phase of an unknown instrument";
+    if (!phase_known(ev->phase))
+        return "a change to an unknown phase";
+    apply_course(e, ev);
+    return NULL;
+}
+
+static const char *recover_phase(struct engine *e, const struct msg_phase *ev)
+{
+    if (!instrument_known(e, ev->instrument) ||
+        (e->cross.instrument && e->cross.instrument != ev->instrument))
+        return "a phase of another instrument";
+    if (!phase_known(ev->phase) || (ev->next && !phase_known(ev->next)))
+        return "an unknown phase";
+    if (ev->cross && (!ev->next || !strchr("OCH", ev->cross)))
+        return "a cross that leads nowhere";
+    if (!ev->next && phase_trades(ev->phase) && book_crossed(&e->books, ev->instrument))
+        return "trading in a crossed book";
+    apply_phase(e, ev);
+    return NULL;
+}
+
+static const char *recover_cross(struct engine *e, const struct msg_cross *ev)
+{
+    if (!e->cross.cross || ev->instrument != e->cross.instrument || ev->cross != e->cross.cross)
+        return "the price of a cross that is not held";
+    if (ev->price > PRICE_LIMIT_MAX)
+        return "an impossible price of a cross";
+    apply_cross(e, ev);
+    return NULL;
+}
+
+const char *recover_course_event(struct engine *e, const union msg *m)
+{
+    switch (m->ev.type) {
+    case EV_COURSE:
+        return recover_target(e, &m->course);
+    case EV_PHASE:
+        return recover_phase(e, &m->phase);
+    default:
+        ASSERT_EQ(m->ev.type, EV_CROSS);
+        return recover_cross(e, &m->cross);
+    }
+}
+
+const char *recover_course_work(const struct engine *e, const struct msg_work *ev)
+{
+    if (!phase_known(e->course.phase))
+        return "a change of phase that nobody asked for";
+    if (ev->kind == WORK_COURSE)
+        return e->cross.instrument || !instrument_known(e, ev->cursor)
+                   ? "a change of phase that stands nowhere"
+                   : NULL;
+    if (!e->cross.instrument)
+        return "a change of phase of no instrument";
+    if (ev->kind == WORK_SCAN)
+        return e->cross.cross ? NULL : "a search for the price of no cross";
+    if (ev->kind == WORK_CROSS)
+        return NULL;
+    if (!account_known(&e->accounts, ev->account))
+        return "long work of an unknown account";
+    u32 id = refs_find(&e->refs, owner_of(ev->account, ev->phase), ev->cursor);
+    if (!id || e->orders.hot[id].order_ref != ev->order_ref || id == e->taker ||
+        (e->orders.hot[id].level & LEVEL_QUEUED) ||
+        e->orders.hot[id].instrument != e->cross.instrument)
+        return "orders that end and stand nowhere";
+    return NULL;
+}
+
+const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id)
+{
+    if (!id || !(e->orders.hot[id].level & LEVEL_QUEUED))
+        return "a late cancel of an order that does not wait for a cross";
+    apply_late(e, ev, id);
+    return NULL;
+}

@@ -1,0 +1,80 @@
+/* test_ouch5_late.c - OUCH 5.0: what is said of orders that wait for a cross, by golden vectors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "gateway/session/ouch5.h"
+#include "tests/lib/hex.h"
+
+#define MIDNIGHT 1700000000000000000ull
+#define STAMP    0x00001f1aced9f07bull /* of the vectors */
+
+static u32 vector(u8 *out, const char *type)
+{
+    FILE *f = fopen("tests/data/ouch5_vectors.tsv", "r");
+    char line[1024];
+    char key[32];
+    u32 n = 0;
+
+    assert_non_null(f);
+    snprintf(key, sizeof key, "5.0\tout\t%s\t", type);
+    while (n == 0 && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0)
+            n = hex_read(out, 256, strchr(line + strlen(key), '\t') + 1);
+    }
+    fclose(f);
+    assert_true(n > 0);
+    return n;
+}
+
+static struct event_head head(u8 type)
+{
+    return (struct event_head){.type = type,
+                               .slots = (u8)msg_type_slots(type),
+                               .account = 1,
+                               .seq = 9,
+                               .session_seq = 3,
+                               .time_ns = MIDNIGHT + STAMP};
+}
+
+static void expect_out(const union msg *m, const char *type)
+{
+    u8 want[256];
+    u8 got[OUCH5_OUT_MAX];
+    u32 n = vector(want, type);
+
+    assert_int_equal(ouch5_encode(m, "AAPL    ", MIDNIGHT, got), n);
+    assert_memory_equal(got, want, n);
+}
+
+static void test_out_late_and_priority(void **state)
+{
+    union msg m;
+    u8 out[OUCH5_OUT_MAX];
+    (void)state;
+
+    m.late = (struct msg_late){.head = head(EV_CANCEL_PENDING), .user_ref = 1};
+    expect_out(&m, "P");
+    m.late.head.type = EV_CANCEL_REJECTED;
+    expect_out(&m, "I");
+    m.late.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 13 + 5);
+    m.priority = (struct msg_priority){.head = head(EV_PRIORITY),
+                                       .order_ref = 0x4f,
+                                       .user_ref = 1,
+                                       .price = 1503400,
+                                       .display = 'Y'};
+    expect_out(&m, "T");
+    m.priority.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 30 + 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_out_late_and_priority),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

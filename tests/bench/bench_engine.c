@@ -8,7 +8,9 @@
  * calls an id becomes an account and its UserRefNum, its quantities become totals of a chain: that
  * translation, and the check of the golden values, is the first pass. The second one steps the same
  * commands through a new engine on the thread's CPU clock and the best of WB_ROUNDS rounds counts;
- * a third takes a stamp around each.
+ * a third takes a stamp around each. Between the rounds a bare book of no messages and no rules
+ * (bare_book.h) does the same records: the floor on this machine, and the engine as a multiple of
+ * it.
  *
  * Prints lines `engine.NAME.what VALUE`. Status 1 when a golden value is missed.
  */
@@ -19,6 +21,7 @@
 
 #include "engine/base/histogram.h"
 #include "engine/state.h"
+#include "tests/lib/bare_book.h"
 #include "tests/lib/ops_gen.h"
 
 #define ACCOUNTS 16u
@@ -330,20 +333,49 @@ static double resident_mb(const struct mem *mem)
     return (double)pages * 4096 / (1 << 20);
 }
 
-static void measure(struct bench *b)
+/* One round of the engine, in ns an operation; the arena is left to be looked at. */
+static double round_engine(struct bench *b, struct mem *mem)
 {
     static struct tx tx;
+    struct engine *e = warm(b, mem);
+    u64 start = cpu_ns();
+
+    for (u64 at = b->warm_end; at < b->cmds_used; at += msg_slots(&b->cmds[at]))
+        step(e, (const union msg *)(const void *)&b->cmds[at], &tx);
+    return (double)(cpu_ns() - start) / (double)b->ops.header.nops;
+}
+
+/* One round of the bare book. It must do the same trades, or it is no floor. */
+static double round_floor(const struct bench *b)
+{
+    const struct ops_header *h = &b->ops.header;
+    struct bare_book *book = bare_book_new(h);
+    struct bare_result r = {0};
+
+    bare_book_run(book, b->ops.records, h->nwarm, &r);
+    r.rejects = 0;
+    u64 start = cpu_ns();
+    bare_book_run(book, b->ops.records + h->nwarm, h->nops, &r);
+    double ns = (double)(cpu_ns() - start) / (double)h->nops;
+    bare_book_free(book);
+    if (r.traded_qty != h->traded_qty || r.trades != h->trades || r.fill_hash != h->fill_hash ||
+        r.resting != h->resting || r.rejects != h->rejects) {
+        fprintf(stderr, "bench-engine: the bare book misses the golden values\n");
+        exit(1);
+    }
+    return ns;
+}
+
+static void measure(struct bench *b)
+{
     struct mem mem;
     double best = 1e9;
+    double floor = 1e9;
     const char *wanted = getenv("WB_ROUNDS");
     u32 rounds = wanted ? (u32)strtoul(wanted, NULL, 10) : 3;
 
     for (u32 round = 0; round < rounds; round++) {
-        struct engine *e = warm(b, &mem);
-        u64 start = cpu_ns();
-        for (u64 at = b->warm_end; at < b->cmds_used; at += msg_slots(&b->cmds[at]))
-            step(e, (const union msg *)(const void *)&b->cmds[at], &tx);
-        double ns = (double)(cpu_ns() - start) / (double)b->ops.header.nops;
+        double ns = round_engine(b, &mem);
         best = ns < best ? ns : best;
         if (round + 1 == rounds) {
             printf("engine.%s.ns_per_op %.1f\n", b->name, best);
@@ -351,6 +383,14 @@ static void measure(struct bench *b)
             printf("engine.%s.huge_mb %.1f\n", b->name, (double)mem_huge_bytes(&mem) / (1 << 20));
         }
         mem_free_all(&mem);
+        if (b->ops.header.sparse)
+            continue; /* ids are places in its array */
+        ns = round_floor(b);
+        floor = ns < floor ? ns : floor;
+    }
+    if (!b->ops.header.sparse) {
+        printf("engine.%s.floor_ns_per_op %.1f\n", b->name, floor);
+        printf("engine.%s.floor_ratio %.2f\n", b->name, best / floor);
     }
 }
 

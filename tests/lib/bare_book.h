@@ -1,0 +1,27 @@
+/*
+ * bare_book.h - price-time books and nothing else: no events, no accounts, no messages, no limits.
+ *
+ * The floor that the engine is measured against in the same run, since machines differ. It shares
+ * no code with engine/, takes the common workload's dense ids, and trusts what it is given.
+ */
+#ifndef WIREBOOK_TESTS_BARE_BOOK_H
+#define WIREBOOK_TESTS_BARE_BOOK_H
+
+#include "tests/lib/ops_gen.h"
+
+struct bare_book;
+
+/* What the timed records did: to be held against the golden values. */
+struct bare_result {
+    u64 traded_qty, trades, fill_hash, resting, rejects;
+};
+
+/* Empty books for a workload with dense ids. */
+struct bare_book *bare_book_new(const struct ops_header *h);
+void bare_book_free(struct bare_book *b);
+
+/* Takes `n` records in their order and adds up in `r` what they do. */
+void bare_book_run(struct bare_book *b, const struct ops_record *records, u64 n,
+                   struct bare_result *r);
+
+#endif

@@ -23,6 +23,8 @@
 #define BACKOFF_QUIET_SLEEP_NS 1000000u
 #define COLD_SLEEP_MIN_NS      50000u
 #define COLD_SLEEP_MAX_NS      2000000u
+#define COLD_QUIET_TURNS       250u /* about half a second without anything to do */
+#define COLD_QUIET_SLEEP_NS    10000000u
 
 void agent_init(struct agent *a, const char *name, int (*do_work)(void *, u64), void *self,
                 u64 turn_limit_ns)
@@ -82,7 +84,8 @@ static void idle(enum idle_strategy strategy, u32 *idle_turns)
     u32 n = ++*idle_turns;
 
     if (strategy == IDLE_COLD) {
-        clock_sleep_ns(sleep_ns(n, COLD_SLEEP_MIN_NS, COLD_SLEEP_MAX_NS));
+        u64 max_ns = n < COLD_QUIET_TURNS ? COLD_SLEEP_MAX_NS : COLD_QUIET_SLEEP_NS;
+        clock_sleep_ns(sleep_ns(n, COLD_SLEEP_MIN_NS, max_ns));
     } else if (strategy == IDLE_SPIN || (strategy == IDLE_BACKOFF && n < BACKOFF_SPINS)) {
         cpu_relax();
     } else if (strategy == IDLE_YIELD) {

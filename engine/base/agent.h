@@ -22,7 +22,8 @@ enum idle_strategy {
     IDLE_YIELD,   /* sched_yield when there is nothing to do */
     IDLE_BACKOFF, /* after a few turns sleeps, 10 to 100 us, after a quiet third of a second up to
                      1 ms: laptops, tests, every core that is shared */
-    IDLE_COLD,    /* sleeps at once, up to 2 ms: cold agents; no word in the config means it */
+    IDLE_COLD,    /* sleeps at once, up to 2 ms, after a quiet half second up to 10 ms: cold agents;
+                     no word in the config means it */
 };
 
 struct agent {

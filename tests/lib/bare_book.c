@@ -1,6 +1,8 @@
 /*
- * bare_book.c - see bare_book.h. Levels are an array by price for each symbol, a three-storey bitmap
- * finds the best one, orders are an array by id, queues are linked through it.
+ * bare_book.c - see bare_book.h.
+ *
+ * Levels are an array by price for each symbol, a bitmap of three storeys finds the best one,
+ * orders are an array by id, queues are linked through it.
  */
 #include "tests/lib/bare_book.h"
 

@@ -136,6 +136,11 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
 
 /* ---- questions ---- */
 
+const struct engine_conf *engine_conf(const struct engine *e)
+{
+    return &e->conf;
+}
+
 u64 engine_seq(const struct engine *e)
 {
     return e->seq;

@@ -50,6 +50,9 @@ struct tx {
 /* An empty engine with its memory from `m`. */
 struct engine *engine_new(const struct engine_conf *conf, struct mem *m);
 
+/* What it was made with. */
+const struct engine_conf *engine_conf(const struct engine *e);
+
 /* Gives the engine its rings. Before engine_do_work. */
 void engine_attach(struct engine *e, const struct engine_rings *rings);
 

@@ -152,6 +152,7 @@ struct conf_journal {
     u64 segments_ahead;
     u64 low_space_mb;
     u64 hard_space_mb;
+    u64 snapshot_transactions;
     enum conf_journal_io io;
 };
 

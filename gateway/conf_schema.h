@@ -41,7 +41,7 @@ struct conf_key {
     const char *help;
 };
 
-#define CONF_KEYS_MAX 96u
+#define CONF_KEYS_MAX 192u
 
 extern const struct conf_key conf_schema[];
 extern const u32 conf_schema_used;

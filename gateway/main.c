@@ -203,6 +203,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
     t->gateway.seed = secret();
     listeners_fill(&t->gateway, &c->gateway);
+    t->snapshot_every = c->journal.snapshot_transactions;
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
     t->persist.segment_bytes = c->journal.segment_mb << 20;

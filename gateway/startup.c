@@ -300,6 +300,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
             return PERSIST_EXIT_FAILED;
     }
     compare(t->engine, refs);
+    mem_seal(&t->engine_mem);
     mem_seal(&t->mem);
     return 0;
 }

@@ -66,27 +66,25 @@ static void rings_init(struct topology *t)
 static int engine_recover(struct topology *t)
 {
     struct why why = {""};
-    struct replay_conf conf = {
+    struct recovery_conf conf = {
         .disk = t->world.disk,
         .shard = t->conf.shard,
-        .apply = replay_into_engine,
-        .unfit = replay_unfit_engine,
+        .engine = t->conf.engine,
     };
+    mem_node(&t->engine_mem, t->conf.nodes.engine);
+    enum replay_status status =
+        recovery_run(&conf, &t->engine_mem, &t->engine, &t->recovered, &why);
 
-    mem_node(&t->mem, t->conf.nodes.engine);
-    t->engine = engine_new(&t->conf.engine, &t->mem);
-    conf.ctx = t->engine;
-    switch (replay_run(&conf, &t->recovered, &why)) {
+    if (status != REPLAY_OK)
+        log_error("%s", why.text);
+    switch (status) {
     case REPLAY_OK:
         return 0;
     case REPLAY_DAMAGED:
-        log_error("%s", why.text);
         return PERSIST_EXIT_DAMAGED;
     case REPLAY_UNFIT:
-        log_error("%s", why.text);
         return TOPOLOGY_EXIT_CONF;
     case REPLAY_FAILED:
-        log_error("%s", why.text);
         return PERSIST_EXIT_OPEN;
     }
     return PERSIST_EXIT_OPEN;
@@ -121,6 +119,12 @@ static int persist_make(struct topology *t)
         persist_tap_add(t->persist, &t->rings.sink_taps[s]);
 
     struct cursor_conf conf = live_cursor(t, &t->rings.reader_tap);
+    if (t->conf.snapshot_every > 0) {
+        struct shadow_conf shadow = {.cursor = live_cursor(t, NULL),
+                                     .engine = *engine_conf(t->engine),
+                                     .every = t->conf.snapshot_every};
+        t->shadow = shadow_new(&shadow, &t->engine_mem, &t->recovered);
+    }
     t->reader = reader_new(&conf, t->recovered.day_seq, t->recovered.last_seq);
     return 0;
 }
@@ -218,6 +222,8 @@ static void agents_add(struct topology *t)
     agent_add(t, "persist", persist_do_work, t->persist, HOT_TURN_LIMIT_NS);
     agent_add(t, "segments", persist_segments_do_work, t->persist, 0);
     agent_add(t, "reader", reader_do_work, t->reader, 0);
+    if (t->shadow)
+        agent_add(t, "snapshots", shadow_do_work, t->shadow, 0);
     agent_add(t, "export", export_do_work, &t->exporter, 0);
     agent_add(t, "admin", admin_do_work, &t->admin, 0);
     if (t->world.auth)
@@ -277,6 +283,7 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
     t->world = *world;
     conf_agree(&t->conf);
     mem_init(&t->mem, conf->mem_flags);
+    mem_init(&t->engine_mem, conf->mem_flags);
     rings_init(t);
     rc = engine_recover(t);
     t->journal_id = engine_journal_id(t->engine);
@@ -314,8 +321,11 @@ void topology_free(struct topology *t)
         export_cursor_close(&t->cursors[s]);
     if (t->reader)
         reader_free(t->reader);
+    if (t->shadow)
+        shadow_free(t->shadow);
     if (t->persist)
         persist_free(t->persist);
+    mem_free_all(&t->engine_mem);
     mem_free_all(&t->mem);
     memset(t, 0, sizeof *t);
 }

@@ -20,8 +20,10 @@
 #include "persist/export.h"
 #include "persist/persist.h"
 #include "persist/reader.h"
+#include "persist/recovery.h"
+#include "persist/shadow.h"
 
-#define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 8u)
+#define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 10u)
 #define TOPOLOGY_EXIT_CONF  1 /* the config does not fit the journal; beside enum persist_exit */
 
 /* The nodes whose memory the hot agents get; -1: wherever. */
@@ -44,6 +46,7 @@ struct topology_conf {
     struct persist_conf persist;
     struct export_conf export;
     struct admin_conf admin;
+    u64 snapshot_every; /* transactions between two snapshots; 0: none are made */
 };
 
 /* A far end of the export, already made; the lane starts disconnected. */
@@ -83,6 +86,7 @@ struct topology {
     struct topology_conf conf;
     struct topology_world world;
     struct mem mem;
+    struct mem engine_mem; /* the engine's alone: snapshots are made of it */
     struct topology_rings rings;
     struct replay_result recovered;
     u64 journal_id; /* the recovered one, or the new one */
@@ -90,6 +94,7 @@ struct topology {
     struct engine *engine;
     struct persist *persist;
     struct reader *reader;
+    struct shadow *shadow; /* NULL: no snapshots */
     struct gateway *gateways[GATEWAYS_MAX];
     struct exporter exporter;
     struct export_cursor cursors[EXPORT_LANES_MAX]; /* one a sink */

@@ -48,6 +48,7 @@ struct replay {
     u64 epoch;       /* its epoch */
     bool chained;    /* last_crc is known: not at the oldest segment's first block */
     bool full;       /* the segment before was read to its last block */
+    bool begun;      /* a segment was read before this one */
     u64 progress_ns; /* when the next line is due */
     u64 started_ns;
 };
@@ -56,9 +57,10 @@ struct replay {
 
 static enum replay_status damaged(struct replay *p, u64 index, u64 block, const char *what)
 {
-    char name[DISK_NAME_MAX];
+    char name[DISK_NAME_MAX] = "(no segment)";
 
-    segment_name(p->catalog.entries[p->i].segment, name);
+    if (p->i < p->catalog.used)
+        segment_name(p->catalog.entries[p->i].segment, name);
     why_set(p->why,
             "journal damaged: %s/%s, offset %" PRIu64 ", block %" PRIu64
             ": %s; nothing was changed: restore the file from a copy, or move the directory away "
@@ -141,8 +143,15 @@ static const char *take(struct replay *p)
 
     if (what)
         return what;
-    if (p->r->last_seq != 0 ? seq != p->r->last_seq + 1 : seq != 1 && p->r->first_segment == 1)
+    if (p->r->last_seq != 0 ? seq != p->r->last_seq + 1
+                            : seq != 1 && p->r->first_segment == 1 && !p->conf->from.seq)
         return "the number of its transaction does not follow";
+    if (p->r->last_seq == 0 && p->conf->from.seq && seq > p->conf->from.seq)
+        return "behind the transaction that the snapshot ends with";
+    if (seq <= p->conf->from.seq) { /* known */
+        p->r->last_seq = seq;
+        return NULL;
+    }
     what = p->conf->apply ? p->conf->apply(p->conf->ctx, b->slots, b->used) : NULL;
     if (what)
         return what;
@@ -275,11 +284,17 @@ static u64 segment_limit(const struct replay *p)
                                                                      : UINT64_MAX;
 }
 
+/* The block of the first segment to be read with which reading begins. */
+static u64 first_block(const struct replay *p, const struct segment_entry *e)
+{
+    return p->conf->from.block ? p->conf->from.block : e->head.block;
+}
+
 /* May segment p->i begin like this? NULL or what is wrong with it. */
 static const char *segment_begins(struct replay *p)
 {
     const struct segment_entry *e = &p->catalog.entries[p->i];
-    bool first = p->i == 0;
+    bool first = !p->begun;
 
     if (e->state != SEGMENT_USED)
         return NULL; /* its first block will be found bad, and judged */
@@ -288,8 +303,8 @@ static const char *segment_begins(struct replay *p)
     if (first) {
         if (e->segment == 1 && e->head.block != 1)
             return "the first segment does not begin with block 1";
-        p->r->next_block = e->head.block;
-        p->chained = e->head.block == 1;
+        p->r->next_block = first_block(p, e);
+        p->chained = p->r->next_block == 1;
     } else if (e->head.epoch < p->epoch) {
         return "an epoch that was over";
     } else if (e->head.epoch == p->epoch && !p->full) {
@@ -321,8 +336,9 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
     const char *what = segment_begins(p);
     if (what)
         return damaged(p, 0, r->next_block, what);
-    u64 index;
-    for (index = 0; r->next_block < limit && index < p->file.blocks; index++) {
+    u64 index = p->begun || e->state != SEGMENT_USED ? 0 : r->next_block - e->head.block;
+    p->begun = true;
+    for (; r->next_block < limit && index < p->file.blocks; index++) {
         const struct block *b;
         error = segment_file_block(&p->file, index, false, &b);
         if (error && error != -ENODATA)
@@ -347,11 +363,10 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
     return REPLAY_OK;
 }
 
-static enum replay_status read_all(struct replay *p)
+/* Looks at the heads of all segments. REPLAY_OK when they follow each other. */
+static enum replay_status read_heads(struct replay *p)
 {
     struct replay_result *r = p->r;
-    enum replay_status s = REPLAY_OK;
-    bool ended = false;
 
     for (u32 i = 0; i < p->catalog.used; i++) {
         struct segment_entry *e;
@@ -361,15 +376,50 @@ static enum replay_status read_all(struct replay *p)
         p->i = i;
         if (p->catalog.foreign)
             return foreign(p);
+        if (e->state == SEGMENT_USED)
+            r->max_epoch = max_u64(r->max_epoch, e->head.epoch);
         if (i > 0 && e->segment != e[-1].segment + 1)
             return damaged(p, 0, e->head.block, "the segment before this one is missing");
     }
-    if (p->catalog.used > 0) {
-        r->first_segment = p->catalog.entries[0].segment;
-        if (r->first_segment != 1 && p->catalog.entries[0].state != SEGMENT_USED)
-            return damaged(p, 0, 0, "the oldest segment that is left begins with a bad block");
+    if (p->catalog.used == 0)
+        return REPLAY_OK;
+    r->first_segment = p->catalog.entries[0].segment;
+    p->i = 0;
+    if (r->first_segment != 1 && p->catalog.entries[0].state != SEGMENT_USED)
+        return damaged(p, 0, 0, "the oldest segment that is left begins with a bad block");
+    if (r->first_segment != 1 && p->conf->whole && !p->conf->from.seq) {
+        why_set(p->why,
+                "journal %s begins with segment %" PRIx64 ", and no snapshot can be used: copy the "
+                "segments before it back from the archive",
+                p->conf->disk->where, r->first_segment);
+        return REPLAY_FAILED;
     }
-    for (p->i = 0; p->i < p->catalog.used && !ended && s == REPLAY_OK; p->i++) {
+    return REPLAY_OK;
+}
+
+/* The index of the segment with which reading begins. */
+static enum replay_status find_first(struct replay *p, u32 *first)
+{
+    u64 block = p->conf->from.block;
+    int error = block ? catalog_find_block(&p->catalog, block, first) : 0;
+
+    if (error == -ENODATA)
+        return damaged(p, 0, block, "the segment that the snapshot goes on with is missing");
+    return error ? failed(p, error, "looking for the snapshot's block") : REPLAY_OK;
+}
+
+static enum replay_status read_all(struct replay *p)
+{
+    struct replay_result *r = p->r;
+    u32 first = 0;
+    bool ended = false;
+    enum replay_status s = read_heads(p);
+
+    if (s == REPLAY_OK)
+        s = find_first(p, &first);
+    if (s != REPLAY_OK)
+        return s;
+    for (p->i = first; p->i < p->catalog.used && !ended && s == REPLAY_OK; p->i++) {
         s = read_segment(p, &ended);
         if (!ended)
             r->next_segment = p->catalog.entries[p->i].segment + 1;
@@ -380,6 +430,10 @@ static enum replay_status read_all(struct replay *p)
         r->cut_block = r->next_block;
         r->cut_segment = r->next_segment;
         r->cut_what = "its end was never written";
+    }
+    if (s == REPLAY_OK && r->last_seq < p->conf->from.seq) {
+        p->i -= p->i > 0; /* it stands behind the last one that was read */
+        return damaged(p, 0, r->next_block, "a snapshot has seen more than is left");
     }
     return s;
 }
@@ -410,6 +464,8 @@ enum replay_status replay_run(const struct replay_conf *conf, struct replay_resu
     result->next_segment = 1;
     result->next_block = 1;
     result->first_segment = 1;
+    result->day_seq = conf->from.day_seq;
+    result->from_seq = conf->from.seq;
     p.chained = true; /* block 1 follows "0" */
     p.started_ns = clock_now_ns();
     p.progress_ns = p.started_ns + NS_PER_SEC;

@@ -19,12 +19,21 @@ typedef const char *replay_apply_fn(void *ctx, const struct slot *tx, u32 slots)
  * it. */
 typedef bool replay_unfit_fn(void *ctx, struct why *why);
 
+/* What the state given to `apply` has seen already: a snapshot's. All 0: nothing. */
+struct replay_from {
+    u64 seq;     /* its last transaction */
+    u64 block;   /* in which that one begins: nothing before it is read */
+    u64 day_seq; /* replay_result.day_seq so far */
+};
+
 struct replay_conf {
     struct disk *disk;
     u32 shard;
+    struct replay_from from;
     replay_apply_fn *apply;
     replay_unfit_fn *unfit; /* NULL: every refusal is damage */
     void *ctx;
+    bool whole; /* `apply` needs all transactions from the first one on */
     bool quiet; /* no progress lines */
 };
 
@@ -38,6 +47,7 @@ struct replay_result {
     u64 last_seq;      /* last whole transaction; 0: none */
     u64 max_epoch;     /* of any block, cut ones too; 0: none */
     u64 day_seq;       /* transaction of the last EV_DAY_OPENED; 0: none */
+    u64 from_seq;      /* replay_conf.from.seq */
 
     /* what was read */
     u64 segments, blocks, transactions, slots;

@@ -211,7 +211,7 @@ static int disk_put(struct disk *d, int file, u64 offset, const void *data, u64 
               "a put of %llu bytes at %llu is not allowed", (unsigned long long)bytes,
               (unsigned long long)offset);
     may_cut(s);
-    if (s->off || (!sim.calm && sim_chance(s->conf.eio_per_million)))
+    if (s->off || (!sim.calm && sim_chance(s->conf.put_eio_per_million)))
         return -EIO;
     if (!node_grow(s, n, offset + bytes))
         return -ENOSPC;

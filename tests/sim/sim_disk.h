@@ -16,8 +16,9 @@ struct sim_disk;
 struct sim_disk_conf {
     u64 write_min_ns; /* of one write */
     u64 write_max_ns;
-    u32 eio_per_million;   /* writes that fail */
-    u32 stall_per_million; /* writes that take up to stall_max_ns */
+    u32 eio_per_million;     /* writes that fail */
+    u32 put_eio_per_million; /* cold writes that fail, in part done */
+    u32 stall_per_million;   /* writes that take up to stall_max_ns */
     u64 stall_max_ns;
     u64 capacity_bytes; /* what free_bytes counts down from */
 };
@@ -61,6 +62,12 @@ void sim_disk_fail_next(struct sim_disk *s);
 
 /* A copy of the disk as it is now, nothing in flight: for tools that read beside the process. */
 struct sim_disk *sim_disk_copy(const struct sim_disk *s);
+
+/* Turns one random bit of a random file whose name ends like that. False: there is none. */
+bool sim_disk_rot(struct sim_disk *s, const char *suffix);
+
+/* True when the process would see a file of that name. */
+bool sim_disk_has(struct sim_disk *s, const char *name);
 
 /* A checksum over all names and contents: two copies of one state agree. */
 u32 sim_disk_sum(const struct sim_disk *s);

@@ -235,6 +235,30 @@ struct sim_disk *sim_disk_copy(const struct sim_disk *s)
     return copy;
 }
 
+bool sim_disk_has(struct sim_disk *s, const char *name)
+{
+    return sim_dir_find(&s->seen, name) != NULL;
+}
+
+bool sim_disk_rot(struct sim_disk *s, const char *suffix)
+{
+    u32 found[NAMES_MAX];
+    u32 n = 0;
+
+    for (u32 i = 0; i < s->seen.used; i++) {
+        const char *end = strstr(s->seen.names[i].text, suffix);
+        if (end && end[strlen(suffix)] == '\0' && s->seen.names[i].node->bytes > 0)
+            found[n++] = i;
+    }
+    if (n == 0)
+        return false;
+    const struct name *one = &s->seen.names[found[sim_below(n)]];
+    u64 at = sim_below(one->node->bytes);
+    one->node->data[at] ^= (u8)(1u << sim_below(8));
+    sim_trace("disk", "rot: byte %llu of %s", (unsigned long long)at, one->text);
+    return true;
+}
+
 u32 sim_disk_sum(const struct sim_disk *s)
 {
     u32 sum = 0;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/base/metrics.h"
+#include "persist/snapshot.h"
 #include "tests/sim/sim.h"
 
 /* ---- time ---- */
@@ -93,6 +94,7 @@ static void compare_engine(void)
               "the recovered engine has another state than the journal gives");
     engine_check(e);
     sim.counts.work_recovered += engine_busy(e);
+    sim.counts.snapshots_used += world->topology.recovered.from_seq > 0;
 }
 
 /* ---- the life of a process ---- */
@@ -111,6 +113,14 @@ static void process_plan(void)
         world->fate_at_ns = sim.now_ns + sim_delay(NS_PER_US, 500 * NS_PER_US); /* while starting */
 }
 
+/* While the machine was off, something may have happened to a snapshot: it must not matter. */
+static void snapshots_meet_time(void)
+{
+    sim.counts.snapshots_cut += sim_disk_has(world->disk, SNAPSHOT_NEW);
+    while (!world->options.no_faults && sim_chance(150000))
+        sim.counts.snapshots_rotten += sim_disk_rot(world->disk, SNAPSHOT_SUFFIX);
+}
+
 void process_start(void)
 {
     struct topology_world tw;
@@ -119,6 +129,7 @@ void process_start(void)
 
     metrics_reset();
     sim_disk_power_on(world->disk);
+    snapshots_meet_time();
     sim_disk_full(world->disk, false);
     SIM_CHECK(disk->ops->lock(disk) == 0, "the disk is locked");
     topology_world_fill(&tw);

@@ -55,6 +55,7 @@ static void conf_init(struct topology_conf *c)
     c->persist.space_low_bytes = 1 << 20;
     c->persist.space_hard_bytes = 1 << 19;
     c->persist.plant_ack_before_sync = world->options.plant_ack_before_sync;
+    c->snapshot_every = sim_chance(800000) ? sim_between(20, 600) : 0;
     c->export.seed = sim_random();
     c->export.retry_min_ns = NS_PER_MS;
     c->export.retry_max_ns = 30 * NS_PER_MS;
@@ -66,6 +67,7 @@ void world_init(const struct sim_options *o)
     bool busy = sim_chance(500000); /* full blocks, several writes in flight */
     struct sim_disk_conf disk = {.write_min_ns = (busy ? 300 : 20) * NS_PER_US,
                                  .write_max_ns = sim_between(500, 5000) * NS_PER_US,
+                                 .put_eio_per_million = o->no_faults ? 0 : 3000,
                                  .stall_per_million = 2000,
                                  .stall_max_ns = 60 * NS_PER_MS,
                                  .capacity_bytes = 1ull << 30};

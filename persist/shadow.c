@@ -1,0 +1,179 @@
+/*
+ * shadow.c - see shadow.h. Cold thread.
+ *
+ *   files ─cursor─▶ engine_apply on an engine of its own ─every N─▶ snapshot_write ─▶ two are kept
+ *
+ * It rests until `every` transactions are durable that it has not seen, then applies them a bite a
+ * turn, writes, and rests again: behind by up to `every` transactions, which is also what a start
+ * has to replay. Session streams are in the state as cursors, messages are not.
+ *
+ * Failure modes: a snapshot cannot be written: said, the next one is tried after as many
+ * transactions again. The journal cannot be read or does not fit: said, no more snapshots by this
+ * process. Trading does not notice either.
+ */
+#include "persist/shadow.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+#include "engine/base/metrics.h"
+#include "engine/image.h"
+#include "persist/snapshot.h"
+
+#define TXS_PER_TURN 1024u
+
+struct shadow {
+    struct shadow_conf conf;
+    struct mem mem; /* the engine's, nothing else */
+    struct engine *engine;
+    struct cursor *cursor;
+    u64 target;  /* a snapshot is made when the engine is there; 0: at rest */
+    u64 last;    /* transaction of the last snapshot, or of the last try */
+    u64 good[2]; /* the newest known good ones, newest first; 0: none */
+    u64 block;   /* in which the engine's last transaction begins */
+    u64 epoch;   /* of it */
+    u64 day_seq;
+    bool stopped;
+
+    struct durable kept;
+    struct metric seq;
+    struct metric made;
+    struct metric failed;
+};
+
+static void register_metrics(struct shadow *s)
+{
+    metrics_register("wirebook_snapshot_seq", "", "Transaction of the last snapshot.", METRIC_GAUGE,
+                     &s->seq);
+    metrics_register("wirebook_snapshots_total", "", "Snapshots written.", METRIC_COUNTER,
+                     &s->made);
+    metrics_register("wirebook_snapshots_failed_total", "", "Snapshots that could not be written.",
+                     METRIC_COUNTER, &s->failed);
+}
+
+struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engine,
+                          const struct replay_result *at)
+{
+    struct shadow *s = aligned_alloc(CACHE_LINE, round_up(sizeof *s, CACHE_LINE));
+
+    ASSERT(s != NULL && conf->every >= 1);
+    memset(s, 0, sizeof *s);
+    s->conf = *conf;
+    mem_init(&s->mem, 0);
+    s->engine = engine_new(&conf->engine, &s->mem);
+    engine_copy(&s->mem, engine);
+    ASSERT_EQ(engine_seq(s->engine), at->last_seq);
+    s->cursor = cursor_new(&conf->cursor, at->last_seq + 1);
+    s->last = at->from_seq;
+    s->good[0] = at->from_seq;
+    s->day_seq = at->day_seq;
+    metric_set(&s->seq, at->from_seq);
+    register_metrics(s);
+    return s;
+}
+
+void shadow_free(struct shadow *s)
+{
+    cursor_free(s->cursor);
+    mem_free_all(&s->mem);
+    free(s);
+}
+
+const struct durable *shadow_kept(const struct shadow *s)
+{
+    return &s->kept;
+}
+
+/* Nothing more can be read; snapshots that exist stay good. */
+static int stop(struct shadow *s, const char *what)
+{
+    log_error("snapshots: none any more until the next start: %s", what);
+    s->stopped = true;
+    return 0;
+}
+
+static void note_day(struct shadow *s, const struct cursor_tx *tx)
+{
+    for (u32 at = 0; at < tx->used; at += msg_slots(&tx->slots[at])) {
+        if (((const u8 *)&tx->slots[at])[0] == EV_DAY_OPENED)
+            s->day_seq = tx->seq;
+    }
+}
+
+/* Applies what there is up to the target, a bite of it. */
+static int follow(struct shadow *s)
+{
+    struct cursor_tx tx;
+    int n = 0;
+
+    while (n < (int)TXS_PER_TURN && engine_seq(s->engine) < s->target) {
+        enum cursor_status status = cursor_next(s->cursor, &tx);
+        if (status != CURSOR_TX)
+            return stop(s, cursor_why(s->cursor));
+        const char *what = engine_apply(s->engine, tx.slots, tx.used);
+        if (what)
+            return stop(s, what);
+        s->block = tx.block;
+        s->epoch = tx.epoch;
+        note_day(s, &tx);
+        n++;
+    }
+    return n;
+}
+
+static int take(struct shadow *s)
+{
+    struct snapshot snap = {
+        .shard = s->conf.cursor.shard,
+        .journal_id = engine_journal_id(s->engine),
+        .epoch = s->epoch,
+        .seq = engine_seq(s->engine),
+        .block = s->block,
+        .day_seq = s->day_seq,
+        .state_hash = engine_state_hash(s->engine),
+        .engine = s->conf.engine,
+    };
+    struct disk *d = s->conf.cursor.disk;
+    struct why why;
+
+    s->last = snap.seq;
+    s->target = 0;
+    if (!snapshot_write(d, &snap, &s->mem, &why)) {
+        log_error("%s", why.text);
+        metric_add(&s->failed, 1);
+        return 1;
+    }
+    log_info("journal: snapshot of transaction %" PRIu64 " written, state %016" PRIx64, snap.seq,
+             snap.state_hash);
+    s->good[1] = s->good[0];
+    s->good[0] = snap.seq;
+    metric_add(&s->made, 1);
+    metric_set(&s->seq, snap.seq);
+    if (s->good[1])
+        durable_move(&s->kept, s->good[1]);
+    int error = snapshot_remove(d, s->good[0], s->good[1]);
+    if (error)
+        log_warn("journal %s: removing old snapshots: %s", d->where, strerror(-error));
+    return 1;
+}
+
+int shadow_do_work(void *shadow, u64 now_ns)
+{
+    struct shadow *s = shadow;
+    u64 stored = durable_get(s->conf.cursor.stored);
+
+    (void)now_ns;
+    if (s->stopped)
+        return 0;
+    if (s->target == 0) {
+        if (stored < s->last + s->conf.every || stored == engine_seq(s->engine))
+            return 0;
+        s->target = stored;
+    }
+    if (engine_seq(s->engine) < s->target)
+        return follow(s);
+    return take(s);
+}

@@ -1,0 +1,43 @@
+/*
+ * shadow.h - the cold agent that makes snapshots without the engine's doing anything for them.
+ *
+ * It has an engine of its own, which follows the journal by the same engine_apply as recovery does.
+ * When enough transactions have come since the last snapshot it reads up to the mark and writes its
+ * engine's memory. The hot agents do not know of it; its costs are a second set of pools, and about
+ * a microsecond of a cold core a transaction.
+ */
+#ifndef WIREBOOK_PERSIST_SHADOW_H
+#define WIREBOOK_PERSIST_SHADOW_H
+
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+#include "persist/cursor.h"
+#include "persist/replay.h"
+
+struct shadow;
+
+struct shadow_conf {
+    struct cursor_conf cursor; /* without a tap: it reads the files */
+    struct engine_conf engine; /* the recovered engine's, hash key included */
+    u64 every;                 /* transactions between two snapshots, at least 1 */
+};
+
+/*
+ * A shadow of the engine in arena `engine`, which recovery has brought to `at` and which has not
+ * been attached to any ring. Memory from malloc and an arena of its own.
+ */
+struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engine,
+                          const struct replay_result *at);
+void shadow_free(struct shadow *s);
+
+/* The agent's turn: some transactions, or one snapshot. Blocks. */
+int shadow_do_work(void *shadow, u64 now_ns);
+
+/*
+ * The last transaction that two good snapshots have, the older of the last two: the journal up to
+ * it is not needed for any start. 0: there are not two. Any thread.
+ */
+const struct durable *shadow_kept(const struct shadow *s);
+
+#endif

@@ -187,11 +187,11 @@ INT("journal.low_space_mb", journal.low_space_mb, 2, 1048576, "MiB", "1024",
     "Free space below which new orders are rejected while cancels are still taken."),
 INT("journal.hard_space_mb", journal.hard_space_mb, 1, 1048575, "MiB", "256",
     "Free space below which nothing more is read from clients."),
-INT("journal.snapshot_transactions", journal.snapshot_transactions, 0, INT64_MAX, "transactions",
-    "1000000",
+INT("journal.snapshot_transactions", journal.snapshot_transactions, 0, INT64_MAX,
+    "transactions", "1000000",
     "A snapshot of the whole state is written after so many, by a cold thread with an engine of "
-    "its own (a second set of pools); a start reads the newest good one and the journal behind it. Two "
-    "are kept. 0: none, a start reads the whole journal."),
+    "its own (a second set of pools); a start reads the newest good one and the journal behind "
+    "it. Two are kept. 0: none, a start reads the whole journal."),
 WORD("journal.io", journal.io, "io_uring pwrite", NULL, "io_uring",
      "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight. pwrite: "
      "one at a time, in the persist agent's thread, which should then be its own; wins where every "

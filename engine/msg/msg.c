@@ -42,7 +42,6 @@ struct shape {
     u16 flags; /* the legal ones */
     u8 slots;
     struct range zero; /* its padding beyond the head */
-    bool terms;        /* its second slot is struct order_terms */
 };
 
 /* clang-format off */
@@ -222,8 +221,8 @@ static const struct shape shapes[256] = {
     [CMD_ACCOUNT] = {"CMD_ACCOUNT", FIELDS(account_fields), 0, 2, ZERO(msg_account, zero)},
     [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 1, ZERO(msg_login, zero)},
     [CMD_DISCONNECT] = {"CMD_DISCONNECT", FIELDS(unbind_fields), 0, 1, ZERO(msg_unbind, zero)},
-    [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero), true},
-    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}, true},
+    [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero)},
+    [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}},
     [CMD_CANCEL] = {"CMD_CANCEL", FIELDS(cancel_fields), 0, 1, ZERO(msg_cancel, zero)},
     [CMD_QUERY] = {"CMD_QUERY", FIELDS(query_fields), 0, 1, ZERO(msg_query, zero)},
     [CMD_MODIFY] = {"CMD_MODIFY", FIELDS(modify_fields), 0, 1, ZERO(msg_modify, zero)},
@@ -244,8 +243,8 @@ static const struct shape shapes[256] = {
     [EV_LOGIN_REJECTED] = {"EV_LOGIN_REJECTED", FIELDS(login_rejected_fields), MSG_TX_END, 1,
                            ZERO(msg_login_rejected, zero)},
     [EV_SYSTEM] = {"EV_SYSTEM", FIELDS(system_fields), MSG_TX_END, 1, ZERO(msg_system, zero)},
-    [EV_ACCEPTED] = {"EV_ACCEPTED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}, true},
-    [EV_REPLACED] = {"EV_REPLACED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}, true},
+    [EV_ACCEPTED] = {"EV_ACCEPTED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
+    [EV_REPLACED] = {"EV_REPLACED", FIELDS(order_fields), ORDER_FLAGS, 2, {0, 0}},
     [EV_CANCELLED] = {"EV_CANCELLED", FIELDS(cancelled_fields), MSG_TX_END | MSG_SELL, 1,
                       ZERO(msg_cancelled, zero)},
     [EV_AIQ_CANCELLED] = {"EV_AIQ_CANCELLED", FIELDS(aiq_cancelled_fields),
@@ -313,6 +312,13 @@ static const char *terms_check(const u8 *m)
     return NULL;
 }
 
+/* Its second slot is struct order_terms. */
+static bool has_terms(const struct shape *shape)
+{
+    return shape == &shapes[CMD_ENTER] || shape == &shapes[CMD_REPLACE] ||
+           shape == &shapes[EV_ACCEPTED] || shape == &shapes[EV_REPLACED];
+}
+
 const char *msg_check(const struct slot *slots, u32 avail)
 {
     const u8 *m = (const u8 *)slots;
@@ -334,7 +340,7 @@ const char *msg_check(const struct slot *slots, u32 avail)
         return "padding is not zero";
     if (!all_zero(m + shape->zero.at, shape->zero.bytes))
         return "padding is not zero";
-    return shape->terms ? terms_check(m) : NULL;
+    return has_terms(shape) ? terms_check(m) : NULL;
 }
 
 /* ---- printing ---- */
@@ -446,7 +452,7 @@ void msg_print(FILE *out, const union msg *m)
     print_head(out, m);
     for (u32 i = 0; i < shape->fields_used; i++)
         print_field(out, bytes, &shape->fields[i]);
-    if (shape->terms) {
+    if (has_terms(shape)) {
         u32 tags = (u32)load(bytes + SLOT_BYTES + offsetof(struct order_terms, tags), 4);
         for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++)
             if (terms_fields[i].tags == 0 || (terms_fields[i].tags & tags) != 0)

@@ -2,9 +2,11 @@
  * fuzz_net_input.c - an endpoint with open connections under frames of any content.
  *
  * The input is a program: each step is an operation and its bytes. Some frames are raw, others are
- * segments that hit the open connection with sequence numbers near the right ones, so that the
- * fuzzer gets behind the checks. Time passes, the application writes, closes, reads slowly. After
- * each step all invariants are checked; at the end everything ends and all memory must be back.
+ * segments that hit the open connection with sequence numbers near the right ones, SACK blocks and
+ * ICMP errors that nearly fit, floods of SYNs and ACKs of the cookies that answered them: so the
+ * fuzzer gets behind the checks. Time passes, the application writes, closes either way, reads
+ * slowly. After each step all invariants are checked; at the end everything ends and all memory
+ * must be back.
  */
 #include <string.h>
 
@@ -64,6 +66,7 @@ static void near_segment(struct script *s, struct input *in)
     seg.seq = (c != NULL ? c->rcv_nxt : 0) + (u32)(i32)(int16_t)take16(in) * (1u + mode % 3 * 7);
     seg.ack = (c != NULL ? c->snd_una : 0) + (u32)(i32)(int16_t)take16(in);
     seg.window = take16(in);
+    seg.urgent = take8(in);
     if ((mode & 4) != 0 && c != NULL)
         seg.ack = c->snd_max;
     if ((mode & 8) != 0 && c != NULL && c->ts_ok) {
@@ -71,12 +74,76 @@ static void near_segment(struct script *s, struct input *in)
         memcpy(seg.options,
                (u8[]){1, 1, 8, 10, (u8)(ts >> 24), (u8)(ts >> 16), (u8)(ts >> 8), (u8)ts}, 8);
         seg.options_len = 12;
+    } else if ((mode & 48) == 48 && c != NULL) { /* a SACK that may fit */
+        memcpy(seg.options, (u8[]){1, 1, 5, 18}, 4);
+        for (u32 i = 0; i < 4; i++) {
+            u32 edge = c->snd_una + (u32)(i32)(int16_t)take16(in);
+            memcpy(seg.options + 4 + 4 * i,
+                   (u8[]){(u8)(edge >> 24), (u8)(edge >> 16), (u8)(edge >> 8), (u8)edge}, 4);
+        }
+        seg.options_len = 20;
     } else if ((mode & 16) != 0) {
         seg.options_len = take_bytes(in, seg.options, 40) & ~3u;
     }
     seg.len = take_bytes(in, data, sizeof data);
     seg.data = data;
     script_in(s, &seg);
+}
+
+/* An error that quotes a segment near what is in flight. */
+static void icmp_error(struct script *s, struct input *in)
+{
+    struct tcp_conn *c = target(s);
+    u32 seq = (c != NULL ? c->snd_una : 0) + (u32)(i32)(int16_t)take16(in);
+    u8 type = take8(in) % 16;
+    u8 icmp[36] = {type, take8(in) % 8, 0, 0, 0, 0, take8(in), take8(in), 0x45, 0};
+    u8 frame[70] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 56};
+
+    icmp[10] = take8(in);
+    icmp[17] = IP_PROTO_TCP;
+    memcpy(icmp + 20, (u8[]){10, 0, 0, 1, 10, 0, 0, 2}, 8);
+    memcpy(icmp + 28, (u8[]){SCRIPT_PORT >> 8, SCRIPT_PORT & 255}, 2);
+    memcpy(icmp + 30, (u8[]){SCRIPT_PEER_PORT >> 8, SCRIPT_PEER_PORT & 255}, 2);
+    for (u32 i = 0; i < 4; i++)
+        icmp[32 + i] = (u8)(seq >> (24 - 8 * i));
+    u16 sum = script_cksum(icmp, sizeof icmp, 0);
+    icmp[2] = (u8)(sum >> 8);
+    icmp[3] = (u8)sum;
+    frame[22] = 64;
+    frame[23] = IP_PROTO_ICMP;
+    memcpy(frame + 26, (u8[]){10, 0, 0, 2, 10, 0, 0, 1}, 8);
+    memcpy(frame + 34, icmp, sizeof icmp);
+    struct packet p = {.data = frame, .len = sizeof frame, .ip_cksum = PACKET_CKSUM_GOOD};
+    net_input(s->net, &p, s->now_ns);
+    net_flush(s->net, s->now_ns);
+}
+
+/* SYNs from as many ports; the last answer, cookie or not, may be acknowledged, nearly or not. */
+static void flood(struct script *s, struct input *in)
+{
+    struct script_seg syn = {.flags = TCP_SYN, .seq = take16(in), .window = 1000};
+    struct script_seg answer, ack = {.flags = TCP_ACK, .window = take16(in)};
+    u32 n = take8(in) % 24;
+    bool any = false;
+
+    syn.options_len = take_bytes(in, syn.options, 40) & ~3u;
+    script_clear(s);
+    for (u32 i = 0; i < n; i++) {
+        syn.src_port = (u16)(3000 + (take8(in) + i) % 40);
+        script_in(s, &syn);
+    }
+    while (script_out(s, &answer))
+        if (answer.flags == (TCP_SYN | TCP_ACK)) {
+            any = true;
+            ack.src_port = answer.dst_port;
+            ack.seq = answer.ack;
+            ack.ack = answer.seq + 1;
+        }
+    u8 off = take8(in);
+    ack.ack += off < 200 ? 0 : off;
+    ack.options_len = take_bytes(in, ack.options, 12) & ~3u;
+    if (any)
+        script_in(s, &ack);
 }
 
 static void raw_frame(struct script *s, struct input *in, bool valid_ip)
@@ -125,8 +192,12 @@ static void app_step(struct script *s, struct input *in)
         s->take = UINT32_MAX;
     else if (what < 230)
         net_connect(s->net, be32(SCRIPT_PEER_IP), SCRIPT_PEER_PORT, SCRIPT_PORT, s->now_ns);
-    else if (what < 240)
+    else if (what < 234)
         s->no_packets = !s->no_packets;
+    else if (what < 240)
+        net_shut(s->net, s->conn);
+    else if (what < 244)
+        net_urgent(s->net, s->conn);
     else
         net_close(s->net, s->conn, what % 2 != 0 ? NET_RESET : NET_FINISH);
     net_flush(s->net, s->now_ns);
@@ -170,8 +241,12 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t n)
     script_open(&s, options, n % 3 != 0 ? sizeof options : 0);
     while (in.left > 0) {
         u8 op = take8(&in);
-        if (op < 150)
+        if (op < 130)
             near_segment(&s, &in);
+        else if (op < 142)
+            icmp_error(&s, &in);
+        else if (op < 150)
+            flood(&s, &in);
         else if (op < 190)
             app_step(&s, &in);
         else if (op < 220)

@@ -141,7 +141,7 @@ LIST("dpdk.ports", dpdk.ports, dpdk.ports_used, CONF_PORTS_MAX,
      "[{device: 'net_tap0,iface=wirebook0', ipv4: 10.9.0.1}]",
      "The ports, each with an address of its own."),
 ITEM(CONF_TEXT, "dpdk.ports[].device", conf_port, device, 1, 255, NULL, NULL,
-     "PCI address (0000:00:06.0), or a virtual device of DPDK with its arguments: net_tap0,iface=T "
+     "PCI address (0000:00:06.0) or virtual device of DPDK, with its arguments: net_tap0,iface=T "
      "makes a kernel interface T to us; net_af_packet0,iface=V or net_af_xdp0,iface=V take one "
      "that exists."),
 ITEM(CONF_ADDRESS, "dpdk.ports[].ipv4", conf_port, ipv4, 0, 0, NULL, NULL,
@@ -151,7 +151,7 @@ ITEM(CONF_INT, "dpdk.ports[].prefix_bits", conf_port, prefix_bits, 1, 32, NULL, 
 ITEM(CONF_ADDRESS, "dpdk.ports[].gateway", conf_port, gateway, 0, 0, NULL, "0.0.0.0",
      "Router of that network; 0.0.0.0: none. Answers go back the way the question came anyway."),
 ITEM(CONF_INT, "dpdk.ports[].queues", conf_port, queues, 1, 16, NULL, "1",
-     "Queue pairs. Each costs about 15 MB of packet buffers."),
+     "Queue pairs. Each costs about 16 MB of packet buffers, and 1 MB more for each other one."),
 ITEM(CONF_INT, "dpdk.ports[].mtu", conf_port, mtu, 0, 9001, NULL, "0",
      "Largest IPv4 packet in bytes, 576 or more. 0: as the device is set."),
 INT("dpdk.memory_mb", dpdk.memory_mb, 64, 65536, "MiB", "256",

@@ -52,11 +52,6 @@ static bool sockets_open(struct edge *e, const struct conf *conf, const struct p
     return true;
 }
 
-static bool is_pci(const char *device)
-{
-    return strchr(device, ':') != NULL && strchr(device, ',') == NULL;
-}
-
 /* Huge pages if the config wants them and the machine has enough free ones. */
 static enum port_memory memory_of(const struct conf *conf)
 {
@@ -80,7 +75,7 @@ static bool env_start(const struct conf *conf, char *error, u32 error_bytes)
     };
 
     for (u32 i = 0; i < conf->dpdk.ports_used; i++)
-        if (is_pci(conf->dpdk.ports[i].device))
+        if (port_is_pci(conf->dpdk.ports[i].device))
             env.pci[env.pci_used++] = conf->dpdk.ports[i].device;
     return port_start(&env, error, error_bytes);
 }

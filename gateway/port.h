@@ -34,7 +34,7 @@ enum port_memory {
 struct port_env {
     enum port_memory memory;
     u32 memory_mb;              /* of ordinary memory; 0: 256. Huge pages are taken as needed */
-    const char *pci[PORTS_MAX]; /* addresses that DPDK may take; no others are looked at */
+    const char *pci[PORTS_MAX]; /* devices that DPDK may take, with arguments; no others are seen */
     u32 pci_used;
 };
 
@@ -48,10 +48,16 @@ bool port_start(const struct port_env *env, char *error, u32 error_bytes);
 /* Ends it and gives its memory back. After every port was closed. Harmless without port_start. */
 void port_stop(void);
 
+/*
+ * Whether `device` is named by a PCI address, perhaps with arguments for its driver
+ * (`0000:00:06.0,large_llq_hdr=1`), and so must be in port_env.pci, too.
+ */
+bool port_is_pci(const char *device);
+
 /* ---- a port ---- */
 
 struct port_conf {
-    const char *device; /* PCI address, or name of a virtual device with its arguments */
+    const char *device; /* PCI address or name of a virtual device, with its arguments */
     u16 queues;         /* queue pairs, 1..PORT_QUEUES_MAX */
     u16 mtu;            /* bytes of an IPv4 packet; 0: as the device is set */
     u16 rx_frames;      /* descriptors of a receive queue; 0: 1024 */

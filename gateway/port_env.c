@@ -79,7 +79,7 @@ static void send_log_to_ours(void)
 }
 
 struct args {
-    char text[ARGS_MAX][64];
+    char text[ARGS_MAX][PORT_DEVICE_CHARS];
     char *at[ARGS_MAX + 1];
     u32 used;
 };
@@ -94,6 +94,13 @@ __attribute__((format(printf, 2, 3))) static void arg(struct args *a, const char
     va_end(list);
     a->at[a->used] = a->text[a->used];
     a->used++;
+}
+
+bool port_is_pci(const char *device)
+{
+    size_t n = strcspn(device, ",");
+
+    return memchr(device, ':', n) != NULL;
 }
 
 static int first_cpu(const cpu_set_t *cpus)

@@ -327,7 +327,7 @@ bool wb_bypass_start(const struct wb_bypass_conf *conf, char *error, u32 error_b
         snprintf(error, error_bytes, "%s: not an address like 10.9.0.2/24", conf->address);
         return false;
     }
-    if (strchr(conf->device, ',') == NULL && strchr(conf->device, ':') != NULL)
+    if (port_is_pci(conf->device))
         env.pci[env.pci_used++] = conf->device;
     if (!port_start(&env, error, error_bytes))
         return false;

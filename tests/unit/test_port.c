@@ -299,6 +299,16 @@ static void a_device_with_a_table_gets_ours(void **state)
     port_close(p);
 }
 
+static void names_of_cards(void **state)
+{
+    (void)state;
+    assert_true(port_is_pci("0000:00:06.0"));
+    assert_true(port_is_pci("00:06.0,large_llq_hdr=1,miss_txc_to=5"));
+    assert_false(port_is_pci("net_tap0"));
+    assert_false(port_is_pci("net_memif0,socket=/tmp/a:b,id=0"));
+    assert_false(port_is_pci(""));
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     struct port_conf unknown = {.device = "net_nonsense0", .queues = 1};
@@ -350,6 +360,7 @@ int main(void)
         cmocka_unit_test(counters_of_the_driver_are_metrics),
         cmocka_unit_test(flows_have_an_owner),
         cmocka_unit_test(a_device_with_a_table_gets_ours),
+        cmocka_unit_test(names_of_cards),
         cmocka_unit_test(what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, start, end);

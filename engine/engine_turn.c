@@ -24,6 +24,9 @@ static void register_metrics(const struct engine *e)
                      METRIC_COUNTER, &m->resends);
     metrics_register("wirebook_engine_stale_total", "", "Commands of ended bindings, ignored.",
                      METRIC_COUNTER, &m->stale);
+    metrics_register("wirebook_engine_stale_disconnects_total", "",
+                     "Disconnects among the commands of ended bindings.", METRIC_COUNTER,
+                     &m->stale_ends);
     metrics_register("wirebook_engine_superfluous_total", "",
                      "Commands that changed nothing, such as cancels that came too late.",
                      METRIC_COUNTER, &m->superfluous);

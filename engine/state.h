@@ -36,6 +36,7 @@ struct engine_metrics {
     struct metric resends;         /* a number used before: taken for a retransmission */
     struct metric stale;           /* a binding that has ended */
     struct metric superfluous;     /* cancels and replaces of what is not open; repeated facts */
+    struct metric stale_ends;      /* of `stale`: disconnects */
     struct metric rejects;         /* orders rejected, by the gateway or here */
     struct metric pool_full;       /* ... because a pool was full */
     struct metric refused;         /* reference data, days and epochs that cannot be */

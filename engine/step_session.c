@@ -76,6 +76,8 @@ void step_disconnect(struct engine *e, const struct msg_unbind *c)
 {
     if (sender_bound(e, &c->cmd))
         apply_unbound(e, event_unbound(e, c->cmd.account, c->reason));
+    else
+        metric_add(&e->metrics.stale_ends, 1);
 }
 
 void step_query(struct engine *e, const struct msg_query *c)

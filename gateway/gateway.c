@@ -8,7 +8,8 @@
  *                bytes are through. First, because a command that is a turn late is late for all.
  *   2 auth       answers become logins.
  *   3 events     into the stores, whatever the clients do: the engine may wait for this ring, so it
- *                is emptied every turn, and nothing here waits for the engine.
+ *                is emptied every turn, and nothing here waits for the engine. Then the stores of
+ *                accounts that log in elsewhere are let go of, and those of newcomers taken.
  *   4 durable    the mark is read once, after the events, so that what is durable by now is in the
  *                stores; all of this turn's decisions use the same value.
  *   5 send       what is released, a bounded piece of each session that has something.
@@ -325,6 +326,7 @@ int gateway_do_work(void *gateway, u64 now_ns)
     work += ops->poll(g->transport, now_ns);
     work += drain_auth(g);
     work += drain_events(g);
+    work += (int)sessions_hand_over(&g->sessions);
     sessions_durable(&g->sessions,
                      atomic_load_explicit(g->rings.durable_seq, memory_order_acquire));
     work += send_ready(g);
@@ -346,7 +348,6 @@ static struct session_conf session_conf_of(const struct gateway_conf *c)
         .connections_max = c->connections_max,
         .accounts_max = c->accounts_max,
         .instruments_max = c->instruments_max,
-        .store_chunks = c->store_chunks,
         .login_timeout_ns = c->login_timeout_ns,
         .silence_timeout_ns = c->silence_timeout_ns,
         .heartbeat_ns = c->heartbeat_ns,
@@ -383,6 +384,7 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
         .cmd = rings->cmd,
         .auth_requests = rings->auth_requests,
         .reader_requests = rings->reader_requests,
+        .stores = rings->stores,
     };
 
     ASSERT_LT(conf->index, GATEWAYS_MAX);
@@ -410,7 +412,7 @@ void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32
 void gateway_account_add(struct gateway *g, u32 id, const char user[6],
                          const struct risk_limits *limits)
 {
-    struct account *a = directory_account_add(&g->sessions.directory, id, user);
+    struct account *a = sessions_account(&g->sessions, id, user);
 
     a->limits = limits != NULL ? *limits : (struct risk_limits){0};
 }
@@ -453,7 +455,7 @@ void gateway_shutdown(struct gateway *g)
     sessions_end_all(&g->sessions, UNBIND_SHUTDOWN, false);
 }
 
-void gateway_check(const struct gateway *g)
+u32 gateway_check(const struct gateway *g)
 {
-    sessions_check(&g->sessions);
+    return sessions_check(&g->sessions);
 }

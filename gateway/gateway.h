@@ -17,6 +17,7 @@
 #include "engine/msg/msg.h"
 #include "gateway/lobby.h"
 #include "gateway/session/risk.h"
+#include "gateway/session/store.h"
 #include "gateway/transport.h"
 
 struct gateway;
@@ -33,7 +34,7 @@ struct gateway_conf {
     u32 connections_max;    /* 1..CONNS_MAX, as given to the transport */
     u32 accounts_max;       /* 1..ACCOUNTS_MAX, as given to the engine */
     u32 instruments_max;    /* 1..INSTRUMENTS_MAX, as given to the engine */
-    u32 store_chunks;       /* quota of store chunks per account, STORE_CHUNKS_MIN.. */
+    u32 store_chunks;       /* of each account's store, STORE_CHUNKS_MIN..: for store_memory_init */
     u64 login_timeout_ns;   /* from connecting to a Login Request; typically 30 s */
     u64 silence_timeout_ns; /* nothing heard (logins of 47 bytes); typically 15 s */
     u64 heartbeat_ns;       /* a heartbeat goes out when nothing was sent for so long; 1 s */
@@ -62,6 +63,7 @@ struct gateway_rings {
     struct ring *reader_answers;    /* from the reader; NULL with reader_requests */
     const _Atomic u64 *durable_seq; /* last durable transaction; persist writes it */
     const _Atomic u32 *space_level; /* enum space_level of side.h; NULL: there is always enough */
+    struct store_memory *stores;    /* shared with all gateways of the process */
 };
 
 /*
@@ -120,7 +122,10 @@ bool gateway_quiet(const struct gateway *g);
  */
 void gateway_shutdown(struct gateway *g);
 
-/* Asserts the invariants of all sessions, stores and lists; slow. For tests and the simulator. */
-void gateway_check(const struct gateway *g);
+/*
+ * Asserts the invariants of all sessions, stores and lists; slow. For tests and the simulator.
+ * Returns how many accounts' stores are here: at all gateways, and on the way, each once.
+ */
+u32 gateway_check(const struct gateway *g);
 
 #endif

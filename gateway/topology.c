@@ -165,6 +165,8 @@ static void export_make(struct topology *t)
 
 static void gateways_make(struct topology *t)
 {
+    store_memory_init(&t->stores, &t->mem, t->conf.gateway.accounts_max,
+                      t->conf.gateway.store_chunks, t->conf.gateways);
     for (u32 g = 0; g < t->conf.gateways; g++) {
         struct gateway_conf conf = t->conf.gateway;
         struct gateway_rings rings = {
@@ -176,6 +178,7 @@ static void gateways_make(struct topology *t)
             .reader_answers = &t->rings.reader_answers[g],
             .durable_seq = &persist_durable(t->persist)->seq,
             .space_level = persist_space_level(t->persist),
+            .stores = &t->stores,
         };
         conf.index = (u16)g;
         mem_node(&t->mem, t->conf.nodes.gateways[g]);

@@ -41,7 +41,8 @@ struct account *directory_account_add(struct directory *d, u32 id, const char us
         index = d->accounts_used++;
         map_put(&d->users, key, index); /* asserts the limit */
         memcpy(d->accounts[index].user, user, 6);
-        store_init(&d->accounts[index].store);
+        store_init(&d->accounts[index].store, 0);
+        list_init(&d->accounts[index].moving);
     }
     struct account *a = &d->accounts[index];
     if (id != 0) {

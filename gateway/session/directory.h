@@ -16,11 +16,23 @@
 
 struct session;
 
+/* Where an account is in relation to this gateway; drawn in session_handover.c. */
+enum account_place {
+    ACCOUNT_AWAY,    /* another gateway has its events */
+    ACCOUNT_AWAITED, /* its events come here; the store is still elsewhere */
+    ACCOUNT_HELD,    /* its events come here and its store is here */
+    ACCOUNT_LEAVING, /* its events go elsewhere; the store is still here */
+    ACCOUNT_PLACES
+};
+
 struct account {
     u32 id;                    /* the engine's; 0: not yet known */
     char user[6];              /* padded, upper case */
     struct risk_limits limits; /* zero: none */
-    struct store store;        /* the day's recent messages */
+    struct store store;        /* the day's recent messages, or what of them came here */
+    u8 place;                  /* enum account_place */
+    u32 moved_by;              /* bind_id of the login that moved it last, here or away */
+    struct list moving;        /* AWAITED, LEAVING: in the sessions' list of those */
     struct session *session;   /* the connection that it is bound to, or NULL */
 };
 

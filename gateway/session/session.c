@@ -41,12 +41,15 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     map_init(&S->conns, m, S->all_count, conf->seed);
     map_init(&S->guests, m, S->all_count, conf->seed + 2);
     directory_init(&S->directory, m, conf->accounts_max, conf->instruments_max, conf->seed + 1);
-    store_pool_init(&S->stores, m, conf->accounts_max, conf->store_chunks);
+    ASSERT_EQ(rings->stores->accounts, conf->accounts_max);
+    store_pool_init(&S->stores, rings->stores, conf->gateway);
     wheel_init(&S->wheel, WHEEL_TICK_NS, 0);
     list_init(&S->free);
     list_init(&S->ready);
     list_init(&S->held);
     list_init(&S->closing);
+    list_init(&S->awaited);
+    list_init(&S->leaving);
     for (u32 i = 0; i < S->all_count; i++) {
         struct session *s = &S->all[i];
         list_init(&s->node);
@@ -265,9 +268,10 @@ bool session_leave(struct sessions *S, struct session *s)
     return true;
 }
 
-void sessions_check(const struct sessions *S)
+u32 sessions_check(const struct sessions *S)
 {
     u32 used = 0;
+    u32 held = 0;
     u32 chunks = S->stores.free_count;
 
     for (u32 i = 0; i < S->all_count; i++) {
@@ -279,8 +283,10 @@ void sessions_check(const struct sessions *S)
     ASSERT_EQ(used, S->conns.used);
     for (u32 i = 0; i < S->directory.accounts_used; i++) {
         const struct account *a = &S->directory.accounts[i];
+        account_invariant(S, a);
         chunks += store_check(&S->stores, &a->store);
-        ASSERT(a->session == NULL || a->session->account == a);
+        held += a->store.own != 0;
     }
     ASSERT_EQ(chunks, S->stores.total);
+    return held;
 }

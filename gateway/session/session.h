@@ -95,6 +95,8 @@ struct session_metrics {
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
     struct metric store_free, store_free_min, events;
+    struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
+    struct metric moved_back;
 };
 
 struct session_conf {
@@ -103,7 +105,6 @@ struct session_conf {
     u32 connections_max;
     u32 accounts_max;
     u32 instruments_max;
-    u32 store_chunks;
     u64 login_timeout_ns;
     u64 silence_timeout_ns;
     u64 heartbeat_ns;
@@ -118,6 +119,7 @@ struct session_rings {
     struct ring *cmd;
     struct ring *auth_requests;
     struct ring *reader_requests; /* NULL: there is no reader */
+    struct store_memory *stores;  /* of all gateways of the process */
 };
 
 /* Everything that the sessions of one gateway share. Owner: the gateway's thread. */
@@ -138,6 +140,7 @@ struct sessions {
     struct map conns;  /* conn -> index in `all` */
     struct map guests; /* address -> its connections that are not logged in */
     struct list free, ready, held, closing;
+    struct list awaited, leaving; /* accounts on their way here, and away */
     struct wheel wheel;
     struct directory directory;
     struct store_pool stores;
@@ -191,9 +194,11 @@ void session_move(struct sessions *S, struct session *s, enum session_state next
  */
 void session_wake(struct sessions *S, struct session *s, u64 tx);
 
-/* Asserts the invariant of one session, or of everything. */
+/* Asserts the invariant of one session. */
 void session_invariant(const struct sessions *S, const struct session *s);
-void sessions_check(const struct sessions *S);
+
+/* Asserts everything. Returns how many accounts' own store chunks are here. Slow. */
+u32 sessions_check(const struct sessions *S);
 
 /* ---- session_in.c: bytes from clients ---- */
 
@@ -213,6 +218,26 @@ void sessions_durable(struct sessions *S, u64 durable_seq);
 
 /* Opens `day` (0: none). */
 void sessions_day(struct sessions *S, u32 day, u64 midnight_ns);
+
+/* ---- session_handover.c: accounts that move between gateways ---- */
+
+/* The account of a user, made if it is new; `id` 0: the engine will say it later. */
+struct account *sessions_account(struct sessions *S, u32 id, const char user[6]);
+
+/*
+ * EV_BOUND of account `a`: it is here now, or its events go elsewhere from now on (false). The
+ * store is ready for the account's next event.
+ */
+bool sessions_bound_here(struct sessions *S, struct account *a, const struct msg_bound *m);
+
+/*
+ * Lets go of stores and takes those that others have let go of. Once a turn, before the durable
+ * mark is read: store.h counts on it. Returns how much it did.
+ */
+u32 sessions_hand_over(struct sessions *S);
+
+/* Asserts the invariant of one account. */
+void account_invariant(const struct sessions *S, const struct account *a);
 
 /* ---- session_out.c: bytes to clients ---- */
 

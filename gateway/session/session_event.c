@@ -90,11 +90,12 @@ static bool ended_meanwhile(struct sessions *S, struct session *s, u32 bind_id)
 
 static void on_bound(struct sessions *S, const struct msg_bound *m)
 {
-    struct session *s = session_find(S, m->conn);
     struct account *a = directory_account(&S->directory, m->head.account);
 
     ASSERT(a != NULL);
-    store_begin(&a->store, m->next_seq);
+    if (!sessions_bound_here(S, a, m))
+        return;
+    struct session *s = session_find(S, m->conn);
     if (ended_meanwhile(S, s, m->bind_id))
         return;
     ASSERT(s->account == a && a->session == NULL);
@@ -142,6 +143,8 @@ static void on_sequenced(struct sessions *S, const union msg *m)
     struct account *a = directory_account(&S->directory, m->ev.account);
 
     ASSERT(a != NULL);
+    ASSERT(a->place == ACCOUNT_HELD || a->place == ACCOUNT_AWAITED);
+    metric_add(&S->metrics.moved_aside, a->place == ACCOUNT_AWAITED);
     store_append(&S->stores, &a->store, m, S->durable_seq);
     if (a->session != NULL && a->session->state == SESSION_LIVE)
         session_wake(S, a->session, m->ev.seq);
@@ -165,8 +168,12 @@ static void on_day_opened(struct sessions *S, const struct msg_day *m)
         if (s->state == SESSION_BOUND || s->state == SESSION_LIVE || s->state == SESSION_REPLAY)
             session_end(S, s, UNBIND_SHUTDOWN, false);
     }
-    for (u32 i = 0; i < S->directory.accounts_used; i++)
-        store_reset(&S->stores, &S->directory.accounts[i].store);
+    for (u32 i = 0; i < S->directory.accounts_used; i++) {
+        struct account *a = &S->directory.accounts[i];
+        store_reset(&S->stores, &a->store);
+        if (a->place == ACCOUNT_AWAITED)
+            store_begin(&a->store, 1); /* what it is joined to must not be yesterday's */
+    }
     sessions_day(S, m->day, m->midnight_ns);
 }
 
@@ -208,7 +215,7 @@ bool sessions_event(struct sessions *S, const union msg *m)
         directory_instrument_add(&S->directory, m->instrument.instrument, m->instrument.symbol);
         break;
     case EV_ACCOUNT:
-        directory_account_add(&S->directory, m->ev.account, m->account.user);
+        sessions_account(S, m->ev.account, m->account.user);
         break;
     default:
         if (m->ev.session_seq != 0)

@@ -60,6 +60,8 @@ static void follow(struct sessions *S, struct session *s)
 {
     bool older = s->next_seq < s->account->store.first_seq;
 
+    if (s->asked)
+        return; /* the store may have come meanwhile, but so will the answer */
     if (older && s->state != SESSION_REPLAY) {
         metric_add(&S->metrics.replays, 1);
         session_move(S, s, SESSION_REPLAY);

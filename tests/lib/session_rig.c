@@ -140,6 +140,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
         .reader_answers = conf->no_reader ? NULL : &r->reader_answers,
         .durable_seq = &r->durable,
         .space_level = &r->space,
+        .stores = &r->stores,
     };
 
     gateway_conf_defaults(&gc);
@@ -152,7 +153,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.listeners_used = 3;
     gc.balancers[0] = (struct lobby_network){.ipv4 = 0x0000007f, .mask = 0x000000ff};
     gc.balancers_used = 1;
-    gc.store_chunks = conf->store_chunks;
+    store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1);
     gc.slow_timeout_ns = conf->slow_timeout_ns;
     if (conf->limits) {
         gc.guests_per_source = 2;

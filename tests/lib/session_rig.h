@@ -29,6 +29,7 @@ struct rig_conf {
 
 struct rig {
     struct mem mem;
+    struct store_memory stores;
     struct wire *wire;
     struct gateway *gateway;
     struct engine *engine;

@@ -36,14 +36,17 @@ static void check_read(const struct store_pool *p, const struct store *s, struct
 static void test_window_begins_where_it_is_told(void **state)
 {
     struct mem mem;
+    struct store_memory sm;
     struct store_pool p;
     struct store s;
     struct store_cursor c = {0};
     (void)state;
 
     mem_init(&mem, 0);
-    store_pool_init(&p, &mem, 1, 2);
-    store_init(&s);
+    store_memory_init(&sm, &mem, 1, 2, 1);
+    store_pool_init(&p, &sm, 0);
+    store_init(&s, 1);
+    store_own(&p, &s);
     assert_int_equal(s.next_seq, 0);
     store_begin(&s, 100);
     store_begin(&s, 100);
@@ -68,13 +71,16 @@ static void test_window_begins_where_it_is_told(void **state)
 static void test_undurable_stays_durable_goes(void **state)
 {
     struct mem mem;
+    struct store_memory sm;
     struct store_pool p;
     struct store s;
     (void)state;
 
     mem_init(&mem, 0);
-    store_pool_init(&p, &mem, 1, 3);
-    store_init(&s);
+    store_memory_init(&sm, &mem, 1, 3, 1);
+    store_pool_init(&p, &sm, 0);
+    store_init(&s, 1);
+    store_own(&p, &s);
     for (u64 seq = 1; seq <= 1000; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0);
@@ -99,6 +105,7 @@ static void test_undurable_stays_durable_goes(void **state)
 static void test_cursor_of_a_chunk_that_moved(void **state)
 {
     struct mem mem;
+    struct store_memory sm;
     struct store_pool p;
     struct store a;
     struct store b;
@@ -106,9 +113,12 @@ static void test_cursor_of_a_chunk_that_moved(void **state)
     (void)state;
 
     mem_init(&mem, 0);
-    store_pool_init(&p, &mem, 2, 2);
-    store_init(&a);
-    store_init(&b);
+    store_memory_init(&sm, &mem, 2, 2, 1);
+    store_pool_init(&p, &sm, 0);
+    store_init(&a, 1);
+    store_init(&b, 2);
+    store_own(&p, &a);
+    store_own(&p, &b);
     for (u64 seq = 1; seq <= 40; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &a, &m, 1000);
@@ -135,6 +145,7 @@ static void test_cursor_of_a_chunk_that_moved(void **state)
 static void run_random(u64 seed, u64 steps, u32 hot)
 {
     struct mem mem;
+    struct store_memory sm;
     struct store_pool p;
     static struct store s[STORES];
     struct store_cursor c[STORES] = {{0}};
@@ -145,9 +156,12 @@ static void run_random(u64 seed, u64 steps, u32 hot)
     static u32 slots_of[1 << 18];
 
     mem_init(&mem, 0);
-    store_pool_init(&p, &mem, STORES, STORE_CHUNKS_MIN);
-    for (u32 i = 0; i < STORES; i++)
-        store_init(&s[i]);
+    store_memory_init(&sm, &mem, STORES, STORE_CHUNKS_MIN, 1);
+    store_pool_init(&p, &sm, 0);
+    for (u32 i = 0; i < STORES; i++) {
+        store_init(&s[i], i + 1);
+        store_own(&p, &s[i]);
+    }
     for (u64 step = 0; step < steps; step++) {
         u32 i = (u32)rng_below(&rng, rng_below(&rng, 4) == 0 ? STORES : hot);
         union msg m = message(i, s[i].next_seq == 0 ? 1 : s[i].next_seq, ++tx);

@@ -86,7 +86,7 @@ struct topology {
     struct topology_conf conf;
     struct topology_world world;
     struct mem mem;
-    struct mem engine_mem; /* the engine's alone: snapshots are made of it */
+    struct mem engine_mem;      /* the engine's alone: snapshots are made of it */
     struct store_memory stores; /* of the gateways */
     struct topology_rings rings;
     struct replay_result recovered;

@@ -38,6 +38,15 @@
     X(logins, "logins")                                             \
     X(logins_from_one, "logins that read the stream from 1")        \
     X(takeovers, "logins over a live one")                          \
+    X(moves, "logins through another gateway than before")          \
+    X(stale, "commands of a binding that was over")                 \
+    X(late_ends, "disconnects of a binding that was over")          \
+    X(moved_in, "accounts that came to another gateway")            \
+    X(moved_aside, "messages kept aside for a store")               \
+    X(moved_joined, "stores taken with what they held")             \
+    X(moved_replaced, "stores taken without what they held")        \
+    X(moved_through, "accounts gone on before their store came")    \
+    X(moved_back, "accounts back before their store left")          \
     X(bad_logins, "logins refused")                                 \
     X(conn_resets, "connections reset by the network")              \
     X(conn_ends, "connections ended by clients")                    \

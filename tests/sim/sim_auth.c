@@ -5,11 +5,12 @@
 
 #include "tests/sim/sim.h"
 
-void sim_auth_init(struct sim_auth *a, struct ring *requests, struct ring *answers)
+void sim_auth_init(struct sim_auth *a, struct ring *requests, struct ring *answers, u32 gateways)
 {
     memset(a, 0, sizeof *a);
     a->requests = requests;
     a->answers = answers;
+    a->gateways = gateways;
 }
 
 static enum auth_result judge(const struct auth_request *r)
@@ -21,15 +22,17 @@ static enum auth_result judge(const struct auth_request *r)
     return known ? AUTH_OK : AUTH_BAD;
 }
 
-static int take(struct sim_auth *a)
+static int take(struct sim_auth *a, u32 gateway)
 {
+    struct ring *requests = &a->requests[gateway];
     int did = 0;
 
-    while (ring_avail(a->requests, 1) > 0 && a->next - a->first < SIM_AUTH_WAITING_MAX) {
+    while (ring_avail(requests, 1) > 0 && a->next - a->first < SIM_AUTH_WAITING_MAX) {
         struct auth_request r;
         u32 i = a->next++ % SIM_AUTH_WAITING_MAX;
-        memcpy(&r, ring_at(a->requests, 0), sizeof r);
-        ring_take(a->requests, 1);
+        memcpy(&r, ring_at(requests, 0), sizeof r);
+        ring_take(requests, 1);
+        a->waiting[i].gateway = gateway;
         memset(&a->waiting[i].answer, 0, sizeof a->waiting[i].answer);
         a->waiting[i].answer.conn = r.conn;
         a->waiting[i].answer.result = (u8)judge(&r);
@@ -41,11 +44,14 @@ static int take(struct sim_auth *a)
 
 int sim_auth_step(struct sim_auth *a)
 {
-    int did = take(a);
+    int did = 0;
 
+    for (u32 g = 0; g < a->gateways; g++)
+        did += take(a, g);
     while (a->first != a->next) {
         u32 i = a->first % SIM_AUTH_WAITING_MAX;
-        if (a->waiting[i].due_ns > sim.now_ns || !ring_push(a->answers, &a->waiting[i].answer, 1))
+        if (a->waiting[i].due_ns > sim.now_ns ||
+            !ring_push(&a->answers[a->waiting[i].gateway], &a->waiting[i].answer, 1))
             break;
         a->first++;
         did++;

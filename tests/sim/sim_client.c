@@ -18,19 +18,16 @@
 
 #define SERVER_PORT 9000
 
-void sim_client_init(struct sim_client *cl, u32 index, const struct sim_client_conf *conf,
-                     struct sim_net *net)
+void sim_client_init(struct sim_client *cl, u32 index, const struct sim_client_conf *conf)
 {
     memset(cl, 0, sizeof *cl);
     cl->account.index = index;
     snprintf(cl->account.user, sizeof cl->account.user, "SIM%u", index);
     snprintf(cl->account.password, sizeof cl->account.password, "PASS%u", index);
     cl->conf = conf;
-    cl->net = net;
     for (u32 i = 0; i < SIM_CLIENT_CONNS; i++)
-        cl->conns[i].c = -1;
+        cl->conns[i] = (struct sim_client_conn){.c = -1, .connect_at_ns = UINT64_MAX};
     cl->conns[0].connect_at_ns = sim.now_ns;
-    cl->conns[1].connect_at_ns = UINT64_MAX;
 }
 
 void sim_client_free(struct sim_client *cl)
@@ -50,6 +47,12 @@ static u32 conn_index(const struct sim_client *cl, const struct sim_client_conn 
 
 /* ---- connecting ---- */
 
+/* The account that is here and there. */
+static bool moves(const struct sim_client *cl)
+{
+    return cl->account.index == 0 && cl->conf->moves_per_million > 0;
+}
+
 /* Which session and number to ask for. */
 static void choose_login(struct sim_client *cl, struct wb_login *login)
 {
@@ -63,9 +66,12 @@ static void choose_login(struct sim_client *cl, struct wb_login *login)
         login->seq = 1; /* whatever day it is: all of it again */
         cl->from_one = cl->drain;
     }
-    if (dice == 99)
-        login->seq = 0; /* only from the most recent message on */
-    if (dice == 98 && s)
+    if (login->seq == 1 && s && !cl->session_bad && !cl->drain &&
+        sim_chance(cl->conf->short_per_million))
+        login->seq += s->modelled - sim_below(min_u64(s->modelled, 300) + 1);
+    if (dice == 99 && !moves(cl)) /* two logins at once may be told in another order */
+        login->seq = 0;           /* only from the most recent message on */
+    if (dice == 98 && s && !sim_chance(cl->conf->short_per_million))
         login->seq = s->seen + 100000; /* what is yet to come: refused */
 }
 
@@ -78,12 +84,14 @@ static void conn_connect(struct sim_client *cl, struct sim_client_conn *k)
                              .timeout_ms = 5000};
 
     k->connect_at_ns = UINT64_MAX;
-    k->c = sim_net_connect(cl->net, &peer);
+    k->net = cl->conf->nets[sim_below(cl->conf->nets_used)];
+    k->c = sim_net_connect(k->net, &peer);
     if (k->c < 0) {
         k->connect_at_ns = sim.now_ns + NS_PER_MS;
         return;
     }
     k->live = false;
+    k->hang_up_at_ns = UINT64_MAX;
     k->wrong_password = !cl->drain && sim_chance(20000);
     memcpy(login.user, cl->account.user, sizeof login.user);
     snprintf(login.password, sizeof login.password, "%s",
@@ -95,16 +103,46 @@ static void conn_connect(struct sim_client *cl, struct sim_client_conn *k)
               (unsigned long long)login.seq);
 }
 
+/* Everything that the venue may not have taken is to be sent again. */
+static void send_again(struct sim_client *cl, struct sim_client_conn *k)
+{
+    struct sim_stream *s = sim_account_today(&cl->account);
+
+    cl->active = conn_index(cl, k);
+    cl->send_at = sim_stream_first_open(s);
+    if (cl->send_at > 0 && sim_chance(200000))
+        cl->send_at -= sim_below(min_u64(cl->send_at, 5) + 1); /* some that were answered, too */
+}
+
+/*
+ * The connection that sent is gone. Of several logins at once another one may have been the last;
+ * when none is left, one comes back. Others are made only when they are made up again.
+ */
+static void fall_back(struct sim_client *cl)
+{
+    const struct sim_stream *s = sim_account_today(&cl->account);
+    bool any = false;
+
+    if (cl->conns[cl->active].live)
+        return;
+    for (u32 i = 0; i < SIM_CLIENT_CONNS; i++) {
+        struct sim_client_conn *k = &cl->conns[i];
+        any = any || k->c >= 0;
+        if (k->c >= 0 && k->live && k->day == s->day)
+            send_again(cl, k);
+    }
+    if (!any)
+        cl->conns[0].connect_at_ns = sim.now_ns + sim_delay(100 * NS_PER_US, 20 * NS_PER_MS);
+}
+
 static void conn_gone(struct sim_client *cl, struct sim_client_conn *k, enum transport_close how,
                       const char *why)
 {
     sim_trace(name(cl), "connection %u is over: %s", conn_index(cl, k), why);
-    sim_net_hang_up(cl->net, k->c, how);
+    sim_net_hang_up(k->net, k->c, how);
     k->c = -1;
     k->live = false;
-    /* The last one left comes back; a second one only when it is made up again. */
-    if (cl->conns[0].c < 0 && cl->conns[1].c < 0)
-        cl->conns[0].connect_at_ns = sim.now_ns + sim_delay(100 * NS_PER_US, 20 * NS_PER_MS);
+    fall_back(cl);
 }
 
 /* ---- what the server says ---- */
@@ -113,7 +151,6 @@ static void took_login(struct sim_client *cl, struct sim_client_conn *k,
                        const struct wb_soup_event *ev)
 {
     u32 day = (u32)strtoul(k->soup.session, NULL, 10) / 100;
-    u32 other = 1 - conn_index(cl, k);
     struct sim_stream *s;
 
     SIM_CHECK(!k->wrong_password, "%s logged in with a wrong password", name(cl));
@@ -130,15 +167,14 @@ static void took_login(struct sim_client *cl, struct sim_client_conn *k,
               (unsigned long long)ev->seq, (unsigned long long)s->seen);
     sim.counts.logins++;
     sim.counts.logins_from_one += k->soup.requested_seq == 1 && s->seen > 0;
-    sim.counts.takeovers += cl->conns[other].c >= 0 && cl->conns[other].live;
+    sim.counts.takeovers += cl->active != conn_index(cl, k) && cl->conns[cl->active].live;
+    sim.counts.moves += cl->last_net != NULL && cl->last_net != k->net;
+    cl->last_net = k->net;
     k->live = true;
     k->day = day;
     k->seen_next = ev->seq;
     cl->session_bad = false;
-    cl->active = conn_index(cl, k);
-    cl->send_at = sim_stream_first_open(s);
-    if (cl->send_at > 0 && sim_chance(200000))
-        cl->send_at -= sim_below(min_u64(cl->send_at, 5) + 1); /* some that were answered, too */
+    send_again(cl, k);
     sim_trace(name(cl), "logged in by %u, session %s, next %llu, sends again from %llu",
               conn_index(cl, k), k->soup.session, (unsigned long long)ev->seq,
               (unsigned long long)cl->send_at);
@@ -195,7 +231,7 @@ static bool conn_read(struct sim_client *cl, struct sim_client_conn *k)
         return true;
     for (;;) {
         u8 *to = wb_soup_space(&k->soup, &room);
-        u32 got = sim_net_receive(cl->net, k->c, to, room);
+        u32 got = sim_net_receive(k->net, k->c, to, room);
         if (got == 0)
             break;
         wb_soup_filled(&k->soup, got, sim.now_ns);
@@ -203,14 +239,14 @@ static bool conn_read(struct sim_client *cl, struct sim_client_conn *k)
             if (!react(cl, k, &ev))
                 return false;
     }
-    if (sim_net_state(cl->net, k->c) == SIM_CONN_OPEN)
+    if (sim_net_state(k->net, k->c) == SIM_CONN_OPEN)
         return true;
     conn_gone(cl, k, TRANSPORT_RESET,
-              sim_net_state(cl->net, k->c) == SIM_CONN_EOF ? "end" : "reset");
+              sim_net_state(k->net, k->c) == SIM_CONN_EOF ? "end" : "reset");
     return false;
 }
 
-static void conn_write(struct sim_client *cl, struct sim_client_conn *k)
+static void conn_write(struct sim_client_conn *k)
 {
     u32 n;
 
@@ -220,7 +256,7 @@ static void conn_write(struct sim_client *cl, struct sim_client_conn *k)
         return;
     if (!sim.calm && sim_chance(200000))
         n = (u32)sim_between(1, n);
-    wb_soup_sent(&k->soup, sim_net_send(cl->net, k->c, bytes, n), sim.now_ns);
+    wb_soup_sent(&k->soup, sim_net_send(k->net, k->c, bytes, n), sim.now_ns);
 }
 
 /* ---- acting ---- */
@@ -255,7 +291,7 @@ static void misbehave(struct sim_client *cl, struct sim_client_conn *k, u64 dice
     if (dice < 4) {
         sim.counts.conn_ends++;
         wb_soup_logout(&k->soup);
-        conn_write(cl, k);
+        conn_write(k);
         conn_gone(cl, k, TRANSPORT_FINISH, "logs out");
     } else if (dice < 10) {
         sim.counts.conn_ends++;
@@ -266,9 +302,27 @@ static void misbehave(struct sim_client *cl, struct sim_client_conn *k, u64 dice
     } else if (dice < 20) {
         send_odd(k);
     } else if (dice < 30) {
-        struct sim_client_conn *other = &cl->conns[1 - cl->active];
+        struct sim_client_conn *other = &cl->conns[(cl->active + 1) % SIM_CLIENT_CONNS];
         if (other->c < 0)
             other->connect_at_ns = sim.now_ns;
+    }
+}
+
+/*
+ * One login or several at once; the connection before is left to the take-over, or goes just about
+ * then, so that its end may come late.
+ */
+static void move(struct sim_client *cl)
+{
+    u64 logins = sim_chance(200000) ? sim_between(2, 3) : 1;
+
+    if (sim_chance(500000))
+        cl->conns[cl->active].hang_up_at_ns = sim.now_ns + sim_delay(0, 2 * NS_PER_MS);
+    for (u32 i = 0; i < SIM_CLIENT_CONNS && logins > 0; i++) {
+        if (cl->conns[i].c >= 0 || cl->conns[i].connect_at_ns != UINT64_MAX)
+            continue;
+        cl->conns[i].connect_at_ns = sim.now_ns + sim_delay(0, 100 * NS_PER_US);
+        logins--;
     }
 }
 
@@ -285,6 +339,8 @@ static void act(struct sim_client *cl)
         misbehave(cl, k, dice);
         return;
     }
+    if (moves(cl) && sim_chance(cl->conf->moves_per_million))
+        move(cl); /* and goes on sending meanwhile: the venue may have it as stale */
     for (u64 burst = sim_chance(50000) ? sim_between(1, cl->conf->burst_max) : 1; burst > 0;
          burst--)
         if (cl->send_at == s->requests_used) {
@@ -300,14 +356,18 @@ void sim_client_step(struct sim_client *cl)
         if (k->c < 0 && k->connect_at_ns <= sim.now_ns)
             conn_connect(cl, k);
         if (k->c >= 0 && conn_read(cl, k) && k->c >= 0)
-            conn_write(cl, k);
+            conn_write(k);
+        if (k->c >= 0 && k->hang_up_at_ns <= sim.now_ns) {
+            sim.counts.conn_ends++;
+            conn_gone(cl, k, TRANSPORT_RESET, "hangs up late");
+        }
     }
     if (cl->act_at_ns <= sim.now_ns)
         act(cl);
     send_open(cl);
     for (u32 i = 0; i < SIM_CLIENT_CONNS; i++)
         if (cl->conns[i].c >= 0)
-            conn_write(cl, &cl->conns[i]);
+            conn_write(&cl->conns[i]);
 }
 
 void sim_client_drain(struct sim_client *cl)
@@ -334,5 +394,11 @@ bool sim_client_drained(const struct sim_client *cl)
 
 u64 sim_client_next_ns(const struct sim_client *cl)
 {
-    return min_u64(cl->act_at_ns, min_u64(cl->conns[0].connect_at_ns, cl->conns[1].connect_at_ns));
+    u64 next = cl->act_at_ns;
+
+    for (u32 i = 0; i < SIM_CLIENT_CONNS; i++) {
+        const struct sim_client_conn *k = &cl->conns[i];
+        next = min_u64(next, k->c < 0 ? k->connect_at_ns : k->hang_up_at_ns);
+    }
+    return next;
 }

@@ -28,8 +28,10 @@ static void clients_step(void)
 
 static u64 next_ns(void)
 {
-    u64 next = min_u64(sim_disk_next_ns(world->disk), sim_net_next_ns(world->net));
+    u64 next = sim_disk_next_ns(world->disk);
 
+    for (u32 g = 0; g < world->nets_used; g++)
+        next = min_u64(next, sim_net_next_ns(world->nets[g]));
     next = min_u64(next, sim_auth_next_ns(&world->auth));
     for (u32 i = 0; i < CLIENTS; i++)
         next = min_u64(next, sim_client_next_ns(&world->clients[i]));
@@ -74,7 +76,13 @@ static void topology_world_fill(struct topology_world *tw)
 {
     memset(tw, 0, sizeof *tw);
     tw->disk = sim_disk_disk(world->disk);
-    tw->transports[0] = sim_net_listen(world->net);
+    for (u32 g = 0; g < world->nets_used; g++) {
+        struct transport *t = sim_net_listen(world->nets[g]);
+        bool open = g < world->conf.gateways;
+        tw->transports[g] = open ? t : NULL;
+        world->closed[g] = open ? NULL : t;
+        world->asleep_ns[g] = 0;
+    }
     fake_sink_init(&world->database_sink, &world->database, 0, 512);
     sim_redis_sink_init(&world->redis_sink, &world->redis);
     tw->sinks[0] = (struct topology_sink){"database", &world->database_sink.sink, NS_PER_MS};
@@ -105,6 +113,7 @@ static void process_plan(void)
 
     world->fate = dice < 70 ? FATE_CUT : dice < 85 ? FATE_KILL : FATE_RESTART;
     world->fate_at_ns = sim.now_ns + sim_delay(200 * NS_PER_US, 120 * NS_PER_MS);
+    world->conf.gateways = (u32)sim_between(1, world->nets_used);
     world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
     world->cut_blocks = sim_chance(300000) ? (u32)sim_between(6, 20) : 0;
     if (world->fate == FATE_CUT && sim_chance(200000))
@@ -140,8 +149,8 @@ void process_start(void)
     /* not before: what a killed process left is for keeps only once recovery has synced it */
     look();
     compare_engine();
-    sim_auth_init(&world->auth, &world->topology.rings.auth_requests[0],
-                  &world->topology.rings.auth_answers[0]);
+    sim_auth_init(&world->auth, world->topology.rings.auth_requests,
+                  world->topology.rings.auth_answers, world->conf.gateways);
     rc = topology_open(&world->topology, &world->refs, sim.now_ns);
     SIM_CHECK(rc == 0 || (rc == PERSIST_EXIT_FAILED && !sim.calm), "topology_open ends with %d",
               rc);
@@ -150,12 +159,22 @@ void process_start(void)
         world->fate_at_ns = 0;
         return;
     }
-    world->topology.world.transports[0]->ops->accept(world->topology.world.transports[0],
-                                                     TRANSPORT_ALL);
+    for (u32 g = 0; g < world->conf.gateways; g++)
+        tw.transports[g]->ops->accept(tw.transports[g], TRANSPORT_ALL);
     world->running = true;
     sim_trace("world", "process leads under epoch %llu, %u open orders",
               (unsigned long long)engine_epoch(world->topology.engine),
               engine_open_orders(world->topology.engine));
+}
+
+/* With several gateways, the machine gives one of them no time for a while now and then. */
+static bool sleeps(u32 agent)
+{
+    if (agent >= world->conf.gateways || world->conf.gateways == 1 || sim.calm)
+        return false;
+    if (sim_chance(5000))
+        world->asleep_ns[agent] = sim.now_ns + sim_delay(10 * NS_PER_US, 2 * NS_PER_MS);
+    return sim.now_ns < world->asleep_ns[agent];
 }
 
 static bool turn(void)
@@ -170,8 +189,11 @@ static bool turn(void)
         order[k] = i;
     }
     for (u32 i = 0; i < n; i++)
-        if (!sim_chance(100000))
+        if (!sim_chance(100000) && !sleeps(order[i]))
             did += agent_turn(&world->topology.agents[order[i]], sim.now_ns);
+    for (u32 g = 0; g < world->nets_used; g++)
+        if (world->closed[g])
+            did += world->closed[g]->ops->poll(world->closed[g], sim.now_ns);
     did += sim_auth_step(&world->auth);
     clients_step();
     return did > 0;
@@ -186,6 +208,8 @@ static void misfortune(void)
         sim.counts.sink_away += world->database.down;
         sim_trace("world", "the database is %s", world->database.down ? "away" : "back");
     }
+    if (world->options.moves > 0)
+        return; /* what ends the process, or lets it stand still, has its own test */
     if (sim_chance(8))
         sim_disk_fail_next(world->disk);
     if (sim_chance(8)) {
@@ -196,6 +220,20 @@ static void misfortune(void)
     }
 }
 
+/* Each on its own, and every account's store at one of them, or on its way. */
+static void check_gateways(void)
+{
+    const struct topology *t = &world->topology;
+    u32 stores = 0;
+
+    for (u32 g = 0; g < t->conf.gateways; g++)
+        stores += gateway_check(t->gateways[g]);
+    for (u32 id = 1; id <= t->stores.accounts; id++)
+        stores += atomic_load_explicit(&t->stores.cells[id].left, memory_order_relaxed) != 0;
+    SIM_CHECK(stores == engine_accounts(t->engine), "%u stores of %u accounts", stores,
+              engine_accounts(t->engine));
+}
+
 void world_step(void)
 {
     sim.step++;
@@ -204,7 +242,7 @@ void world_step(void)
     misfortune();
     if (sim.step % CHECK_EVERY == 0) {
         engine_check(world->topology.engine);
-        gateway_check(world->topology.gateways[0]);
+        check_gateways();
     }
     time_goes_on(worked);
     if (persist_failed(world->topology.persist)) {
@@ -214,10 +252,27 @@ void world_step(void)
     }
 }
 
+/* What only the product's own counters tell. */
+static void count_product(void)
+{
+    u64 ends = metrics_sum("wirebook_engine_stale_disconnects_total");
+
+    sim.counts.late_ends += ends;
+    sim.counts.stale += metrics_sum("wirebook_engine_stale_total") - ends;
+    sim.counts.moved_in += metrics_sum("wirebook_gateway_accounts_in_total");
+    sim.counts.moved_aside += metrics_sum("wirebook_gateway_messages_aside_total");
+    sim.counts.moved_joined += metrics_sum("wirebook_gateway_stores_joined_total");
+    sim.counts.moved_replaced += metrics_sum("wirebook_gateway_stores_replaced_total");
+    sim.counts.moved_through += metrics_sum("wirebook_gateway_accounts_through_total");
+    sim.counts.moved_back += metrics_sum("wirebook_gateway_accounts_back_total");
+}
+
 /* The process is no more: its memory goes, and the disk is left as its end left it. */
 void process_end(void)
 {
-    sim_net_server_dies(world->net);
+    count_product();
+    for (u32 g = 0; g < world->nets_used; g++)
+        sim_net_server_dies(world->nets[g]);
     if (world->fate == FATE_CUT)
         sim_disk_cut(world->disk);
     else
@@ -272,6 +327,18 @@ static void process_close(void)
     SIM_CHECK(topology_close(&world->topology, sim.now_ns, deadline) ||
                   persist_failed(world->topology.persist),
               "an orderly stop did not make everything durable");
+}
+
+void process_of_moves(void)
+{
+    world->fate = FATE_RESTART;
+    world->conf.gateways = world->nets_used;
+    process_start();
+    while (sim.counts.moves < world->options.moves)
+        world_step();
+    process_close();
+    count_end();
+    process_end();
 }
 
 /* From start to end; the end may come from anywhere below here. */

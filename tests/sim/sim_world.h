@@ -16,6 +16,8 @@ struct sim_options {
     bool trace;
     bool no_faults;             /* nothing fails but the power */
     bool plant_ack_before_sync; /* the planted bug of persist */
+    u32 gateways;               /* 0: one to four, by the seed */
+    u32 moves;                  /* one account moves so often, all in one process; 0: as it comes */
 };
 
 /*

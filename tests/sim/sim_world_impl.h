@@ -16,14 +16,15 @@
 #include "tests/sim/sim_oracle.h"
 #include "tests/sim/sim_world.h"
 
-#define CLIENTS     6u
-#define SYMBOLS     4u
-#define PRICE_BASE  1000000u /* 100.0000 */
-#define TICK        100u
-#define SHARD       1u
-#define DAY_NS      (86400 * NS_PER_SEC)
-#define FIRST_DAY   20512u /* days since 1970: 2026-02-28, so a month ends, too */
-#define CHECK_EVERY 1000u  /* steps between two full checks of the product's invariants */
+#define CLIENTS          6u
+#define SIM_GATEWAYS_MAX 4u
+#define SYMBOLS          4u
+#define PRICE_BASE       1000000u /* 100.0000 */
+#define TICK             100u
+#define SHARD            1u
+#define DAY_NS           (86400 * NS_PER_SEC)
+#define FIRST_DAY        20512u /* days since 1970: 2026-02-28, so a month ends, too */
+#define CHECK_EVERY      1000u  /* steps between two full checks of the product's invariants */
 
 /* Why a process ended. */
 enum fate {
@@ -37,7 +38,10 @@ enum fate {
 struct world {
     struct sim_options options;
     struct sim_disk *disk;
-    struct sim_net *net;
+    struct sim_net *nets[SIM_GATEWAYS_MAX]; /* one for each gateway */
+    u32 nets_used;
+    struct transport *closed[SIM_GATEWAYS_MAX]; /* nets without a gateway in this process */
+    u64 asleep_ns[SIM_GATEWAYS_MAX];            /* a gateway has no turns until then */
     struct sim_auth auth;
     struct sim_client clients[CLIENTS];
     struct fake_far database;
@@ -73,6 +77,8 @@ void process_start(void);
 void world_step(void);
 /* A process from its start to the end that fate has for it. */
 void process_life(void);
+/* A process that lives, undisturbed, until options.moves accounts have moved. */
+void process_of_moves(void);
 /* The process is no more: its memory goes, and the disk is left as its end left it. */
 void process_end(void);
 /* The machine stays off for a while, sometimes until shortly before the next midnight. */

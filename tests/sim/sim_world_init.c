@@ -43,7 +43,7 @@ static void conf_init(struct topology_conf *c)
     c->engine.accounts_max = 16;
     c->engine.instruments_max = 16;
     c->engine.orders_max = 16384;
-    c->engine.gateways = 1;
+    c->engine.gateways = world->nets_used; /* of the oracle's; a process may have fewer */
     c->gateway.connections_max = SIM_CONNS_MAX;
     c->gateway.store_chunks = (u32)sim_between(4, 16); /* small: most of a replay is the reader's */
     c->gateway.login_timeout_ns = 200 * NS_PER_MS;
@@ -51,6 +51,10 @@ static void conf_init(struct topology_conf *c)
     c->gateway.silence_timeout_ns = 3 * NS_PER_SEC;
     c->gateway.seed = sim_random();
     c->persist.segment_bytes = sim_between(4, 40) * BLOCK_BYTES;
+    if (world->options.moves > 0) {
+        c->gateway.store_chunks = STORE_CHUNKS_MIN; /* a burst is more than its own chunks hold */
+        c->persist.segment_bytes = 2048 * BLOCK_BYTES; /* a long journal */
+    }
     c->persist.segments_ahead = (u32)sim_between(1, 3);
     c->persist.space_low_bytes = 1 << 20;
     c->persist.space_hard_bytes = 1 << 19;
@@ -60,6 +64,23 @@ static void conf_init(struct topology_conf *c)
     c->export.retry_min_ns = NS_PER_MS;
     c->export.retry_max_ns = 30 * NS_PER_MS;
     c->export.refused_retry_ns = 30 * NS_PER_MS;
+}
+
+/* An account that hardly ever stays, in most of the runs with somewhere to go. */
+static u32 moves_per_million(const struct sim_options *o)
+{
+    if (o->moves > 0)
+        return 500000;
+    return world->nets_used > 1 ? (u32)sim_between(0, 300000) : 0;
+}
+
+/* Many moves in a short time. */
+static void hurry(struct sim_disk_conf *disk, struct sim_net_conf *net)
+{
+    disk->write_min_ns = 20 * NS_PER_US;
+    disk->write_max_ns = 300 * NS_PER_US;
+    disk->stall_max_ns = 5 * NS_PER_MS;
+    net->delay_max_ns = 50 * NS_PER_US;
 }
 
 void world_init(const struct sim_options *o)
@@ -76,21 +97,29 @@ void world_init(const struct sim_options *o)
                                .space_bytes = (u32)sim_between(2048, 16384),
                                .resets_per_million = o->no_faults ? 0 : 15};
 
+    if (o->moves > 0)
+        hurry(&disk, &net);
     world->options = *o;
     world->disk = sim_disk_new(&disk);
-    world->net = sim_net_new(&net);
+    world->nets_used = o->gateways ? o->gateways : (u32)sim_between(1, SIM_GATEWAYS_MAX);
+    for (u32 g = 0; g < world->nets_used; g++)
+        world->nets[g] = sim_net_new(&net);
     world->client_conf =
         (struct sim_client_conf){.symbols = symbols,
                                  .symbols_used = SYMBOLS,
                                  .price_base = PRICE_BASE,
                                  .tick = TICK,
                                  .act_min_ns = (busy ? 5 : 20) * NS_PER_US,
-                                 .act_max_ns = (busy ? 500 : 5000) * NS_PER_US,
-                                 .burst_max = busy ? 100 : 20,
+                                 .act_max_ns = (busy || o->moves > 0 ? 500 : 5000) * NS_PER_US,
+                                 .burst_max = busy || o->moves > 0 ? 100 : 20,
                                  .passive_per_million = (u32)sim_between(0, 900000),
-                                 .sweeps_per_million = busy ? 2000 : 10000};
+                                 .sweeps_per_million = busy ? 2000 : 10000,
+                                 .nets = world->nets,
+                                 .nets_used = world->nets_used,
+                                 .short_per_million = o->moves > 0 ? 990000 : 0,
+                                 .moves_per_million = moves_per_million(o)};
     for (u32 i = 0; i < CLIENTS; i++)
-        sim_client_init(&world->clients[i], i, &world->client_conf, world->net);
+        sim_client_init(&world->clients[i], i, &world->client_conf);
     fake_far_init(&world->database, sim_random());
     world->database.latency_max_ns = 3 * NS_PER_MS;
     world->database.faults_per_mille = o->no_faults ? 0 : 3;
@@ -108,7 +137,8 @@ void world_free(void)
     free(world->redis.entries);
     free(world->refs.instruments);
     free(world->refs.accounts);
-    sim_net_free(world->net);
+    for (u32 g = 0; g < world->nets_used; g++)
+        sim_net_free(world->nets[g]);
     sim_disk_free(world->disk);
     free(world);
     world = NULL;

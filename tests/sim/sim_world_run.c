@@ -65,6 +65,7 @@ static void drain(void)
     world->database.faults_per_mille = 0;
     world->database.down = false;
     world->fate = FATE_RESTART;
+    world->conf.gateways = world->nets_used;
     process_start();
     for (u32 i = 0; i < CLIENTS; i++)
         sim_client_drain(&world->clients[i]);
@@ -137,6 +138,8 @@ void sim_world_run(const struct sim_options *options)
     sim.base_ns = sim.now_ns;
     world = sim_alloc(sizeof *world);
     world_init(options);
+    if (options->moves > 0)
+        process_of_moves();
     for (u32 i = 0; i < options->cuts; i++) {
         process_life();
         stay_off();

@@ -55,6 +55,9 @@ static void check_counts(const struct sim_counts *c, u64 lives)
     count_at_least("days ended", c->day_rolls, lives / 50);
     count_at_least("requests sent again", c->resends, lives / 2);
     count_at_least("takeovers", c->takeovers, lives / 20);
+    count_at_least("moves between gateways", c->moves, lives);
+    count_at_least("stores passed on", c->moved_joined, lives / 2);
+    count_at_least("messages kept aside", c->moved_aside, lives / 10);
 }
 
 static void everything_holds(void **state)

@@ -75,8 +75,10 @@ TEXT("reference.accounts_file", accounts_file, 1, PATH_MAX_CHARS, "config/accoun
      "Accounts with password hashes and limits; relative to the working directory."),
 
 SECTION("gateway", "Client connections and their sessions."),
-INT("gateway.count", gateway.count, 1, 1, NULL, "1",
-    "Gateway agents. More than one needs the hand-over of sessions, which is not built yet."),
+INT("gateway.count", gateway.count, 1, GATEWAYS_MAX, "agents", "1",
+    "Gateway agents: gateway, gateway1, gateway2, ... Clients reach any of them by the same "
+    "addresses and may log in through any. Each wants a thread (see threads), with dpdk a queue "
+    "pair of every port, and costs buffers for gateway.connections_max."),
 WORD("gateway.transport", gateway.transport, "sockets dpdk auto", NULL, "sockets",
      "What carries the clients' bytes. sockets: the kernel's TCP. dpdk: our own TCP on the ports "
      "of section dpdk, past the kernel; wants root. auto: dpdk if it can be had, else sockets."),
@@ -106,7 +108,8 @@ INT("gateway.drain_timeout_ms", gateway.drain_timeout_ms, 100, 600000, MS, "1000
     "Time after that to finish what clients have asked, end their connections and export. Then it "
     "ends; what was acknowledged is durable in any case."),
 INT("gateway.connections_max", gateway.connections_max, 1, CONNS_MAX, "connections", "1024",
-    "Open connections; more are reset. Costs buffers in memory and a file descriptor each."),
+    "Open connections of each gateway agent; more are reset. Costs buffers in memory and a file "
+    "descriptor each."),
 INT("gateway.login_timeout_ms", gateway.login_timeout_ms, 100, 600000, MS, "30000",
     "A connection that has not asked to log in by then is closed."),
 INT("gateway.heartbeat_ms", gateway.heartbeat_ms, 100, 60000, MS, "1000",
@@ -118,7 +121,8 @@ INT("gateway.slow_timeout_ms", gateway.slow_timeout_ms, 100, 600000, MS, "30000"
     "A client that acknowledges nothing for so long, although something waits, is cut."),
 INT("gateway.unauthenticated_per_source", gateway.unauthenticated_per_source, 0, CONNS_MAX,
     "connections", "64",
-    "Connections of one address that are not logged in; more are refused. 0: no limit."),
+    "Connections of one address to one gateway agent that are not logged in; more are refused. 0: "
+    "no limit."),
 INT("gateway.rate_reject_per_s", gateway.rate_reject_per_s, 0, 10000000, "orders per second",
     "100000",
     "Enters and replaces of one session, bursts of a second's worth included, beyond which they "

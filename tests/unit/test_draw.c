@@ -73,6 +73,27 @@ static void ports_and_cores(void **state)
     free(text);
 }
 
+static void several_gateways(void **state)
+{
+    char *text = drawn("gateway: {count: 2, transport: auto}\n"
+                       "dpdk: {ports: [{device: '0000:00:06.0', ipv4: 10.1.2.3, queues: 3}]}\n"
+                       "threads: [{name: a, agents: [gateway, engine]},\n"
+                       "          {name: b, agents: [gateway1, persist]}]\n");
+
+    (void)state;
+    assert_non_null(strstr(text, " 1024 connections of each gateway\n"));
+    assert_non_null(strstr(text, "    queue pair 0 <-> gateway 0, which sends by this one\n"));
+    assert_non_null(strstr(text, "    queue pair 1 <-> gateway 1, which sends by this one\n"));
+    assert_non_null(strstr(text, "    queue pair 2 <-> gateway 1\n"));
+    assert_non_null(strstr(text, "  kernel socket 127.0.0.1:9000 -> gateway 0\n"));
+    assert_non_null(strstr(text, "  kernel socket 127.0.0.1:9000 -> gateway 1\n"));
+    assert_non_null(strstr(text, " b               backoff  hot: gateway1 persist\n"));
+    assert_non_null(strstr(text, "  gateway   == cmd             ==> engine "));
+    assert_non_null(strstr(text, "  reader    == reader_answers  ==> gateway1 "));
+    assert_non_null(strstr(text, "  gateway   -- session store   --> gateway "));
+    free(text);
+}
+
 static void what_is_placed_where(void **state)
 {
     const char *yaml = "gateway: {transport: dpdk}\n"
@@ -105,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_default),
         cmocka_unit_test(ports_and_cores),
+        cmocka_unit_test(several_gateways),
         cmocka_unit_test(what_is_placed_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

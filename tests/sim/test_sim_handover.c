@@ -4,7 +4,8 @@
  * way at once, gateways stand still for a while. Every message that its client sees is compared
  * with what it saw before and with the journal; at the end it has seen all of them.
  *
- * WB_MOVES sets how often (WB_FULL=1: 10,000 times), WB_SEED with what luck, WB_TRACE=1 prints the events. See README.md here.
+ * WB_MOVES sets how often (WB_FULL=1: 10,000 times), WB_SEED with what luck, WB_TRACE=1 prints the
+ * events. See README.md here.
  */
 #include <setjmp.h>
 #include <stdarg.h>

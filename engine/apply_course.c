@@ -37,6 +37,10 @@ void apply_course(struct engine *e, const struct msg_course *ev)
     e->venue.phase = ev->phase;
     e->venue.wide = ev->wide;
     e->venue.late = ev->late;
+    if (ev->due_ns)
+        e->course_due_ns = ev->due_ns;
+    metric_set(&e->metrics.phase, ev->phase);
+    metric_set(&e->metrics.course_due, e->course_due_ns);
 }
 
 /* K: it is opened again; H: for the first time. */

@@ -29,6 +29,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
         mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->instruments.terms, CACHE_LINE);
     e->markets = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->markets, CACHE_LINE);
     e->venue.phase = PHASE_TRADING;
+    metric_set(&e->metrics.phase, PHASE_TRADING);
     queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
     names_init(&e->instruments.names, m, conf->instruments_max, conf->hash_key[0] ^ 2);
     return e;
@@ -174,6 +175,16 @@ u32 engine_day_last(const struct engine *e)
 const struct metric *engine_day_gauge(const struct engine *e)
 {
     return &e->metrics.day;
+}
+
+const struct metric *engine_phase_gauge(const struct engine *e)
+{
+    return &e->metrics.phase;
+}
+
+const struct metric *engine_course_gauge(const struct engine *e)
+{
+    return &e->metrics.course_due;
 }
 
 u32 engine_accounts(const struct engine *e)

@@ -118,6 +118,13 @@ u32 engine_day_last(const struct engine *e);
 /* The open day as a gauge that other threads may read while the engine runs. */
 const struct metric *engine_day_gauge(const struct engine *e);
 
+/*
+ * The venue's phase (enum phase), and when the last change that the schedule has brought was due
+ * (ns since 1970 UTC; 0: none yet), as gauges that other threads may read.
+ */
+const struct metric *engine_phase_gauge(const struct engine *e);
+const struct metric *engine_course_gauge(const struct engine *e);
+
 /* A hash over the whole state that recovery must restore; equal states have equal hashes. */
 u64 engine_state_hash(const struct engine *e);
 

@@ -146,6 +146,7 @@ u64 engine_state_hash(const struct engine *e)
         (u64)e->shard << 32 | e->next_bind_id,
         (u64)e->work.kind << 32 | e->work.cursor,
         (u64)e->accounts.names.used << 32 | e->instruments.names.used,
+        e->course_due_ns,
     };
     u64 h = hash_bytes(PART_ENGINE, words, sizeof words);
 

@@ -44,6 +44,8 @@ static void register_metrics(const struct engine *e)
                      METRIC_COUNTER, &m->continues);
     metrics_register("wirebook_engine_trading_day", "", "The open day as yyyymmdd; 0: none.",
                      METRIC_GAUGE, &m->day);
+    metrics_register("wirebook_engine_phase", "", "The venue's phase, as its letter's code.",
+                     METRIC_GAUGE, &m->phase);
     metrics_register("wirebook_engine_orders_open", "", "Open orders.", METRIC_GAUGE,
                      &m->orders_open);
     metrics_register("wirebook_engine_orders_open_max", "", "The most orders open at once.",

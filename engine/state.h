@@ -43,6 +43,8 @@ struct engine_metrics {
     struct metric unknown;         /* commands of a type that is none */
     struct metric continues;       /* pieces of long work */
     struct metric day;             /* gauge: the open day, 0: none */
+    struct metric phase;           /* gauge: the venue's enum phase */
+    struct metric course_due;      /* gauge: course_due_ns */
     struct metric orders_open;     /* gauge */
     struct metric orders_open_max; /* high-water mark */
 };
@@ -72,6 +74,7 @@ struct engine {
     struct instruments instruments;
     struct market *markets; /* by instrument, from 1 */
     struct market venue;    /* where all are led to: phase, wide, late */
+    u64 course_due_ns;      /* the schedule's last change; it only goes forwards */
     struct queues queues;
     struct course course; /* WORK_COURSE and beyond: the change of phase under way */
     struct crossing cross;

@@ -371,13 +371,16 @@ void step_phase(struct engine *e, const struct msg_course *c)
         to.late = e->venue.late;
     }
     if (i > e->instruments.names.used || !phase_known(to.phase) || to.wide > 1 || to.late > 1 ||
-        to.closing > 1 || !to.reason || !strchr("SO", to.reason)) {
+        to.closing > 1 || (to.due_ns && (i || to.reason != COURSE_SCHEDULE)) || !to.reason ||
+        !strchr("SO", to.reason)) {
         metric_add(&e->metrics.refused, 1);
         return;
     }
+    bool scheduled = !i && to.due_ns;
     const struct market *m = i ? &e->markets[i] : &e->venue;
-    if (m->phase == to.phase && m->wide == to.wide && m->late == to.late &&
-        (i || to.reason == COURSE_SCHEDULE)) {
+    bool same = m->phase == to.phase && m->wide == to.wide && m->late == to.late &&
+                (i || to.reason == COURSE_SCHEDULE);
+    if (scheduled ? to.due_ns <= e->course_due_ns : same) {
         metric_add(&e->metrics.superfluous, 1);
         return;
     }

@@ -181,11 +181,26 @@ struct conf_redis {
     u64 commit_timeout_ms;
 };
 
+/* venue.pre_open to venue.calendar_file: minutes after midnight, -1: none. */
+struct conf_schedule {
+    i64 pre_open_minute;
+    i64 opening_minute;
+    i64 closing_minute;
+    i64 closed_minute;
+    i64 half_closing_minute;
+    u64 late_s;
+    u64 wide_opening_s;
+    u64 wide_closing_s;
+    bool weekends;
+    char calendar_file[CONF_TEXT_BYTES]; /* "": none */
+};
+
 struct conf {
     u64 shard;
     char data_dir[CONF_TEXT_BYTES];
     char timezone[CONF_TEXT_BYTES]; /* venue.timezone, a name of the tz database */
     i64 day_end_minute;             /* venue.day_end in minutes after midnight; -1: none */
+    struct conf_schedule schedule;
     char instruments_file[CONF_TEXT_BYTES];
     char accounts_file[CONF_TEXT_BYTES];
     struct conf_gateway gateway;

@@ -24,6 +24,40 @@ static void check_above(const char *key, u64 a, const char *other, u64 b, bool o
                  or_equal ? "at least" : "more than", (unsigned long long)b);
 }
 
+/* The times of a schedule: all of them or none, in their order. */
+static void check_schedule(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    static const char *const keys[] = {"venue.pre_open", "venue.opening", "venue.closing",
+                                       "venue.closed"};
+    const struct conf_schedule *s = &c->schedule;
+    const i64 minutes[] = {s->pre_open_minute, s->opening_minute, s->closing_minute,
+                           s->closed_minute};
+    bool on = false, all = true;
+
+    for (u32 i = 0; i < ARRAY_LEN(keys); i++) {
+        on |= minutes[i] >= 0;
+        all &= !lines->bad[conf_key_row(keys[i])];
+    }
+    for (u32 i = 0; all && on && i < ARRAY_LEN(keys); i++) {
+        bool may_equal = i == 3; /* no extended hours */
+        if (minutes[i] < 0)
+            report_error(e, lines->key[conf_key_row(keys[i])], keys[i], "none",
+                         "a schedule has all of venue.pre_open, opening, closing and closed; "
+                         "allowed: HH:MM, or none in all four");
+        else if (i && minutes[i] < minutes[i - 1] + !may_equal)
+            report_error(e, lines->key[conf_key_row(keys[i])], keys[i], NULL,
+                         "before %s; allowed: a later time", keys[i - 1]);
+    }
+    u32 half = conf_key_row("venue.half_closing");
+    if (all && on && s->half_closing_minute >= 0 &&
+        (s->half_closing_minute <= s->opening_minute || s->half_closing_minute > s->closing_minute))
+        report_error(e, lines->key[half], "venue.half_closing", NULL,
+                     "not a time of trading; allowed: after venue.opening, up to venue.closing");
+    if (all && on && c->day_end_minute >= 0 && c->day_end_minute < s->closed_minute)
+        report_error(e, lines->key[conf_key_row("venue.day_end")], "venue.day_end", NULL,
+                     "the day ends while the venue is open; allowed: venue.closed or later");
+}
+
 static void check_listen(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     u32 row = conf_key_row("gateway.listen");
@@ -202,6 +236,7 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
     if (lines->key[conf_key_row("venue.timezone")] == 0 && !conf_zone_exists(c->timezone))
         report_error(e, 0, "venue.timezone", c->timezone,
                      "the default is no time zone on this machine; install tzdata or name another");
+    check_schedule(c, lines, e);
     if (!lines->bad[conf_key_row("gateway.listen")])
         check_listen(c, lines, e);
     if (!lines->bad[conf_key_row("threads")]) {

@@ -42,6 +42,7 @@
 /* One of each; static because they are large. */
 static struct conf conf;
 static struct refdata refs;
+static struct schedule schedule;
 static struct machine machine;
 static struct placement place;
 static struct world world;
@@ -72,6 +73,22 @@ static void usage(FILE *out)
           out);
 }
 
+static void schedule_fill(struct schedule *to, const struct conf_schedule *c)
+{
+    *to = (struct schedule){
+        .on = c->pre_open_minute >= 0,
+        .pre_open_minute = (int)c->pre_open_minute,
+        .opening_minute = (int)c->opening_minute,
+        .closing_minute = (int)c->closing_minute,
+        .closed_minute = (int)c->closed_minute,
+        .half_closing_minute = (int)c->half_closing_minute,
+        .late_s = (u32)c->late_s,
+        .wide_opening_s = (u32)c->wide_opening_s,
+        .wide_closing_s = (u32)c->wide_closing_s,
+        .weekends = c->weekends,
+    };
+}
+
 /* The config and what it names. Returns the number of errors, each printed to stderr. */
 static int load(const char *path)
 {
@@ -86,6 +103,8 @@ static int load(const char *path)
         return errors;
     if (errors == 0) /* else they may be what is wrong */
         max = (struct refdata_max){(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
+    schedule_fill(&schedule, &conf.schedule);
+    errors += schedule_load(&schedule, conf.schedule.calendar_file, stderr);
     return errors + refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
 }
 
@@ -215,6 +234,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->export.retry_max_ns = c->export_retry_max_ms * NS_PER_MS;
     t->export.refused_retry_ns = c->export_refused_retry_ms * NS_PER_MS;
     t->admin.day_end_minute = (int)c->day_end_minute;
+    t->schedule = schedule;
     t->admin.clock_step_ns = clock_step_ns;
     t->admin.metrics_file = c->metrics_file;
     t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;

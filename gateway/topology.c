@@ -303,6 +303,8 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
     engine_join(t);
     admin_init(&t->admin, &conf->admin, &t->rings.admin_cmd, engine_day_gauge(t->engine),
                engine_day_last(t->engine), now_ns);
+    admin_follow(&t->admin, &t->conf.schedule, engine_phase_gauge(t->engine),
+                 engine_course_gauge(t->engine), now_ns);
     agents_add(t);
     metrics_add(t);
     return 0;

@@ -47,6 +47,7 @@ struct topology_conf {
     struct export_conf export;
     struct admin_conf admin;
     u64 snapshot_every; /* transactions between two snapshots; 0: none are made */
+    struct schedule schedule;
 };
 
 /* A far end of the export, already made; the lane starts disconnected. */

@@ -173,6 +173,7 @@ static const struct field rejected_fields[] = {
 static const struct field course_fields[] = {
     F(msg_course, instrument, NUM), F(msg_course, phase, CHAR), F(msg_course, wide, NUM),
     F(msg_course, late, NUM), F(msg_course, closing, NUM), F(msg_course, reason, CHAR),
+    F(msg_course, due_ns, NUM),
 };
 static const struct field phase_fields[] = {
     F(msg_phase, instrument, NUM), F(msg_phase, phase, CHAR), F(msg_phase, next, CHAR),

@@ -40,7 +40,8 @@ struct msg_course {
     u8 late;        /* 36 1: orders for the next cross cannot be cancelled any more */
     u8 closing;     /* 37 1: with a closing cross on the way to X or Z */
     u8 reason;      /* 38 enum course_reason */
-    u8 zero[25];    /* 39 */
+    u8 zero[17];    /* 39 */
+    u64 due_ns;     /* 56 of the schedule: when it wanted the change; else 0 */
 };
 _Static_assert(sizeof(struct msg_course) == 64, "one slot");
 

@@ -1,9 +1,11 @@
 /*
- * admin.c - see admin.h. Thread: admin. Enters: the time. Leaves: CMD_DAY_OPEN and CMD_DAY_END.
+ * admin.c - see admin.h. Thread: admin. Enters: the time. Leaves: CMD_DAY_OPEN, CMD_DAY_END and
+ * CMD_PHASE.
  *
  * A day has changed when the engine says so, not when it was asked to. One change at a time, so
  * after a long sleep of the machine the day that is over is ended first and the present one opened
- * then.
+ * then. So it is with phases: each change has the time at which it was due, the engine says which
+ * was its last, and the next one of the open day goes out when that time has come, however late.
  *
  * Failure modes: a date at or before the last trading day (a clock that was set back, an evening's
  * end that the config has taken away): the engine would refuse it, so it is not asked, and an error
@@ -38,16 +40,32 @@ static void complain_date(u32 today, u32 last, u32 next)
                   last, next);
 }
 
+static bool trades(const struct admin *a, u32 day)
+{
+    return !a->schedule || schedule_trades(a->schedule, day);
+}
+
+/* A calendar in which nothing trades for a year and more is one with a mistake in it. */
+static u32 next_trading_day(const struct admin *a, u32 day)
+{
+    for (u32 i = 0; i < SCHEDULE_DATES_MAX + 8; i++) {
+        day = calendar_next_day(day);
+        if (trades(a, day))
+            break;
+    }
+    return day;
+}
+
 /* With no day open: the present day if it still goes on, else from the next midnight. */
 static void plan_opening(struct admin *a, u64 now_ns)
 {
     u32 today = calendar_day(now_ns);
-    bool over = now_ns >= calendar_end_ns(today, a->conf.day_end_minute);
-    u32 day = over ? calendar_next_day(today) : today;
+    bool over = now_ns >= calendar_end_ns(today, a->conf.day_end_minute) || !trades(a, today);
+    u32 day = over ? next_trading_day(a, today) : today;
 
     a->next_change_ns = over ? calendar_midnight_ns(day) : 0;
     if (day <= a->day_last) {
-        day = calendar_next_day(a->day_last);
+        day = next_trading_day(a, a->day_last);
         a->next_change_ns = calendar_midnight_ns(day);
         complain_date(today, a->day_last, day);
     }
@@ -85,6 +103,14 @@ static bool day_command(struct admin *a, u8 type, u32 day, u64 now_ns)
     return true;
 }
 
+/* The changes of the open day. */
+static void plan_phases(struct admin *a)
+{
+    a->changes_used = 0;
+    if (a->schedule && a->schedule->on && a->day != 0)
+        a->changes_used = schedule_of_day(a->schedule, a->day, a->changes);
+}
+
 /* Has the engine opened or ended the day? */
 static void day_look(struct admin *a, u64 now_ns)
 {
@@ -102,6 +128,7 @@ static void day_look(struct admin *a, u64 now_ns)
     log_info("trading day %u %s", day ? day : a->day, day ? "opens" : "ends");
     a->asked = 0;
     a->day = day;
+    plan_phases(a);
     if (day != 0) {
         a->day_last = day;
         a->next_change_ns = calendar_end_ns(day, a->conf.day_end_minute);
@@ -110,9 +137,69 @@ static void day_look(struct admin *a, u64 now_ns)
     }
 }
 
+/* ---- phases ---- */
+
+void admin_follow(struct admin *a, const struct schedule *schedule, const struct metric *phase,
+                  const struct metric *due, u64 now_ns)
+{
+    a->schedule = schedule;
+    a->engine_phase = phase;
+    a->engine_due = due;
+    plan_phases(a);
+    if (a->day == 0)
+        plan_opening(a, now_ns);
+}
+
+/*
+ * The first change of the open day that the engine has not made and that is due. Without a schedule
+ * a venue that an earlier one has left closed is opened.
+ */
+static bool next_phase(const struct admin *a, u64 now_ns, struct schedule_change *out)
+{
+    if (!a->schedule || a->day == 0)
+        return false;
+    if (!a->schedule->on) {
+        *out = (struct schedule_change){.ns = now_ns, .phase = PHASE_TRADING};
+        return metric_get(a->engine_due) != 0 && metric_get(a->engine_phase) != PHASE_TRADING;
+    }
+    for (u32 i = 0; i < a->changes_used; i++) {
+        if (a->changes[i].ns <= metric_get(a->engine_due))
+            continue;
+        *out = a->changes[i];
+        return a->changes[i].ns <= now_ns;
+    }
+    return false;
+}
+
+static int phase_turn(struct admin *a, u64 now_ns)
+{
+    struct msg_course m = {.cmd = {.type = CMD_PHASE, .slots = 1}, .reason = COURSE_SCHEDULE};
+    struct schedule_change c;
+
+    if (a->phase_asked != 0 && metric_get(a->engine_due) < a->phase_asked)
+        return 0;
+    a->phase_asked = 0;
+    if (a->asked != 0 || !next_phase(a, now_ns, &c))
+        return 0;
+    m.phase = c.phase;
+    m.wide = c.wide;
+    m.late = c.late;
+    m.closing = c.closing;
+    m.due_ns = c.ns;
+    if (!ring_push(a->cmds, &m, 1))
+        return 0;
+    a->phase_asked = c.ns;
+    log_info("trading day %u: phase %c%s%s", a->day, c.phase, c.late ? ", late" : "",
+             c.closing ? ", with the closing cross" : "");
+    return 1;
+}
+
 bool admin_settled(const struct admin *a, u64 now_ns)
 {
-    return a->asked == 0 && now_ns < a->next_change_ns;
+    struct schedule_change c;
+
+    return a->asked == 0 && now_ns < a->next_change_ns && a->phase_asked == 0 &&
+           !next_phase(a, now_ns, &c);
 }
 
 static int day_turn(struct admin *a, u64 now_ns)
@@ -122,6 +209,10 @@ static int day_turn(struct admin *a, u64 now_ns)
         return 0;
     if (a->day != 0)
         return day_command(a, CMD_DAY_END, a->day, now_ns);
+    if (!trades(a, calendar_day(now_ns))) { /* we were asleep over the day that was meant */
+        plan_opening(a, now_ns);
+        return 0;
+    }
     return day_command(a, CMD_DAY_OPEN, calendar_day(now_ns), now_ns);
 }
 
@@ -185,7 +276,7 @@ void admin_register_metrics(const struct admin *a)
 int admin_do_work(void *admin, u64 now_ns)
 {
     struct admin *a = admin;
-    int work = day_turn(a, now_ns);
+    int work = day_turn(a, now_ns) + phase_turn(a, now_ns);
 
     clock_look(a, now_ns);
 

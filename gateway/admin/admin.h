@@ -1,6 +1,7 @@
 /*
- * admin.h - the cold agent that keeps the venue's course: it opens and ends trading days by
- * commands to the engine, watches the machine's clock, and writes the metrics file.
+ * admin.h - the cold agent that keeps the venue's course: it opens and ends trading days and goes
+ * through their phases by commands to the engine, watches the machine's clock, and writes the
+ * metrics file.
  *
  * (Operators' commands and the HTTP endpoint join it here with the operators' issue.)
  */
@@ -10,6 +11,7 @@
 #include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
+#include "gateway/admin/schedule.h"
 
 struct admin_conf {
     int day_end_minute;         /* local minute at which a day ends; negative: at midnight */
@@ -28,6 +30,13 @@ struct admin {
     bool complained;                 /* ... and that it takes long has been said */
     u64 asked_ns;
     u64 next_change_ns; /* when the day ends, or when the next one opens */
+
+    const struct schedule *schedule;   /* NULL: phases are not its business */
+    const struct metric *engine_phase; /* the engine's answers: the venue's phase, */
+    const struct metric *engine_due;   /* ... the last change that it has made */
+    struct schedule_change changes[SCHEDULE_CHANGES_MAX]; /* of the open day */
+    u32 changes_used;
+    u64 phase_asked; /* change that is under way; 0: none */
     u64 next_metrics_ns;
 
     u64 next_clock_ns;     /* when to look at the machine's clock again */
@@ -44,13 +53,22 @@ struct admin {
 void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmds,
                 const struct metric *engine_day, u32 day_last, u64 now_ns);
 
+/*
+ * From now on it takes the venue through `schedule`, which outlives it: phases in their order,
+ * those that were missed too, and only its trading days are opened. `phase` and `due` are the
+ * engine's gauges (engine_phase_gauge, engine_course_gauge). Behind admin_init, before the first
+ * turn.
+ */
+void admin_follow(struct admin *a, const struct schedule *schedule, const struct metric *phase,
+                  const struct metric *due, u64 now_ns);
+
 /* Makes its metrics known. Once, before the threads start. */
 void admin_register_metrics(const struct admin *a);
 
 /* The agent's turn. A full command ring is tried again in the next turn. */
 int admin_do_work(void *admin, u64 now_ns);
 
-/* True when no day's opening or end is due or under way. The agent's thread. */
+/* True when no day's opening or end and no change of phase is due or under way. Its thread. */
 bool admin_settled(const struct admin *a, u64 now_ns);
 
 #endif

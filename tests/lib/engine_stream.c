@@ -337,6 +337,10 @@ static void make_phase(struct stream *s, union msg *m)
     c->late = !one_in(s, 3);
     c->closing = one_in(s, 2);
     c->reason = (u8)(one_in(s, 30) ? 'L' : one_in(s, 3) ? 'O' : 'S');
+    if (!c->instrument && c->reason == 'S' && one_in(s, 3))
+        c->due_ns = s->now_ns - (one_in(s, 3) ? NS_PER_SEC : 0);
+    if (one_in(s, 100))
+        c->due_ns = 5;
     s->away = s->away ? s->away : 10 + stream_below(s, 60);
     if (s->phase != 'T' || !one_in(s, 3))
         return;

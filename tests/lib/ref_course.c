@@ -283,12 +283,15 @@ void ref_phase(struct ref *r, const struct msg_course *c)
         to.late = r->venue.late;
     }
     if (!has("PTXZHV", to.phase) || to.wide > 1 || to.late > 1 || to.closing > 1 ||
-        !has("SO", to.reason))
+        !has("SO", to.reason) || (to.due_ns && (c->instrument || to.reason != 'S')))
         return;
     m = c->instrument ? &r->markets[c->instrument] : &r->venue;
-    if (m->phase == to.phase && m->wide == to.wide && m->late == to.late &&
-        (c->instrument || to.reason == 'S'))
+    bool same = m->phase == to.phase && m->wide == to.wide && m->late == to.late &&
+                (c->instrument || to.reason == 'S');
+    if (to.due_ns ? to.due_ns <= r->course_due : same)
         return;
+    if (to.due_ns)
+        r->course_due = to.due_ns;
     union msg *ev = ref_add(r, EV_COURSE, 1, 0);
     struct event_head head = ev->ev;
     ev->course = to;

@@ -53,6 +53,7 @@ struct ref {
     u32 instruments_used;
     struct ref_market *markets; /* by instrument */
     struct ref_market venue;
+    u64 course_due;
     struct msg_course course;  /* under way, */
     u32 at;                    /* ... its instrument, */
     u8 next, cross, liquidity; /* ... where that goes, by which cross, */

@@ -123,7 +123,7 @@ static void test_padding_is_checked(void **state)
         {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 33, 63},         {EV_CANCELLED, 56, 63},
         {EV_REJECTED, 55, 63},       {CMD_MODIFY, 43, 59},        {CMD_MASS_CANCEL, 53, 63},
         {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
-        {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 63},         {EV_PHASE, 48, 63},
+        {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 48, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
     };
 

@@ -115,6 +115,7 @@ static void process_plan(void)
     world->fate_at_ns = sim.now_ns + sim_delay(200 * NS_PER_US, 120 * NS_PER_MS);
     world->conf.gateways = (u32)sim_between(1, world->nets_used);
     world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
+    world->cut_snapshot = sim_chance(150000);
     world->cut_blocks = sim_chance(300000) ? (u32)sim_between(6, 20) : 0;
     if (world->fate == FATE_CUT && sim_chance(200000))
         sim_disk_hook(world->disk, (u32)sim_between(1, sim_chance(500000) ? 8 : 40), power_goes);
@@ -314,7 +315,8 @@ static bool fate_is_due(void)
     if (world->fate > FATE_KILL || world->fate_at_ns + 40 * NS_PER_MS < sim.now_ns)
         return true;
     return sim_disk_flights(world->disk) >= world->cut_flights &&
-           sim_disk_flight_blocks(world->disk) >= world->cut_blocks;
+           sim_disk_flight_blocks(world->disk) >= world->cut_blocks &&
+           (!world->cut_snapshot || sim_disk_has(world->disk, SNAPSHOT_NEW));
 }
 
 static void process_close(void)

@@ -339,6 +339,11 @@ static void link_make(struct bypass *b, u32 index, const struct bypass_conf *con
         net.rto_min_ns = conf->rto_min_ns;
     if (conf->tlp_min_ns != 0)
         net.tlp_min_ns = conf->tlp_min_ns;
+    if (conf->keepalive_ns != 0)
+        net.keepalive_idle_ns = conf->keepalive_ns;
+    if (conf->ttl != 0)
+        net.ttl = conf->ttl;
+    net.dscp = conf->dscp;
     l->net = net_new(m, &net, &packet_ops, l->queues[0], &net_up, l, now_ns);
     if (from->first_queue == 0) /* one of those that share the port is enough */
         net_announce(l->net, now_ns);

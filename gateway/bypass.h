@@ -31,6 +31,9 @@ struct bypass_conf {
     u32 connections_max; /* open ones of all links together; what is closing comes on top */
     u64 rto_min_ns;      /* floor of the retransmission timeout; 0: the default */
     u64 tlp_min_ns;      /* floor of the tail-loss probe; 0: the default */
+    u64 keepalive_ns;    /* silence before the client's kernel is probed; 0: the default */
+    u8 ttl;              /* of what we send; 0: the default */
+    u8 dscp;             /* Diffserv code point of what we send */
     u8 secret[32];       /* fresh random bytes */
 };
 

@@ -133,6 +133,10 @@ struct conf_dpdk {
     u32 ports_used; /* at least 1 */
     u64 memory_mb;
     u64 rto_min_ms;
+    u64 tlp_min_us;
+    u64 keepalive_ms;
+    u64 ttl;
+    u64 dscp;
 };
 
 struct conf_auth {

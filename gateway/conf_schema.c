@@ -187,6 +187,15 @@ INT("dpdk.memory_mb", dpdk.memory_mb, 64, 65536, "MiB", "256",
 INT("dpdk.rto_min_ms", dpdk.rto_min_ms, 5, 1000, MS, "50",
     "Floor of the retransmission timeout. Linux clients may delay an ACK by 45 ms; a lower floor "
     "sends some segments twice. Lost tails are repaired sooner, by probes."),
+INT("dpdk.tlp_min_us", dpdk.tlp_min_us, 100, 1000000, "us", "2000",
+    "Floor of the probe that repairs the loss of the last segments; it comes after two round trips "
+    "or this, whichever is longer."),
+INT("dpdk.keepalive_ms", dpdk.keepalive_ms, 1000, 600000, MS, "60000",
+    "Silence on a connection after which the client's kernel is asked whether it is still there. "
+    "Balancers forget a silent flow after 350 s, so stay well below."),
+INT("dpdk.ttl", dpdk.ttl, 1, 255, "hops", "64", "Time to live of the packets that we send."),
+INT("dpdk.dscp", dpdk.dscp, 0, 63, NULL, "0",
+    "Diffserv code point of the packets that we send, for networks that honour it (46: EF)."),
 
 SECTION("auth", "Password checks, on a thread of their own."),
 INT("auth.failures_max", auth.failures_max, 0, 1000000, "logins", "10",

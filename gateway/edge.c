@@ -141,6 +141,10 @@ static void bypass_open(struct edge *e, const struct conf *conf, const struct pl
         bypass.listen[bypass.listen_used++] = (u16)conf->gateway.listen[i].port;
     bypass.connections_max = (u32)conf->gateway.connections_max;
     bypass.rto_min_ns = conf->dpdk.rto_min_ms * NS_PER_MS;
+    bypass.tlp_min_ns = conf->dpdk.tlp_min_us * NS_PER_US;
+    bypass.keepalive_ns = conf->dpdk.keepalive_ms * NS_PER_MS;
+    bypass.ttl = (u8)conf->dpdk.ttl;
+    bypass.dscp = (u8)conf->dpdk.dscp;
     ssize_t n = getrandom(bypass.secret, sizeof bypass.secret, 0);
     ASSERT_EQ(n, (ssize_t)sizeof bypass.secret);
     for (u32 g = 0; g < gateways; g++) {

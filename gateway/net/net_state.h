@@ -49,6 +49,7 @@
     X(DROP_TCP_LENGTH, "rx_dropped_total", "tcp_length", "Frames dropped")                         \
     X(DROP_TCP_CKSUM, "rx_dropped_total", "tcp_checksum", "Frames dropped")                        \
     X(DROP_TCP_FLAGS, "rx_dropped_total", "tcp_flags", "Frames dropped")                           \
+    X(DROP_TCP_PORT, "rx_dropped_total", "tcp_port_zero", "Frames dropped")                        \
     X(DROP_TCP_WINDOW, "rx_dropped_total", "tcp_out_of_window", "Frames dropped")                  \
     X(DROP_TCP_ACK, "rx_dropped_total", "tcp_ack_range", "Frames dropped")                         \
     X(DROP_TCP_PAWS, "rx_dropped_total", "tcp_paws", "Frames dropped")                             \

@@ -65,6 +65,8 @@ static enum net_stat read_segment(struct net *net, const struct packet *p, u32 b
     seg->len = bytes - header;
     if (!flags_good(seg->flags))
         return NET_DROP_TCP_FLAGS;
+    if (seg->src_port == 0)
+        return NET_DROP_TCP_PORT;
     if (!tcp_options_parse((const u8 *)(tcp + 1), header - (u32)sizeof *tcp, seg))
         net_count(net, NET_BAD_OPTION);
     return NET_STAT_COUNT;

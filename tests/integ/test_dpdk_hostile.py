@@ -8,6 +8,7 @@ wb-test: variants=release timeout=150
 """
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -59,37 +60,52 @@ def dropped():
         return {m[1]: int(float(m[2])) for m in re.finditer(r'net_rx_dropped_total\{.*reason="(\w+)"\} (\S+)', file.read())}
 
 
+def unharmed(what, attempt):
+    """`attempt` attacks and returns (the sessions' p99 in ms, what it did); a busy machine may need more than one."""
+    for _ in range(TRIES):
+        p99, did = attempt()
+        print(f"{what}: {did}, p99 of sessions {p99:.2f} ms")
+        if p99 < P99_MS:
+            return
+    check(False, f"p99 of the sessions is {p99} ms")
+
+
 def syn_flood():
     seconds = 60 if FULL else 4
-    for attempt in range(TRIES):
+
+    def attempt():
         load = Load(seconds - 1)
         flooder = attack("flood", SYN_RATE, seconds, wait=False)
         time.sleep(2)
         trade()  # who is honest gets in, by cookie
-        sent = finish(flooder)
+        rate = finish(flooder)["rate"]
         p99 = load.end()
-        print(f"SYN flood: {sent['rate']} a second, {venue.metric('wirebook_net_tcp_syn_cookies_total'):.0f} cookies, "
-              f"p99 of sessions {p99:.2f} ms")
-        if p99 < P99_MS and sent["rate"] > 0.9 * SYN_RATE:
-            break
-    check(p99 < P99_MS, f"p99 of established sessions is {p99} ms")
-    check(sent["rate"] > 0.9 * SYN_RATE, f"only {sent['rate']} SYNs a second")
-    taken = venue.metric('wirebook_net_tcp_syn_cookies_total.*reason="taken"')
-    check(taken >= 1, f"{taken} connections opened by cookie")
+        return p99 if rate > 0.9 * SYN_RATE else 1000 * P99_MS, f"{rate} a second"
+
+    unharmed("SYN flood", attempt)
+    held = venue.metric("wirebook_net_tcp_connections")
+    check(held <= 4096 + 64, f"{held} connections: the queue of SYNs holds 4,096")
+    sent, taken = (venue.metric(f'wirebook_net_tcp_syn_cookies_total.*reason="{what}"') for what in ("sent", "taken"))
+    check(sent > 10000 and taken >= 1, f"{sent} cookies sent, {taken} came back")
 
 
 def blind():
-    with connect() as open_one:
+    address, port, ports = None, None, None
+
+    def attempt():
         load = Load(20 if FULL else 4, users=("BRAV01",), rate=200)
+        for kind in ("rst", "syn", "data"):
+            sent = attack("blind", kind, address, *(ports if FULL else [port]))
+            check(sent["sent"] > 60000, sent)
+        return load.end(), f"{sent['rate']} segments a second"
+
+    with connect() as open_one:
         open_one.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
         check(read_login(open_one) == b"A", "a session to aim at")
         challenges = venue.metric("wirebook_net_tcp_challenge_acks_total")
         address, port = open_one.getsockname()
         ports = re.findall(rf"{re.escape(address)}:(\d+) +{SERVER}:{PORT}", run("ss", "-tnH", "state", "established"))
-        for kind in ("rst", "syn", "data"):
-            sent = attack("blind", kind, address, *(ports if FULL else [port]))
-            check(sent["sent"] > 60000, sent)
-        print(f"blind: {sent['rate']} segments a second, p99 of sessions {load.end():.2f} ms")
+        unharmed("blind", attempt)
         wait_for("in-window segments were challenged",
                  lambda: venue.metric("wirebook_net_tcp_challenge_acks_total") - challenges >= 2)
         open_one.sendall(b"\0\1O")  # it lives: a logout is answered by the end
@@ -99,19 +115,22 @@ def blind():
 
 def malformed():
     before = venue.metric("wirebook_net_tcp_connections")
-    load = Load(20 if FULL else 2, rate=200)
-    sent = attack("malformed", 1, 20000 if FULL else 1500)
-    p99 = load.end()
+
+    def attempt():
+        load = Load(20 if FULL else 2, rate=200)
+        sent = attack("malformed", 1, 20000 if FULL else 1500)["sent"]
+        return load.end(), f"{sent} frames"
+
+    unharmed("malformed", attempt)
     time.sleep(0.3)
     seen = dropped()
     # Fragments do not get here: the kernel gathers them before AF_PACKET's queues. test_net_ip.c has them.
     for reason in ("short", "ether_type", "not_ours", "arp_malformed", "ip_version", "ip_options", "ip_length", "ip_checksum",
-                   "ip_source", "ip_protocol", "icmp_malformed", "icmp_type", "icmp_no_match", "tcp_length",
-                   "tcp_checksum", "tcp_flags"):
+                   "ip_source", "ip_protocol", "icmp_malformed", "icmp_type", "icmp_no_match", "tcp_length", "tcp_checksum",
+                   "tcp_flags", "tcp_port_zero"):
         check(seen.get(reason, 0) > 0, f"no frame was dropped as {reason}: {seen}")
     check(venue.metric("wirebook_net_tcp_bad_options_total") >= 3, "bad options were counted")
-    print(f"malformed: {sent['sent']} frames, p99 of sessions {p99:.2f} ms, "
-          f"{venue.metric('wirebook_net_tcp_connections') - before:.0f} half-open connections more")
+    check(venue.metric("wirebook_net_tcp_connections") - before < 200, "what opened half is little")
 
 
 def selfish():
@@ -121,27 +140,29 @@ def selfish():
         for user in ("CHAR01", "ALFA02"):
             file.write(login_packet(user, ACCOUNTS[user]).hex() + "\n")
     Load(1, users=("CHAR01", "ALFA02"), rate=2000).end()  # something to be replayed to them
-    lazy = connect()
-    lazy.setsockopt(1, 8, 2048)  # SO_RCVBUF
-    seconds = 60 if FULL else 4
-    mute = attack("peers", path, 200, seconds + 2, wait=False)
-    wait_for("they are open", lambda: venue.metric("wirebook_gateway_sessions") >= 3)
-    lazy.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
-    load = Load(seconds, users=("ALFA01", "BRAV01"))
-    p99 = load.end()
-    used = venue.metric("wirebook_net_chunks_used")
-    got = finish(mute)
-    print(f"selfish: {got}, {used:.0f} chunks in use, p99 of sessions {p99:.2f} ms")
-    check(got["opened"] == 200, "all of them opened")
-    check(got["bytes"] > 1000, "the venue had something for them")
-    check(used <= 3 * 32 + 16, f"{used} chunks: three at most of 32 each, and some on their way")
-    check(p99 < P99_MS, f"p99 of the others is {p99} ms")
-    lazy.close()
+    seconds = 60 if FULL else 3
+
+    def attempt():
+        with connect() as lazy:
+            lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            mute = attack("peers", path, 200, seconds + 2, wait=False)
+            wait_for("they are open", lambda: venue.metric("wirebook_gateway_sessions") >= 3)
+            lazy.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
+            p99 = Load(seconds, users=("ALFA01", "BRAV01")).end()
+            used = venue.metric("wirebook_net_chunks_used")
+            got = finish(mute)
+        check(got["opened"] == 200, "all of them opened")
+        check(got["ttl"] == 77 and got["tos"] == 46 << 2, f"what the config says about packets is done: {got}")
+        check(got["bytes"] > 1000, "the venue had something for them")
+        check(used <= 3 * 32 + 16, f"{used} chunks: three at most of 32 each, and some on their way")
+        return p99, f"{got}, {used:.0f} chunks in use"
+
+    unharmed("selfish", attempt)
 
 
 net = Namespaces()
 os.nice(-15)  # venue, attacker and sessions alike: what else runs here is no part of the question
-venue = DpdkVenue("hostile", f"net_af_packet0,iface={net.veth()},qdisc_bypass=1,framecnt=4096")
+venue = DpdkVenue("hostile", f"net_af_packet0,iface={net.veth()},qdisc_bypass=1,framecnt=4096", dpdk=", ttl: 77, dscp: 46")
 MAC = re.search(r"link/ether (\S+)", run("ip", "link", "show", NAME + "a"))[1]
 net.enter()
 trade()

@@ -210,7 +210,7 @@ def peers(link, build, path, count, seconds):
     link.socket.settimeout(0.2)
     for i in range(count):
         link.send(build.tcp(f"10.213.0.{100 + i % 100}", 20000 + i, SYN, 1000, options=bytes.fromhex("020405b4")))
-    opened, got, segments = set(), 0, 0
+    opened, got, segments, ttl, tos = set(), 0, 0, 0, 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -228,10 +228,11 @@ def peers(link, build, path, count, seconds):
             if login and port not in opened:
                 link.send(build.tcp(address, port, ACK | PSH, ack, seq + 1, login))
             opened.add(port)
+            ttl, tos = frame[22], frame[15]
         else:
             got += len(frame) - 34 - (frame[46] >> 4) * 4
             segments += 1
-    print(f"opened {len(opened)} segments {segments} bytes {got}")
+    print(f"opened {len(opened)} segments {segments} bytes {got} ttl {ttl} tos {tos}")
 
 
 def main():

@@ -106,7 +106,7 @@ class Namespaces:
 class DpdkVenue:
     """A wirebook whose gateways drive `device`; gateway 0 shares its thread with the rest, each other one has its own."""
 
-    def __init__(self, name, device, queues=1, gateways=1, more=""):
+    def __init__(self, name, device, queues=1, gateways=1, more="", dpdk=""):
         self.dir = os.path.join(TMP, name)
         os.makedirs(self.dir, exist_ok=True)
         self.log, self.conf = os.path.join(self.dir, "wirebook.log"), os.path.join(self.dir, "wirebook.yaml")
@@ -116,7 +116,7 @@ class DpdkVenue:
                        "durability: none\n"
                        f"gateway: {{count: {gateways}, transport: dpdk, listen: [{{port: {PORT}}}], connections_max: 2048, "
                        f"unauthenticated_per_source: 0}}\n"
-                       f"dpdk: {{ports: [{{device: '{device}', ipv4: {SERVER}, queues: {queues}}}]}}\n"
+                       f"dpdk: {{ports: [{{device: '{device}', ipv4: {SERVER}, queues: {queues}}}]{dpdk}}}\n"
                        "journal: {segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}\n"
                        "threads: [{name: hot, agents: [gateway, engine, persist]}" +
                        "".join(f", {{name: hot{g}, agents: [gateway{g}]}}" for g in range(1, gateways)) + "]\n"

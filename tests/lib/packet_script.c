@@ -141,6 +141,8 @@ static void do_expect(struct pkt_run *r)
         expect_data(r);
     else if (pkt_take(l, "finished"))
         is_number(r, r->s.finishes);
+    else if (pkt_take(l, "told"))
+        is_number(r, r->s.urgents);
     else if (pkt_take(l, "conns"))
         is_number(r, net_conns(r->s.net));
     else if (pkt_take(l, "chunks"))

@@ -17,7 +17,7 @@
  *   quiet                        nothing leaves until now; with a time: from now on, for so long
  *   flood N                      N SYNs from as many ports; what leaves for them is forgotten
  *   app send N | close | reset | shut | urgent | connect | take N | take all | dscp N
- *   expect opened | data | finished | conns | chunks | urgent | soft N     counts so far, or now
+ *   expect opened | data | finished | conns | chunks | urgent | told | soft N        so far, or now
  *   expect closed no | eof | error
  *   expect state NAME | gone
  *   expect count COUNTER N       a counter of net_state.h by its name there

@@ -89,6 +89,11 @@ static void only_unicast(void **state)
     memcpy(frame, good, n);
     memset(frame, 0xff, 6); /* by the link's broadcast */
     script_frame_in(&s, frame, n);
+    memcpy(frame, good, n);
+    memset(frame + 34, 0, 2); /* from port 0 */
+    struct packet p = {.data = frame, .len = n, .l4_cksum = PACKET_CKSUM_GOOD};
+    net_input(s.net, &p, s.now_ns);
+    assert_int_equal(stat(&s, NET_DROP_TCP_PORT), 1);
     net_flush(s.net, s.now_ns);
     assert_null(script_out_frame(&s));
     assert_int_equal(net_conns(s.net), 0);

@@ -96,13 +96,10 @@ bench-engine: setup ## measure the engine alone (ARGS=...)
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-engine
 	@$(BUILD)/bin/bench-engine $(ARGS)
 
-bench-journal: setup ## measure the journal beside a bare io_uring writer (ARGS="DIR SECONDS")
-	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal
+bench-journal: setup ## measure the journal beside a bare io_uring writer, and recovery (ARGS="DIR SECONDS")
+	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal $(BUILD)/bin/bench-recovery
 	@$(BUILD)/bin/bench-journal $(ARGS)
-
-bench-tcp: setup ## measure our TCP alone, a segment in and its reply out (ARGS=...)
-	@$(INNER) $(JOBS) $(BUILD)/bin/bench-tcp
-	@$(BUILD)/bin/bench-tcp $(ARGS)
+	@$(BUILD)/bin/bench-recovery
 
 bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
 	@$(INNER) $(JOBS) programs

@@ -6,9 +6,11 @@
  * the time at which one was due to the turn in which the mark covers it. The bare writer has the
  * same arrivals and the same rule (what there is when nothing is in flight, else full blocks), but
  * writes the same bytes from one buffer without rings, blocks, checksums or marks. One thread does
- * it all; segments are prepared before the clock starts. Prints `name value unit` lines.
+ * it all; segments are prepared before the clock starts. Both take turns five times; the medians
+ * are printed as `name value unit` lines, and the median of the rounds' ratios. `none` is the same
+ * journal that releases without waiting: what the disk adds to an acknowledgement is the rest.
  *
- *   bench-journal [DIR [SECONDS]]      default: var/bench-journal, 2
+ *   bench-journal [DIR [SECONDS]]      default: var/bench-journal, 1 second each
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +30,14 @@
 #define PENDING_MAX   (1u << 22) /* transactions that are due and not yet durable; masked */
 #define BARE_BLOCKS   64u
 #define BARE_DEPTH    4u
+#define ROUNDS        5u
 /* What the prepared segments hold, less a tenth for headers and padding. */
 #define TX_MAX   (SEGMENTS * SEGMENT_BYTES / (TX_SLOTS * SLOT_BYTES) / 10 * 9)
 #define MAX_RATE 100000000ull /* more than anything takes: as fast as it goes */
 
 static struct histogram latency;
 static u64 due_ns[PENDING_MAX];
-static double seconds = 2;
+static double seconds = 1;
 static const char *dir = "var/bench-journal";
 
 /* Who is measured: takes arrivals, says how many are durable. */
@@ -181,20 +184,70 @@ static u64 bare_turn(void *self)
     return b->durable;
 }
 
-/* ---- both, by turns ---- */
+/* ---- all of them, by turns ---- */
 
-static void print(const char *who, u64 rate, double reached)
+enum who { BARE, JOURNAL, NONE, WHO };
+
+static const char *const names[WHO] = {"bare", "journal", "none"};
+
+/* Of one rate: what each round measured. */
+struct rounds {
+    double p50_us[WHO][ROUNDS];
+    double p99_us[WHO][ROUNDS];
+    double reached[WHO][ROUNDS];
+};
+
+static int by_value(const void *a, const void *b)
 {
-    if (rate == MAX_RATE) {
-        printf("%s.max_tps %.0f tx/s\n", who, reached);
-        return;
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *of)
+{
+    qsort(of, ROUNDS, sizeof *of, by_value);
+    return of[ROUNDS / 2];
+}
+
+/* The median over the rounds of how much of `bare` the journal is in the same round. */
+static double median_ratio(const double *journal, const double *bare)
+{
+    double ratios[ROUNDS];
+
+    for (u32 i = 0; i < ROUNDS; i++)
+        ratios[i] = journal[i] / bare[i];
+    return median(ratios);
+}
+
+static void print_rate(u64 rate, struct rounds *r)
+{
+    unsigned long long at = rate;
+    double p50 = median_ratio(r->p50_us[JOURNAL], r->p50_us[BARE]);
+    double p99 = median_ratio(r->p99_us[JOURNAL], r->p99_us[BARE]);
+    double added[ROUNDS];
+
+    for (u32 i = 0; i < ROUNDS; i++)
+        added[i] = r->p50_us[JOURNAL][i] - r->p50_us[NONE][i];
+    for (u32 w = 0; w < WHO; w++) {
+        printf("%s.commit.p50_us.at_%llu %.1f us\n", names[w], at, median(r->p50_us[w]));
+        printf("%s.commit.p99_us.at_%llu %.1f us\n", names[w], at, median(r->p99_us[w]));
+        if (median(r->reached[w]) < 0.98 * (double)rate)
+            printf("%s.reached.at_%llu %.0f tx/s\n", names[w], at, median(r->reached[w]));
     }
-    printf("%s.commit.p50_us.at_%llu %.0f us\n", who, (unsigned long long)rate,
-           (double)histogram_percentile(&latency, 50) / 1e3);
-    printf("%s.commit.p99_us.at_%llu %.0f us\n", who, (unsigned long long)rate,
-           (double)histogram_percentile(&latency, 99) / 1e3);
-    if (reached < 0.98 * (double)rate)
-        printf("%s.reached.at_%llu %.0f tx/s\n", who, (unsigned long long)rate, reached);
+    printf("journal.to_bare.p50.at_%llu %.2f times\n", at, p50);
+    printf("journal.to_bare.p99.at_%llu %.2f times\n", at, p99);
+    printf("release.added_us.at_%llu %.1f us\n", at, median(added));
+}
+
+static void print_max(struct rounds *r)
+{
+    double ratio = median_ratio(r->reached[JOURNAL], r->reached[BARE]);
+
+    printf("bare.max_tps %.0f tx/s\n", median(r->reached[BARE]));
+    printf("journal.max_tps %.0f tx/s\n", median(r->reached[JOURNAL]));
+    printf("journal.to_bare.max_tps %.2f times\n", ratio);
 }
 
 static struct disk *fresh_disk(void)
@@ -213,7 +266,7 @@ static struct disk *fresh_disk(void)
     return d;
 }
 
-static void bench_journal(u64 rate)
+static double bench_journal(u64 rate, enum durability durability)
 {
     struct journalled *j = aligned_alloc(CACHE_LINE, round_up(sizeof *j, CACHE_LINE));
     struct subject s = {journal_room, journal_give, journal_turn, j};
@@ -224,6 +277,7 @@ static void bench_journal(u64 rate)
 
     memset(j, 0, sizeof *j);
     persist_conf_defaults(&conf);
+    conf.durability = durability;
     conf.segment_bytes = SEGMENT_BYTES;
     conf.segments_ahead = SEGMENTS;
     mem_init(&j->mem, MEM_POPULATE);
@@ -236,14 +290,15 @@ static void bench_journal(u64 rate)
     }
     while (persist_segments_do_work(j->persist, clock_now_ns()) > 0)
         ;
-    print("journal", rate, run(&s, rate));
+    double reached = run(&s, rate);
     persist_free(j->persist);
     d->ops->free(d);
     mem_free_all(&j->mem);
     free(j);
+    return reached;
 }
 
-static void bench_bare(u64 rate)
+static double bench_bare(u64 rate)
 {
     struct bare b = {.disk = fresh_disk()};
     struct subject s = {bare_room, bare_give, bare_turn, &b};
@@ -253,15 +308,24 @@ static void bench_bare(u64 rate)
     if (b.disk->ops->create(b.disk, "bare", SEGMENT_BYTES * SEGMENTS) != 0)
         exit(1);
     b.file = b.disk->ops->open(b.disk, "bare", DISK_WRITE);
-    print("bare", rate, run(&s, rate));
+    double reached = run(&s, rate);
     b.disk->ops->close(b.disk, b.file);
     b.disk->ops->free(b.disk);
     free(b.bytes);
+    return reached;
+}
+
+static void note(struct rounds *r, enum who who, u32 round, double reached)
+{
+    r->reached[who][round] = reached;
+    r->p50_us[who][round] = (double)histogram_percentile(&latency, 50) / 1e3;
+    r->p99_us[who][round] = (double)histogram_percentile(&latency, 99) / 1e3;
 }
 
 int main(int argc, char **argv)
 {
     static const u64 rates[] = {1000, 100000, 1000000, MAX_RATE};
+    static struct rounds r;
 
     if (argc > 1)
         dir = argv[1];
@@ -270,9 +334,19 @@ int main(int argc, char **argv)
     clock_init();
     log_level_set(LOG_WARN);
     for (u32 i = 0; i < ARRAY_LEN(rates); i++) {
-        bench_bare(rates[i]);
-        bench_journal(rates[i]);
+        for (u32 round = 0; round < ROUNDS; round++) {
+            note(&r, BARE, round, bench_bare(rates[i]));
+            note(&r, JOURNAL, round, bench_journal(rates[i], DURABILITY_DISK));
+            if (rates[i] != MAX_RATE)
+                note(&r, NONE, round, bench_journal(rates[i], DURABILITY_NONE));
+        }
+        if (rates[i] == MAX_RATE)
+            print_max(&r);
+        else
+            print_rate(rates[i], &r);
+        fflush(stdout);
     }
-    fresh_disk(); /* leaves an empty directory */
+    struct disk *d = fresh_disk(); /* leaves an empty directory */
+    d->ops->free(d);
     return 0;
 }

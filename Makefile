@@ -37,6 +37,7 @@ MAINS := $(filter gateway/main.c,$(SRC)) $(foreach f,$(SRC),$(if $(filter wirebo
 LIB   := $(filter-out $(MAINS),$(SRC))
 TESTS := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/integ/test_*.c))
 WBTEST := $(sort $(filter-out $(TESTS),$(wildcard tests/lib/*.c tests/sim/*.c)))
+PLANTED := $(shell grep -l 'persist/plant\.h' persist/*.c)
 BENCH := $(sort $(wildcard tests/bench/bench_*.c))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
@@ -165,7 +166,14 @@ $(BUILD)/$1/libwbtest.a: $(call objects,$1,$(WBTEST)) $(BUILD)/$1/files.list
 
 $(BUILD)/$1/tests/%: $(BUILD)/$1/obj/tests/%.o $(BUILD)/$1/libwbtest.a $(BUILD)/$1/libwirebook.a
 	@mkdir -p $$(@D)
-	$$(call Q,LINK)$$(CC_$1) $$(FLAGS_$1) $$^ -o $$@ $$(PKG_LIBS) $$(TEST_LIBS)
+	$$(call Q,LINK)$$(CC_$1) $$(FLAGS_$1) $$(filter %.o,$$^) $$(filter %.a,$$^) -o $$@ $$(PKG_LIBS) $$(TEST_LIBS)
+
+# The simulator with known faults planted: these files come a second time, before the library's.
+$(BUILD)/$1/obj/plant/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(call Q,CC  )$$(CC_$1) $$(FLAGS) $$(FLAGS_$1) -DWB_PLANTS $$(PKG_CFLAGS) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$1/tests/sim/test_sim_plants: $(PLANTED:%.c=$(BUILD)/$1/obj/plant/%.o)
 
 # For `make one`: whatever compiles goes into the archive, and the linker takes what the test needs.
 $(BUILD)/$1/one/%: FORCE
@@ -197,4 +205,5 @@ $(addprefix $(BUILD)/bin/,$(PROGRAMS)): $(BUILD)/bin/%: $(BUILD)/release/%
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libwbtest.a $(BUILD)/fuzz/libwirebook.a
 	$(call Q,LINK)$(CC_fuzz) $(SAN) -fsanitize=fuzzer $^ -o $@ $(PKG_LIBS) $(TEST_LIBS)
 
+-include $(foreach v,$(VARIANTS),$(PLANTED:%.c=$(BUILD)/$v/obj/plant/%.d))
 -include $(foreach v,$(VARIANTS),$(patsubst %.o,%.d,$(call objects,$v,$(SRC) $(WBTEST) $(TESTS) $(BENCH) $(FUZZ))))

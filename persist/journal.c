@@ -27,6 +27,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "engine/base/sm.h"
+#include "persist/plant.h"
 
 #define BUFFER_MASK (JOURNAL_BUFFER_BLOCKS - 1)
 _Static_assert((JOURNAL_INFLIGHT_MAX & (JOURNAL_INFLIGHT_MAX - 1)) == 0, "masked, not divided");
@@ -194,6 +195,20 @@ static void seal(struct journal *j, u64 block, const struct journal_segment *s)
     j->crc = h->crc;
 }
 
+/* The fault PLANT_REWRITE_BLOCK: the last durable block gets a new header and end, in place. */
+static bool bring_up_to_date(struct journal *j, const struct journal_segment *s)
+{
+    struct block *b = block_at(j, j->unsubmitted - 1);
+
+    if (in_flight(j) > 0 || j->unsubmitted == s->first_block ||
+        (j->unsubmitted & BUFFER_MASK) == 0 || b->head.slots_used == BLOCK_SLOTS)
+        return false;
+    b->slots[BLOCK_SLOTS - 1].w[0] = j->durable;
+    b->head.crc = block_crc(b);
+    j->crc = b->head.crc;
+    return true;
+}
+
 /* Offers write `number` to the disk. Returns whether it has begun. */
 static bool offer(struct journal *j, u64 number)
 {
@@ -206,8 +221,10 @@ static bool offer(struct journal *j, u64 number)
         if (w->first < s->first_block)
             continue;
         ASSERT_LE(w->first + w->blocks, s->first_block + s->blocks);
-        w->begun = j->disk->ops->write(j->disk, s->file, (w->first - s->first_block) * BLOCK_BYTES,
-                                       block_at(j, w->first), w->blocks * BLOCK_BYTES, number);
+        u64 first = w->first - w->again;
+        w->begun =
+            j->disk->ops->write(j->disk, s->file, (first - s->first_block) * BLOCK_BYTES,
+                                block_at(j, first), (w->blocks + w->again) * BLOCK_BYTES, number);
         return w->begun;
     }
     ASSERT(false); /* its segment is held until it is durable */
@@ -239,9 +256,11 @@ static bool submit_one(struct journal *j)
     n = min_u64(n, JOURNAL_BUFFER_BLOCKS - (j->unsubmitted & BUFFER_MASK));
     if (n == 0)
         return false;
+    bool again = PLANTED(PLANT_REWRITE_BLOCK) && bring_up_to_date(j, s);
     for (u64 i = 0; i < n; i++)
         seal(j, j->unsubmitted + i, s);
-    *write_at(j, j->write_next) = (struct journal_write){.first = j->unsubmitted, .blocks = (u32)n};
+    *write_at(j, j->write_next) =
+        (struct journal_write){.first = j->unsubmitted, .blocks = (u32)n, .again = again};
     j->unsubmitted += n;
     j->write_next++;
     return offer(j, j->write_next - 1);
@@ -294,6 +313,11 @@ u64 journal_reap(struct journal *j)
         ASSERT(done[i].tag >= j->write_oldest && done[i].tag < j->write_next);
         ASSERT(w->begun && !w->done);
         w->done = true;
+        if (done[i].error && PLANTED(PLANT_RETRY_FAILED_WRITE)) {
+            w->done = false;
+            offer(j, done[i].tag);
+            continue;
+        }
         if (done[i].error)
             fail(j, w, done[i].error);
         j->writes_done++;

@@ -24,6 +24,7 @@ struct journal_write {
     u32 blocks;
     bool begun; /* false: the disk's queue was full, it is offered again */
     bool done;
+    bool again; /* the block before goes along once more: never, but in plant.h */
 };
 
 /* A segment whose blocks are being written; it is given back when the last one is durable. */

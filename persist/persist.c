@@ -23,6 +23,7 @@
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
 #include "persist/journal.h"
+#include "persist/plant.h"
 #include "persist/segments.h"
 
 #define TAP_BLOCK_SLOTS (BLOCK_BYTES / SLOT_BYTES)
@@ -149,6 +150,8 @@ static void publish(struct persist *p, u64 first, u64 last)
         }
     }
     u64 seq = journal_seq_end(&p->journal, last);
+    if (PLANTED(PLANT_RELEASE_ABOVE_MARK))
+        durable_move(&p->released, journal_seq_end(&p->journal, p->journal.forming));
     ASSERT_GE(seq, durable_get(&p->stored));
     durable_move(&p->stored, seq);
     if (seq > durable_get(&p->released))
@@ -232,7 +235,7 @@ int persist_do_work(void *persist, u64 now_ns)
     }
     int taken = take(p);
     int begun = journal_submit(j);
-    if (begun > 0 && p->conf.plant_ack_before_sync)
+    if (begun > 0 && PLANTED(PLANT_ACK_BEFORE_SYNC))
         durable_move(&p->released, journal_seq_end(j, j->unsubmitted - 1));
     metric_add(&p->transactions, (u64)taken);
     metric_set(&p->writes, j->writes_done);

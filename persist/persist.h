@@ -33,8 +33,6 @@ struct persist_conf {
     u32 segments_ahead;   /* zero-filled ones kept ready, 1..SEGMENTS_AHEAD_MAX; 2 */
     u64 space_low_bytes;  /* free space below which new orders are to be rejected */
     u64 space_hard_bytes; /* ... and below which nothing more is to be taken */
-    /* For tests only, never from a config file: planted bugs that the simulator must catch. */
-    bool plant_ack_before_sync; /* the mark moves when a write is submitted */
 };
 
 #define SEGMENTS_AHEAD_MAX 8u

@@ -34,6 +34,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "persist/plant.h"
 #include "persist/segment_file.h"
 #include "persist/tx_builder.h"
 
@@ -280,6 +281,8 @@ static u64 segment_limit(const struct replay *p)
 {
     const struct segment_entry *next = &p->catalog.entries[p->i + 1];
 
+    if (PLANTED(PLANT_OLD_EPOCH))
+        return UINT64_MAX;
     return p->i + 1 < p->catalog.used && next->state == SEGMENT_USED ? next->head.block
                                                                      : UINT64_MAX;
 }
@@ -313,7 +316,7 @@ static const char *segment_begins(struct replay *p)
     p->r->segments++;
     if (e->head.epoch != p->epoch) {
         p->r->epochs++;
-        u32 dropped = tx_builder_reset(&p->builder);
+        u32 dropped = PLANTED(PLANT_KEEP_PARTIAL) ? 0 : tx_builder_reset(&p->builder);
         p->r->dropped_partial_tx += dropped > 0;
         p->epoch = e->head.epoch;
         p->r->max_epoch = max_u64(p->r->max_epoch, p->epoch);
@@ -329,7 +332,7 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
     u64 limit = segment_limit(p);
     int error = segment_file_open(&p->file, e->segment, e->bytes);
 
-    if (!error)
+    if (!error && !PLANTED(PLANT_FORGET_SYNC))
         error = p->conf->disk->ops->sync(p->conf->disk, p->file.file);
     if (error)
         return failed(p, error, "opening and syncing a segment");
@@ -475,6 +478,8 @@ enum replay_status replay_run(const struct replay_conf *conf, struct replay_resu
     s = error ? failed(&p, error, "listing the directory") : read_all(&p);
     if (s == REPLAY_OK)
         report(&p);
+    if (PLANTED(PLANT_KEEP_EPOCH) && result->max_epoch > 0)
+        result->max_epoch--;
     segment_file_free(&p.file);
     catalog_free(&p.catalog);
     return s;

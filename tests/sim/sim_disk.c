@@ -71,6 +71,7 @@ static bool disk_write(struct disk *d, int file, u64 offset, const void *data, u
                          .due_ns = sim.now_ns + took};
     f->fails = s->fail_next || (!sim.calm && sim_chance(s->conf.eio_per_million));
     s->fail_next = false;
+    f->lies = f->node == s->last_failed.node && offset == s->last_failed.offset;
     f->node->links++;
     sim.counts.writes++;
     sim_trace("disk", "write tag %llu: %u bytes at %llu, due in %llu us", (unsigned long long)tag,
@@ -92,8 +93,9 @@ static u32 disk_reap(struct disk *d, struct disk_done *done, u32 max)
         sim_flight_check_data(f);
         if (f->fails) {
             sim_flight_tear(f);
+            s->last_failed = (struct failed){f->node, f->offset};
             sim.counts.writes_failed++;
-        } else {
+        } else if (!f->lies) {
             memcpy(f->node->data + f->offset, f->data, f->bytes);
         }
         done[n++] = (struct disk_done){.tag = f->tag, .error = f->fails ? EIO : 0};

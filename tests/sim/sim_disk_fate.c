@@ -123,6 +123,7 @@ static void names_meet_cut(struct sim_disk *s)
 static void process_gone(struct sim_disk *s)
 {
     s->flights_used = 0;
+    s->last_failed = (struct failed){0};
     s->fail_next = false;
     s->hook_in = 0;
     handles_drop(s);

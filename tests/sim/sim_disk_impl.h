@@ -46,6 +46,12 @@ struct change {
     struct node *node;
 };
 
+/* Where a write has failed: the kernel forgot the data, and a second try only looks successful. */
+struct failed {
+    struct node *node;
+    u64 offset;
+};
+
 struct flight {
     struct node *node;
     u64 offset;
@@ -55,6 +61,7 @@ struct flight {
     u64 tag;
     u64 due_ns;
     bool fails;
+    bool lies; /* it says that it has ended well, and nothing of it is there */
 };
 
 /* What stood where something unsynced arrived: it can be read, yet a cut may take it back. */
@@ -76,6 +83,7 @@ struct sim_disk {
     u32 changes_used;
     struct flight flights[INFLIGHT_MAX];
     u32 flights_used;
+    struct failed last_failed;
     struct node *handles[HANDLES_MAX];
     u32 handle_how[HANDLES_MAX];
     struct undo undos[UNDO_MAX];

@@ -14,10 +14,10 @@ struct sim_options {
     u64 seed;
     u32 cuts; /* power cuts, kills and restarts before the final drain */
     bool trace;
-    bool no_faults;             /* nothing fails but the power */
-    bool plant_ack_before_sync; /* the planted bug of persist */
-    u32 gateways;               /* 0: one to four, by the seed */
-    u32 moves;                  /* one account moves so often, all in one process; 0: as it comes */
+    bool no_faults;      /* nothing fails but the power */
+    void (*plant)(void); /* plants a fault (persist/plant.h); NULL: none */
+    u32 gateways;        /* 0: one to four, by the seed */
+    u32 moves;           /* one account moves so often, all in one process; 0: as it comes */
 };
 
 /*

@@ -138,6 +138,8 @@ void sim_world_run(const struct sim_options *options)
     sim.base_ns = sim.now_ns;
     world = sim_alloc(sizeof *world);
     world_init(options);
+    if (options->plant)
+        options->plant();
     if (options->moves > 0)
         process_of_moves();
     for (u32 i = 0; i < options->cuts; i++) {

@@ -302,21 +302,6 @@ static void durability_none_test(void **state)
     expect_journal(f, 10);
 }
 
-/* The planted bug moves the mark before the disk has anything. */
-static void plant_test(void **state)
-{
-    struct fixture *f = *state;
-
-    f->fd->automatic = false;
-    f->p.conf.plant_ack_before_sync = true;
-    start(f);
-    fake_process_send(&f->p, 10);
-    persist_do_work(f->p.persist, 0);
-    assert_int_equal(durable(f), 10);
-    fake_disk_cut(f->fd, 0);
-    expect_journal(f, 0); /* acknowledged, and gone */
-}
-
 /* Taps get every block in order while they have room, and say how many they skipped. */
 static void taps_test(void **state)
 {
@@ -383,7 +368,6 @@ int main(void)
         T(no_space_at_start_test),
         T(dir_sync_error_test),
         T(durability_none_test),
-        T(plant_test),
         T(taps_test),
         T(restart_test),
     };

@@ -244,8 +244,8 @@ static void keepalive(struct net *net, struct tcp_conn *c)
         net_count(net, NET_KEEPALIVES);
         tcp_send_nudge(net, c);
     }
-    if (net->now_ns >= due)
-        due = net->now_ns + conf->keepalive_interval_ns;
+    if (net->now_ns >= due) /* what is heard till then moves it on */
+        due = net->now_ns + min_u64(conf->keepalive_interval_ns, conf->keepalive_idle_ns);
     tcp_slow_arm(net, c, due);
 }
 

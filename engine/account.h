@@ -35,7 +35,7 @@ struct account {
     u64 conn;             /* the gateway's name for the connection that holds the session */
     u32 bind_id;          /* 0: no connection holds it */
     u16 gateway;          /* that holds the session, or held it last: where its events go */
-    u8 stream;            /* 1: the day's stream has begun */
+    u8 stream;            /* 0: no stream yet today; else 1 + enum dialect, what it is written in */
     u8 blocked_used;
     u32 open;                       /* orders of all channels */
     u32 watch;                      /* enum account_watch: what the common path must not pass by */

@@ -128,7 +128,7 @@ void apply_system(struct engine *e, const struct msg_system *ev)
 
     stream_advance(e, &ev->head);
     if (ev->code == 'S')
-        e->accounts.at[account].stream = 1;
+        e->accounts.at[account].stream = 1 + ev->dialect;
     else
         account_day_close(&e->accounts, account);
 }

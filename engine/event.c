@@ -86,7 +86,7 @@ const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx,
     return &m->rejected;
 }
 
-const struct msg_system *event_system(struct engine *e, u32 account, u8 code)
+const struct msg_system *event_system(struct engine *e, u32 account, u8 code, u8 dialect)
 {
     union msg *m = event_room(e, 1);
 
@@ -94,6 +94,7 @@ const struct msg_system *event_system(struct engine *e, u32 account, u8 code)
     m->system = (struct msg_system){
         .head = event_head_seq(e, EV_SYSTEM, 1, account, 0),
         .code = code,
+        .dialect = dialect,
     };
     return &m->system;
 }

@@ -93,7 +93,7 @@ const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx,
                                           u16 instrument, u16 reason, const char clordid[14]);
 
 /* System Event `code` in the account's stream. */
-const struct msg_system *event_system(struct engine *e, u32 account, u8 code);
+const struct msg_system *event_system(struct engine *e, u32 account, u8 code, u8 dialect);
 
 /* The account's binding ends for `reason` of enum unbind_reason. */
 const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason);

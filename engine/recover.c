@@ -291,7 +291,7 @@ static const char *recover_system(struct engine *e, const struct msg_system *ev)
 {
     const struct account *a = &e->accounts.at[ev->head.account];
 
-    if ((ev->code == 'S') == (a->stream != 0) || a->base.open)
+    if ((ev->code == 'S') == (a->stream != 0) || a->base.open || ev->dialect > DIALECT_MAX)
         return "a System Event out of its turn";
     apply_system(e, ev);
     return NULL;

@@ -97,7 +97,7 @@ static bool account_end(struct engine *e, u32 id, u32 *budget)
         return false;
     *budget -= 2;
     if (a->stream)
-        apply_system(e, event_system(e, id, 'E'));
+        apply_system(e, event_system(e, id, 'E', 0));
     if (a->bind_id)
         apply_unbound(e, event_unbound(e, id, UNBIND_SHUTDOWN));
     return true;

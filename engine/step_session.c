@@ -22,7 +22,11 @@ static u8 login_refusal(const struct engine *e, const struct msg_login *c)
         return 'A';
     if (!e->day || (c->requested_day && c->requested_day != e->day))
         return 'S';
-    return c->requested_seq > e->accounts.at[id].next_session_seq ? 'S' : 0;
+    const struct account *a = &e->accounts.at[id];
+    bool ahead = c->requested_seq > a->next_session_seq && !(c->terms & LOGIN_AHEAD_NEXT);
+    bool taken = a->bind_id && (c->terms & LOGIN_NO_TAKEOVER);
+    bool foreign = a->stream && a->stream != 1 + c->dialect;
+    return ahead || taken || foreign ? 'S' : 0;
 }
 
 static void login_reject(struct engine *e, const struct msg_login *c, u8 reason)
@@ -40,7 +44,7 @@ static void login_reject(struct engine *e, const struct msg_login *c, u8 reason)
 static void login_grant(struct engine *e, const struct msg_login *c)
 {
     u64 next = e->accounts.at[c->head.account].next_session_seq;
-    u64 from = c->requested_seq ? c->requested_seq : max_u64(1, next - 1);
+    u64 from = c->requested_seq ? min_u64(c->requested_seq, next) : max_u64(1, next - 1);
     union msg *m = event_room(e, 1);
 
     m->bound = (struct msg_bound){
@@ -61,6 +65,7 @@ void step_login(struct engine *e, const struct msg_login *c)
     u8 refusal = login_refusal(e, c);
 
     ASSERT_LT(c->head.gateway, e->conf.gateways);
+    ASSERT_LE(c->dialect, DIALECT_MAX);
     if (refusal) {
         login_reject(e, c, refusal);
         return;
@@ -69,7 +74,7 @@ void step_login(struct engine *e, const struct msg_login *c)
         apply_unbound(e, event_unbound(e, id, UNBIND_TAKEOVER));
     login_grant(e, c);
     if (!e->accounts.at[id].stream)
-        apply_system(e, event_system(e, id, 'S'));
+        apply_system(e, event_system(e, id, 'S', c->dialect));
 }
 
 void step_disconnect(struct engine *e, const struct msg_unbind *c)

@@ -28,11 +28,13 @@ enum conf_transport {
 };
 
 enum conf_takeover {
-    CONF_TAKEOVER_YES, /* a second valid login takes the session over */
+    CONF_TAKEOVER_YES,    /* a second valid login takes the session over */
+    CONF_TAKEOVER_REJECT, /* it is rejected with S while the first one is there */
 };
 
 enum conf_seq_ahead {
     CONF_SEQ_AHEAD_REJECT, /* a login that asks for what is yet to come is rejected with S */
+    CONF_SEQ_AHEAD_NEXT,   /* it begins with the next message */
 };
 
 enum conf_durability {
@@ -71,9 +73,15 @@ enum conf_proxy {
     CONF_PROXY_V2, /* each connection begins with a proxy header */
 };
 
+enum conf_dialect {
+    CONF_DIALECT_OUCH50,
+    CONF_DIALECT_OUCH42,
+};
+
 struct conf_listen {
     u32 ipv4; /* network order; 0: any */
     u64 port;
+    enum conf_dialect dialect;
     enum conf_role role;
     enum conf_proxy proxy;
 };
@@ -114,6 +122,8 @@ struct conf_gateway {
     u64 rate_reject_per_s;
     u64 rate_stop_per_s;
     u64 store_slots; /* quota of an account's session store, a multiple of STORE_CHUNK_SLOTS */
+    u64 ouch42_tokens;
+    u64 ouch42_tokens_per_account;
     enum conf_takeover takeover;
     enum conf_seq_ahead requested_seq_ahead;
 };

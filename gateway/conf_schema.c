@@ -112,6 +112,9 @@ ITEM(CONF_ADDRESS, "gateway.listen[].address", conf_listen, ipv4, 0, 0, NULL, "1
      "IPv4 address of this machine; 0.0.0.0 is all of them. With dpdk only the port counts."),
 ITEM(CONF_INT, "gateway.listen[].port", conf_listen, port, 1, 65535, NULL, NULL,
      "TCP port."),
+ITEM(CONF_WORD, "gateway.listen[].dialect", conf_listen, dialect, 0, 0, "ouch50 ouch42", "ouch50",
+     "What is spoken there. An account's day is in one dialect: that of its first login; later "
+     "logins by a port of the other one are rejected with S until the next day."),
 ITEM(CONF_WORD, "gateway.listen[].role", conf_listen, role, 0, 0, "orders health", "orders",
      "orders: clients log in and trade. health: for a balancer to look at; open exactly while the "
      "venue takes orders, first to go when it drains; connections are taken and closed."),
@@ -157,11 +160,17 @@ INT("gateway.rate_stop_per_s", gateway.rate_stop_per_s, 0, 10000000, "messages p
 INT("gateway.store_slots", gateway.store_slots, 256, 1048576, "slots of 64 bytes", "2048",
     "Recent messages kept in memory for each account, for replay; a multiple of 32. Older ones "
     "come from the journal, more slowly. Costs 64 bytes a slot times engine.accounts_max."),
-WORD("gateway.takeover", gateway.takeover, "yes", "reject", "yes",
+INT("gateway.ouch42_tokens", gateway.ouch42_tokens, 1000, 16777216, "tokens", "262144",
+    "Names of OUCH 4.2 orders that can be known in one day; orders beyond are rejected. Costs 56 "
+    "bytes each, where a port speaks ouch42."),
+INT("gateway.ouch42_tokens_per_account", gateway.ouch42_tokens_per_account, 100, 16777216, "tokens",
+    "65536", "... and how many of them one account can have."),
+WORD("gateway.takeover", gateway.takeover, "yes reject", NULL, "yes",
      "What a second valid login to a bound session does. yes: it takes the session over, so that a "
-     "half-open connection does not lock its own client out."),
-WORD("gateway.requested_seq_ahead", gateway.requested_seq_ahead, "reject", "next", "reject",
-     "What a login does that asks for a message which is still to come. reject: Login Rejected S."),
+     "half-open connection does not lock its own client out. reject: Login Rejected S."),
+WORD("gateway.requested_seq_ahead", gateway.requested_seq_ahead, "reject next", NULL, "reject",
+     "What a login does that asks for a message which is still to come. reject: Login Rejected S. "
+     "next: it begins with the next message."),
 
 SECTION("dpdk", "NIC ports that Wirebook drives itself. Only for gateway.transport dpdk and auto."),
 LIST("dpdk.ports", dpdk.ports, dpdk.ports_used, CONF_PORTS_MAX,

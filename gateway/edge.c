@@ -206,6 +206,30 @@ void edge_tick(struct edge *e, u64 now_ns)
         port_tick(e->ports[i], now_ns);
 }
 
+void edge_listeners(struct gateway_conf *g, const struct conf_gateway *c)
+{
+    _Static_assert(CONF_LISTEN_MAX <= TRANSPORT_LISTENERS_MAX, "the config's listeners fit");
+    _Static_assert(CONF_BALANCERS_MAX <= LOBBY_BALANCERS_MAX, "and its balancers");
+
+    for (u32 i = 0; i < c->listen_used; i++) {
+        g->listeners[i].health = c->listen[i].role == CONF_ROLE_HEALTH;
+        g->listeners[i].proxy_v2 = c->listen[i].proxy == CONF_PROXY_V2;
+        g->listeners[i].dialect =
+            c->listen[i].dialect == CONF_DIALECT_OUCH42 ? DIALECT_OUCH42 : DIALECT_OUCH50;
+        if (g->listeners[i].dialect == DIALECT_OUCH42)
+            g->tokens_max = (u32)c->ouch42_tokens;
+    }
+    g->tokens_quota = (u32)c->ouch42_tokens_per_account;
+    g->login_terms = c->takeover == CONF_TAKEOVER_REJECT ? LOGIN_NO_TAKEOVER : 0;
+    g->login_terms |= c->requested_seq_ahead == CONF_SEQ_AHEAD_NEXT ? LOGIN_AHEAD_NEXT : 0;
+    g->listeners_used = c->listen_used;
+    for (u32 i = 0; i < c->balancers_used; i++) {
+        g->balancers[i].ipv4 = c->balancers[i].network.ipv4;
+        g->balancers[i].mask = c->balancers[i].network.mask;
+    }
+    g->balancers_used = c->balancers_used;
+}
+
 bool edge_accept(struct edge *e, u32 listeners)
 {
     bool ok = true;

@@ -10,6 +10,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
 #include "gateway/conf.h"
+#include "gateway/gateway.h"
 #include "gateway/placement.h"
 #include "gateway/port.h"
 #include "gateway/transport.h"
@@ -30,6 +31,9 @@ struct edge {
  */
 bool edge_open(struct edge *e, const struct conf *conf, const struct placement *place,
                struct mem *m, u64 now_ns);
+
+/* What the config says of listeners, their dialects and logins: the gateways' part of it. */
+void edge_listeners(struct gateway_conf *g, const struct conf_gateway *c);
 
 /* Housekeeping of the ports, about every 50 ms while the agents run. */
 void edge_tick(struct edge *e, u64 now_ns);

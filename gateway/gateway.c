@@ -73,7 +73,7 @@ static bool up_opened(void *ctx, u64 conn, const struct transport_peer *peer)
         return lobby_open(&g->lobby, conn, peer, g->sessions.now_ns);
     if (l->health)
         lobby_health(&g->lobby, conn, peer);
-    return l->health || session_open(&g->sessions, conn, peer->ipv4, peer->port);
+    return l->health || session_open(&g->sessions, conn, peer);
 }
 
 /* Bytes of a connection that is no session yet; with the end of the header it may become one. */
@@ -86,7 +86,7 @@ static u32 arrival_data(struct gateway *g, u64 conn, const u8 *bytes, u32 n)
     u32 used = lobby_data(&g->lobby, a, bytes, n, &client);
     if (!client)
         return used;
-    if (!session_open(&g->sessions, conn, a->peer.ipv4, a->peer.port)) {
+    if (!session_open(&g->sessions, conn, &a->peer)) {
         lobby_leave(&g->lobby, a, TRANSPORT_RESET);
         return n;
     }
@@ -342,7 +342,7 @@ int gateway_do_work(void *gateway, u64 now_ns)
 
 static struct session_conf session_conf_of(const struct gateway_conf *c)
 {
-    return (struct session_conf){
+    struct session_conf conf = {
         .gateway = c->index,
         .shard = c->shard,
         .connections_max = c->connections_max,
@@ -356,7 +356,14 @@ static struct session_conf session_conf_of(const struct gateway_conf *c)
         .guests_per_source = c->guests_per_source,
         .rate_reject_per_s = c->rate_reject_per_s,
         .rate_stop_per_s = c->rate_stop_per_s,
+        .login_terms = c->login_terms,
+        .tokens_max = c->tokens_max,
+        .tokens_quota = c->tokens_quota,
     };
+
+    for (u32 i = 0; i < c->listeners_used; i++)
+        conf.ports[i].dialect = c->listeners[i].dialect;
+    return conf;
 }
 
 /* A place for every connection, where there may be any that is no session. */

@@ -26,6 +26,7 @@ struct gateway;
 struct gateway_listener {
     bool health;   /* whoever can connect here knows that we take orders; nothing else happens */
     bool proxy_v2; /* each connection begins with a balancer's header */
+    u8 dialect;    /* enum dialect */
 };
 
 struct gateway_conf {
@@ -42,6 +43,9 @@ struct gateway_conf {
     u32 guests_per_source;  /* connections of one address that are not logged in; 0: no limit */
     u32 rate_reject_per_s;  /* orders of a session beyond which they are rejected; 0: no limit */
     u32 rate_stop_per_s;    /* messages of a session beyond which it waits; 0: no limit */
+    u8 login_terms;         /* enum login_terms: what a login may not, or may */
+    u32 tokens_max;         /* OUCH 4.2 tokens of a day; 0: no listener speaks it */
+    u32 tokens_quota;       /* ... of one account */
     u64 seed;               /* of the hash tables; any number, random outside tests */
 
     struct gateway_listener listeners[TRANSPORT_LISTENERS_MAX]; /* in the transport's order */

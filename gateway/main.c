@@ -176,23 +176,6 @@ static u64 random_id(void)
     return id ? id : 1;
 }
 
-static void listeners_fill(struct gateway_conf *g, const struct conf_gateway *c)
-{
-    _Static_assert(CONF_LISTEN_MAX <= TRANSPORT_LISTENERS_MAX, "the config's listeners fit");
-    _Static_assert(CONF_BALANCERS_MAX <= LOBBY_BALANCERS_MAX, "and its balancers");
-
-    for (u32 i = 0; i < c->listen_used; i++) {
-        g->listeners[i].health = c->listen[i].role == CONF_ROLE_HEALTH;
-        g->listeners[i].proxy_v2 = c->listen[i].proxy == CONF_PROXY_V2;
-    }
-    g->listeners_used = c->listen_used;
-    for (u32 i = 0; i < c->balancers_used; i++) {
-        g->balancers[i].ipv4 = c->balancers[i].network.ipv4;
-        g->balancers[i].mask = c->balancers[i].network.mask;
-    }
-    g->balancers_used = c->balancers_used;
-}
-
 static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
 {
     topology_conf_defaults(t);
@@ -221,7 +204,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->gateway.rate_reject_per_s = (u32)c->gateway.rate_reject_per_s;
     t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
     t->gateway.seed = secret();
-    listeners_fill(&t->gateway, &c->gateway);
+    edge_listeners(&t->gateway, &c->gateway);
     t->snapshot_every = c->journal.snapshot_transactions;
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;

@@ -80,7 +80,8 @@ static const struct field work_fields[] = {
 };
 static const struct field login_fields[] = {
     F(msg_login, conn, NUM), F(msg_login, requested_day, NUM), F(msg_login, requested_seq, NUM),
-    F(msg_login, peer_ipv4, IPV4), F(msg_login, peer_port, NUM),
+    F(msg_login, peer_ipv4, IPV4), F(msg_login, peer_port, NUM), F(msg_login, dialect, NUM),
+    F(msg_login, terms, NUM),
 };
 static const struct field unbind_fields[] = {
     F(msg_unbind, conn, NUM), F(msg_unbind, bind_id, NUM), F(msg_unbind, gateway, NUM),
@@ -127,7 +128,7 @@ static const struct field query_fields[] = {
     F(msg_query, next_user_ref, NUM), F(msg_query, user_ref_idx, NUM),
 };
 static const struct field system_fields[] = {
-    F(msg_system, code, CHAR),
+    F(msg_system, code, CHAR), F(msg_system, dialect, NUM),
 };
 static const struct field order_fields[] = {
     F(msg_order, order_ref, NUM), F(msg_order, orig_user_ref, NUM), F(msg_order, user_ref, NUM),

@@ -30,6 +30,19 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* ---- connections ---- */
 
+/* What an account's stream of a day is written in. Fixed with its first login of the day. */
+enum dialect {
+    DIALECT_OUCH50 = 0,
+    DIALECT_OUCH42 = 1,
+};
+#define DIALECT_MAX DIALECT_OUCH42
+
+/* Bits of msg_login.terms: what the config says instead of the usual. */
+enum login_terms {
+    LOGIN_NO_TAKEOVER = 1, /* a session that is bound already: Login Rejected S */
+    LOGIN_AHEAD_NEXT = 2,  /* a number that is still to come: from the next one */
+};
+
 /* CMD_LOGIN, after the password was found right. */
 struct msg_login {
     struct cmd_head head; /* account, gateway */
@@ -38,7 +51,9 @@ struct msg_login {
     u32 requested_day;    /* 48 yyyymmdd of the requested session; 0: the current one */
     u32 peer_ipv4;        /* 52 the client's address, network order, for the audit trail */
     u16 peer_port;        /* 56 host order */
-    u8 zero[6];           /* 58 */
+    u8 dialect;           /* 58 enum dialect, of the port that it came to */
+    u8 terms;             /* 59 enum login_terms */
+    u8 zero[4];           /* 60 */
 };
 _Static_assert(sizeof(struct msg_login) == 64, "one slot");
 
@@ -238,7 +253,8 @@ _Static_assert(sizeof(struct msg_query) == 64, "one slot");
 struct msg_system {
     struct event_head head;
     u8 code;     /* 32 */
-    u8 zero[31]; /* 33 */
+    u8 dialect;  /* 33 with S: enum dialect of the stream that begins */
+    u8 zero[30]; /* 34 */
 };
 _Static_assert(sizeof(struct msg_system) == 64, "one slot");
 

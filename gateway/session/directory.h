@@ -13,6 +13,7 @@
 #include "gateway/session/map.h"
 #include "gateway/session/risk.h"
 #include "gateway/session/store.h"
+#include "gateway/session/tokens.h"
 
 struct session;
 
@@ -34,6 +35,8 @@ struct account {
     u32 moved_by;              /* bind_id of the login that moved it last, here or away */
     struct list moving;        /* AWAITED, LEAVING: in the sessions' list of those */
     struct session *session;   /* the connection that it is bound to, or NULL */
+    bool ouch42;               /* its stream of the day is in that dialect */
+    struct token_book book;    /* ... and these are its tokens */
 };
 
 struct instrument {

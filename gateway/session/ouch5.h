@@ -17,6 +17,7 @@
 enum ouch5_status {
     OUCH5_COMMAND,   /* a command stands in `out` */
     OUCH5_UNKNOWN,   /* no type of the protocol */
+    OUCH5_IGNORED,   /* of OUCH 4.2: a token that stands for nothing, or was used before */
     OUCH5_MALFORMED, /* too short, or wrong where nothing can be rejected: to be ignored */
 };
 

@@ -17,8 +17,9 @@ static const struct sm_state states[SESSION_STATES] = {
     [SESSION_LOGIN] = {"login", BIT(SESSION_AUTH) | BIT(SESSION_REFUSED) | BIT(SESSION_CLOSING)},
     [SESSION_AUTH] = {"auth", BIT(SESSION_BINDING) | BIT(SESSION_REFUSED) | BIT(SESSION_CLOSING)},
     [SESSION_REFUSED] = {"refused", BIT(SESSION_CLOSING)},
-    [SESSION_BINDING] = {"binding",
-                         BIT(SESSION_BOUND) | BIT(SESSION_REFUSED) | BIT(SESSION_CLOSING)},
+    [SESSION_BINDING] = {"binding", BIT(SESSION_LEARN) | BIT(SESSION_BOUND) | BIT(SESSION_REFUSED) |
+                                        BIT(SESSION_CLOSING)},
+    [SESSION_LEARN] = {"learn", BIT(SESSION_BOUND) | BIT(SESSION_CLOSING)},
     [SESSION_BOUND] = {"bound", BIT(SESSION_LIVE) | BIT(SESSION_REPLAY) | BIT(SESSION_CLOSING)},
     [SESSION_REPLAY] = {"replay", BIT(SESSION_LIVE) | BIT(SESSION_CLOSING)},
     [SESSION_LIVE] = {"live", BIT(SESSION_REPLAY) | BIT(SESSION_CLOSING)},
@@ -43,6 +44,7 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     directory_init(&S->directory, m, conf->accounts_max, conf->instruments_max, conf->seed + 1);
     ASSERT_EQ(rings->stores->accounts, conf->accounts_max);
     store_pool_init(&S->stores, rings->stores, conf->gateway);
+    tokens_init(&S->tokens, m, conf->tokens_max, conf->tokens_quota, conf->seed + 4);
     wheel_init(&S->wheel, WHEEL_TICK_NS, 0);
     list_init(&S->free);
     list_init(&S->ready);
@@ -96,6 +98,7 @@ void session_invariant(const struct sessions *S, const struct session *s)
     case SESSION_BINDING:
         ASSERT(s->account != NULL && s->bind_id == 0 && !timers_armed(s));
         break;
+    case SESSION_LEARN:
     case SESSION_BOUND:
     case SESSION_LIVE:
     case SESSION_REPLAY:
@@ -111,13 +114,14 @@ void session_invariant(const struct sessions *S, const struct session *s)
         break;
     }
     ASSERT(session_find(S, s->conn) == s);
-    ASSERT(s->asked == false || s->state == SESSION_REPLAY || s->state == SESSION_CLOSING);
+    ASSERT(s->asked == false || s->state == SESSION_REPLAY || s->state == SESSION_LEARN ||
+           s->state == SESSION_CLOSING);
 }
 
 /* Connected and not logged in. */
 static bool is_guest(u8 state)
 {
-    return state >= SESSION_LOGIN && state < SESSION_BOUND;
+    return state >= SESSION_LOGIN && state < SESSION_LEARN;
 }
 
 /* How many of them the address has. */
@@ -146,9 +150,10 @@ void session_move(struct sessions *S, struct session *s, enum session_state next
     session_invariant(S, s);
 }
 
-bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port)
+bool session_open(struct sessions *S, u64 conn, const struct transport_peer *peer)
 {
     struct list *node = list_first(&S->free);
+    u32 peer_ipv4 = peer->ipv4;
 
     if (node == NULL) {
         metric_add(&S->metrics.refused_full, 1);
@@ -164,7 +169,8 @@ bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port)
     S->used++;
     s->conn = conn;
     s->peer_ipv4 = peer_ipv4;
-    s->peer_port = peer_port;
+    s->peer_port = peer->port;
+    s->dialect = S->conf.ports[peer->listener].dialect;
     s->silence_ns = S->conf.silence_timeout_ns;
     s->heard_ns = S->now_ns;
     session_move(S, s, SESSION_LOGIN);

@@ -5,7 +5,7 @@
  * closed. Everything runs in the gateway's thread. A session here is one connection's life; the
  * account's stream of the day lies in the account's store and outlives it.
  *
- *            L frame          right password      EV_BOUND           durable: A is sent
+ *            L frame          right password      EV_BOUND (*)       durable: A is sent
  *   LOGIN ───────────▶ AUTH ───────────────▶ BINDING ───────▶ BOUND ───────┬────▶ LIVE ◀─╮
  *     │                 │ wrong                │ EV_LOGIN_REJECTED   older  │      │ │    │ met the
  *     │                 ▼                      ▼                     wanted ▼ fell │ │    │ window
@@ -16,6 +16,9 @@
  *     │ connection closed, CMD_DISCONNECT in the ring (or nothing bound), no login on its way
  *     ▼
  *   FREE
+ *
+ * (*) An account that speaks OUCH 4.2 is in LEARN between BINDING and BOUND, until the tokens of
+ * all its messages of the day are known (session_42.c).
  *
  * Lists: a session is in one of free, ready (may have something to send), held (its next message is
  * not durable yet), closing (to be closed, or its disconnect is not in the ring yet), or in none
@@ -33,6 +36,8 @@
 #include "gateway/session/ouch5.h"
 #include "gateway/session/soup.h"
 #include "gateway/session/store.h"
+#include "gateway/session/tokens.h"
+#include "gateway/transport.h"
 
 enum session_state {
     SESSION_FREE,
@@ -40,6 +45,7 @@ enum session_state {
     SESSION_AUTH,    /* the password is with auth */
     SESSION_REFUSED, /* a Login Rejected is to go out */
     SESSION_BINDING, /* a CMD_LOGIN is with the engine */
+    SESSION_LEARN,   /* bound; the tokens of the day's earlier orders are being read */
     SESSION_BOUND,   /* the engine has bound it; not durable, so not yet told */
     SESSION_REPLAY,  /* logged in; wants messages older than the store's window */
     SESSION_LIVE,    /* logged in; served from the store */
@@ -65,6 +71,7 @@ struct session {
     bool asked;         /* REPLAY: the reader has still to answer */
     bool day_over;      /* Z goes out behind the last message */
     bool held;          /* it is on the held list */
+    u8 dialect;         /* enum dialect: of the port that it came to */
     u16 peer_port;
     u32 peer_ipv4; /* network order */
     u32 bind_id;   /* 0: none */
@@ -92,11 +99,17 @@ struct session_metrics {
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
     struct metric unknown, debug_frames, ring_full_stops, quota_stops;
     struct metric space_stops, space_rejects, rate_stops, rate_rejects;
+    struct metric tokens_ignored, tokens_full, tokens_used, tokens_learned;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
     struct metric store_free, store_free_min, events;
     struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
     struct metric moved_back;
+};
+
+/* What a listening port means for the sessions that come by it. */
+struct session_port {
+    u8 dialect; /* enum dialect */
 };
 
 struct session_conf {
@@ -113,6 +126,10 @@ struct session_conf {
     u32 guests_per_source; /* connections of one address that are not logged in; 0: no limit */
     u32 rate_reject_per_s; /* orders of a session; 0: no limit */
     u32 rate_stop_per_s;   /* messages of a session; 0: no limit */
+    u8 login_terms;        /* enum login_terms */
+    u32 tokens_max;        /* names of OUCH 4.2 orders of a day; 0: no port speaks it */
+    u32 tokens_quota;      /* ... of one account */
+    struct session_port ports[TRANSPORT_LISTENERS_MAX]; /* by listener */
 };
 
 struct session_rings {
@@ -144,6 +161,7 @@ struct sessions {
     struct wheel wheel;
     struct directory directory;
     struct store_pool stores;
+    struct tokens tokens;
     struct session_metrics metrics;
 };
 
@@ -164,8 +182,11 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
 /* Begins a turn at `now_ns`; `space` is how full the journal's disk is. */
 void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space);
 
-/* A connection is there. False: no session is free. */
-bool session_open(struct sessions *S, u64 conn, u32 peer_ipv4, u16 peer_port);
+/*
+ * A connection is there, from a client's address to a listening port. False: no session is free,
+ * or too many are there from that address.
+ */
+bool session_open(struct sessions *S, u64 conn, const struct transport_peer *peer);
 
 /* The session of a connection; NULL: none. */
 struct session *session_find(const struct sessions *S, u64 conn);
@@ -204,6 +225,24 @@ u32 sessions_check(const struct sessions *S);
 
 /* Bytes of a connection; returns how many were taken: all, or up to a frame that must wait. */
 u32 session_data(struct sessions *S, struct session *s, const u8 *bytes, u32 n);
+
+/* ---- session_42.c: OUCH 4.2's tokens ---- */
+
+/*
+ * Reads a message of a session that speaks 4.2, as ouch5_decode does, and puts numbers in the place
+ * of tokens. OUCH5_IGNORED: a token that stands for nothing, or was used before.
+ */
+enum ouch5_status session_decode42(struct sessions *S, struct session *s, const u8 *bytes, u32 n,
+                                   union msg *out);
+
+/* An event of the account's stream, any dialect: its token if it has one, in the stream's order. */
+void session_note(struct sessions *S, struct account *a, const union msg *m);
+
+/* A piece of what a session in LEARN has to read. */
+void session_learn(struct sessions *S, struct session *s);
+
+/* Writes an event for a 4.2 client; `symbol` as for ouch5_encode. Returns its bytes. */
+u32 session_encode42(const struct sessions *S, const union msg *m, const char symbol[8], u8 *out);
 
 /* ---- session_event.c: auth's and the engine's answers ---- */
 
@@ -247,6 +286,12 @@ void account_invariant(const struct sessions *S, const struct account *a);
  * was full: wake it when there is room. Returns the number of messages.
  */
 u32 session_send(struct sessions *S, struct session *s, struct session_out *out);
+
+/*
+ * Asks the reader for at most `count` messages of the session's account, from number `from` on. The
+ * answer, the retry timer or the next turn goes on. False: there is no reader; the session ended.
+ */
+bool session_ask_reader(struct sessions *S, struct session *s, u64 from, u64 count);
 
 /* The session that an answer of the reader is for; NULL: it is not wanted any more, skip it. */
 struct session *session_replay_begin(struct sessions *S, const struct reader_answer *answer);

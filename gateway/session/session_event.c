@@ -33,6 +33,8 @@ static void send_login(struct sessions *S, struct session *s, struct account *a)
     m.requested_day = s->login.day;
     m.peer_ipv4 = s->peer_ipv4;
     m.peer_port = s->peer_port;
+    m.dialect = s->dialect;
+    m.terms = S->conf.login_terms;
     bool pushed = ring_push(S->rings.cmd, &m, m.head.slots);
     ASSERT(pushed);
     s->account = a;
@@ -104,7 +106,12 @@ static void on_bound(struct sessions *S, const struct msg_bound *m)
     s->bind_id = m->bind_id;
     s->next_seq = m->from_seq;
     s->answer_tx = m->head.seq;
-    session_move(S, s, SESSION_BOUND);
+    if (s->dialect == DIALECT_OUCH42) {
+        a->ouch42 = true;
+        session_move(S, s, SESSION_LEARN);
+    } else {
+        session_move(S, s, SESSION_BOUND);
+    }
     session_wake(S, s, s->answer_tx);
 }
 
@@ -146,6 +153,8 @@ static void on_sequenced(struct sessions *S, const union msg *m)
     ASSERT(a->place == ACCOUNT_HELD || a->place == ACCOUNT_AWAITED);
     metric_add(&S->metrics.moved_aside, a->place == ACCOUNT_AWAITED);
     store_append(&S->stores, &a->store, m, S->durable_seq);
+    if (UNLIKELY(a->ouch42))
+        session_note(S, a, m);
     if (a->session != NULL && a->session->state == SESSION_LIVE)
         session_wake(S, a->session, m->ev.seq);
 }
@@ -165,15 +174,18 @@ static void on_day_opened(struct sessions *S, const struct msg_day *m)
 {
     for (u32 i = 0; i < S->all_count; i++) {
         struct session *s = &S->all[i];
-        if (s->state == SESSION_BOUND || s->state == SESSION_LIVE || s->state == SESSION_REPLAY)
+        if (s->state >= SESSION_LEARN && s->state <= SESSION_LIVE)
             session_end(S, s, UNBIND_SHUTDOWN, false);
     }
     for (u32 i = 0; i < S->directory.accounts_used; i++) {
         struct account *a = &S->directory.accounts[i];
         store_reset(&S->stores, &a->store);
+        a->ouch42 = false;
+        memset(&a->book, 0, sizeof a->book);
         if (a->place == ACCOUNT_AWAITED)
             store_begin(&a->store, 1); /* what it is joined to must not be yesterday's */
     }
+    tokens_clear(&S->tokens);
     sessions_day(S, m->day, m->midnight_ns);
 }
 
@@ -183,7 +195,7 @@ static void day_end_released(struct sessions *S)
     S->day_end_tx = 0;
     for (u32 i = 0; i < S->all_count; i++) {
         struct session *s = &S->all[i];
-        if (s->state == SESSION_BOUND || s->state == SESSION_LIVE || s->state == SESSION_REPLAY) {
+        if (s->state >= SESSION_LEARN && s->state <= SESSION_LIVE) {
             s->day_over = true;
             session_wake(S, s, 0);
         }

@@ -202,14 +202,20 @@ static void stage_command(struct sessions *S, struct session *s, union msg *m)
 static void on_message(struct sessions *S, struct session *s, const struct soup_frame *f)
 {
     union msg m;
+    enum ouch5_status status = LIKELY(s->dialect == DIALECT_OUCH50)
+                                   ? ouch5_decode(f->payload, f->len, &m)
+                                   : session_decode42(S, s, f->payload, f->len, &m);
 
-    switch (ouch5_decode(f->payload, f->len, &m)) {
+    switch (status) {
     case OUCH5_COMMAND:
         if (s->bind_id != 0) /* 0: its day is over and it only waits for the end */
             stage_command(S, s, &m);
         return;
     case OUCH5_UNKNOWN:
         metric_add(&S->metrics.unknown, 1);
+        return;
+    case OUCH5_IGNORED:
+        metric_add(&S->metrics.tokens_ignored, 1);
         return;
     case OUCH5_MALFORMED:
         metric_add(&S->metrics.malformed, 1);

@@ -26,7 +26,8 @@ static bool fits(struct session_out *out, u32 n)
 }
 
 /* Writes message `m` as a sequenced frame; there is FRAME_ROOM. */
-static void put_message(const struct sessions *S, const union msg *m, struct session_out *out)
+static void put_message(const struct sessions *S, const struct session *s, const union msg *m,
+                        struct session_out *out)
 {
     static const char blank[8] = "        ";
     const char *symbol = blank;
@@ -37,7 +38,9 @@ static void put_message(const struct sessions *S, const union msg *m, struct ses
         ASSERT(i != NULL);
         symbol = i->symbol;
     }
-    u32 n = ouch5_encode(m, symbol, S->midnight_ns, frame + SOUP_HEAD_BYTES);
+    u32 n = LIKELY(s->dialect == DIALECT_OUCH50)
+                ? ouch5_encode(m, symbol, S->midnight_ns, frame + SOUP_HEAD_BYTES)
+                : session_encode42(S, m, symbol, frame + SOUP_HEAD_BYTES);
     out->used += soup_head(frame, SOUP_SEQUENCED, n) + n;
 }
 
@@ -81,32 +84,38 @@ static void send_acceptance(struct sessions *S, struct session *s, struct sessio
     follow(S, s);
 }
 
-/* Asks the reader for as much as the connection can surely take. */
-static void ask_reader(struct sessions *S, struct session *s, struct session_out *out)
+bool session_ask_reader(struct sessions *S, struct session *s, u64 from, u64 count)
 {
     struct reader_request request;
-    u64 missing = s->account->store.first_seq - s->next_seq;
-    u32 count = (out->room - out->used) / SOUP_FRAME_OUT_MAX;
 
     if (s->asked || wheel_armed(&s->timers[TIMER_RETRY]))
-        return; /* the answer or the timer goes on */
-    if (!fits(out, SOUP_FRAME_OUT_MAX))
-        return;
+        return true; /* the answer or the timer goes on */
     if (S->rings.reader_requests == NULL) {
         log_error("gateway: %.6s wants old messages and there is no reader", s->account->user);
         session_end(S, s, UNBIND_SHUTDOWN, false);
-        return;
+        return false;
     }
     memset(&request, 0, sizeof request);
     request.conn = s->conn;
-    request.from_seq = s->next_seq;
+    request.from_seq = from;
     request.account = s->account->id;
     request.day = S->day;
-    request.count = (u32)min_u64(missing, min_u32(count, READER_COUNT_MAX));
+    request.count = (u32)min_u64(count, READER_COUNT_MAX);
     request.gateway = S->conf.gateway;
     s->asked = ring_push(S->rings.reader_requests, &request, 1);
     if (!s->asked)
         session_wake(S, s, 0); /* the ring is full: next turn */
+    return true;
+}
+
+/* Asks the reader for as much as the connection can surely take. */
+static void ask_reader(struct sessions *S, struct session *s, struct session_out *out)
+{
+    u64 missing = s->account->store.first_seq - s->next_seq;
+    u32 room = (out->room - out->used) / SOUP_FRAME_OUT_MAX;
+
+    if (fits(out, SOUP_FRAME_OUT_MAX))
+        session_ask_reader(S, s, s->next_seq, min_u64(missing, room));
 }
 
 /* Messages of the store, as far as they are durable and fit. */
@@ -123,7 +132,7 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
         }
         if (!fits(out, FRAME_ROOM))
             return sent;
-        put_message(S, m, out);
+        put_message(S, s, m, out);
         s->next_seq++;
         sent++;
     }
@@ -185,6 +194,9 @@ u32 session_send(struct sessions *S, struct session *s, struct session_out *out)
     case SESSION_REFUSED:
         send_refusal(S, s, out);
         break;
+    case SESSION_LEARN:
+        session_learn(S, s);
+        break;
     case SESSION_BOUND:
         send_acceptance(S, s, out);
         if (s->state != SESSION_BOUND)
@@ -205,13 +217,13 @@ struct session *session_replay_begin(struct sessions *S, const struct reader_ans
 {
     struct session *s = session_find(S, answer->conn);
 
-    if (s == NULL || s->state != SESSION_REPLAY)
+    if (s == NULL || (s->state != SESSION_REPLAY && s->state != SESSION_LEARN))
         return NULL;
     ASSERT(s->asked); /* one answer for each request */
     s->asked = false;
     if (answer->status == READER_OK) {
         ASSERT_EQ(answer->account, s->account->id);
-        ASSERT_EQ(answer->from_seq, s->next_seq);
+        ASSERT(s->state == SESSION_LEARN || answer->from_seq == s->next_seq);
         return s;
     }
     metric_add(&S->metrics.reader_none, 1);
@@ -228,10 +240,14 @@ void session_replay(struct sessions *S, struct session *s, const union msg *m,
                     struct session_out *out)
 {
     ASSERT_EQ(m->ev.account, s->account->id);
+    if (s->state == SESSION_LEARN) {
+        session_note(S, s->account, m);
+        return;
+    }
     if (m->ev.session_seq != s->next_seq || !fits(out, FRAME_ROOM))
         return;
     ASSERT_LE(m->ev.seq, S->durable_seq);
-    put_message(S, m, out);
+    put_message(S, s, m, out);
     s->next_seq++;
     metric_add(&S->metrics.replayed, 1);
 }

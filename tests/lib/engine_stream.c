@@ -274,6 +274,8 @@ static void make_login(struct stream *s, union msg *m, u32 account)
     m->login.requested_seq = one_in(s, 4) ? stream_below(s, 3000) : stream_below(s, 2);
     m->login.requested_day = one_in(s, 5) ? s->day - one_in(s, 4) : 0;
     m->cmd.gateway = (u16)stream_below(s, STREAM_GATEWAYS);
+    m->login.dialect = one_in(s, 10) ? DIALECT_OUCH42 : DIALECT_OUCH50;
+    m->login.terms = one_in(s, 4) ? (u8)stream_below(s, 4) : 0;
 }
 
 static void make_instrument(struct stream *s, union msg *m, u32 n)

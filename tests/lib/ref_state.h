@@ -21,6 +21,7 @@ struct ref_order {
 struct ref_account {
     struct msg_account terms;
     bool stream;
+    u8 dialect;
     u32 bind_id;
     u64 conn;
     u16 gateway;

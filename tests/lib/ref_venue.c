@@ -53,7 +53,9 @@ static void login(struct ref *r, const struct msg_login *c)
     if (!a || a->terms.disabled)
         reason = 'A';
     else if (!r->day || (c->requested_day && c->requested_day != r->day) ||
-             c->requested_seq > a->next_seq)
+             (c->requested_seq > a->next_seq && !(c->terms & LOGIN_AHEAD_NEXT)) ||
+             (a->bind_id && (c->terms & LOGIN_NO_TAKEOVER)) ||
+             (a->stream && a->dialect != c->dialect))
         reason = 'S';
     if (reason) {
         union msg *m = ref_add(r, EV_LOGIN_REJECTED, 1, id);
@@ -67,7 +69,7 @@ static void login(struct ref *r, const struct msg_login *c)
     union msg *m = ref_add(r, EV_BOUND, 1, id);
     m->bound.conn = c->conn;
     m->bound.next_seq = a->next_seq;
-    m->bound.from_seq = c->requested_seq;
+    m->bound.from_seq = c->requested_seq < a->next_seq ? c->requested_seq : a->next_seq;
     if (c->requested_seq == 0)
         m->bound.from_seq = a->next_seq > 1 ? a->next_seq - 1 : 1;
     m->bound.bind_id = r->bind_id;
@@ -76,8 +78,12 @@ static void login(struct ref *r, const struct msg_login *c)
     a->bind_id = r->bind_id++;
     a->conn = c->conn;
     a->gateway = c->head.gateway;
-    if (!a->stream)
-        ref_add(r, EV_SYSTEM, 1, id)->system.code = 'S';
+    if (!a->stream) {
+        m = ref_add(r, EV_SYSTEM, 1, id);
+        m->system.code = 'S';
+        m->system.dialect = c->dialect;
+        a->dialect = c->dialect;
+    }
     a->stream = true;
 }
 

@@ -150,7 +150,10 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.instruments_max = 8;
     gc.listeners[RIG_PROXY].proxy_v2 = true;
     gc.listeners[RIG_HEALTH].health = true;
-    gc.listeners_used = 3;
+    gc.listeners[RIG_OUCH42].dialect = DIALECT_OUCH42;
+    gc.listeners_used = 4;
+    gc.tokens_max = 64;
+    gc.tokens_quota = 40;
     gc.balancers[0] = (struct lobby_network){.ipv4 = 0x0000007f, .mask = 0x000000ff};
     gc.balancers_used = 1;
     store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1);

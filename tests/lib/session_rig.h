@@ -88,6 +88,7 @@ u64 rig_stream(const struct rig *r, u32 account);
 /* The listeners: 0 is for clients; balancers' addresses are 127.0.0.0/8. */
 #define RIG_PROXY  1u
 #define RIG_HEALTH 2u
+#define RIG_OUCH42 3u
 
 #define ALICE 1u
 #define BOB   2u

@@ -132,10 +132,38 @@ static void an_address_of_somebody_else(void **state)
     assert_int_equal(edge.transports_used, 0);
 }
 
+/* What gateways and transport are told of a listener must be of the same one. */
+static void listeners_as_configured(void **state)
+{
+    struct gateway_conf g;
+    (void)state;
+
+    memset(&g, 0, sizeof g);
+    conf.gateway.listen_used = 3;
+    conf.gateway.listen[1].dialect = CONF_DIALECT_OUCH42;
+    conf.gateway.listen[1].proxy = CONF_PROXY_V2;
+    conf.gateway.listen[2].role = CONF_ROLE_HEALTH;
+    conf.gateway.takeover = CONF_TAKEOVER_REJECT;
+    edge_listeners(&g, &conf.gateway);
+    assert_int_equal(g.listeners_used, 3);
+    assert_int_equal(g.listeners[0].dialect, DIALECT_OUCH50);
+    assert_int_equal(g.listeners[1].dialect, DIALECT_OUCH42);
+    assert_true(g.listeners[1].proxy_v2 && !g.listeners[0].proxy_v2 && !g.listeners[2].proxy_v2);
+    assert_true(g.listeners[2].health && !g.listeners[1].health);
+    assert_int_equal(g.tokens_max, conf.gateway.ouch42_tokens);
+    assert_int_equal(g.login_terms, LOGIN_NO_TAKEOVER);
+    assert_int_equal(g.balancers_used, 1);
+    conf.gateway.listen_used = 1; /* nobody speaks it: nothing is taken for it */
+    memset(&g, 0, sizeof g);
+    edge_listeners(&g, &conf.gateway);
+    assert_int_equal(g.tokens_max, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sockets_by_default, fresh, gone),
+        cmocka_unit_test_setup_teardown(listeners_as_configured, fresh, gone),
         cmocka_unit_test_setup_teardown(sockets_for_each_gateway, fresh, gone),
         cmocka_unit_test_setup_teardown(an_address_of_somebody_else, fresh, gone),
         cmocka_unit_test_setup_teardown(dpdk_and_back, fresh, gone),

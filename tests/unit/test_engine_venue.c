@@ -87,6 +87,7 @@ static u32 login(u32 account, u64 requested_seq, u32 requested_day)
     union msg m = venue_cmd(CMD_LOGIN, account);
     m.cmd.bind_id = 0;
     m.cmd.gateway = 1;
+    m.cmd.gateway = 1;
     m.login.conn = 777;
     m.login.requested_seq = requested_seq;
     m.login.requested_day = requested_day;
@@ -166,6 +167,50 @@ static void test_logins_that_are_refused(void **state)
     assert_login_rejected('A');
     venue_day_end(&v);
     login(BOB, 0, 0);
+    assert_login_rejected('S');
+}
+
+/* What the config may ask of a login: it waits its turn, or begins where the stream has come to. */
+static void test_terms_of_a_login(void **state)
+{
+    union msg m = venue_cmd(CMD_LOGIN, ANN);
+    (void)state;
+
+    m.cmd.bind_id = 0;
+    m.cmd.gateway = 1;
+    m.login.conn = 777;
+    m.login.terms = LOGIN_NO_TAKEOVER;
+    venue_send(&v, &m);
+    assert_login_rejected('S'); /* bound since the set-up */
+    m.login.terms = LOGIN_AHEAD_NEXT;
+    m.login.requested_seq = 4711;
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "ub");
+    assert_int_equal(venue_event(&v, 1)->bound.from_seq, venue_event(&v, 1)->bound.next_seq);
+}
+
+/* A day's stream is written in one dialect; the next day's may be in another. */
+static void test_one_dialect_a_day(void **state)
+{
+    union msg m = venue_cmd(CMD_LOGIN, ANN);
+    (void)state;
+
+    m.cmd.bind_id = 0;
+    m.cmd.gateway = 1;
+    m.login.conn = 777;
+    m.login.dialect = DIALECT_OUCH42;
+    venue_send(&v, &m);
+    assert_login_rejected('S');
+    venue_day_end(&v);
+    union msg day = venue_cmd(CMD_DAY_OPEN, 0);
+    day.day.day = VENUE_DAY + 1;
+    day.day.midnight_ns = v.now_ns;
+    venue_send(&v, &day);
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "bS");
+    assert_int_equal(venue_event(&v, 1)->system.dialect, DIALECT_OUCH42);
+    m.login.dialect = DIALECT_OUCH50;
+    venue_send(&v, &m);
     assert_login_rejected('S');
 }
 
@@ -395,6 +440,8 @@ int main(void)
         CASE(test_a_second_login_takes_over),
         CASE(test_where_a_replay_begins),
         CASE(test_logins_that_are_refused),
+        CASE(test_terms_of_a_login),
+        CASE(test_one_dialect_a_day),
         CASE(test_a_disconnect_ends_its_own_binding_only),
         CASE(test_orders_live_on_without_a_connection),
         CASE(test_the_day_ends_orders_and_streams),

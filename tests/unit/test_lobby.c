@@ -230,7 +230,7 @@ static void ports_are_shut_in_order(void **state)
     client_login(&clients[0], "ALICE", 1);
     gateway_stage_set(rig.gateway, GATEWAY_LEAVING);
     rig_turns(&rig, 1);
-    assert_int_equal(fake->accepting, 1u << 0 | 1u << RIG_PROXY);
+    assert_int_equal(fake->accepting, 1u << 0 | 1u << RIG_PROXY | 1u << RIG_OUCH42);
     client_open(&clients[1], &rig);
     client_login(&clients[1], "BOB", 1);
     gateway_stage_set(rig.gateway, GATEWAY_CLOSED);

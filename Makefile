@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-tcp bench-load deb clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-tcp bench-load deb test-aws clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -113,6 +113,9 @@ bench-wire: setup ## the round trip of an order past the kernel and through it (
 deb: setup ## a Debian package of what is built, into build/
 	@$(INNER) $(JOBS) programs
 	@scripts/deb
+
+test-aws: setup ## check the AWS deployment of config/aws without AWS
+	@scripts/test-aws
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -1,0 +1,93 @@
+// Who is told when something is wrong, and the picture that one looks at then. The runbook in README.md says for each
+// alarm what it means.
+import * as cloudtrail from "aws-cdk-lib/aws-cloudtrail";
+import * as cw from "aws-cdk-lib/aws-cloudwatch";
+import * as actions from "aws-cdk-lib/aws-cloudwatch-actions";
+import * as kms from "aws-cdk-lib/aws-kms";
+import * as sns from "aws-cdk-lib/aws-sns";
+import * as s3 from "aws-cdk-lib/aws-s3";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Construct } from "constructs";
+import { Data } from "./data.js";
+import { Edge } from "./edge.js";
+import { Parameters } from "./parameters.js";
+import { ShardInstance } from "./shard.js";
+
+// The venue's own metrics, as the CloudWatch agent brings them from /metrics.
+const own = (name: string, shard: number, statistic = "Maximum", more: Record<string, string> = {}) =>
+    new cw.Metric({ namespace: "Wirebook", metricName: name, dimensionsMap: { shard: String(shard), ...more }, statistic,
+                    period: Duration.minutes(1) });
+
+export class Watch extends Construct {
+    readonly alarms: cw.Alarm[] = [];
+
+    constructor(scope: Construct, id: string, p: Parameters, data: Data, edge: Edge, shards: Map<number, ShardInstance>,
+                private readonly topic: sns.ITopic, key: kms.IKey) {
+        super(scope, id);
+        for (const [number, shard] of shards) this.shardAlarms(number, shard, edge);
+        this.dataAlarms(data);
+        this.dashboard(p, data, shards);
+        new cloudtrail.Trail(this, "Trail", {
+            bucket: this.trailBucket(data), encryptionKey: key, enableFileValidation: true, isMultiRegionTrail: true,
+            sendToCloudWatchLogs: true });
+    }
+
+    private trailBucket(data: Data) {
+        return new s3.Bucket(this, "TrailBucket", {
+            blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL, enforceSSL: true, versioned: true,
+            encryption: s3.BucketEncryption.S3_MANAGED, removalPolicy: RemovalPolicy.RETAIN,
+            serverAccessLogsBucket: data.accessLogs, serverAccessLogsPrefix: "trail/" });
+    }
+
+    private alarm(name: string, metric: cw.IMetric, threshold: number, text: string, less = false, missing = false) {
+        const alarm = new cw.Alarm(this, name, {
+            metric, threshold, alarmDescription: text, evaluationPeriods: 3, datapointsToAlarm: 2,
+            comparisonOperator: less ? cw.ComparisonOperator.LESS_THAN_THRESHOLD
+                                     : cw.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treatMissingData: missing ? cw.TreatMissingData.BREACHING : cw.TreatMissingData.NOT_BREACHING });
+        alarm.addAlarmAction(new actions.SnsAction(this.topic));
+        this.alarms.push(alarm);
+    }
+
+    private shardAlarms(n: number, shard: ShardInstance, edge: Edge) {
+        const group = edge.targetGroups.get(n)!;
+        this.alarm(`Shard${n}NotReady`, own("wirebook_ready", n, "Minimum"), 1, "the venue is not ready: /readyz says why",
+                   true, true);
+        this.alarm(`Shard${n}Unhealthy`, group.metrics.unHealthyHostCount(), 0,
+                   "the load balancer cannot reach the health port");
+        this.alarm(`Shard${n}Space`, own("wirebook_journal_space_level", n), 0, "the journal's disk is low on space");
+        this.alarm(`Shard${n}PostgresLag`, own("wirebook_export_lag_seconds", n), 60, "an export is a minute behind");
+        this.alarm(`Shard${n}Clock`, own("wirebook_clock_step_seconds", n), 1, "the machine's clock was set");
+        const ebs = (metricName: string, statistic: string) => new cw.Metric({
+            namespace: "AWS/EBS", metricName, statistic, dimensionsMap: { VolumeId: shard.volume.volumeId } });
+        this.alarm(`Shard${n}JournalStall`, ebs("VolumeStalledIOCheck", "Maximum"), 0, "the journal's volume does no I/O");
+        for (const name of ["pps", "bw_in", "bw_out", "conntrack", "linklocal"])
+            this.alarm(`Shard${n}Ena${name}`, own("wirebook_port_driver", n, "Maximum", { name: `${name}_allowance_exceeded` }), 0,
+                       "the instance type's network allowance is used up: packets are queued or dropped");
+    }
+
+    private dataAlarms(data: Data) {
+        const redis = (metricName: string) => new cw.Metric({
+            namespace: "AWS/ElastiCache", metricName, statistic: "Maximum",
+            dimensionsMap: { ReplicationGroupId: data.redis.ref } });
+        this.alarm("DatabaseCpu", data.cluster.metricCPUUtilization(), 80, "Aurora is busy: exports will fall behind");
+        this.alarm("DatabaseDeadlocks", data.cluster.metricDeadlocks(), 0, "somebody else writes to the export's tables");
+        this.alarm("RedisMemory", redis("DatabaseMemoryUsagePercentage"), 80, "streams are too long for the node");
+        this.alarm("RedisEvictions", redis("Evictions"), 0, "Redis throws entries away that were to be kept");
+    }
+
+    private dashboard(p: Parameters, data: Data, shards: Map<number, ShardInstance>) {
+        const board = new cw.Dashboard(this, "Dashboard", { dashboardName: p.name });
+        for (const n of shards.keys())
+            board.addWidgets(
+                new cw.GraphWidget({ title: `shard ${n}: transactions`, width: 8,
+                                     left: [own("wirebook_engine_transactions_total", n, "Sum")] }),
+                new cw.GraphWidget({ title: `shard ${n}: export lag, s`, width: 8,
+                                     left: [own("wirebook_export_lag_seconds", n)] }),
+                new cw.GraphWidget({ title: `shard ${n}: longest turn, s`, width: 8,
+                                     left: [own("wirebook_agent_turn_max_seconds", n)] }));
+        board.addWidgets(
+            new cw.GraphWidget({ title: "Aurora CPU, %", width: 12, left: [data.cluster.metricCPUUtilization()] }),
+            new cw.AlarmStatusWidget({ title: "alarms", width: 12, alarms: this.alarms }));
+    }
+}

@@ -11,6 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/metrics.h"
 #include "gateway/edge.h"
+#include "tests/lib/memory_policy.h"
 
 static struct conf conf;
 static struct placement anywhere;
@@ -67,6 +68,19 @@ static u16 free_port(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
     close(fd);
     return ntohs(a.sin_port);
+}
+
+/* Each gateway's transport lies where the gateway's core is. Every machine has node 0. */
+static void memory_where_it_belongs(void **state)
+{
+    (void)state;
+    conf.gateway.count = 2;
+    conf.gateway.listen[0].port = free_port();
+    anywhere.agent_node[1] = 0;
+    assert_true(edge_open(&edge, &conf, &anywhere, &mem, clock_now_ns()));
+    assert_int_equal(memory_node(edge.transports[0]), -1);
+    assert_int_equal(memory_node(edge.transports[1]), memory_policies() ? 0 : -1);
+    assert_int_equal(memory_node(mem_alloc(&mem, 64, 64)), -1); /* what comes behind does not */
 }
 
 /* Each gateway gets some of the connections; who is not of us may not listen there as well. */
@@ -165,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sockets_by_default, fresh, gone),
         cmocka_unit_test_setup_teardown(listeners_as_configured, fresh, gone),
         cmocka_unit_test_setup_teardown(sockets_for_each_gateway, fresh, gone),
+        cmocka_unit_test_setup_teardown(memory_where_it_belongs, fresh, gone),
         cmocka_unit_test_setup_teardown(an_address_of_somebody_else, fresh, gone),
         cmocka_unit_test_setup_teardown(dpdk_and_back, fresh, gone),
     };

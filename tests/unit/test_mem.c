@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <linux/mempolicy.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
+#include "tests/lib/memory_policy.h"
 
 static bool all_zero(const u8 *p, u64 bytes)
 {
@@ -69,21 +68,9 @@ static void test_huge_falls_back(void **state)
     assert_int_equal(mem_huge_bytes(&m), 0);
 }
 
-/* What the kernel was told about the memory at `p`: the policy, and the nodes that it names. */
-static int policy_of(const void *p, unsigned long *nodes)
-{
-    int mode = -1;
-
-    *nodes = 0;
-    if (syscall(SYS_get_mempolicy, &mode, nodes, 8 * sizeof *nodes, p, MPOL_F_ADDR) != 0)
-        return -1; /* a kernel without nodes */
-    return mode;
-}
-
 /* Memory from a node lies apart from the rest. Every machine has node 0. */
 static void test_memory_of_a_node(void **state)
 {
-    unsigned long nodes;
     struct mem m;
 
     (void)state;
@@ -98,14 +85,11 @@ static void test_memory_of_a_node(void **state)
     u8 *after = mem_alloc(&m, 100, 64);
     assert_true(all_zero(there, 3 << 20));
     assert_int_equal(m.regions_used, 3);
-    if (policy_of(there, &nodes) < 0)
-        print_message("this kernel knows no nodes\n");
-    else {
-        assert_int_equal(policy_of(there, &nodes), MPOL_PREFERRED);
-        assert_int_equal(nodes, 1);
-        assert_int_equal(policy_of(also, &nodes), MPOL_PREFERRED);
-        assert_int_equal(policy_of(before, &nodes), MPOL_DEFAULT);
-        assert_int_equal(policy_of(after, &nodes), MPOL_DEFAULT);
+    if (memory_policies()) {
+        assert_int_equal(memory_node(there), 0);
+        assert_int_equal(memory_node(also), 0);
+        assert_int_equal(memory_node(before), -1);
+        assert_int_equal(memory_node(after), -1);
     }
     mem_free_all(&m);
 }

@@ -22,6 +22,7 @@
 #include "gateway/topology.h"
 #include "persist/uring.h"
 #include "tests/lib/fake_sink.h"
+#include "tests/lib/memory_policy.h"
 
 #define TRADERS     4u
 #define REFS_MAX    8192u
@@ -123,6 +124,7 @@ static void conf_init(struct topology_conf *c, const struct venue *v)
     c->persist.space_hard_bytes = 1 << 19;
     c->admin.metrics_file = v->metrics;
     c->admin.metrics_interval_ns = 5 * NS_PER_MS;
+    c->nodes.gateways[0] = 0; /* every machine has it */
 }
 
 static void venue_build(struct venue *v)
@@ -139,6 +141,9 @@ static void venue_build(struct venue *v)
     v->world.sinks_used = 1;
     v->world.pass_time = pass_time;
     assert_int_equal(topology_build(&v->topology, &conf, &v->world, clock_now_ns()), 0);
+    assert_int_equal(memory_node(v->topology.gateways[0]), memory_policies() ? 0 : -1);
+    assert_int_equal(memory_node(v->topology.persist), -1);
+    assert_int_equal(memory_node(v->topology.engine), -1);
 }
 
 static void venue_free(struct venue *v)

@@ -7,6 +7,8 @@
  */
 #include "engine/apply.h"
 
+#include "engine/band.h"
+
 /* The pools get the limits of the process that led from here on, as far as ours have the room. */
 static void limits_set(struct engine *e, const struct msg_start *ev)
 {
@@ -65,6 +67,8 @@ void apply_instrument(struct engine *e, const struct msg_instrument *ev)
     book_tick_set(&e->books, (u16)id, ev->tick);
     if (is_new)
         market_begin(e, id);
+    market_flags(e, id);
+    band_touch(e, id);
 }
 
 void apply_account(struct engine *e, const struct msg_account *ev)
@@ -209,6 +213,8 @@ static inline void resting_remove(struct engine *e, u32 id)
         queued_remove(e, id);
     else
         book_remove(&e->books, id);
+    if (UNLIKELY(e->books.at[e->orders.hot[id].instrument].special & BOOK_GUARDED))
+        band_touch(e, e->orders.hot[id].instrument);
 }
 
 static inline void resting_reduce(struct engine *e, u32 id, u32 qty)
@@ -354,6 +360,14 @@ void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id)
     book_refill(&e->books, id, ev->qty);
 }
 
+/* A fill is complete: it is the last trade, and bands look at it. */
+static inline void traded(struct engine *e, const struct msg_executed *ev)
+{
+    e->markets[ev->instrument].last_price = ev->price;
+    if (UNLIKELY(e->books.at[ev->instrument].special & BOOK_GUARDED))
+        band_trade(e, ev->instrument, ev->price, ev->head.time_ns);
+}
+
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
 {
     struct order *o = &e->orders.hot[id];
@@ -362,7 +376,8 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     ASSERT_GE(o->open, ev->qty);
     stream_advance(e, &ev->head);
     e->next_match = ev->match + !(ev->head.flags & (MSG_TAKER | MSG_FIRST));
-    e->markets[ev->instrument].last_price = ev->price;
+    if (!(ev->head.flags & (MSG_TAKER | MSG_FIRST)))
+        traded(e, ev);
     if (o->open == ev->qty) {
         if (UNLIKELY(o->rare) && e->orders.reserve[id].left)
             order_exhaust(e, id, ev->qty);

@@ -52,10 +52,17 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
 void apply_course(struct engine *e, const struct msg_course *ev);
 void apply_phase(struct engine *e, const struct msg_phase *ev);
 void apply_cross(struct engine *e, const struct msg_cross *ev);
+
+/* The bands have moved; orders that they have passed follow, as the work of e->course. */
+void apply_bands(struct engine *e, const struct msg_bands *ev);
+void apply_priority(struct engine *e, const struct msg_priority *ev, u32 id);
 void apply_late(struct engine *e, const struct msg_late *ev, u32 id);
 
 /* The search for the price of the cross under way goes on by so many prices. */
 void apply_scan(struct engine *e, u32 prices);
+
+/* What the common path must not pass by follows phase, terms and bands. */
+void market_flags(struct engine *e, u32 instrument);
 
 /* A new instrument is where the venue is. */
 void market_begin(struct engine *e, u32 instrument);

@@ -4,6 +4,18 @@
  */
 #include "engine/apply.h"
 #include "engine/auction.h"
+#include "engine/band.h"
+
+void market_flags(struct engine *e, u32 instrument)
+{
+    const struct market *m = &e->markets[instrument];
+    const struct msg_instrument *t = &e->instruments.terms[instrument];
+    bool guarded = t->tier || t->collar_bps || m->upper;
+
+    e->books.at[instrument].special = (m->phase == PHASE_TRADING ? 0 : BOOK_PHASED) |
+                                      (phase_trades(m->phase) ? 0 : BOOK_STILL) |
+                                      (guarded ? BOOK_GUARDED : 0);
+}
 
 static void market_enter(struct engine *e, u32 instrument, u8 phase, u8 wide, u8 late)
 {
@@ -12,8 +24,7 @@ static void market_enter(struct engine *e, u32 instrument, u8 phase, u8 wide, u8
     m->phase = phase;
     m->wide = wide;
     m->late = late;
-    e->books.at[instrument].special =
-        (phase == PHASE_TRADING ? 0 : BOOK_PHASED) | (phase_trades(phase) ? 0 : BOOK_STILL);
+    market_flags(e, instrument);
 }
 
 void market_begin(struct engine *e, u32 instrument)
@@ -51,10 +62,65 @@ static u8 cross_liquidity(const struct engine *e, const struct msg_phase *ev)
     return ev->cross;
 }
 
+/* A phase has the bands that its event says; the reference is left alone for a while. */
+static void bands_enter(struct engine *e, const struct msg_phase *ev)
+{
+    struct market *m = &e->markets[ev->instrument];
+
+    if (m->phase != PHASE_TRADING || ev->phase != PHASE_TRADING)
+        m->look_ns = ev->reference ? ev->head.time_ns + BAND_LOOK_NS : 0;
+    m->reference = ev->reference;
+    m->lower = ev->lower;
+    m->upper = ev->upper;
+    m->move_ns = 0;
+    m->until_ns = ev->until_ns;
+    band_touch(e, ev->instrument);
+}
+
+void apply_bands(struct engine *e, const struct msg_bands *ev)
+{
+    struct market *m = &e->markets[ev->instrument];
+
+    m->reference = ev->reference;
+    m->lower = ev->lower;
+    m->upper = ev->upper;
+    m->move_ns = 0;
+    market_flags(e, ev->instrument);
+    band_alarm(e, ev->instrument);
+    band_touch(e, ev->instrument);
+    e->course =
+        (struct course){.phase = m->phase, .instrument = ev->instrument, .at = ev->instrument};
+}
+
+/* The order gets the number and the price that a new one would have. */
+void apply_priority(struct engine *e, const struct msg_priority *ev, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+    bool timed = o->rare && (e->orders.info[id].special & SPECIAL_TIMED);
+    u64 due_ns = timed ? e->expiry.due[id].ns : 0;
+
+    ASSERT_EQ(o->order_ref, ev->old_order_ref);
+    stream_advance(e, &ev->head);
+    book_remove(&e->books, id);
+    if (timed)
+        expiry_del(&e->expiry, id); /* which looks at the number */
+    o->order_ref = ev->order_ref;
+    if (timed)
+        expiry_add(&e->expiry, id, due_ns);
+    if (o->rare)
+        e->orders.reserve[id].priority = 0;
+    e->orders.info[id].price = ev->price;
+    e->next_order_ref = ev->order_ref + 1;
+    book_insert(&e->books, id, ev->price);
+    band_touch(e, o->instrument);
+}
+
 void apply_phase(struct engine *e, const struct msg_phase *ev)
 {
     ASSERT(ev->instrument && ev->instrument <= e->instruments.names.used);
+    bands_enter(e, ev);
     market_enter(e, ev->instrument, ev->phase, ev->wide, ev->late);
+    band_alarm(e, ev->instrument);
     e->course.at = ev->instrument;
     e->scan = (struct scan){0};
     e->cross = (struct crossing){0};
@@ -97,6 +163,8 @@ void order_rest(struct engine *e, u32 id)
 
     if (LIKELY(!(e->orders.info[id].special & SPECIAL_CROSS))) {
         book_insert(&e->books, id, e->orders.info[id].price);
+        if (UNLIKELY(e->books.at[o->instrument].special & BOOK_GUARDED))
+            band_touch(e, o->instrument);
         return;
     }
     q = queue_of(&e->orders.info[id], &e->orders.terms[id]);

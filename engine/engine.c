@@ -28,6 +28,8 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->instruments.terms =
         mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->instruments.terms, CACHE_LINE);
     e->markets = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->markets, CACHE_LINE);
+    e->windows = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->windows, CACHE_LINE);
+    alarms_init(&e->alarms, m, conf->instruments_max);
     e->venue.phase = PHASE_TRADING;
     metric_set(&e->metrics.phase, PHASE_TRADING);
     queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
@@ -70,6 +72,8 @@ static void step_rare(struct engine *e, const union msg *cmd)
         break;
     case CMD_TICK:
         step_tick(e);
+        if (!e->tx_last)
+            step_alarm(e);
         break;
     case CMD_PHASE:
         step_phase(e, &cmd->course);
@@ -106,7 +110,9 @@ bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *
 
 bool engine_due(const struct engine *e, u64 now_ns)
 {
-    return expiry_first(&e->expiry, max_u64(e->time_ns, now_ns)) != 0;
+    u64 at_ns = max_u64(e->time_ns, now_ns);
+
+    return expiry_first(&e->expiry, at_ns) || alarm_first(&e->alarms, at_ns);
 }
 
 bool engine_busy(const struct engine *e)

@@ -70,8 +70,8 @@ bool engine_busy(const struct engine *e);
 void engine_continue(struct engine *e, u64 now_ns, struct tx *out);
 
 /*
- * True when an order ends by time at `now_ns`: a CMD_TICK is to be stepped, again until nothing is
- * due, before any other command.
+ * True when an order ends by time at `now_ns`, an instrument's pause does, or its bands move: a
+ * CMD_TICK is to be stepped, again until nothing is due, before any other command.
  */
 bool engine_due(const struct engine *e, u64 now_ns);
 

@@ -6,6 +6,7 @@
  * lies: ids of the pools, the order of free lists and caches do not enter. An order's place in its
  * queue follows from its order_ref or its priority, so it needs no part of its own.
  */
+#include "engine/band.h"
 #include "engine/base/hash.h"
 #include "engine/rules.h"
 
@@ -107,8 +108,20 @@ static u64 hash_market(const struct market *m, u32 instrument)
         instrument,
         (u64)m->phase << 16 | (u64)m->wide << 8 | m->late,
         (u64)m->last_price << 32 | m->queued,
+        (u64)m->reference << 32 | m->lower,
+        m->upper,
+        m->look_ns,
+        m->move_ns,
+        m->limit_ns,
+        m->until_ns,
     };
     return hash_bytes(PART_MARKET, words, sizeof words);
+}
+
+/* What still counts of it: a bucket of another time is as good as an empty one. */
+static u64 hash_window(const struct engine *e, u32 instrument)
+{
+    return hash_2u64(PART_MARKET, instrument, window_mean(e, instrument, e->time_ns));
 }
 
 /* What there is only in the midst of a change of phase. */
@@ -164,6 +177,7 @@ u64 engine_state_hash(const struct engine *e)
                         sizeof(struct msg_instrument));
         h += hash_2u64(PART_INSTRUMENT, id, e->books.at[id].step);
         h += hash_market(&e->markets[id], id);
+        h += hash_window(e, id);
     }
     return h;
 }
@@ -251,6 +265,8 @@ static u32 check_market(const struct engine *e, u32 id)
     ASSERT_EQ(queued, m->queued);
     ASSERT_EQ((k->special & BOOK_PHASED) != 0, m->phase != PHASE_TRADING);
     ASSERT_EQ((k->special & BOOK_STILL) != 0, !phase_trades(m->phase));
+    ASSERT_EQ(m->touched, 0);
+    ASSERT(e->work.kind >= WORK_COURSE || !band_passed(e, id));
     ASSERT((k->special & BOOK_STILL) || !book_crossed(&e->books, (u16)id));
     return queued;
 }
@@ -261,6 +277,7 @@ void engine_check(const struct engine *e)
     u32 resting = 0;
 
     expiry_check(&e->expiry);
+    alarms_check(&e->alarms);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         open += check_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++)

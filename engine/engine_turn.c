@@ -110,6 +110,7 @@ static void route(struct engine *e, const union msg *m)
     case EV_COURSE:
     case EV_PHASE:
     case EV_CROSS:
+    case EV_BANDS:
         break;
     case EV_STARTED:
         e->started = true;

@@ -16,13 +16,36 @@
 #include "engine/queue.h"
 
 struct market {
-    u8 phase; /* enum phase */
-    u8 wide;  /* 1: bands are doubled */
-    u8 late;  /* 1: orders for the next cross cannot be cancelled any more */
-    u8 zero;
+    u8 phase;          /* enum phase */
+    u8 wide;           /* 1: bands are doubled */
+    u8 late;           /* 1: orders for the next cross cannot be cancelled any more */
+    u8 touched;        /* within a transaction: it is in the list e->touched */
     u32 last_price;    /* of the last trade; 0: none yet */
     u32 queue[QUEUES]; /* roots, by enum queue_index */
     u32 queued;        /* orders in them */
+
+    /* ---- price bands (band.h) ---- */
+    u32 reference; /* 0: none */
+    u32 lower;
+    u32 upper;
+    u32 touched_next;
+    u64 look_ns;  /* when the reference may be looked at again */
+    u64 move_ns;  /* since when the bands are to move; 0: they are not */
+    u64 limit_ns; /* since when it is in a limit state; 0: it is not */
+    u64 until_ns; /* when its pause ends; 0: it is not paused, or not by time */
+} CACHE_ALIGNED;
+
+#define WINDOW_BUCKETS 10u /* of 30 s: five minutes */
+
+/* Trades of one half minute. */
+struct bucket {
+    u64 sum; /* of their prices */
+    u32 trades;
+    u32 number; /* the half minute since 1970 */
+};
+
+struct window {
+    struct bucket at[WINDOW_BUCKETS];
 };
 
 /* A change of phase under way (EV_COURSE): the target, and the instruments that it is for. */
@@ -67,8 +90,9 @@ struct crossing {
 
 /* Bits of book.special: what the common path must not pass by. */
 enum book_special {
-    BOOK_PHASED = 1, /* another phase than continuous trading */
-    BOOK_STILL = 2,  /* ... in which nothing matches */
+    BOOK_PHASED = 1,  /* another phase than continuous trading */
+    BOOK_STILL = 2,   /* ... in which nothing matches */
+    BOOK_GUARDED = 4, /* it has bands or a collar */
 };
 
 static inline bool phase_trades(u8 phase)

@@ -8,6 +8,7 @@
 #include "engine/match.h"
 
 #include "engine/apply.h"
+#include "engine/band.h"
 #include "engine/base/hash.h"
 #include "engine/event.h"
 #include "engine/rules.h"
@@ -45,7 +46,7 @@ static inline struct sweep sweep_of(const struct engine *e)
     };
 
     if (UNLIKELY(price_is_market(info->price)))
-        s.limit = sell ? 0 : PRICE_LIMIT_MAX;
+        s.limit = sweep_limit(e, o->instrument, sell);
     if (UNLIKELY((e->accounts.at[owner_account(o->owner)].watch & WATCH_STP) ||
                  (info->special & SPECIAL_AIQ)))
         order_stp(e, e->taker, &s.stp, &s.level);

@@ -227,7 +227,8 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
     case WORK_COURSE:
     case WORK_SCAN:
     case WORK_CROSS:
-    case WORK_EXPIRE: {
+    case WORK_EXPIRE:
+    case WORK_SLIDE: {
         const char *wrong = recover_course_work(e, ev);
         if (wrong)
             return wrong;
@@ -326,6 +327,7 @@ static const char *recover_course(struct engine *e, const union msg *m)
     case EV_COURSE:
     case EV_PHASE:
     case EV_CROSS:
+    case EV_BANDS:
         return recover_course_event(e, m);
     case EV_LOGIN_REJECTED:
         return NULL;
@@ -381,6 +383,10 @@ static const char *recover_client(struct engine *e, const union msg *m)
     case EV_DISABLED:
     case EV_ENABLED:
         return recover_firm(e, &m->firm);
+    case EV_PRIORITY:
+        return recover_priority(e, &m->priority,
+                                order_find(e, m->ev.account, m->priority.user_ref_idx,
+                                           m->priority.user_ref, m->priority.old_order_ref));
     case EV_CANCEL_PENDING:
     case EV_CANCEL_REJECTED:
         return recover_late(e, &m->late,
@@ -395,7 +401,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM && type != EV_PRIORITY;
+    bool client = type >= EV_SYSTEM;
 
     if (e->exhausted && type != EV_RESTATED)
         return "an order that shows nothing";

@@ -8,7 +8,7 @@
 
 #include "engine/state.h"
 
-/* EV_COURSE, EV_PHASE, EV_CROSS. */
+/* EV_COURSE, EV_PHASE, EV_CROSS, EV_BANDS. */
 const char *recover_course_event(struct engine *e, const union msg *m);
 
 /* An EV_WORK of WORK_COURSE and beyond; does not apply it. */
@@ -16,5 +16,8 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
 
 /* EV_CANCEL_PENDING and EV_CANCEL_REJECTED of order `id`; 0: it is not open. */
 const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
+
+/* EV_PRIORITY of order `id`; 0: it is not open. */
+const char *recover_priority(struct engine *e, const struct msg_priority *ev, u32 id);
 
 #endif

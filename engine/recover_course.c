@@ -34,6 +34,8 @@ static const char *recover_phase(struct engine *e, const struct msg_phase *ev)
         return "a phase of another instrument";
     if (!phase_known(ev->phase) || (ev->next && !phase_known(ev->next)))
         return "an unknown phase";
+    if (ev->lower > ev->upper || ev->upper > PRICE_LIMIT_MAX)
+        return "impossible bands";
     if (ev->cross && (!ev->next || !strchr("OCH", ev->cross)))
         return "a cross that leads nowhere";
     if (!ev->next && phase_trades(ev->phase) && book_crossed(&e->books, ev->instrument))
@@ -52,6 +54,30 @@ static const char *recover_cross(struct engine *e, const struct msg_cross *ev)
     return NULL;
 }
 
+static const char *recover_bands(struct engine *e, const struct msg_bands *ev)
+{
+    if (!instrument_known(e, ev->instrument) || engine_busy(e) || e->cross.instrument)
+        return "bands of an unknown instrument, or in the midst of other work";
+    if (ev->lower > ev->upper || ev->upper > PRICE_LIMIT_MAX)
+        return "impossible bands";
+    apply_bands(e, ev);
+    return NULL;
+}
+
+const char *recover_priority(struct engine *e, const struct msg_priority *ev, u32 id)
+{
+    if (!id || id == e->taker || (e->orders.hot[id].level & LEVEL_QUEUED) ||
+        e->orders.hot[id].instrument != ev->instrument)
+        return "a new price of an order that does not rest";
+    if (ev->order_ref < e->next_order_ref || ev->order_ref > ORDER_REF_MAX)
+        return "an order number that was used before";
+    if (ev->price == 0 || ev->price > PRICE_LIMIT_MAX ||
+        ev->price % e->books.at[ev->instrument].step)
+        return "an order with an impossible price";
+    apply_priority(e, ev, id);
+    return NULL;
+}
+
 const char *recover_course_event(struct engine *e, const union msg *m)
 {
     switch (m->ev.type) {
@@ -59,6 +85,8 @@ const char *recover_course_event(struct engine *e, const union msg *m)
         return recover_target(e, &m->course);
     case EV_PHASE:
         return recover_phase(e, &m->phase);
+    case EV_BANDS:
+        return recover_bands(e, &m->bands);
     default:
         ASSERT_EQ(m->ev.type, EV_CROSS);
         return recover_cross(e, &m->cross);
@@ -72,6 +100,10 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
     if (ev->kind == WORK_COURSE)
         return e->cross.instrument || !instrument_known(e, ev->cursor)
                    ? "a change of phase that stands nowhere"
+                   : NULL;
+    if (ev->kind == WORK_SLIDE)
+        return e->cross.instrument || ev->cursor != e->course.at
+                   ? "orders that follow bands of another instrument"
                    : NULL;
     if (!e->cross.instrument)
         return "a change of phase of no instrument";

@@ -7,6 +7,7 @@
  */
 #include "engine/rules.h"
 
+#include "engine/band.h"
 #include "engine/msg/collar.h"
 #include "engine/phase.h"
 
@@ -69,6 +70,9 @@ static enum reject_reason check_price(const struct engine *e, u16 instrument, u3
         return tif == TIF_IOC || cross != 'N' ? REJECT_NONE : REJECT_PRICE;
     if (price == 0 || price > PRICE_LIMIT_MAX || price % e->books.at[instrument].tick)
         return REJECT_PRICE;
+    if (UNLIKELY(e->books.at[instrument].special & BOOK_GUARDED) &&
+        collar_refuses(e, instrument, price))
+        return REJECT_FAT_FINGER;
     return REJECT_NONE;
 }
 

@@ -14,6 +14,7 @@ enum reject_reason {
     REJECT_DISPLAY = 0x0003,
     REJECT_MAX_FLOOR = 0x0004,
     REJECT_PEG_TYPE = 0x0005,
+    REJECT_FAT_FINGER = 0x0006, /* outside the instrument's static collar */
     REJECT_HALTED = 0x0007,
     REJECT_SIDE = 0x0009,
     REJECT_PROCESSING = 0x000A, /* a pool is full */

@@ -10,6 +10,7 @@
 #define WIREBOOK_ENGINE_STATE_H
 
 #include "engine/account.h"
+#include "engine/alarm.h"
 #include "engine/base/metrics.h"
 #include "engine/book.h"
 #include "engine/engine.h"
@@ -63,6 +64,7 @@ struct engine {
     u32 shard;
     u32 next_bind_id;
     u32 taker;     /* the order that is being matched and does not rest yet; 0: none */
+    u32 touched;   /* within a transaction: instruments with bands whose books changed */
     u32 exhausted; /* within a transaction: a reserve order that must show its next part */
     struct work work;
     struct msg_mass mass; /* WORK_MASS: what is looked for */
@@ -75,6 +77,8 @@ struct engine {
     struct market *markets; /* by instrument, from 1 */
     struct market venue;    /* where all are led to: phase, wide, late */
     u64 course_due_ns;      /* the schedule's last change; it only goes forwards */
+    struct window *windows; /* by instrument, from 1 */
+    struct alarms alarms;
     struct queues queues;
     struct course course; /* WORK_COURSE and beyond: the change of phase under way */
     struct crossing cross;
@@ -126,6 +130,7 @@ void step_tick(struct engine *e);
 void step_modify(struct engine *e, const struct msg_modify *c);
 void step_mass_cancel(struct engine *e, const struct msg_mass *c);
 void step_firm(struct engine *e, const struct msg_firm *c);
+void step_alarm(struct engine *e);
 void step_phase(struct engine *e, const struct msg_course *c);
 
 /* Goes on with the order under way (e->taker) from its first or next fill. */

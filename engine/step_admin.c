@@ -6,6 +6,7 @@
  * is counted and makes none either: nothing that arrives here can stop the engine.
  */
 #include "engine/apply.h"
+#include "engine/band.h"
 #include "engine/event.h"
 #include "engine/phase.h"
 
@@ -138,6 +139,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     u32 id = names_find(names, names_key(c->symbol, sizeof c->symbol));
 
     if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
+        c->tier > TIER_MAX || c->collar_bps > COLLAR_BPS_MAX ||
         (id ? !market_tick_fits(e, (u16)id, c->tick) : names->used == names->max)) {
         refuse(e);
         return;
@@ -145,6 +147,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     if (id) {
         const struct msg_instrument *old = &e->instruments.terms[id];
         if (old->tick == c->tick && old->lot == c->lot && old->halted == c->halted &&
+            old->tier == c->tier && old->collar_bps == c->collar_bps &&
             old->reference_price == c->reference_price) {
             metric_add(&e->metrics.superfluous, 1);
             return;
@@ -157,6 +160,8 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
         .lot = c->lot,
         .instrument = (u16)(id ? id : names->used + 1),
         .halted = c->halted,
+        .tier = c->tier,
+        .collar_bps = c->collar_bps,
         .reference_price = c->reference_price,
     };
     memcpy(m->instrument.symbol, c->symbol, sizeof c->symbol);

@@ -13,6 +13,7 @@
  */
 #include "engine/apply.h"
 #include "engine/auction.h"
+#include "engine/band.h"
 #include "engine/event.h"
 #include "engine/match.h"
 
@@ -85,9 +86,21 @@ static bool orders_end(const struct engine *e, u32 i, u8 from, u8 to)
     return ends && e->books.at[i].orders;
 }
 
+/* When a pause that begins, or goes on, ends. */
+static u64 pause_end(const struct engine *e, u32 i)
+{
+    const struct market *m = &e->markets[i];
+
+    return m->phase == PHASE_PAUSED ? m->until_ns : e->tx_time_ns + BAND_PAUSE_NS;
+}
+
 static void phase_event(struct engine *e, u32 i, u8 phase, u8 next, u8 cross)
 {
     union msg *m = event_room(e, 1);
+    struct bands b = {0};
+
+    if (phase == PHASE_TRADING && !next)
+        b = bands_begin(e, i, e->course.wide);
 
     m->phase = (struct msg_phase){
         .head = event_head(e, EV_PHASE, 1, 0),
@@ -98,6 +111,10 @@ static void phase_event(struct engine *e, u32 i, u8 phase, u8 next, u8 cross)
         .wide = e->course.wide,
         .late = e->course.late,
         .reason = e->course.reason,
+        .until_ns = phase == PHASE_PAUSED && !next ? pause_end(e, i) : 0,
+        .reference = b.reference,
+        .lower = b.lower,
+        .upper = b.upper,
     };
     apply_phase(e, &m->phase);
 }
@@ -315,31 +332,109 @@ static bool instrument_go_on(struct engine *e, u8 kind, u32 *budget)
     return true;
 }
 
-void work_course(struct engine *e)
+/* Orders that the bands have moved past get their price. False: more is to come. */
+static bool orders_slide(struct engine *e, u32 i, u32 *budget)
 {
-    u8 kind = e->work.kind;
+    u32 id;
+
+    while ((id = band_passed(e, i)) != 0) {
+        const struct order *o = &e->orders.hot[id];
+        if (!spend(budget, 1))
+            return stop(e, WORK_SLIDE, i);
+        union msg *m = event_room(e, 1);
+        m->priority = (struct msg_priority){
+            .head = event_head_seq(e, EV_PRIORITY, 1, owner_account(o->owner), 0),
+            .order_ref = e->next_order_ref,
+            .old_order_ref = o->order_ref,
+            .user_ref = o->user_ref,
+            .price = band_limit(e, i, o->sell),
+            .instrument = (u16)i,
+            .display = e->orders.info[id].display,
+            .user_ref_idx = owner_idx(o->owner),
+        };
+        apply_priority(e, &m->priority, id);
+    }
+    return true;
+}
+
+/* One instrument: its change begins. False: there is no budget for it. */
+static bool instrument_begin(struct engine *e, u32 i, u32 *budget)
+{
+    if (!spend(budget, 2))
+        return stop(e, WORK_COURSE, i);
+    if (!stays(e, i))
+        leave(e, i);
+    return true;
+}
+
+/* From where work of `kind` had stopped, or from the beginning. */
+static void course_go_on(struct engine *e, u8 kind)
+{
     u32 budget = e->chunk_cancels;
     u32 last = e->course.instrument ? e->course.instrument : e->instruments.names.used;
-    bool resumed = kind != WORK_NONE;
 
     ASSERT_GE(budget, 2);
-    while (e->cross.instrument || e->course.at <= last) {
-        if (e->cross.instrument) {
-            if (!instrument_go_on(e, kind, &budget))
+    for (; e->course.at <= last; e->course.at++) {
+        if (kind != WORK_SLIDE) {
+            if (!e->cross.instrument && !instrument_begin(e, e->course.at, &budget))
                 return;
-            e->course.at++;
-        } else if (!spend(&budget, 2)) {
-            stop(e, WORK_COURSE, e->course.at);
-            return;
-        } else {
-            if (!stays(e, e->course.at))
-                leave(e, e->course.at);
-            e->course.at += e->cross.instrument == 0;
+            if (e->cross.instrument && !instrument_go_on(e, kind, &budget))
+                return;
         }
+        if (!orders_slide(e, e->course.at, &budget))
+            return;
         kind = WORK_NONE;
     }
-    if (resumed)
+    if (e->work.kind != WORK_NONE)
         apply_work(e, event_work(e, WORK_NONE, 0));
+}
+
+void work_course(struct engine *e)
+{
+    course_go_on(e, e->work.kind);
+}
+
+/* ---- alarms ---- */
+
+/* The bands follow the mean of the last trades. */
+static void bands_move(struct engine *e, u32 i)
+{
+    const struct market *m = &e->markets[i];
+    u32 mean = window_mean(e, i, e->tx_time_ns);
+    struct bands b = bands_around(e, i, mean ? mean : m->last_price, m->wide);
+    union msg *ev = event_room(e, 1);
+
+    ev->bands = (struct msg_bands){
+        .head = event_head(e, EV_BANDS, 1, 0),
+        .reference = b.reference,
+        .lower = b.lower,
+        .upper = b.upper,
+        .instrument = (u16)i,
+    };
+    apply_bands(e, &ev->bands);
+    course_go_on(e, WORK_SLIDE);
+}
+
+void step_alarm(struct engine *e)
+{
+    u32 i = alarm_first(&e->alarms, e->tx_time_ns);
+    const struct market *m = &e->markets[i];
+    struct msg_course to = {.phase = PHASE_PAUSED, .wide = m->wide, .late = m->late};
+
+    if (!i)
+        return;
+    if (m->move_ns) {
+        bands_move(e, i);
+        return;
+    }
+    to.reason = m->phase == PHASE_PAUSED ? COURSE_OVER : COURSE_LIMIT;
+    if (m->phase == PHASE_PAUSED) {
+        bool also = e->venue.phase == PHASE_PAUSED; /* all were, by an operator */
+        to.phase = also ? PHASE_TRADING : e->venue.phase;
+        to.wide = e->venue.wide;
+        to.late = e->venue.late;
+    }
+    course_begin(e, (u16)i, &to);
 }
 
 /* ---- the command ---- */
@@ -357,7 +452,7 @@ void course_begin(struct engine *e, u16 instrument, const struct msg_course *to)
     m->course.ev = event_head(e, EV_COURSE, 1, 0);
     m->course.instrument = instrument;
     apply_course(e, &m->course);
-    work_course(e);
+    course_go_on(e, WORK_NONE);
 }
 
 void step_phase(struct engine *e, const struct msg_course *c)

@@ -6,6 +6,7 @@
  * then something happens. Failure mode: a full pool rejects with 0x000A and changes nothing else.
  */
 #include "engine/apply.h"
+#include "engine/band.h"
 #include "engine/event.h"
 #include "engine/match.h"
 #include "engine/phase.h"
@@ -37,6 +38,26 @@ static void wait(struct engine *e, u32 id)
         apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'I'), id);
 }
 
+/* Bands make it better than was asked for where they must. */
+static u32 accepted_price(const struct engine *e, u32 instrument, u8 side, u8 cross, u32 price)
+{
+    if (LIKELY(!(e->books.at[instrument].special & BOOK_GUARDED)) || cross != 'N')
+        return price;
+    return band_price(e, instrument, side_is_sell(side), price);
+}
+
+/* Why what an immediate order leaves goes: K, others were there, but at prices too far away. */
+static u8 leftover_reason(const struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+    const struct book *k = &e->books.at[o->instrument];
+    u32 other = o->sell ? BUY : SELL;
+
+    if (LIKELY(!price_is_market(e->orders.info[id].price)))
+        return 'I';
+    return k->best_price[other] || k->best_price[other | BUY_HIDDEN] ? 'K' : 'I';
+}
+
 void work_match(struct engine *e)
 {
     u32 id = e->taker;
@@ -55,7 +76,8 @@ void work_match(struct engine *e)
         return;
     }
     if (e->taker && e->orders.info[id].tif == TIF_IOC)
-        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'I'), id);
+        apply_cancelled(
+            e, event_cancelled(e, id, order_left(&e->orders, id), leftover_reason(e, id)), id);
     if (resumed)
         apply_work(e, event_work(e, WORK_NONE, 0));
 }
@@ -84,7 +106,7 @@ static void enter_accept(struct engine *e, const struct msg_enter *c)
         .order_ref = e->next_order_ref,
         .user_ref = c->user_ref,
         .qty = c->qty,
-        .price = c->price,
+        .price = accepted_price(e, c->instrument, c->side, c->cross_type, c->price),
         .instrument = c->instrument,
         .side = c->side,
         .tif = c->tif,
@@ -231,6 +253,7 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         return;
     }
     next.qty -= e->orders.info[id].executed; /* rule 6d */
+    next.price = accepted_price(e, next.instrument, next.side, next.cross_type, next.price);
     union msg *m = event_room(e, 2);
     m->order = next;
     apply_replaced(e, &m->order, id);

@@ -5,6 +5,7 @@
  * event leaves no trace, and only the last message of one carries MSG_TX_END.
  */
 #include "engine/apply.h"
+#include "engine/band.h"
 #include "engine/event.h"
 #include "engine/rules.h"
 
@@ -66,6 +67,8 @@ void tx_settle(struct engine *e, u64 seq, u64 time_ns)
     ASSERT_GE(time_ns, e->time_ns);
     if (e->taker && e->work.kind != WORK_MATCH)
         taker_rest(e);
+    if (UNLIKELY(e->touched))
+        bands_settle(e, time_ns);
     e->seq = seq;
     e->time_ns = time_ns;
 }

@@ -130,8 +130,10 @@ bool refdata_names_have(const struct refdata_name *names, u32 n, const char name
 
 /* ---- instruments ---- */
 
-enum { SYMBOL, TICK, LOT, REFERENCE, RESTRICTED };
-static const char *const columns[] = {"symbol", "tick", "lot", "reference_price", "restricted"};
+enum { SYMBOL, TICK, LOT, REFERENCE, RESTRICTED, TIER, COLLAR };
+static const char *const columns[] = {
+    "symbol", "tick", "lot", "reference_price", "restricted", "luld_tier", "static_collar_percent"};
+#define COLUMNS_NEEDED TIER
 
 static bool read_price(struct csv *c, u32 column, u32 *out)
 {
@@ -143,6 +145,30 @@ static bool read_price(struct csv *c, u32 column, u32 *out)
     }
     *out = (u32)v;
     return true;
+}
+
+/* Tier and collar, which a file may leave out. */
+static bool read_bands(struct csv *c, struct refdata_instrument *i)
+{
+    const char *tier = csv_field(c, TIER);
+    const char *collar = csv_field(c, COLLAR);
+    u64 bps = 0;
+    bool good = true;
+
+    if (tier[0] != 0 && strcmp(tier, "none") != 0) {
+        good = tier[1] == 0 && (tier[0] == '1' || tier[0] == '2');
+        i->tier = (u8)(good ? tier[0] - '0' : 0);
+        if (!good)
+            refdata_wrong(c, TIER, "not a tier", "1, 2, or none");
+    }
+    if (collar[0] != 0 && strcmp(collar, "none") != 0 &&
+        (!refdata_decimal(collar, 2, REFDATA_BPS_MAX, &bps) || bps == 0)) {
+        refdata_wrong(c, COLLAR, "not a percentage",
+                      "0.01 to 100 with at most two decimals, or none");
+        return false;
+    }
+    i->collar_bps = (u16)bps;
+    return good;
 }
 
 /* Reads one row; all that is wrong in it is reported. */
@@ -162,6 +188,7 @@ static bool read_instrument(struct csv *c, struct refdata_instrument *i)
         good = false;
     }
     i->lot = (u32)lot;
+    good &= read_bands(c, i);
     bool tick = read_price(c, TICK, &i->tick);
     bool none = strcmp(csv_field(c, REFERENCE), "none") == 0;
     bool reference = none || read_price(c, REFERENCE, &i->reference_price);
@@ -180,7 +207,7 @@ static void load_instruments(const char *file, u32 max, struct refdata_loader *l
     u32 rows = 0;
 
     l->report.file = file;
-    if (csv_open(&c, columns, ARRAY_LEN(columns), ARRAY_LEN(columns), &l->report)) {
+    if (csv_open(&c, columns, ARRAY_LEN(columns), COLUMNS_NEEDED, &l->report)) {
         while (csv_next(&c)) {
             if (!read_instrument(&c, &row))
                 continue;

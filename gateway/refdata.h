@@ -6,7 +6,8 @@
  * line each; # begins a comment line; fields may be quoted ("" is a quote). Prices are decimal
  * text, parsed exactly. All that is wrong is said at once. Cold, malloc.
  *
- *   instruments: symbol,tick,lot,reference_price,restricted
+ *   instruments: symbol,tick,lot,reference_price,restricted and, where wanted, luld_tier,
+ *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,post_only,
  *                cancel_on_disconnect,last_price_collar_percent,max_position,max_exposure,
@@ -28,6 +29,8 @@ struct refdata_instrument {
     u32 lot;             /* round lot in shares */
     u32 reference_price; /* price units, a multiple of tick; the collar is measured from it */
     bool restricted;     /* no account may trade it */
+    u8 tier;             /* of its price bands, 1 or 2; 0: it has none */
+    u16 collar_bps;      /* static collar around reference_price, 1/100 %; 0: none */
     u32 line;
 };
 

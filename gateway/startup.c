@@ -71,6 +71,8 @@ static void instrument_command(const struct refdata_instrument *r, union msg *m)
     m->instrument.tick = r->tick;
     m->instrument.lot = r->lot;
     m->instrument.reference_price = r->reference_price;
+    m->instrument.tier = r->tier;
+    m->instrument.collar_bps = r->collar_bps;
 }
 
 static void account_command(const struct refdata_account *r, union msg *m)
@@ -98,6 +100,8 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
     m->instrument.tick = known->tick;
     m->instrument.lot = known->lot;
     m->instrument.reference_price = known->reference_price;
+    m->instrument.tier = known->tier;
+    m->instrument.collar_bps = known->collar_bps;
     m->instrument.halted = 1;
     return true;
 }

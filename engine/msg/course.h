@@ -51,7 +51,9 @@ struct msg_instrument {
     u32 lot;             /* 44 round lot in shares */
     u16 instrument;      /* 48 from 1; 0 in the command: known by its symbol */
     u8 halted;           /* 50 1: no new orders */
-    u8 zero[9];          /* 51 */
+    u8 tier;             /* 51 of its price bands: 1 2; 0: it has none */
+    u16 collar_bps;      /* 52 static collar around reference_price, 1/100 %; 0: none */
+    u8 zero[6];          /* 54 */
     u32 reference_price; /* 60 what a price collar is measured from; 0: no collar on it */
 };
 _Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
@@ -118,6 +120,7 @@ enum work_kind {
     WORK_SCAN = 17,   /* a cross whose price is being looked for */
     WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */
     WORK_EXPIRE = 19, /* an instrument's orders that end with its phase */
+    WORK_SLIDE = 20,  /* orders that follow their instrument's bands */
 };
 
 /* EV_WORK: long work stopped here; kind WORK_NONE says that it is done. */
@@ -125,7 +128,7 @@ struct msg_work {
     struct event_head head;
     u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
     u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS, WORK_EXPIRE: the order to go on with,
-                      WORK_COURSE: the instrument, WORK_SCAN: prices looked at here */
+                      WORK_COURSE, WORK_SLIDE: the instrument, WORK_SCAN: prices looked at here */
     u32 account;   /* 44 WORK_MATCH, WORK_MASS, WORK_EXPIRE: whose order that is */
     u8 kind;       /* 48 enum work_kind */
     u8 phase;      /* 49 the order's channel */

@@ -45,6 +45,7 @@ enum msg_type {
     EV_COURSE = 0x87, /* a change of phase begins */
     EV_PHASE = 0x88,  /* an instrument's phase has changed */
     EV_CROSS = 0x89,  /* the price of a cross */
+    EV_BANDS = 0x8A,  /* an instrument's price bands have moved */
     /* connections */
     EV_BOUND = 0x90,
     EV_UNBOUND = 0x91,

@@ -63,6 +63,7 @@ static const struct field day_fields[] = {
 static const struct field instrument_fields[] = {
     F(msg_instrument, symbol, TEXT), F(msg_instrument, instrument, NUM),
     F(msg_instrument, tick, PRICE), F(msg_instrument, lot, NUM), F(msg_instrument, halted, NUM),
+    F(msg_instrument, tier, NUM), F(msg_instrument, collar_bps, NUM),
     F(msg_instrument, reference_price, PRICE),
 };
 static const struct field account_fields[] = {
@@ -180,6 +181,11 @@ static const struct field phase_fields[] = {
     F(msg_phase, instrument, NUM), F(msg_phase, phase, CHAR), F(msg_phase, next, CHAR),
     F(msg_phase, cross, CHAR), F(msg_phase, wide, NUM), F(msg_phase, late, NUM),
     F(msg_phase, reason, CHAR), F(msg_phase, until_ns, NUM),
+    F(msg_phase, reference, PRICE), F(msg_phase, lower, PRICE), F(msg_phase, upper, PRICE),
+};
+static const struct field bands_fields[] = {
+    F(msg_bands, instrument, NUM), F(msg_bands, reference, PRICE), F(msg_bands, lower, PRICE),
+    F(msg_bands, upper, PRICE),
 };
 static const struct field cross_fields[] = {
     F(msg_cross, instrument, NUM), F(msg_cross, cross, CHAR), F(msg_cross, price, PRICE),
@@ -265,6 +271,7 @@ static const struct shape shapes[256] = {
     [CMD_PHASE] = {"CMD_PHASE", FIELDS(course_fields), 0, 1, ZERO(msg_course, zero)},
     [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},
     [EV_PHASE] = {"EV_PHASE", FIELDS(phase_fields), MSG_TX_END, 1, ZERO(msg_phase, zero)},
+    [EV_BANDS] = {"EV_BANDS", FIELDS(bands_fields), MSG_TX_END, 1, ZERO(msg_bands, zero)},
     [EV_CROSS] = {"EV_CROSS", FIELDS(cross_fields), MSG_TX_END, 1, ZERO(msg_cross, zero)},
     [EV_CANCEL_PENDING] = {"EV_CANCEL_PENDING", FIELDS(late_fields), MSG_TX_END, 1,
                            ZERO(msg_late, zero)},

@@ -398,6 +398,7 @@ union msg {
     struct msg_course course;
     struct msg_phase phase;
     struct msg_cross cross;
+    struct msg_bands bands;
     struct msg_late late;
     struct msg_priority priority;
 };

@@ -56,9 +56,23 @@ struct msg_phase {
     u8 wide;        /* 45 */
     u8 late;        /* 46 */
     u8 reason;      /* 47 enum course_reason */
-    u64 zero[2];    /* 48 */
+    u32 reference;  /* 48 T: of the price bands, and these; 0: none */
+    u32 lower;      /* 52 */
+    u32 upper;      /* 56 */
+    u32 zero;       /* 60 */
 };
 _Static_assert(sizeof(struct msg_phase) == 64, "one slot");
+
+/* EV_BANDS: an instrument's price bands have moved. */
+struct msg_bands {
+    struct event_head head;
+    u32 reference;  /* 32 */
+    u32 lower;      /* 36 */
+    u32 upper;      /* 40 */
+    u16 instrument; /* 44 */
+    u8 zero[18];    /* 46 */
+};
+_Static_assert(sizeof(struct msg_bands) == 64, "one slot");
 
 /* EV_CROSS: the price of a cross. */
 struct msg_cross {

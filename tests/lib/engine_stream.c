@@ -287,7 +287,12 @@ static void make_instrument(struct stream *s, union msg *m, u32 n)
     m->instrument.symbol[3] = (char)('A' + n);
     m->instrument.tick = ticks[s->step < 20 ? 0 : stream_below(s, ARRAY_LEN(ticks))];
     m->instrument.lot = 100;
-    m->instrument.reference_price = one_in(s, 2) ? 10000 : 0;
+    m->instrument.reference_price = one_in(s, 2) ? (one_in(s, 2) ? 10000 : 101000) : 0;
+    m->instrument.tier = (u8)(n == 0 ? 1 : one_in(s, 4) ? stream_below(s, 4) : 0);
+    m->instrument.collar_bps = (u16)(one_in(s, 6)    ? 1000
+                                     : one_in(s, 60) ? 10001
+                                     : one_in(s, 10) ? 200
+                                                     : 0);
     m->instrument.halted = s->step > 20 && one_in(s, 8);
 }
 
@@ -426,7 +431,9 @@ void stream_next(struct stream *s, struct timed *out)
     memset(out, 0, sizeof *out);
     s->now_ns += stream_below(s, 2000);
     if (one_in(s, 100))
-        s->now_ns += stream_below(s, 3) * NS_PER_SEC;
+        s->now_ns += stream_below(s, one_in(s, 3) ? 40 : 3) * NS_PER_SEC;
+    if (one_in(s, 1000))
+        s->now_ns += 290 * NS_PER_SEC;
     out->now_ns = one_in(s, 50) ? s->now_ns - stream_below(s, 5000) : s->now_ns;
     if (make_setup(s, m)) {
         s->step++;

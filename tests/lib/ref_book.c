@@ -173,6 +173,8 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open
     } else if (o->price == 0 || o->price > 1999999900 || o->price % tick != 0) {
         return 0x001D;
     }
+    if (ref_collar_refuses(r, o->instrument, o->price))
+        return 0x0006;
     if (o->display != 'Y' && o->display != 'A' && o->display != 'N')
         return 0x0003;
     if (!memchr("0356E", o->tif, 5))
@@ -291,6 +293,7 @@ void ref_enter(struct ref *r, const struct msg_enter *c)
         return;
     }
     memset(place, 0, sizeof *place);
+    o.price = ref_band_price(r, &o);
     announce(r, place, EV_ACCEPTED, c->head.account, c->head.flags, &o);
 }
 
@@ -406,6 +409,7 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
         return;
     }
     o.qty = c->qty - old->executed;
+    o.price = ref_band_price(r, &o);
     announce(r, old, EV_REPLACED, c->head.account, c->head.flags, &o);
 }
 

@@ -141,7 +141,7 @@ static u32 side_of_book(const struct ref_order *o)
     return is_sell(o) + 2 * ref_hidden(o);
 }
 
-static bool stands_before(const struct ref_order *a, const struct ref_order *b)
+bool ref_stands_before(const struct ref_order *a, const struct ref_order *b)
 {
     if (side_of_book(a) != side_of_book(b))
         return side_of_book(a) < side_of_book(b);
@@ -156,7 +156,7 @@ static struct ref_order *book_after(struct ref *r, const struct ref_order *last)
         struct ref_order *o = &r->orders[i];
         if (!o->open || !o->resting || o->o.cross_type != 'N' || o->o.instrument != r->at)
             continue;
-        if ((!last || stands_before(last, o)) && (!first || stands_before(o, first)))
+        if ((!last || ref_stands_before(last, o)) && (!first || ref_stands_before(o, first)))
             first = o;
     }
     return first;
@@ -191,6 +191,21 @@ static void set_phase(struct ref *r, u8 phase, u8 next, u8 cross)
 {
     struct ref_market *mk = &r->markets[r->at];
     union msg *m = ref_add(r, EV_PHASE, 1, 0);
+    bool was_paused = mk->phase == 'V', traded = mk->phase == 'T';
+    struct ref_bands none = {0};
+
+    mk->bands = phase == 'T' && !next ? ref_bands_begin(r, r->at, r->course.wide) : none;
+    if (!traded || phase != 'T')
+        mk->look_ns = mk->bands.reference ? r->time + 30 * NS_PER_SEC : 0;
+    mk->move_ns = 0;
+    if (phase != 'V' || next)
+        mk->until_ns = 0;
+    else if (!was_paused)
+        mk->until_ns = r->time + 300 * NS_PER_SEC;
+    m->phase.until_ns = mk->until_ns;
+    m->phase.reference = mk->bands.reference;
+    m->phase.lower = mk->bands.lower;
+    m->phase.upper = mk->bands.upper;
 
     m->phase.instrument = (u16)r->at;
     m->phase.phase = mk->phase = phase;
@@ -245,15 +260,13 @@ static bool go_on(struct ref *r, u32 *budget, u8 kind)
     return true;
 }
 
-void ref_go_on_course(struct ref *r)
+void ref_go_on_course(struct ref *r, u8 kind)
 {
-    u8 kind = r->work;
-    bool resumed = kind != WORK_NONE;
     u32 budget = r->chunk_cancels;
     u32 last = r->course.instrument ? r->course.instrument : r->instruments_used;
 
-    while (r->at <= last) {
-        if (!r->next) {
+    for (; r->at <= last; r->at++) {
+        if (kind != WORK_SLIDE && !r->next) {
             if (budget < 2) {
                 ref_stop(r, WORK_COURSE, r->at);
                 return;
@@ -263,11 +276,29 @@ void ref_go_on_course(struct ref *r)
         }
         if (r->next && !go_on(r, &budget, kind))
             return;
+        if (!ref_slide(r, &budget))
+            return;
         kind = WORK_NONE;
-        r->at++;
     }
-    if (resumed)
+    if (r->work != WORK_NONE)
         ref_work(r, WORK_NONE);
+}
+
+void ref_course_begin(struct ref *r, struct msg_course to)
+{
+    union msg *ev = ref_add(r, EV_COURSE, 1, 0);
+    struct event_head head = ev->ev;
+    ev->course = to;
+    ev->ev = head;
+    r->course = to;
+    r->at = to.instrument ? to.instrument : 1;
+    r->next = 0;
+    if (!to.instrument) {
+        r->venue.phase = to.phase;
+        r->venue.wide = to.wide;
+        r->venue.late = to.late;
+    }
+    ref_go_on_course(r, WORK_NONE);
 }
 
 void ref_phase(struct ref *r, const struct msg_course *c)
@@ -292,17 +323,5 @@ void ref_phase(struct ref *r, const struct msg_course *c)
         return;
     if (to.due_ns)
         r->course_due = to.due_ns;
-    union msg *ev = ref_add(r, EV_COURSE, 1, 0);
-    struct event_head head = ev->ev;
-    ev->course = to;
-    ev->ev = head;
-    r->course = to;
-    r->at = c->instrument ? c->instrument : 1;
-    r->next = 0;
-    if (!c->instrument) {
-        r->venue.phase = to.phase;
-        r->venue.wide = to.wide;
-        r->venue.late = to.late;
-    }
-    ref_go_on_course(r);
+    ref_course_begin(r, to);
 }

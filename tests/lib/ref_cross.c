@@ -273,7 +273,7 @@ static bool fill(struct ref *r, u32 *budget)
         half(r, b, qty, MSG_FIRST);
         half(r, s, qty, MSG_SELL);
         r->match++;
-        r->markets[r->at].last_price = r->price;
+        ref_traded(r, r->at, r->price);
     }
 }
 

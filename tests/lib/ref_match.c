@@ -71,6 +71,7 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
     struct ref_order *best = NULL;
     bool buy = taker->o.side == 'B';
     bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
+    u32 worst = market ? ref_sweep_limit(r, taker->o.instrument, !buy) : taker->o.price;
 
     for (u32 i = 0; i < r->conf.orders_max; i++) {
         struct ref_order *o = &r->orders[i];
@@ -79,7 +80,7 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
             continue;
         if ((o->o.side == 'B') == buy)
             continue;
-        if (!market && (buy ? o->o.price > taker->o.price : o->o.price < taker->o.price))
+        if (buy ? o->o.price > worst : o->o.price < worst)
             continue;
         bool better = !best || (buy ? o->o.price < best->o.price : o->o.price > best->o.price);
         if (better || (o->o.price == best->o.price && goes_first(o, best)))
@@ -195,6 +196,20 @@ static void rest(struct ref *r, struct ref_order *o)
     r->taker = NULL;
 }
 
+/* A market order has left somebody on the other side, too far away. */
+static bool others_left(const struct ref *r, const struct ref_order *taker)
+{
+    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
+
+    for (u32 i = 0; market && i < r->conf.orders_max; i++) {
+        const struct ref_order *o = &r->orders[i];
+        if (o->open && o->resting && o->o.cross_type == 'N' &&
+            o->o.instrument == taker->o.instrument && (o->o.side == 'B') != (taker->o.side == 'B'))
+            return true;
+    }
+    return false;
+}
+
 void ref_match(struct ref *r)
 {
     struct ref_order *taker = r->taker;
@@ -223,13 +238,13 @@ void ref_match(struct ref *r)
         u32 there = ref_shown(maker), qty = taker->o.qty < there ? taker->o.qty : there;
         executed(r, taker, qty, maker->o.price, true);
         executed(r, maker, qty, maker->o.price, false);
-        r->markets[maker->o.instrument].last_price = maker->o.price;
+        ref_traded(r, maker->o.instrument, maker->o.price);
         if (maker->open && maker->o.terms.max_floor && maker->shown == 0)
             ref_restated(r, maker);
         r->match++;
     }
     if (taker->open && taker->o.tif == '3')
-        ref_cancelled(r, taker, taker->o.qty, 'I');
+        ref_cancelled(r, taker, taker->o.qty, others_left(r, taker) ? 'K' : 'I');
     if (resumed)
         ref_work(r, WORK_NONE);
     rest(r, taker);

@@ -31,9 +31,20 @@ struct ref_account {
     u32 blocked_used;
 };
 
+struct ref_bands {
+    u32 reference, lower, upper;
+};
+
 struct ref_market {
     u8 phase, wide, late;
     u32 last_price;
+    struct ref_bands bands;
+    u64 look_ns, move_ns, limit_ns, until_ns;
+};
+
+struct ref_trade {
+    u32 instrument, price;
+    u64 ns;
 };
 
 struct ref {
@@ -55,6 +66,8 @@ struct ref {
     struct ref_market *markets; /* by instrument */
     struct ref_market venue;
     u64 course_due;
+    struct ref_trade *trades; /* of instruments with bands, in continuous trading */
+    u32 trades_used;
     struct msg_course course;  /* under way, */
     u32 at;                    /* ... its instrument, */
     u8 next, cross, liquidity; /* ... where that goes, by which cross, */
@@ -103,8 +116,24 @@ void ref_go_on_mass(struct ref *r);
 /* True when order entry of the firm is disabled on the account. */
 bool ref_blocked(const struct ref *r, u32 account, const char *firm);
 
-/* Goes on with r->course. */
-void ref_go_on_course(struct ref *r);
+/* Goes on with r->course, from where work of `kind` stopped. */
+void ref_go_on_course(struct ref *r, u8 kind);
+
+/* A change of phase begins. */
+void ref_course_begin(struct ref *r, struct msg_course to);
+
+/* Where in the book the one order stands before the other. */
+bool ref_stands_before(const struct ref_order *a, const struct ref_order *b);
+
+/* ref_band.c: bands, what they do to prices, what a trade and the time do to them. */
+struct ref_bands ref_bands_begin(const struct ref *r, u32 i, bool wide);
+u32 ref_band_price(const struct ref *r, const struct msg_order *o);
+bool ref_collar_refuses(const struct ref *r, u32 i, u32 price);
+u32 ref_sweep_limit(const struct ref *r, u32 i, bool sell);
+void ref_traded(struct ref *r, u32 i, u32 price);
+void ref_bands_settle(struct ref *r);
+void ref_alarm(struct ref *r);
+bool ref_slide(struct ref *r, u32 *budget);
 void ref_phase(struct ref *r, const struct msg_course *c);
 
 /* The cross r->cross of the instrument r->at, from where work of `kind` stopped. False: stopped. */

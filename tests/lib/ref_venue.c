@@ -28,6 +28,7 @@ void ref_free(struct ref *r)
     free(r->instruments);
     free(r->steps);
     free(r->markets);
+    free(r->trades);
     free(r);
 }
 
@@ -199,7 +200,8 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     struct msg_instrument *i = &r->instruments[id];
     bool is_new = id > r->instruments_used;
 
-    if (c->tick == 0 || c->tick > 1999999900 || c->lot == 0 || c->halted > 1)
+    if (c->tick == 0 || c->tick > 1999999900 || c->lot == 0 || c->halted > 1 || c->tier > 2 ||
+        c->collar_bps > 10000)
         return;
     if (is_new && r->instruments_used == r->conf.instruments_max)
         return;
@@ -208,6 +210,7 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     if (!is_new && ref_queued_on(r, id) && c->tick != i->tick)
         return;
     if (!is_new && i->tick == c->tick && i->lot == c->lot && i->halted == c->halted &&
+        i->tier == c->tier && i->collar_bps == c->collar_bps &&
         i->reference_price == c->reference_price)
         return;
     if (is_new) {
@@ -221,6 +224,8 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     m->instrument.tick = c->tick;
     m->instrument.lot = c->lot;
     m->instrument.halted = c->halted;
+    m->instrument.tier = c->tier;
+    m->instrument.collar_bps = c->collar_bps;
     m->instrument.reference_price = c->reference_price;
     m->instrument.instrument = (u16)id;
     *i = m->instrument;
@@ -278,7 +283,10 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_CANCEL:
         return ref_cancel(r, &c->cancel);
     case CMD_TICK:
-        return ref_tick(r);
+        ref_tick(r);
+        if (!r->last)
+            ref_alarm(r);
+        return;
     case CMD_MODIFY:
         return ref_modify(r, &c->modify);
     case CMD_MASS_CANCEL:
@@ -294,7 +302,7 @@ static void dispatch(struct ref *r, const union msg *c)
         if (r->work == WORK_MASS)
             return ref_go_on_mass(r);
         if (r->work >= WORK_COURSE)
-            return ref_go_on_course(r);
+            return ref_go_on_course(r, r->work);
         return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
     default:
         return;
@@ -318,6 +326,7 @@ bool ref_step(struct ref *r, const union msg *cmd, u64 now_ns, struct tx *out)
         return false;
     }
     ((union msg *)(void *)&out->slots[r->last])->ev.flags |= MSG_TX_END;
+    ref_bands_settle(r);
     r->seq++;
     return true;
 }

@@ -19,7 +19,7 @@ static const u8 types[] = {
     CMD_MASS_CANCEL,    CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,       EV_MASS_CANCELLED,
     EV_DISABLED,        EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,       CMD_PHASE,
     EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
-    EV_CANCEL_REJECTED,
+    EV_CANCEL_REJECTED, EV_BANDS,
 };
 
 static union msg blank(u8 type)
@@ -116,15 +116,16 @@ static void test_padding_is_checked(void **state)
         u8 from;
         u8 to;
     } rows[] = {
-        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 51, 59},    {CMD_ACCOUNT, 100, 127},
+        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 54, 59},    {CMD_ACCOUNT, 100, 127},
         {CMD_LOGIN, 60, 63},         {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
         {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
         {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},
         {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 34, 63},         {EV_CANCELLED, 56, 63},
         {EV_REJECTED, 55, 63},       {CMD_MODIFY, 43, 59},        {CMD_MASS_CANCEL, 53, 63},
         {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
-        {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 48, 63},
+        {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
+        {EV_BANDS, 46, 63},
     };
 
     (void)state;

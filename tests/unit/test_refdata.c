@@ -237,6 +237,28 @@ static void test_wrong_instruments(void **state)
 
 /* ---- the CSV itself ---- */
 
+/* Tier and collar may be left out, as a whole or in a row. */
+static void test_bands_of_instruments(void **state)
+{
+    static const char head[] = "symbol,tick,lot,reference_price,restricted,luld_tier,"
+                               "static_collar_percent\n";
+    char text[512];
+    (void)state;
+
+    snprintf(text, sizeof text,
+             "%sA,0.01,100,10,no,1,2.5\nB,0.01,100,10,no,none,none\nC,0.01,1,1,no,,\n", head);
+    assert_int_equal(load(text, GOOD_ACCOUNTS), 0);
+    assert_int_equal(refs.instruments[0].tier, 1);
+    assert_int_equal(refs.instruments[0].collar_bps, 250);
+    assert_int_equal(refs.instruments[1].tier, 0);
+    assert_int_equal(refs.instruments[2].collar_bps, 0);
+    snprintf(text, sizeof text, "%sA,0.01,100,10,no,3,101\n", head);
+    assert_int_equal(load(text, GOOD_ACCOUNTS), 2);
+    assert_string_equal(errors, "i:2: luld_tier: 3: not a tier; allowed: 1, 2, or none\n"
+                                "i:2: static_collar_percent: 101: not a percentage; allowed: 0.01 "
+                                "to 100 with at most two decimals, or none\n");
+}
+
 static void test_wrong_csv(void **state)
 {
     static char big[5000];
@@ -424,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_config_files),
         cmocka_unit_test(test_wrong_instruments),
+        cmocka_unit_test(test_bands_of_instruments),
         cmocka_unit_test(test_wrong_csv),
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_wrong_accounts),

@@ -54,11 +54,12 @@ static u32 slots_of(u32 conns)
 
 u64 net_bytes(const struct net_conf *conf)
 {
-    u64 conns = (u64)conf->conns_max * (sizeof(struct tcp_conn) + sizeof(u32));
+    u64 conns =
+        (u64)conf->conns_max * (sizeof(struct tcp_conn) + sizeof(struct tcp_links) + sizeof(u32));
     u64 slots = (u64)slots_of(conf->conns_max) * sizeof(struct net_slot);
     u64 chunks = (u64)conf->chunks * (NET_CHUNK_BYTES + sizeof(u32));
 
-    return sizeof(struct net) + conns + slots + chunks + 7ull * CACHE_LINE; /* alignment */
+    return sizeof(struct net) + conns + slots + chunks + 8ull * CACHE_LINE; /* alignment */
 }
 
 static void check_conf(const struct net_conf *conf)
@@ -110,6 +111,7 @@ struct net *net_new(struct mem *m, const struct net_conf *conf, const struct pac
     net->port_salt = (u32)hash_2u64(words[3], words[2], 1);
 
     net->conns = mem_alloc(m, (u64)conf->conns_max * sizeof *net->conns, CACHE_LINE);
+    net->links = mem_alloc(m, (u64)conf->conns_max * sizeof *net->links, CACHE_LINE);
     net->free = mem_alloc(m, (u64)conf->conns_max * sizeof *net->free, CACHE_LINE);
     for (u32 i = 0; i < conf->conns_max; i++)
         net->free[i] = conf->conns_max - 1 - i;
@@ -121,6 +123,7 @@ struct net *net_new(struct mem *m, const struct net_conf *conf, const struct pac
     chunk_pool_init(&net->snd_pool, m, conf->chunks - rcv_chunks);
     wheel_init(&net->wheel, NET_TICK_NS, now_ns);
     init_lists(net);
+    tcp_headers_init(net);
     return net;
 }
 
@@ -217,6 +220,7 @@ void net_input(struct net *net, const struct packet *p, u64 now_ns)
 void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns)
 {
     u64 hashes[NET_BURST];
+    const struct tcp_conn *conns[NET_BURST];
 
     if (n == 1) { /* nothing to do while its memory comes */
         net_input(net, packets, now_ns);
@@ -230,9 +234,11 @@ void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 n
         for (u32 i = 0; i < count; i++)
             hashes[i] = tcp_prefetch_slot(net, &p[i]);
         for (u32 i = 0; i < count; i++)
-            tcp_prefetch_conn(net, hashes[i]);
+            conns[i] = tcp_prefetch_conn(net, hashes[i], count <= NET_FEW);
         for (u32 i = 0; i < count; i++)
-            tcp_prefetch_data(net, hashes[i]);
+            tcp_prefetch_space(conns[i]);
+        for (u32 i = 0; i < count; i++)
+            tcp_prefetch_data(net, conns[i]);
         for (u32 i = 0; i < count; i++)
             net_input(net, &p[i], now_ns);
     }
@@ -325,7 +331,8 @@ int net_flush(struct net *net, u64 now_ns)
         list_move_tail(&todo, node);
     while ((node = list_first(&todo)) != NULL) {
         list_del(node);
-        packets += tcp_output(net, CONTAINER_OF(node, struct tcp_conn, out_node));
+        packets +=
+            tcp_output(net, &net->conns[CONTAINER_OF(node, struct tcp_links, out) - net->links]);
     }
     metric_set(&net->conns_used, net_conns(net));
     metric_set(&net->chunks_used, net_chunks_used(net));

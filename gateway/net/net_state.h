@@ -19,6 +19,7 @@
 #define NET_TICK_NS  NS_PER_US /* of the timer wheel */
 #define NET_STALL_NS NS_PER_MS /* a turn that comes later than this was held up, not the peers */
 #define NET_CATCH_UP 64u       /* polls that timers wait at most while frames still come in */
+#define NET_FEW      4u        /* frames that do not hide each other's way to memory */
 #define NET_BURST    32u       /* frames whose memory is asked for together */
 
 /*
@@ -118,7 +119,11 @@ struct net {
     u32 listen_used;
     u16 listen[NET_LISTEN_MAX];
 
+    u8 tcp_headers[TCP_HEADERS_BYTES]; /* Ethernet, IPv4, TCP: what is the same in all segments */
+    u64 ip_sum;                        /* sum of that IPv4 header, RFC 1071 */
+
     struct tcp_conn *conns;
+    struct tcp_links *links;
     u32 *free; /* stack of indices */
     u32 free_used;
     u32 half_open;
@@ -147,6 +152,11 @@ struct net {
 static inline void net_count(struct net *net, enum net_stat stat)
 {
     metric_add(&net->stats[stat], 1);
+}
+
+static inline struct tcp_links *net_links(const struct net *net, const struct tcp_conn *c)
+{
+    return &net->links[c - net->conns];
 }
 
 /* An empty packet with room for a full frame; false is counted. */

@@ -105,6 +105,11 @@ void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, b
         put_chunk(s, pool, entry_of(to));
 }
 
+void space_prefetch_entry(const struct space *s, u32 seq)
+{
+    __builtin_prefetch(&s->chunk[entry_of(seq)], 1);
+}
+
 void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
     if (s->chunk[entry_of(seq)] != 0)

@@ -67,6 +67,9 @@ const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq
  */
 void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty);
 
+/* Asks for the table's entry of the byte at `seq`. */
+void space_prefetch_entry(const struct space *s, u32 seq);
+
 /* Asks for the memory of the byte at `seq`, if its chunk is there. */
 void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq);
 

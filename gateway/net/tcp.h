@@ -109,8 +109,10 @@ struct tcp_range {
 };
 
 /*
- * A connection. What a segment in order and its reply touch lies in the first five cache lines and
- * one of the two behind them; the order of the fields is by use, not by theme.
+ * A connection. What a segment in order and its reply touch lies in the first four cache lines, in
+ * one of those of `snd`, and in no other: with tens of thousands of connections each line that is
+ * touched is fetched from memory. So the order of the fields is by use, not by theme. What lists
+ * and the wheel link is apart in struct tcp_links, so that walking them does not walk these.
  */
 struct tcp_conn {
     /* line 0: found by and judged by */
@@ -119,15 +121,13 @@ struct tcp_conn {
     u16 remote_port; /* both in host order */
     u16 local_port;
     u8 state;      /* enum tcp_state */
+    u8 ca;         /* enum tcp_ca */
     u8 dupacks;    /* ACKs in a row that told of segments out of order */
     u8 backoff;    /* retransmission timeouts in a row */
     u8 rtx;        /* enum tcp_rtx */
     u8 snd_wscale; /* shift of the peer's windows */
     u8 ranges_used;
-    u8 keep_probes; /* unanswered ones */
-    u8 syn_retries;
-    u8 range_newest;     /* the range that grew last */
-    u8 ca;               /* enum tcp_ca */
+    u8 keep_probes;      /* unanswered ones */
     bool app : 1;        /* the application knows it and hears about it */
     bool fin_queued : 1; /* our FIN follows snd_end */
     bool fin_seen : 1;   /* the peer's FIN is at fin_seq, which may not be reached yet */
@@ -151,7 +151,10 @@ struct tcp_conn {
     bool rcv_stored : 1;   /* `rcv` may have chunks */
     bool urg_out : 1;      /* what lies before snd_up is urgent */
     bool urg_in : 1;       /* the peer said so of what lies before rcv_up */
+    bool rack_valid : 1;   /* rack's us, end and fack say something */
+    u8 tos;                /* of our IPv4 headers: the DSCP, shifted */
     u16 mss;               /* bytes of payload in a full segment, options not yet taken off */
+    u16 held_mtu;          /* what an ICMP message told that is not believed yet; 0: nothing */
     u32 rcv_nxt;
     u32 snd_una;
     u32 snd_max;
@@ -169,40 +172,41 @@ struct tcp_conn {
     u32 ts_offset; /* added to our milliseconds */
     u32 cwnd;
     u32 ssthresh;
-    u32 recover; /* snd_max when recovery began */
     u32 rtt_seq;
     u32 dsack_start; /* [start, end) came twice, to be told with the next ACK; equal: nothing */
     u32 dsack_end;
-    u32 probe_end;
-    u64 rtx_at_ns;   /* 0: not armed */
-    u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
+    u32 big_end;   /* where the largest packet sent ends, */
+    u16 big_sent;  /* its bytes, */
+    u16 big_acked; /* and those of the largest acknowledged */
+    u8 peer_mac[6];
+    u64 rtx_at_ns; /* 0: not armed */
 
     /* line 2: times */
-    u64 ack_at_ns; /* 0: not armed */
-    u64 srtt_ns;   /* 0: no sample yet */
+    u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
+    u64 reo_at_ns;   /* when RACK looks again; 0: not */
+    u64 ack_at_ns;   /* 0: not armed */
+    u64 srtt_ns;     /* 0: no sample yet */
     u64 rttvar_ns;
     u64 rto_ns;
     u64 rtt_ns;
     u64 progress_ns; /* when the peer last acknowledged something, or the first byte was queued */
-    u64 heard_ns;    /* when its last acceptable segment came */
-    u64 sent_ns;     /* when we last sent data */
 
-    /* line 3 */
-    struct list out_node; /* in net.out: something to send at the next flush */
-    struct wheel_timer fast;
-    u64 rtx_sent_ns;  /* when we last sent data again */
-    u64 challenge_ns; /* when we last sent a challenge ACK */
+    /* line 3, and a part of line 4 that only more than two runs of data in flight need */
+    u64 heard_ns;     /* when its last acceptable segment came */
+    u64 sent_ns;      /* when we last sent data */
+    u32 min_rtt_us;   /* the shortest round trip of late, for RACK; 0: none yet */
+    u32 min_rtt_at_s; /* when it was measured */
+    struct sent sent; /* the scoreboard */
 
-    /* line 4 */
-    u8 hdr[TCP_HEADERS_BYTES]; /* Ethernet, IPv4 and TCP headers, ready but for what changes */
-    u32 ip_sum;                /* sum of the IPv4 header without its length */
+    /* seldom */
+    struct tcp_rack rack;
+    u32 probe_end;
+    u32 recover; /* snd_max when recovery began */
+    u32 room_seen;
     u32 fin_seq;
 
-    /* lines 5 and 6 */
+    /* two lines, one of them in use */
     struct space snd;
-
-    /* line 7 */
-    struct sent sent; /* the scoreboard */
 
     /* seldom */
     struct space rcv;
@@ -211,33 +215,35 @@ struct tcp_conn {
     struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
     struct wheel_timer slow;
     u64 slow_at_ns;
-    u64 reo_at_ns; /* when RACK looks again; 0: not */
-    struct tcp_rack rack;
-    u32 undo_ts;    /* timestamp of the first segment that this recovery sent again */
-    u32 undo_bytes; /* sent again and not yet reported as duplicate */
-    u32 prior_cwnd; /* what an undo gives back */
+    u64 rtx_sent_ns; /* when we last sent data again */
+    u32 undo_ts;     /* timestamp of the first segment that this recovery sent again */
+    u32 undo_bytes;  /* sent again and not yet reported as duplicate */
+    u32 prior_cwnd;  /* what an undo gives back */
     u32 prior_ssthresh;
-    u32 room_seen;
+    u64 challenge_ns; /* when we last sent a challenge ACK */
     u32 iss;
     u32 irs;
     u32 snd_up;
     u32 rcv_up;
-    u16 big_sent;  /* bytes of the largest packet sent, which ends at big_end, */
-    u16 big_acked; /* and of the largest acknowledged */
-    u32 big_end;
-    u16 held_mtu; /* what an ICMP message told that is not believed yet; 0: nothing */
+    u32 held_seq; /* the segment that the ICMP message quoted */
+    u32 icmp_errors;
     u8 icmp_type; /* the last error that fitted */
     u8 icmp_code;
-    u32 held_seq; /* the segment that it quoted */
-    u32 icmp_errors;
+    u8 syn_retries;
+    u8 range_newest; /* the range that grew last */
 } CACHE_ALIGNED;
 _Static_assert(offsetof(struct tcp_conn, rcv_read) == 64, "line 1");
-_Static_assert(offsetof(struct tcp_conn, ack_at_ns) == 128, "line 2");
-_Static_assert(offsetof(struct tcp_conn, out_node) == 192, "line 3");
-_Static_assert(offsetof(struct tcp_conn, hdr) == 256, "line 4");
+_Static_assert(offsetof(struct tcp_conn, rto_base_ns) == 128, "line 2");
+_Static_assert(offsetof(struct tcp_conn, heard_ns) == 192, "line 3");
+_Static_assert(offsetof(struct tcp_conn, sent.few[2]) <= 256, "two runs in line 3");
 _Static_assert(offsetof(struct tcp_conn, snd) == 320, "lines 5 and 6");
-_Static_assert(offsetof(struct tcp_conn, sent) == 448, "line 7");
-_Static_assert(sizeof(struct tcp_conn) <= 960, "about 1 KiB in all when idle, tables included");
+_Static_assert(sizeof(struct tcp_conn) <= 832, "below 1 KiB in all when idle, tables included");
+
+/* The part of a connection that neighbours in lists touch; the one of the same index belongs to it. */
+struct tcp_links {
+    struct list out; /* in net.out: something to send at the next flush */
+    struct wheel_timer fast;
+} CACHE_ALIGNED;
 
 /* A segment as it came, checked by tcp_input for length and checksum; host order. */
 struct tcp_segment {
@@ -287,12 +293,25 @@ bool tcp_unpin(struct net *net, struct tcp_conn *c);
 struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
 
 /*
- * The way of a segment to its connection, in three steps that only ask for memory: the hash of its
- * 4-tuple (0: not TCP) and its slot, then the connection, then its send space. Any frame will do.
+ * The way of a segment to its connection, in four steps that only ask for memory: the hash of its
+ * 4-tuple (0: not TCP) and its slot, then the connection (NULL: none likely), then where its send
+ * space ends, then the bytes there. Any frame will do. With `few` frames the third step is taken
+ * together with the second, at the cost of a line that is not needed.
  */
 u64 tcp_prefetch_slot(const struct net *net, const struct packet *p);
-void tcp_prefetch_conn(const struct net *net, u64 hash);
-void tcp_prefetch_data(const struct net *net, u64 hash);
+const struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash, bool few);
+void tcp_prefetch_space(const struct tcp_conn *c);
+void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c);
+
+/*
+ * Asks for what a segment in order and its reply touch of `c`. Always inline: gcc takes a function
+ * of nothing but prefetches for one without effect, and drops the calls.
+ */
+__attribute__((always_inline)) static inline void tcp_prefetch(const struct tcp_conn *c)
+{
+    for (size_t at = 0; at < offsetof(struct tcp_conn, sent.few[2]); at += CACHE_LINE)
+        __builtin_prefetch((const u8 *)c + at, 1);
+}
 
 /* The connection of that name, or NULL when it is gone. */
 struct tcp_conn *tcp_by_name(struct net *net, u64 name);

@@ -174,7 +174,7 @@ bool tcp_wake_writer(struct net *net, struct tcp_conn *c)
 /* Nothing is known, suspected or undecided: what everything acknowledged ends with. */
 static bool nothing_amiss(const struct tcp_conn *c)
 {
-    return c->snd_una == c->snd_max && c->ca == TCP_CA_OPEN && !c->rack.valid && !c->undo_ok &&
+    return c->snd_una == c->snd_max && c->ca == TCP_CA_OPEN && !c->rack_valid && !c->undo_ok &&
            !c->probed && !c->probe_open;
 }
 

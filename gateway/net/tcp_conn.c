@@ -95,20 +95,27 @@ static struct tcp_conn *likely_conn(const struct net *net, u64 hash)
     }
 }
 
-void tcp_prefetch_conn(const struct net *net, u64 hash)
+const struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash, bool few)
 {
     const struct tcp_conn *c = likely_conn(net, hash);
 
     if (c == NULL)
-        return;
-    for (size_t at = 0; at < offsetof(struct tcp_conn, rcv); at += CACHE_LINE)
-        __builtin_prefetch((const u8 *)c + at, 1);
+        return NULL;
+    tcp_prefetch(c);
+    __builtin_prefetch(net_links(net, c), 1);
+    for (size_t at = 0; few && at < sizeof c->snd; at += CACHE_LINE)
+        __builtin_prefetch((const u8 *)&c->snd + at, 1);
+    return c;
 }
 
-void tcp_prefetch_data(const struct net *net, u64 hash)
+void tcp_prefetch_space(const struct tcp_conn *c)
 {
-    const struct tcp_conn *c = likely_conn(net, hash);
+    if (c != NULL)
+        space_prefetch_entry(&c->snd, c->snd_end);
+}
 
+void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c)
+{
     if (c != NULL)
         space_prefetch(&c->snd, &net->snd_pool, c->snd_end);
 }
@@ -178,38 +185,14 @@ u32 tcp_ts_offset(const struct net *net, u32 remote_ipv4, u16 remote_port, u16 l
     return (u32)(siphash_words(net->isn_key, words, 1) >> 32);
 }
 
-/* All of the headers that never changes. */
-static void write_headers(const struct net *net, struct tcp_conn *c)
-{
-    struct eth_hdr *eth = (void *)c->hdr;
-    struct ipv4_hdr *ip = (void *)(c->hdr + sizeof *eth);
-    struct tcp_hdr *tcp = (void *)(c->hdr + sizeof *eth + sizeof *ip);
-
-    memcpy(eth->src, net->conf.mac, 6);
-    eth->type = be16(ETH_TYPE_IPV4);
-    ip->version_ihl = IP_VERSION_IHL;
-    ip->frag = be16(IP_DF);
-    ip->tos = (u8)(net->conf.dscp << 2);
-    ip->ttl = net->conf.ttl;
-    ip->proto = IP_PROTO_TCP;
-    ip->src = net->conf.ipv4;
-    ip->dst = c->remote_ipv4;
-    c->ip_sum = (u32)cksum_add(0, ip, sizeof *ip);
-    tcp->src_port = be16(c->local_port);
-    tcp->dst_port = be16(c->remote_port);
-}
-
 void tcp_set_peer_mac(struct tcp_conn *c, const u8 *mac)
 {
-    memcpy(c->hdr, mac, 6);
+    memcpy(c->peer_mac, mac, 6);
 }
 
 void tcp_set_dscp(struct tcp_conn *c, u8 dscp)
 {
-    struct ipv4_hdr *ip = (void *)(c->hdr + sizeof(struct eth_hdr));
-
-    ip->tos = (u8)(dscp << 2);
-    c->ip_sum = (u32)cksum_add(0, ip, sizeof *ip);
+    c->tos = (u8)(dscp << 2);
 }
 
 void tcp_set_iss(struct tcp_conn *c, u32 iss)
@@ -225,16 +208,16 @@ static void init_conn(struct net *net, struct tcp_conn *c)
     tcp_set_iss(c, tcp_isn(net, c->remote_ipv4, c->remote_port, c->local_port));
     c->ts_offset = tcp_ts_offset(net, c->remote_ipv4, c->remote_port, c->local_port);
     c->mss = TCP_MSS_DEFAULT;
+    tcp_set_dscp(c, net->conf.dscp);
     c->rto_ns = TCP_RTO_INITIAL_NS;
     c->ssthresh = UINT32_MAX;
     c->heard_ns = net->now_ns;
     c->progress_ns = net->now_ns;
-    list_init(&c->out_node);
+    list_init(&net_links(net, c)->out);
     list_init(&c->node);
     list_init(&c->starve_node);
-    wheel_timer_init(&c->fast, TCP_TIMER_FAST);
+    wheel_timer_init(&net_links(net, c)->fast, TCP_TIMER_FAST);
     wheel_timer_init(&c->slow, TCP_TIMER_SLOW);
-    write_headers(net, c);
 }
 
 /* The oldest TIME_WAIT gives its place. False: there is none. */
@@ -271,9 +254,9 @@ struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 
 static void detach(struct net *net, struct tcp_conn *c)
 {
     table_remove(net, c);
-    wheel_stop(&net->wheel, &c->fast);
+    wheel_stop(&net->wheel, &net_links(net, c)->fast);
     wheel_stop(&net->wheel, &c->slow);
-    list_del(&c->out_node);
+    list_del(&net_links(net, c)->out);
     list_del(&c->node);
     list_del(&c->starve_node);
     space_clear(&c->snd, &net->snd_pool);
@@ -398,8 +381,8 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c)
     ASSERT_LE(c->rcv_nxt - c->rcv_read, NET_SPACE_BYTES + 1); /* the FIN comes on top */
     ASSERT(!c->app || c->state != TCP_TIME_WAIT);
     check_ranges(c);
-    check_timer(net, &c->fast, c->rtx_at_ns);
-    check_timer(net, &c->fast, c->ack_at_ns);
+    check_timer(net, &net_links(net, c)->fast, c->rtx_at_ns);
+    check_timer(net, &net_links(net, c)->fast, c->ack_at_ns);
     check_timer(net, &c->slow, c->slow_at_ns);
     if (tcp_outstanding(c) > 0 && c->state != TCP_TIME_WAIT && !c->arp_wait)
         ASSERT_NE(c->rtx_at_ns, 0);
@@ -427,7 +410,7 @@ void net_check(const struct net *net, u64 now_ns)
             chunks += (c->snd.chunk[k] != 0) + (c->rcv.chunk[k] != 0);
         chunks += c->sent.chunk != 0;
         ASSERT(tcp_snd_limit(c) == c->snd_max || tcp_outstanding(c) > 0 || c->rtx_at_ns != 0 ||
-               list_is_linked(&c->out_node) || c->arp_wait);
+               list_is_linked(&net_links(net, c)->out) || c->arp_wait);
     }
     ASSERT_EQ(used, net_conns(net));
     ASSERT_EQ(chunks, net_chunks_used(net));

@@ -347,7 +347,7 @@ static void note_heard(struct net *net, struct tcp_conn *c, const struct tcp_seg
     c->keep_probes = 0;
     if (seg->has_ts && c->ts_ok && seq_le(seg->seq, c->ack_sent))
         c->ts_recent = seg->ts_val; /* RFC 7323 4.3; that it is not older was checked */
-    if (UNLIKELY(memcmp(c->hdr, seg->src_mac, 6) != 0))
+    if (UNLIKELY(memcmp(c->peer_mac, seg->src_mac, 6) != 0))
         tcp_set_peer_mac(c, seg->src_mac);
 }
 

@@ -33,18 +33,15 @@ enum tcp_ca {
     TCP_CA_RTO,  /* recovery after a timeout */
 };
 
-/* RFC 8985's variables; meaningful while something is in flight, but for the last three lines. */
+/* RFC 8985's variables. The first four mean something while tcp_conn.rack_valid. */
 struct tcp_rack {
     u32 us;     /* RACK.xmit_ts: when the last sent of what was delivered left */
     u32 end;    /* RACK.end_seq */
     u32 rtt_us; /* RACK.rtt */
     u32 fack;   /* the highest sequence number that was delivered */
     u32 dsack_round;
-    u32 min_rtt_us;
-    u32 min_rtt_at_s;
     u8 mult; /* RACK.reo_wnd_mult - 1 */
     u8 persist;
-    bool valid : 1;     /* us, end, fack say something */
     bool reordered : 1; /* RACK.reordering_seen */
     bool in_round : 1;  /* dsack_round says something */
 };

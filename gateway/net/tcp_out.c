@@ -18,8 +18,10 @@
 
 void tcp_want_output(struct net *net, struct tcp_conn *c)
 {
-    if (!list_is_linked(&c->out_node))
-        list_add_tail(&net->out, &c->out_node);
+    struct list *node = &net_links(net, c)->out;
+
+    if (!list_is_linked(node))
+        list_add_tail(&net->out, node);
 }
 
 u32 tcp_payload_max(const struct tcp_conn *c)
@@ -58,6 +60,36 @@ static void fill_cksum(const struct net *net, struct packet *p, struct tcp_hdr *
     }
 }
 
+void tcp_headers_init(struct net *net)
+{
+    struct eth_hdr *eth = (void *)net->tcp_headers;
+    struct ipv4_hdr *ip = (void *)(net->tcp_headers + sizeof *eth);
+
+    memcpy(eth->src, net->conf.mac, 6);
+    eth->type = be16(ETH_TYPE_IPV4);
+    *ip = (struct ipv4_hdr){.version_ihl = IP_VERSION_IHL,
+                            .frag = be16(IP_DF),
+                            .ttl = net->conf.ttl,
+                            .proto = IP_PROTO_TCP,
+                            .src = net->conf.ipv4};
+    net->ip_sum = cksum_add(0, ip, sizeof *ip);
+}
+
+/* Everything that the headers of a connection's segments have in common. */
+static void fill_headers(const struct net *net, const struct tcp_conn *c, struct packet *p)
+{
+    struct eth_hdr *eth = (void *)p->data;
+    struct ipv4_hdr *ip = (void *)(p->data + sizeof *eth);
+    struct tcp_hdr *tcp = (void *)(p->data + sizeof *eth + sizeof *ip);
+
+    memcpy(p->data, net->tcp_headers, sizeof net->tcp_headers);
+    memcpy(eth->dst, c->peer_mac, 6);
+    ip->tos = c->tos;
+    ip->dst = c->remote_ipv4;
+    tcp->src_port = be16(c->local_port);
+    tcp->dst_port = be16(c->remote_port);
+}
+
 static void fill_ip(const struct net *net, const struct tcp_conn *c, struct packet *p, u32 bytes)
 {
     struct ipv4_hdr *ip = (void *)(p->data + sizeof(struct eth_hdr));
@@ -66,7 +98,7 @@ static void fill_ip(const struct net *net, const struct tcp_conn *c, struct pack
     if ((net->conf.tx_cksum & PACKET_TX_CKSUM_IP) != 0)
         p->tx_cksum |= PACKET_TX_CKSUM_IP;
     else
-        ip->cksum = cksum_fold((u64)c->ip_sum + ip->total_len);
+        ip->cksum = cksum_fold(net->ip_sum + c->remote_ipv4 + ((u32)c->tos << 8) + ip->total_len);
     p->l3_bytes = sizeof *ip;
 }
 
@@ -89,7 +121,7 @@ static bool send_segment(struct net *net, struct tcp_conn *c, u32 seq, u32 len, 
 
     if (!net_alloc(net, &p))
         return false;
-    memcpy(p.data, c->hdr, sizeof c->hdr);
+    fill_headers(net, c, &p);
     struct tcp_hdr *tcp = (void *)(p.data + sizeof(struct eth_hdr) + sizeof(struct ipv4_hdr));
     u32 header = (u32)sizeof *tcp + tcp_options_write(net, c, flags, (u8 *)(tcp + 1));
     u32 bytes = header + len;

@@ -13,6 +13,9 @@ struct wheel_timer;
 
 /* ---- tcp_out.c: what leaves ---- */
 
+/* The part of all segments' headers that depends on our addresses alone. At start. */
+void tcp_headers_init(struct net *net);
+
 /* Sends all that may be sent now, at least an ACK if one is due. Returns packets. */
 int tcp_output(struct net *net, struct tcp_conn *c);
 

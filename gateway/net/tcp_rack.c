@@ -19,12 +19,11 @@ static u32 now_us(const struct net *net)
 
 void tcp_rack_min_rtt(const struct net *net, struct tcp_conn *c, u32 rtt_us)
 {
-    struct tcp_rack *r = &c->rack;
     u32 now_s = (u32)(net->now_ns / NS_PER_SEC);
 
-    if (r->min_rtt_us == 0 || rtt_us <= r->min_rtt_us || now_s - r->min_rtt_at_s > TCP_MIN_RTT_S) {
-        r->min_rtt_us = rtt_us;
-        r->min_rtt_at_s = now_s;
+    if (c->min_rtt_us == 0 || rtt_us <= c->min_rtt_us || now_s - c->min_rtt_at_s > TCP_MIN_RTT_S) {
+        c->min_rtt_us = rtt_us;
+        c->min_rtt_at_s = now_s;
     }
 }
 
@@ -41,7 +40,7 @@ static bool answers_again(const struct net *net, const struct tcp_conn *c,
         if (echo_age_ms > age_us / 1000 + 1)
             return false;
     }
-    return age_us >= c->rack.min_rtt_us;
+    return age_us >= c->min_rtt_us;
 }
 
 /* Steps 1 and 2 for one run: is it the last sent of all that was delivered? */
@@ -51,11 +50,11 @@ static void newest(const struct net *net, struct tcp_conn *c, const struct sent_
 
     if ((run->flags & SENT_BLUR) == 0)
         r->rtt_us = now_us(net) - run->us;
-    if (r->valid && !sent_after(run->us, run->end, r->us, r->end))
+    if (c->rack_valid && !sent_after(run->us, run->end, r->us, r->end))
         return;
     r->us = run->us;
     r->end = run->end;
-    r->valid = true;
+    c->rack_valid = true;
 }
 
 /* Step 4, first half: each round trip with a duplicate makes the window wider. */
@@ -83,15 +82,15 @@ void tcp_rack_take(const struct net *net, struct tcp_conn *c, const struct tcp_s
     take_dsack(c, ack);
     if (news->bytes == 0)
         return;
-    if (r->valid && news->has_once && seq_lt(news->low_once, r->fack))
+    if (c->rack_valid && news->has_once && seq_lt(news->low_once, r->fack))
         r->reordered = true; /* step 3: it left once, and later ones were quicker */
-    if (!r->valid || seq_gt(news->high, r->fack))
+    if (!c->rack_valid || seq_gt(news->high, r->fack))
         r->fack = news->high;
     if (news->has_once)
         newest(net, c, &news->newest_once);
     if (news->has_again && answers_again(net, c, seg, &news->newest_again))
         newest(net, c, &news->newest_again);
-    r->valid &= tcp_outstanding(c) > 0;
+    c->rack_valid &= tcp_outstanding(c) > 0;
 }
 
 static u32 reorder_window_us(const struct tcp_conn *c)
@@ -101,7 +100,7 @@ static u32 reorder_window_us(const struct tcp_conn *c)
     if (!r->reordered && (c->ca != TCP_CA_OPEN || c->dupacks >= TCP_DUPACKS ||
                           c->sent.sacked > (TCP_DUPACKS - 1) * c->mss))
         return 0;
-    return min_u32((r->mult + 1) * (r->min_rtt_us / 4), (u32)(c->srtt_ns / NS_PER_US));
+    return min_u32((r->mult + 1) * (c->min_rtt_us / 4), (u32)(c->srtt_ns / NS_PER_US));
 }
 
 u32 tcp_rack_detect(const struct net *net, struct tcp_conn *c)
@@ -111,7 +110,7 @@ u32 tcp_rack_detect(const struct net *net, struct tcp_conn *c)
     u32 patience_us = r->rtt_us + reorder_window_us(c);
     u32 again_us = 0;
 
-    if (!r->valid)
+    if (!c->rack_valid)
         return 0;
     for (u32 i = 0; i < c->sent.used; i++) {
         if ((runs[i].flags & (SENT_SACKED | SENT_LOST)) != 0 ||
@@ -130,7 +129,7 @@ void tcp_rack_timeout(const struct net *net, struct tcp_conn *c)
 {
     struct sent_run *runs = sent_runs(&c->sent, &net->snd_pool);
     u32 patience_us =
-        c->rack.valid ? c->rack.rtt_us + reorder_window_us(c) : (u32)(c->srtt_ns / NS_PER_US);
+        c->rack_valid ? c->rack.rtt_us + reorder_window_us(c) : (u32)(c->srtt_ns / NS_PER_US);
 
     for (u32 i = 0; i < c->sent.used; i++) {
         if ((runs[i].flags & (SENT_SACKED | SENT_LOST)) != 0)

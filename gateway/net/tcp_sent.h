@@ -47,7 +47,7 @@ struct sent {
     u32 lost;   /* bytes that are LOST */
     struct sent_run few[SENT_FEW];
 };
-_Static_assert(sizeof(struct sent) == 64, "a cache line");
+_Static_assert(sizeof(struct sent) == 64, "one run in its first half");
 
 /* What one acknowledgement delivered that was not known to be delivered before. */
 struct sent_news {

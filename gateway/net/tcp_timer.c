@@ -41,10 +41,10 @@ static bool may_probe(const struct net *net, const struct tcp_conn *c)
  * Something waits that could not be sent, and nothing is in flight: only the peer's window can be
  * why.
  */
-static bool must_persist(const struct tcp_conn *c)
+static bool must_persist(const struct net *net, const struct tcp_conn *c)
 {
     return tcp_outstanding(c) == 0 && c->snd_max != tcp_snd_limit(c) && tcp_synchronized(c) &&
-           !list_is_linked(&c->out_node);
+           !list_is_linked(&net_links(net, c)->out);
 }
 
 void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
@@ -65,7 +65,7 @@ void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
             c->rtx_at_ns = c->reo_at_ns;
             c->rtx = TCP_RTX_REORDER;
         }
-    } else if (must_persist(c)) {
+    } else if (must_persist(net, c)) {
         if (c->rtx_at_ns == 0 || c->rtx != TCP_RTX_PERSIST)
             c->rtx_at_ns = net->now_ns + timeout_ns(net, c);
         c->rtx = TCP_RTX_PERSIST;
@@ -73,7 +73,7 @@ void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
         c->rtx_at_ns = 0;
         return;
     }
-    cover(net, &c->fast, c->rtx_at_ns);
+    cover(net, &net_links(net, c)->fast, c->rtx_at_ns);
 }
 
 void tcp_rtx_restart(struct net *net, struct tcp_conn *c)
@@ -87,7 +87,7 @@ void tcp_ack_arm(struct net *net, struct tcp_conn *c)
     if (c->ack_at_ns != 0)
         return;
     c->ack_at_ns = net->now_ns + net->conf.delayed_ack_ns;
-    cover(net, &c->fast, c->ack_at_ns);
+    cover(net, &net_links(net, c)->fast, c->ack_at_ns);
 }
 
 void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns)
@@ -209,23 +209,37 @@ static void rtx_expired(struct net *net, struct tcp_conn *c)
         rto_expired(net, c);
 }
 
+static bool is_due(const struct net *net, u64 at_ns)
+{
+    return at_ns != 0 && at_ns <= net->now_ns;
+}
+
+static void cover_both(struct net *net, struct tcp_conn *c)
+{
+    if (c->ack_at_ns != 0)
+        cover(net, &net_links(net, c)->fast, c->ack_at_ns);
+    if (c->rtx_at_ns != 0)
+        cover(net, &net_links(net, c)->fast, c->rtx_at_ns);
+}
+
 static void fast_timer(struct net *net, struct tcp_conn *c)
 {
-    if (c->ack_at_ns != 0 && c->ack_at_ns <= net->now_ns) {
+    if (!is_due(net, c->ack_at_ns) && !is_due(net, c->rtx_at_ns)) {
+        cover_both(net, c); /* it moved away: nothing else of the connection is touched */
+        return;
+    }
+    if (is_due(net, c->ack_at_ns)) {
         net_count(net, NET_ACKS_DELAYED);
         c->ack_at_ns = 0;
         tcp_send_ack(net, c);
     }
-    if (c->rtx_at_ns != 0 && c->rtx_at_ns <= net->now_ns) {
+    if (is_due(net, c->rtx_at_ns)) {
         u64 name = c->name;
         rtx_expired(net, c);
         if (c->name != name)
             return;
     }
-    if (c->ack_at_ns != 0)
-        cover(net, &c->fast, c->ack_at_ns);
-    if (c->rtx_at_ns != 0)
-        cover(net, &c->fast, c->rtx_at_ns);
+    cover_both(net, c);
     tcp_invariant(net, c);
 }
 
@@ -270,7 +284,7 @@ static void slow_timer(struct net *net, struct tcp_conn *c)
 void tcp_timer(struct net *net, struct wheel_timer *t)
 {
     if (t->kind == TCP_TIMER_FAST)
-        fast_timer(net, CONTAINER_OF(t, struct tcp_conn, fast));
+        fast_timer(net, &net->conns[CONTAINER_OF(t, struct tcp_links, fast) - net->links]);
     else
         slow_timer(net, CONTAINER_OF(t, struct tcp_conn, slow));
 }

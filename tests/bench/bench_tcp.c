@@ -1,7 +1,7 @@
 /*
  * bench_tcp.c - gateway/net alone: one in-order 64-byte segment in and its reply out.
  *
- *   bench-tcp [SEGMENTS]
+ *   bench-tcp [SEGMENTS [CONNECTIONS]]
  *
  * 10, 1,000 and 50,000 open connections; each segment is for a random one, acknowledges the last
  * reply, and is answered in the same turn with 64 bytes of its own. A turn is what a gateway's is:
@@ -280,12 +280,14 @@ static void run(u32 conns, u32 burst, bool software, u64 segments, u32 rounds)
 int main(int argc, char **argv)
 {
     static const u32 conns[] = {10, 1000, 50000};
+    u64 only = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
     u64 segments = argc > 1 ? strtoull(argv[1], NULL, 10) : 400000;
     const char *text = getenv("WB_ROUNDS");
     u32 rounds = text != NULL ? (u32)strtoul(text, NULL, 10) : 5;
 
     for (u32 kind = 0; kind < 3; kind++)
         for (u32 i = 0; i < ARRAY_LEN(conns); i++)
-            run(conns[i], kind == 2 ? 1 : min_u32(BURST, conns[i]), kind == 1, segments, rounds);
+            if (only == 0 || only == conns[i])
+                run(conns[i], kind == 2 ? 1 : min_u32(BURST, conns[i]), kind == 1, segments, rounds);
     return 0;
 }

@@ -42,8 +42,8 @@ static void open_path(struct rig *r, u64 tlp_min_ns, bool ts)
     r->c = tcp_by_name(r->s.net, r->s.conn);
     r->c->srtt_ns = RTT_NS;
     r->c->rttvar_ns = RTT_NS / 8;
-    r->c->rack.min_rtt_us = RTT_NS / NS_PER_US;
-    r->c->rack.min_rtt_at_s = (u32)(r->s.now_ns / NS_PER_SEC);
+    r->c->min_rtt_us = RTT_NS / NS_PER_US;
+    r->c->min_rtt_at_s = (u32)(r->s.now_ns / NS_PER_SEC);
     r->una = r->s.peer_ack;
 }
 

@@ -246,7 +246,7 @@ static void sack_counts_news(void **state)
     open_1000(&s, 0, true);
     struct tcp_conn *c = tcp_by_name(s.net, s.conn); /* a path of 8 ms: 2 ms may be reordering */
     c->srtt_ns = 8 * NS_PER_MS;
-    c->rack.min_rtt_us = 8000;
+    c->min_rtt_us = 8000;
     send_zeroes(&s, 6000);
     expect_data(&s, 6, s.peer_ack, 1000);
     for (u32 i = 0; i < 5; i++) /* bare repetitions: answers to something else */

@@ -239,7 +239,7 @@ _Static_assert(offsetof(struct tcp_conn, sent.few[2]) <= 256, "two runs in line 
 _Static_assert(offsetof(struct tcp_conn, snd) == 320, "lines 5 and 6");
 _Static_assert(sizeof(struct tcp_conn) <= 832, "below 1 KiB in all when idle, tables included");
 
-/* The part of a connection that neighbours in lists touch; the one of the same index belongs to it. */
+/* The part of a connection that its neighbours in lists touch: of the same index. */
 struct tcp_links {
     struct list out; /* in net.out: something to send at the next flush */
     struct wheel_timer fast;

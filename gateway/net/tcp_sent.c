@@ -74,44 +74,35 @@ static void join(struct sent *s, struct sent_run *runs, u32 i)
     memmove(to + 1, to + 2, (s->used - i - 1) * sizeof *runs);
 }
 
-/* Joins two runs of which neither is `keep`: of one kind if there are such, else against a SACK. */
-static void squeeze(struct sent *s, struct sent_run *runs, u32 una, u32 *keep)
+/* Joins two neighbours of one kind of which neither is `keep`. False: there are none. */
+static bool squeeze(struct sent *s, struct sent_run *runs, u32 *keep)
 {
-    u32 pick = s->used;
-
     for (u32 i = 0; i + 1 < s->used; i++) {
-        if (i == *keep || i + 1 == *keep)
+        if (i == *keep || i + 1 == *keep || (runs[i].flags & KIND) != (runs[i + 1].flags & KIND))
             continue;
-        bool alike = (runs[i].flags & KIND) == (runs[i + 1].flags & KIND);
-        if (alike || pick == s->used)
-            pick = i;
-        if (alike)
-            break;
+        join(s, runs, i);
+        if (i < *keep)
+            (*keep)--;
+        return true;
     }
-    ASSERT_LT(pick, s->used);
-    if ((runs[pick].flags & KIND) != (runs[pick + 1].flags & KIND)) {
-        u32 kind = (runs[pick].flags | runs[pick + 1].flags) & SENT_LOST;
-        set_kind(s, runs, una, pick, kind);
-        set_kind(s, runs, una, pick + 1, kind);
-    }
-    join(s, runs, pick);
-    if (pick < *keep)
-        (*keep)--;
+    return false;
 }
 
-/* Room for one more run; `*keep` stays as it is but may move. Returns the runs. */
-static struct sent_run *make_room(struct sent *s, struct chunk_pool *pool, u32 una, u32 *keep)
+/*
+ * Room for one more run, with `spare` left after it. Run `*keep` stays as it is but may move. NULL:
+ * there is none that would not cost what is known.
+ */
+static struct sent_run *make_room(struct sent *s, struct chunk_pool *pool, u32 *keep, u32 spare)
 {
-    if (s->chunk == 0 && s->used == SENT_FEW)
+    if (s->chunk == 0 && s->used + spare >= SENT_FEW)
         to_chunk(s, pool);
     struct sent_run *runs = sent_runs(s, pool);
-    if (s->used == (s->chunk == 0 ? SENT_FEW : SENT_RUNS))
-        squeeze(s, runs, una, keep);
-    return runs;
+    u32 max = s->chunk == 0 ? SENT_FEW : SENT_RUNS;
+    return s->used + spare < max || squeeze(s, runs, keep) ? runs : NULL;
 }
 
-/* Cuts the run that holds `at` in its inside. Returns the number of the run that begins there. */
-static u32 cut(struct sent *s, struct chunk_pool *pool, u32 una, u32 at)
+/* Cuts the run that holds `at` in its inside, if there is room. */
+static void cut(struct sent *s, struct chunk_pool *pool, u32 una, u32 at, u32 spare)
 {
     struct sent_run *runs = sent_runs(s, pool);
     u32 i = 0;
@@ -119,12 +110,13 @@ static u32 cut(struct sent *s, struct chunk_pool *pool, u32 una, u32 at)
     while (i < s->used && seq_le(runs[i].end, at))
         i++;
     if (i == s->used || start_of(runs, una, i) == at)
-        return i;
-    runs = make_room(s, pool, una, &i);
+        return;
+    runs = make_room(s, pool, &i, spare);
+    if (runs == NULL)
+        return;
     memmove(&runs[i + 1], &runs[i], (s->used - i) * sizeof *runs);
     s->used++;
     runs[i].end = at;
-    return i + 1;
 }
 
 /* Joins neighbours that say the same. */
@@ -153,24 +145,28 @@ void sent_new(struct sent *s, struct chunk_pool *pool, u32 una, u32 end, u32 us)
     u32 last = s->used - 1u;
 
     ASSERT(seq_gt(end, s->used == 0 ? una : runs[last].end));
-    bool full = s->used == SENT_RUNS || (s->chunk == 0 && s->used == SENT_FEW && pool->free == 0);
-    bool plain = s->used > 0 && (runs[last].flags & ~(u32)SENT_BLUR) == 0;
-    if (plain && (full || runs[last].us == us)) {
-        if (runs[last].us != us)
-            runs[last].flags |= SENT_BLUR;
-        runs[last].us = us;
+    if (s->used > 0 && runs[last].us == us && runs[last].flags == 0) {
         runs[last].end = end;
         return;
     }
-    last = s->used;
-    runs = make_room(s, pool, una, &last);
-    runs[s->used++] = (struct sent_run){.end = end, .us = us};
+    u32 none = s->used;
+    runs = make_room(s, pool, &none, 0);
+    if (runs != NULL) {
+        runs[s->used++] = (struct sent_run){.end = end, .us = us};
+        return;
+    }
+    runs = sent_runs(s, pool); /* the last run grows, and forgets what was said of it */
+    set_kind(s, runs, una, last, runs[last].flags & SENT_LOST);
+    s->lost += (runs[last].flags & SENT_LOST) != 0 ? end - runs[last].end : 0;
+    runs[last].flags |= SENT_BLUR;
+    runs[last].us = us;
+    runs[last].end = end;
 }
 
 void sent_resent(struct sent *s, struct chunk_pool *pool, u32 una, u32 start, u32 end, u32 us)
 {
-    cut(s, pool, una, start);
-    cut(s, pool, una, end);
+    cut(s, pool, una, start, 0);
+    cut(s, pool, una, end, 0);
     struct sent_run *runs = sent_runs(s, pool);
     for (u32 i = 0; i < s->used; i++) { /* what could not be cut counts as a whole */
         if (seq_ge(start_of(runs, una, i), end) || seq_le(runs[i].end, start))
@@ -236,8 +232,8 @@ void sent_sack(struct sent *s, struct chunk_pool *pool, u32 una, u32 start, u32 
     if (s->used == 0 || seq_le(start, una) || seq_le(end, start) ||
         seq_gt(end, runs[s->used - 1].end))
         return;
-    cut(s, pool, una, start);
-    cut(s, pool, una, end);
+    cut(s, pool, una, start, 1); /* what is known must not fall to what is said anew: the peer */
+    cut(s, pool, una, end, 1);   /* would have us forget and repeat in turns, as fast as it asks */
     runs = sent_runs(s, pool);
     for (u32 i = 0; i < s->used && seq_lt(start_of(runs, una, i), end); i++) {
         if (seq_lt(start_of(runs, una, i), start) || seq_gt(runs[i].end, end) ||
@@ -268,7 +264,7 @@ void sent_lose_first(struct sent *s, struct chunk_pool *pool, u32 una, u32 n)
     if (s->used == 0 || (runs[0].flags & KIND) != 0)
         return;
     if (runs[0].end - una > n)
-        cut(s, pool, una, una + n);
+        cut(s, pool, una, una + n, 0);
     set_kind(s, sent_runs(s, pool), una, 0, SENT_LOST);
 }
 

@@ -11,10 +11,10 @@
  *
  * Memory: SENT_FEW runs lie in the connection; when there are more, all lie in one chunk of the
  * pool, SENT_RUNS at most, and come back when few are left. When there is no chunk, or a chunk is
- * full, neighbours are joined: what one of them was SACKED is forgotten, the later time counts and
- * says no round trip any more (BLUR). So a peer that makes holes costs at most a chunk, and what it
- * gains by it are needless retransmissions. SACKED is advice (RFC 2018 section 8): the bytes stay
- * in the send space until they are acknowledged.
+ * full, neighbours of one kind are joined: the later time counts and says no round trip any more
+ * (BLUR). If there are none, what a SACK says is not taken, and new bytes join the last run. So a
+ * peer that makes holes costs at most a chunk, and gains at most needless retransmissions. SACKED
+ * is advice (RFC 2018 section 8): the bytes stay in the send space until they are acknowledged.
  *
  * Pure: no time, no connection. One thread.
  */

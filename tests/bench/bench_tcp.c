@@ -288,6 +288,7 @@ int main(int argc, char **argv)
     for (u32 kind = 0; kind < 3; kind++)
         for (u32 i = 0; i < ARRAY_LEN(conns); i++)
             if (only == 0 || only == conns[i])
-                run(conns[i], kind == 2 ? 1 : min_u32(BURST, conns[i]), kind == 1, segments, rounds);
+                run(conns[i], kind == 2 ? 1 : min_u32(BURST, conns[i]), kind == 1, segments,
+                    rounds);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
+#include "gateway/net/cksum.h"
 #include "gateway/net/wire.h"
 
 static struct pair *current; /* for the trace of a crash */
@@ -24,7 +25,7 @@ static void note(struct pair *p, const char *what, u32 end, const u8 *frame, u32
     const struct ipv4_hdr *ip = (const void *)(frame + 14);
     const struct tcp_hdr *t = (const void *)(frame + 34);
     u32 off = len >= 54 ? (u32)(t->data_off >> 4) * 4 : 0;
-    u64 us = (p->now_ns - START_NS) / 1000;
+    u64 us = (p->now_ns - p->start_ns) / 1000;
 
     if (len < 54)
         snprintf(line, TRACE_COLUMNS, "%9llu.%06llu %s end %u, %u bytes",
@@ -120,6 +121,45 @@ static void launch(struct pair *p, struct flight *f)
     heap_push(p, (u32)(f - p->pool));
 }
 
+/*
+ * A router drops a frame that does not fit the path and tells its sender: RFC 1191. That message
+ * can get lost like any other.
+ */
+static void tell_too_big(struct pair *p, const struct flight *f)
+{
+    struct flight *told = flight_new(p);
+    struct eth_hdr *eth = (void *)told->bytes;
+    struct ipv4_hdr *ip = (void *)(told->bytes + sizeof *eth);
+    struct icmp_hdr *icmp = (void *)(ip + 1);
+    const u32 quote = sizeof *ip + ICMP_UNREACH_QUOTED_TCP;
+
+    memset(told->bytes, 0, sizeof *eth + sizeof *ip + sizeof *icmp + quote);
+    memcpy(eth->dst, f->bytes + 6, 6);
+    eth->src[0] = 2;
+    eth->src[5] = 9;
+    eth->type = be16(ETH_TYPE_IPV4);
+    *ip = (struct ipv4_hdr){.version_ihl = IP_VERSION_IHL,
+                            .total_len = be16((u16)(sizeof *ip + sizeof *icmp + quote)),
+                            .ttl = 64,
+                            .proto = IP_PROTO_ICMP,
+                            .src = be32(0x0a0000fe)};
+    memcpy(&ip->dst, f->bytes + 26, 4);
+    ip->cksum = cksum_fold(cksum_add(0, ip, sizeof *ip));
+    icmp->type = ICMP_UNREACHABLE;
+    icmp->code = ICMP_UNREACH_FRAG;
+    icmp->seq = be16((u16)p->path_mtu);
+    memcpy(icmp + 1, f->bytes + 14, quote);
+    icmp->cksum = cksum_fold(cksum_add(0, icmp, sizeof *icmp + quote));
+    told->len = (u32)(sizeof *eth + sizeof *ip + sizeof *icmp) + quote;
+    told->to = !f->to;
+    launch(p, told);
+}
+
+static bool too_big(const struct pair *p, const struct flight *f)
+{
+    return p->path_mtu != 0 && p->now_ns >= p->shrinks_at_ns && f->len > 14 + p->path_mtu;
+}
+
 static bool dark(const struct pair *p)
 {
     return p->now_ns >= p->dark_from_ns && p->now_ns < p->dark_to_ns;
@@ -156,6 +196,13 @@ static void packet_transmit(void *ctx, struct packet *packet)
     if (dark(p) || pair_chance(p, p->loss)) {
         note(p, "LOST", e->index, f->bytes, f->len);
         dark(p) ? p->stats.blacked_out++ : p->stats.lost++;
+        flight_free(p, f);
+        return;
+    }
+    if (too_big(p, f)) {
+        note(p, "BIG ", e->index, f->bytes, f->len);
+        p->stats.too_big++;
+        tell_too_big(p, f);
         flight_free(p, f);
         return;
     }

@@ -44,6 +44,8 @@ struct end {
     struct net *net;
     struct flow flows[CONNS];
     u32 opened;
+    u64 jump_at_ns; /* when its clock jumps by jump_ns */
+    i64 jump_ns;
     struct flight *writing; /* between alloc and transmit */
 };
 
@@ -51,12 +53,15 @@ struct pair {
     struct net_pair_conf conf;
     struct net_pair_stats stats;
     u64 random;
+    u64 start_ns;
     u64 now_ns;
     u64 order;
     u32 conns;
     u64 delay_ns, jitter_ns;
     u32 loss, dup, reorder, corrupt, refuse; /* in 1/1000 */
     u64 dark_from_ns, dark_to_ns;
+    u32 path_mtu; /* from shrinks_at_ns on; 0: as large as the ends' */
+    u64 shrinks_at_ns;
     u64 last_due_ns[2];
     u64 deaf_to_ns;
     u32 take_all, take_none; /* in 1/1000 */
@@ -64,6 +69,7 @@ struct pair {
     bool reset_run;
     u32 reset_at; /* bytes after which end 1 resets */
     struct end ends[2];
+    struct naive *naive; /* in place of the second end's endpoint, or NULL */
     struct flight *pool;
     u32 free[FRAMES_MAX];
     u32 free_used;
@@ -94,6 +100,9 @@ static inline bool pair_chance(struct pair *p, u32 per_mille)
 /* An empty network; from here on a crash prints the last events of `p` and its seed. */
 void pair_link_init(struct pair *p);
 void pair_link_free(struct pair *p);
+
+/* The byte at `at` of the stream that end `from` sends on connection `k`. */
+u8 pair_stream_byte(const struct pair *p, u32 from, u32 k, u32 at);
 
 /* What an end's endpoint sends through; the context is the struct end. */
 extern const struct packet_ops pair_link_ops;

@@ -1,5 +1,6 @@
 /*
- * test_net_pair.c - byte streams between two of our endpoints are exact, whatever the network does.
+ * test_net_pair.c - byte streams between two of our endpoints, and between one of them and a naive
+ * peer, are exact, whatever the network does.
  *
  * WB_SEEDS: how many seeds (default 300; make sim: 10,000). WB_SEED: one seed alone; with
  * WB_TRACE=1 each frame is printed. WB_BYTES: each way on each connection.
@@ -31,24 +32,55 @@ static void without_faults(void **state)
     net_pair_print("without faults", 20, &stats);
 }
 
+static u64 run_seeds(const char *title, bool naive, u64 seeds, struct net_pair_stats *stats)
+{
+    u64 first = env("WB_SEED", env("WB_FIRST", 1));
+
+    if (getenv("WB_SEED") != NULL)
+        seeds = 1;
+    for (u64 seed = first; seed < first + seeds; seed++) {
+        struct net_pair_conf conf = {.seed = seed,
+                                     .bytes = (u32)env("WB_BYTES", 65536),
+                                     .naive = naive,
+                                     .trace = env("WB_TRACE", 0) != 0};
+        net_pair_run(&conf, stats);
+    }
+    net_pair_print(title, seeds, stats);
+    return seeds;
+}
+
+static u64 seeds_wanted(void)
+{
+    return env("WB_SEEDS", getenv("WB_FULL") != NULL ? 100000 : 300);
+}
+
+/* The network did all that it can do. */
+static void expect_all(const struct net_pair_stats *s)
+{
+    assert_true(s->lost > 0 && s->duplicated > 0 && s->reordered > 0);
+    assert_true(s->corrupted > 0 && s->blacked_out > 0 && s->refused > 0 && s->too_big > 0);
+    assert_true(s->wraps > 0 && s->jumps > 0 && s->shrunk > 0);
+    assert_true(s->rto > 0 && s->fast > 0 && s->probe > 0 && s->persist > 0);
+}
+
 static void with_faults(void **state)
 {
     struct net_pair_stats stats = {0};
-    u64 first = env("WB_SEED", 1);
-    u64 seeds = getenv("WB_SEED") != NULL ? 1 : env("WB_SEEDS", getenv("WB_FULL") ? 10000 : 300);
 
     (void)state;
-    for (u64 seed = first; seed < first + seeds; seed++) {
-        struct net_pair_conf conf = {
-            .seed = seed, .bytes = (u32)env("WB_BYTES", 65536), .trace = env("WB_TRACE", 0) != 0};
-        net_pair_run(&conf, &stats);
-    }
-    net_pair_print("with faults", seeds, &stats);
-    if (seeds >= 100) { /* the network did all that it can do */
-        assert_true(stats.lost > 0 && stats.duplicated > 0 && stats.reordered > 0);
-        assert_true(stats.corrupted > 0 && stats.blacked_out > 0 && stats.refused > 0);
-        assert_true(stats.rto > 0 && stats.fast > 0 && stats.probe > 0 && stats.persist > 0);
-    }
+    if (run_seeds("with faults", false, seeds_wanted(), &stats) < 100)
+        return;
+    expect_all(&stats);
+    assert_true(stats.undone > 0 && stats.resets > 0);
+}
+
+static void against_a_naive_peer(void **state)
+{
+    struct net_pair_stats stats = {0};
+
+    (void)state;
+    if (run_seeds("naive peer", true, (seeds_wanted() + 4) / 5, &stats) >= 60)
+        expect_all(&stats);
 }
 
 int main(void)
@@ -56,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults),
         cmocka_unit_test(with_faults),
+        cmocka_unit_test(against_a_naive_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,26 @@ static void step_sack(struct board *b)
         same_news(b, &news, &ref);
 }
 
+/* The same SACKs once more say nothing new, however little of them could be kept. */
+static void step_repeat(struct board *b)
+{
+    u32 from[4], n[4];
+    struct sent_news first = {0}, again = {0};
+
+    for (u32 i = 0; i < 4; i++) {
+        from[i] = 1 + below(b, b->end - b->una + 1);
+        n[i] = 1 + below(b, 20);
+    }
+    for (u32 round = 0; round < 3; round++)
+        for (u32 i = 0; i < 4; i++)
+            sent_sack(&b->sent, &b->pool, b->una, b->una + from[i], b->una + from[i] + n[i],
+                      round < 2 ? &first : &again);
+    assert_int_equal(again.bytes, 0);
+    for (u32 i = 0; i < 4; i++)
+        for (u32 k = from[i]; k < from[i] + n[i] && from[i] + n[i] <= b->end - b->una; k++)
+            b->bytes[k].flags = (b->bytes[k].flags | SENT_SACKED) & ~(u32)SENT_LOST;
+}
+
 static void step_ack(struct board *b)
 {
     u32 flight = b->end - b->una;
@@ -248,6 +268,8 @@ static void run(u64 seed, bool exact)
         b->us += below(b, 3);
         if (pick == 0)
             step_seldom(b);
+        else if (pick < 6)
+            step_repeat(b);
         else
             steps[pick % ARRAY_LEN(steps)](b);
         compare(b);

@@ -1,9 +1,10 @@
 /*
- * test_tsan_topology.c - the whole process with each agent on a thread of its own: kernel sockets,
- * a real directory, an export, metrics and log, as main starts and ends them. Clients in the test's
- * own thread log in again and again, trade with each other, and have everything replayed. For TSan
- * above all; it also shows that each order is answered once, that a replay gives the same bytes,
- * and that clients, engine, export and a recovery know the same open orders.
+ * test_tsan_topology.c - the whole process with each agent on a thread of its own: three gateways,
+ * kernel sockets, a real directory, an export, metrics and log, as main starts and ends them.
+ * Clients in the test's own thread log in again and again, each time through another gateway, trade
+ * with each other, and have everything replayed. For TSan above all; it also shows that each order
+ * is answered once, that a replay gives the same bytes, and that clients, engine, export and a
+ * recovery know the same open orders.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 #include "tests/lib/memory_policy.h"
 
 #define TRADERS     4u
+#define GATEWAYS    3u
 #define REFS_MAX    8192u
 #define MESSAGES    32768u
 #define PRICE       (150 * WB_PRICE_ONE)
@@ -57,7 +59,7 @@ struct venue {
     struct agent log;
     struct agent_thread threads[TOPOLOGY_AGENTS_MAX + 2];
     u32 threads_used;
-    u16 port;
+    u16 ports[GATEWAYS];
 };
 
 static struct venue venue;
@@ -85,13 +87,16 @@ static int quick_auth_do_work(void *self, u64 now_ns)
     int n = 0;
 
     (void)now_ns;
-    for (; ring_avail(&r->auth_requests[0], 1) > 0 && ring_room(&r->auth_answers[0], 1) > 0; n++) {
-        struct auth_request request;
-        struct auth_answer answer = {.result = AUTH_OK};
-        memcpy(&request, ring_at(&r->auth_requests[0], 0), sizeof request);
-        answer.conn = request.conn;
-        ring_take(&r->auth_requests[0], 1);
-        ring_push(&r->auth_answers[0], &answer, 1);
+    for (u32 g = 0; g < GATEWAYS; g++) {
+        struct ring *requests = &r->auth_requests[g];
+        for (; ring_avail(requests, 1) > 0 && ring_room(&r->auth_answers[g], 1) > 0; n++) {
+            struct auth_request request;
+            struct auth_answer answer = {.result = AUTH_OK};
+            memcpy(&request, ring_at(requests, 0), sizeof request);
+            answer.conn = request.conn;
+            ring_take(requests, 1);
+            ring_push(&r->auth_answers[g], &answer, 1);
+        }
     }
     return n;
 }
@@ -114,6 +119,7 @@ static void conf_init(struct topology_conf *c, const struct venue *v)
     topology_conf_defaults(c);
     c->journal_id = 1;
     c->process_id = clock_now_ns();
+    c->gateways = GATEWAYS;
     c->engine.accounts_max = 2 * TRADERS;
     c->engine.instruments_max = 4;
     c->engine.orders_max = TRADERS * REFS_MAX;
@@ -170,7 +176,7 @@ static void threads_start(struct venue *v)
 
     for (u32 i = 0; i < t->agents_used; i++) {
         const char *name = t->agents[i].name;
-        bool hot = strcmp(name, "gateway") == 0 || strcmp(name, "engine") == 0 ||
+        bool hot = strncmp(name, "gateway", 7) == 0 || strcmp(name, "engine") == 0 ||
                    strcmp(name, "persist") == 0;
         thread_add(v, &t->agents[i], hot ? IDLE_BACKOFF : IDLE_COLD);
     }
@@ -203,13 +209,16 @@ static void venue_start(struct venue *v, struct auth *auth)
     fake_far_init(&v->far, 1);
     v->far.latency_max_ns = NS_PER_MS;
     v->world.auth = auth;
-    v->world.transports[0] = socket_new(&listen, &v->mem, error, sizeof error);
-    if (!v->world.transports[0])
-        fail_msg("%s", error);
-    v->port = socket_port(v->world.transports[0], 0);
+    for (u32 g = 0; g < GATEWAYS; g++) {
+        v->world.transports[g] = socket_new(&listen, &v->mem, error, sizeof error);
+        if (!v->world.transports[g])
+            fail_msg("%s", error);
+        v->ports[g] = socket_port(v->world.transports[g], 0);
+    }
     venue_build(v);
     assert_int_equal(topology_open(&v->topology, &refs, clock_now_ns()), 0);
-    v->world.transports[0]->ops->accept(v->world.transports[0], TRANSPORT_ALL);
+    for (u32 g = 0; g < GATEWAYS; g++)
+        v->world.transports[g]->ops->accept(v->world.transports[g], TRANSPORT_ALL);
     threads_start(v);
 }
 
@@ -246,7 +255,8 @@ static void venue_end(struct venue *v)
 {
     char command[300];
 
-    socket_free(v->world.transports[0]);
+    for (u32 g = 0; g < GATEWAYS; g++)
+        socket_free(v->world.transports[g]);
     fake_far_free(&v->far);
     mem_free_all(&v->mem);
     snprintf(command, sizeof command, "rm -rf '%s'", v->dir);
@@ -376,15 +386,17 @@ static void traders_init(void)
     }
 }
 
-/* From 1 or from where the stream stopped. */
-static void log_in(bool from_1)
+/* From 1 or from where the stream stopped, through another gateway than in the round before. */
+static void log_in(bool from_1, u32 round)
 {
     for (u32 i = 0; i < TRADERS; i++) {
         struct trader *t = &traders[i];
+        if (t->live && !t->lost)
+            wb_client_close(t->client);
         t->live = t->lost = false;
         t->login.seq = from_1 ? 1 : t->seen + 1;
-        assert_null(
-            wb_client_connect(t->client, "127.0.0.1", venue.port, &t->login, clock_now_ns()));
+        assert_null(wb_client_connect(t->client, "127.0.0.1", venue.ports[(i + round) % GATEWAYS],
+                                      &t->login, clock_now_ns()));
     }
     wait_until(is_live);
 }
@@ -440,18 +452,19 @@ static void days_work(struct auth *auth, u32 rounds, u32 orders)
 
     venue_start(&venue, auth);
     for (u32 round = 0; round < rounds; round++) {
-        log_in(round % 2 == 0);
+        log_in(round % 2 == 0, round);
         trade(orders, round);
-        if (round + 1 < rounds)
+        if (round + 1 < rounds && round % 4 != 1) /* else the next login closes this connection */
             log_out(round % 3 != 0);
     }
     log_out(true);
-    log_in(true); /* nothing that happened meanwhile is missed */
+    log_in(true, rounds); /* nothing that happened meanwhile is missed */
     for (u32 i = 0; i < TRADERS; i++)
         assert_true(wb_client_query(traders[i].client));
     wait_until(is_queried);
     open = traders_open();
     assert_true(open > 0 && open < TRADERS * traders[0].sent);
+    assert_true(metrics_sum("wirebook_gateway_stores_joined_total") >= TRADERS * (rounds - 1));
     assert_int_equal(venue_stop(&venue), open);
     venue.world.auth = NULL;
     assert_int_equal(venue_recover(&venue), open);
@@ -463,19 +476,17 @@ static void days_work(struct auth *auth, u32 rounds, u32 orders)
 static void logins_test(void **state)
 {
     const char *count = getenv("WB_COUNT");
-
     (void)state;
+
     traders_init();
     days_work(NULL, count ? (u32)strtoul(count, NULL, 0) : 50, 12);
 }
 
 static void password_test(void **state)
 {
-    struct auth *auth;
-
     (void)state;
     traders_init();
-    auth = real_auth();
+    struct auth *auth = real_auth();
     days_work(auth, 2, 30);
     auth_free(auth);
 }

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Moves a session 200 times between three gateways of a real venue, under load.
+
+wirebook with durability `disk` and three gateway agents on three threads behind one address. Three accounts trade as fast
+as they can; a fourth does, too, and logs in again and again, through whichever gateway the kernel chooses: while its
+connection before is still sending, has just been closed, is closed a little later, or is left for the venue to end. Until
+200 of these logins came to another gateway than the one before. Then everybody reads everything once more, and what any
+client ever saw must be what the journal says: in order, nothing missing, nothing double, every order answered once.
+
+WB_MOVES=n for n. WB_SEED chooses what happens (not the machine's timing, nor the kernel's choice).
+wb-test: variants=release,asan timeout=170
+"""
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import journal_check  # noqa: E402
+from clients import TMP, check, free_port, program, start, wait_for  # noqa: E402
+from journal_check import Differs  # noqa: E402
+from ouch_client import Broken, Client  # noqa: E402
+
+MOVES = int(os.environ.get("WB_MOVES", 200))
+SEED = int(os.environ.get("WB_SEED", 1))
+SYMBOLS = ["AAPL", "MSFT"]
+USERS = ["HAND01", "HAND02", "HAND03", "HAND04"]
+PATIENCE_S = 100
+
+CONFIG = """
+data_dir: {tmp}/journal
+venue: {{timezone: UTC, day_end: none}}
+reference: {{instruments_file: {tmp}/instruments.csv, accounts_file: {tmp}/accounts.csv}}
+gateway:
+  count: 3
+  listen: [{{address: 127.0.0.1, port: {port}}}]
+  store_slots: 256
+engine: {{accounts_max: 16, instruments_max: 16, orders_max: 262144}}
+journal: {{segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}}
+threads:
+  - {{name: hot, idle: backoff, agents: [gateway, engine, persist]}}
+  - {{name: second, idle: backoff, agents: [gateway1]}}
+  - {{name: third, idle: backoff, agents: [gateway2]}}
+memory: {{huge_pages: off}}
+metrics: {{file: {tmp}/metrics, interval_ms: 100}}
+"""
+
+
+class Mover(Client):
+    """A client that logs in over its own live connection."""
+
+    old = None  # connections of before, each with the time at which it is to be closed
+
+    def move(self, now):
+        """Another connection takes over; what was just sent by the one before may come late."""
+        for _ in range(self.random.randint(0, 8)):
+            self.ask()
+        self.turn(now)
+        self.old = self.old or []
+        if self.sock:
+            self.old.append((now + self.random.choice([0, 0.0005, 0.002, 3600]), self.sock))
+        self.sock, self.live, self.retry_at = None, False, 0
+        self.connect(now)
+        self.close_old(now)
+
+    def close_old(self, now):
+        for at, sock in self.old or []:
+            if at <= now:
+                sock.close()
+        self.old = [(at, sock) for at, sock in self.old or [] if at > now][-20:]
+
+
+def write_files(port):
+    with open(f"{TMP}/instruments.csv", "w", encoding="utf-8") as file:
+        file.write("symbol,tick,lot,reference_price,restricted\n")
+        file.writelines(f"{symbol},0.01,100,150.00,no\n" for symbol in SYMBOLS)
+    with open(f"{TMP}/accounts.csv", "w", encoding="utf-8") as file:
+        file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,restricted\n")
+        for user in USERS:
+            stored = subprocess.run([program("wirebook"), "--hash-password"], input=user + "PW", check=True,
+                                    stdout=subprocess.PIPE, text=True).stdout.strip()
+            file.write(f'{user},FIRM,"{stored}",yes,none,none,none,none,\n')
+    with open(f"{TMP}/venue.yaml", "w", encoding="utf-8") as file:
+        file.write(CONFIG.format(tmp=TMP, port=port))
+
+
+def venue_start():
+    with open(f"{TMP}/venue.log", "wb") as log:
+        venue = start([program("wirebook"), f"{TMP}/venue.yaml"], stdout=log, stderr=log)
+
+    def up():
+        check(venue.poll() is None, f"wirebook runs: see {TMP}/venue.log")
+        with open(f"{TMP}/venue.log", encoding="utf-8") as log:
+            return "listening on" in log.read()
+    wait_for("wirebook listens", up)
+    return venue
+
+
+def metric(name):
+    """The sum over all labels, as the venue wrote it last."""
+    try:
+        with open(f"{TMP}/metrics", encoding="utf-8") as file:
+            return sum(int(n) for n in re.findall(rf"^wirebook_{name}(?:{{.*}})? (\d+)$", file.read(), re.MULTILINE))
+    except FileNotFoundError:
+        return 0
+
+
+def work(venue, clients, until):
+    """Lets everybody trade until `until()`."""
+    end = time.monotonic() + PATIENCE_S
+    while not until():
+        now = time.monotonic()
+        came = 0
+        for client in clients:
+            for _ in range(client.random.randint(0, 6)):
+                client.ask()
+            came += client.turn(now)
+        clients[0].close_old(now)
+        if not came:
+            time.sleep(0.001)
+        if venue.poll() is not None:
+            raise Broken(f"wirebook ended by itself with {venue.returncode}, see {TMP}/venue.log")
+        if now > end:
+            raise Broken("not within 100 s: " + str([(c.user, c.live, c.last_ref, c.next_ref - 1) for c in clients]))
+
+
+def move_about(venue, clients):
+    mover, dice, logins = clients[0], random.Random(SEED), 0
+    while metric("gateway_accounts_in_total") < MOVES + len(USERS):
+        after = time.monotonic() + dice.choice([0, 0, 0.002, 0.01])
+        work(venue, clients, lambda: mover.live and time.monotonic() >= after)  # pylint: disable=cell-var-from-loop
+        for _ in range(dice.choice([1, 1, 1, 2])):  # or a second login before the first is answered
+            mover.move(time.monotonic())
+            logins += 1
+    return logins
+
+
+def settle(venue, clients):
+    """Everybody reads everything again, from 1, and gets all that is still to come."""
+    for client in clients:
+        client.quiet, client.reread_all, client.retry_at = True, True, 0
+        client.lose()
+    work(venue, clients, lambda: all(client.settled() for client in clients))
+
+
+def compare(clients):
+    tool = program("wirebook-journal")
+    subprocess.run([tool, "verify", f"{TMP}/journal"], check=True, stdout=subprocess.DEVNULL)
+    journal = journal_check.Journal(tool, f"{TMP}/journal")
+    seen = sum(journal_check.check_client(journal, client) for client in clients)
+    print(f"clients saw {seen} messages: the journal's {journal.last_seq} transactions say the same")
+
+
+def main():
+    port = free_port()
+    write_files(port)
+    venue = venue_start()
+    clients = [(Mover if i == 0 else Client)(user, user + "PW", port, SYMBOLS, SEED * 100 + i)
+               for i, user in enumerate(USERS)]
+    try:
+        work(venue, clients, lambda: all(client.live for client in clients))
+        logins = move_about(venue, clients)
+        settle(venue, clients)
+        venue.send_signal(signal.SIGTERM)
+        check(venue.wait(30) == 0, "an orderly end")
+        compare(clients)
+    except (Broken, Differs, subprocess.SubprocessError) as error:
+        print(f"FAILED: {error} (seed {SEED}, files in {TMP})")
+        return 1
+    counts = {name: metric(f"gateway_{name}_total") for name in (
+        "accounts_in", "messages_aside", "stores_joined", "stores_replaced", "accounts_through", "accounts_back")}
+    counts["stale"] = metric("engine_stale_total")
+    counts["stale_disconnects"] = metric("engine_stale_disconnects_total")
+    print(f"{logins} logins, {counts}, {clients[0].resent} requests sent again")
+    check(counts["accounts_in"] >= MOVES and counts["stores_joined"] >= MOVES / 2 and counts["stale"] > 0,
+          "sessions moved with their stores while commands were on their way")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -41,7 +41,7 @@ struct world {
     struct sim_net *nets[SIM_GATEWAYS_MAX]; /* one for each gateway */
     u32 nets_used;
     struct transport *closed[SIM_GATEWAYS_MAX]; /* nets without a gateway in this process */
-    u64 asleep_ns[SIM_GATEWAYS_MAX];            /* a gateway has no turns until then */
+    u64 asleep_ns[TOPOLOGY_AGENTS_MAX];         /* a gateway has no turns until then */
     struct sim_auth auth;
     struct sim_client clients[CLIENTS];
     struct fake_far database;

@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-tcp bench-load deb test-aws clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load deb test-aws clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -101,6 +101,10 @@ bench-journal: setup ## measure the journal beside a bare io_uring writer, and r
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal $(BUILD)/bin/bench-recovery
 	@$(BUILD)/bin/bench-journal $(ARGS)
 	@$(BUILD)/bin/bench-recovery
+
+bench-session: setup ## a session's part of an Enter Order in ns: decode, risk, encode, beside a bare copy
+	@$(INNER) $(JOBS) $(BUILD)/bin/bench-session
+	@$(BUILD)/bin/bench-session
 
 bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
 	@$(INNER) $(JOBS) programs

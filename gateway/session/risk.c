@@ -5,23 +5,29 @@
 
 #include "engine/msg/collar.h"
 
-/* Binary search in the account's sorted list. */
+/* A symbol as a number: memcmp order is the order of these. */
+static u64 symbol_key(const char symbol[8])
+{
+    u64 key;
+
+    memcpy(&key, symbol, 8);
+    return __builtin_bswap64(key);
+}
+
+/* Binary search in the account's sorted list: the last one that is not above the symbol. */
 static bool restricted(const struct risk_limits *limits, const char symbol[8])
 {
-    u32 low = 0;
-    u32 high = limits->restricted_used;
+    const char(*at)[8] = limits->restricted;
+    u64 key = symbol_key(symbol);
 
-    while (low < high) {
-        u32 mid = low + (high - low) / 2;
-        int order = memcmp(limits->restricted[mid], symbol, 8);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = mid + 1;
-        else
-            high = mid;
+    if (limits->restricted_used == 0)
+        return false;
+    for (u32 n = limits->restricted_used; n > 1;) {
+        u32 half = n / 2;
+        at = symbol_key(at[half]) <= key ? at + half : at; /* a move, not a jump */
+        n -= half;
     }
-    return false;
+    return symbol_key(*at) == key;
 }
 
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order)

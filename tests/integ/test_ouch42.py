@@ -97,7 +97,7 @@ def talk(port, new_port):
     """Every message that the venue can send in 4.2."""
     old = Old(port)
     old.message("S")
-    old.enter("LONG", "S", 300, 2255000, SYSTEM_HOURS)
+    old.enter("LONG", "S", 300, 2400000, SYSTEM_HOURS)
     old.message("AJ", "LONG")
     old.enter("REST", "S", 300, 2255000)
     old.message("A", "REST")

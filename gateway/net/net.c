@@ -309,7 +309,7 @@ int net_poll(struct net *net, u64 now_ns)
     see_time(net, now_ns);
     if (!must_catch_up(net)) {
         wheel_advance(&net->wheel, net->now_ns);
-        while ((t = wheel_pop(&net->wheel)) != NULL) {
+        while (work < NET_TIMERS_TURN && (t = wheel_pop(&net->wheel)) != NULL) {
             tcp_timer(net, t);
             work++;
         }

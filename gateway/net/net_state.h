@@ -20,7 +20,10 @@
 #define NET_STALL_NS NS_PER_MS /* a turn that comes later than this was held up, not the peers */
 #define NET_CATCH_UP 64u       /* polls that timers wait at most while frames still come in */
 #define NET_FEW      4u        /* frames that do not hide each other's way to memory */
-#define NET_BURST    32u       /* frames whose memory is asked for together */
+/* Timers of one poll; the others come with the next. A flood's SYN|ACKs are due all at once. */
+#define NET_TIMERS_TURN 64
+
+#define NET_BURST 32u /* frames whose memory is asked for together */
 
 /*
  * What is counted: name in code, metric without prefix, reason label ("" for none), help. Each kind

@@ -42,6 +42,7 @@ struct net;
 #define TCP_CWND_MAX         (2 * NET_SPACE_BYTES) /* more than the send space is never needed */
 #define TCP_IW_SEGMENTS      10u                   /* initial congestion window, RFC 6928 */
 #define TCP_SYN_ACK_RETRIES  5u                    /* 1+2+4+8+16+32 s */
+#define TCP_SYN_ACK_PRESSED  1u                    /* when many handshakes are open */
 #define TCP_SYN_RETRIES      7u                /* and 60+60 s: RFC 9293 MUST-23, three minutes */
 #define TCP_R1               3u                /* timeouts in a row: is the way still good? */
 #define TCP_BACKOFF_MAX      16u               /* doublings; rto_max_ns ends it before */

@@ -105,10 +105,21 @@ static void give_up(struct net *net, struct tcp_conn *c)
     tcp_drop(net, c);
 }
 
+/*
+ * While more than half of the queue of SYNs is in use, a SYN|ACK is sent only twice: who is honest
+ * asks again, and a flood does not have thousands of ours sent again at the same moments.
+ */
+static u32 syn_retries_max(const struct net *net, const struct tcp_conn *c)
+{
+    if (c->active)
+        return TCP_SYN_RETRIES;
+    return net->half_open > net->conf.half_open_max / 2 ? TCP_SYN_ACK_PRESSED : TCP_SYN_ACK_RETRIES;
+}
+
 /* SYN or SYN|ACK without an answer, or the question for the peer's Ethernet address. */
 static void syn_timeout(struct net *net, struct tcp_conn *c)
 {
-    if (c->syn_retries == (c->active ? TCP_SYN_RETRIES : TCP_SYN_ACK_RETRIES)) {
+    if (c->syn_retries >= syn_retries_max(net, c)) {
         net_count(net, NET_TIMED_OUT);
         tcp_drop(net, c);
         return;

@@ -302,6 +302,64 @@ static void time_wait_reuse_needs_no_cookie(void **state)
     script_free(&s);
 }
 
+static u32 frames_left(struct script *s)
+{
+    u32 n = 0;
+
+    while (script_out_frame(s) != NULL)
+        n++;
+    return n;
+}
+
+/* Pressed: the SYN|ACKs of a full queue go out once more and are then forgotten, not six times. */
+static void a_full_queue_is_impatient(void **state)
+{
+    struct script s;
+
+    (void)state;
+    start_full(&s);
+    script_run(&s, 1100 * NS_PER_MS);
+    assert_int_equal(frames_left(&s), 8);
+    script_run(&s, 1800 * NS_PER_MS);
+    assert_int_equal(net_conns(s.net), 8);
+    script_run(&s, 200 * NS_PER_MS);
+    /* the last ones are few enough for patience */
+    assert_int_equal(net_conns(s.net), 4);
+    assert_int_equal(frames_left(&s), 4);
+    script_free(&s);
+}
+
+/* What is due at one moment does not hold up a turn. */
+static void timers_of_a_turn_are_bounded(void **state)
+{
+    struct net_conf conf;
+    struct script s;
+
+    (void)state;
+    script_conf(&conf);
+    conf.conns_max = 600;
+    conf.half_open_max = 600;
+    script_init(&s, &conf);
+    for (u32 i = 0; i < 250; i++) {
+        struct script_seg syn = {
+            .src_port = (u16)(1000 + i), .flags = TCP_SYN, .seq = 77, .window = 1000};
+        script_in(&s, &syn);
+    }
+    script_clear(&s);
+    net_poll(s.net, s.now_ns);
+    s.now_ns += 1100 * NS_PER_MS;
+    for (u32 left = 250; left > 0;) {
+        u32 now = min_u32(left, NET_TIMERS_TURN);
+        net_poll(s.net, s.now_ns);
+        net_check(s.net, s.now_ns);
+        assert_int_equal(frames_left(&s), now);
+        left -= now;
+    }
+    net_poll(s.net, s.now_ns);
+    assert_int_equal(frames_left(&s), 0);
+    script_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +370,8 @@ int main(void)
         cmocka_unit_test(lives_for_a_minute_at_least),
         cmocka_unit_test(keys_differ),
         cmocka_unit_test(no_room_for_it),
+        cmocka_unit_test(a_full_queue_is_impatient),
+        cmocka_unit_test(timers_of_a_turn_are_bounded),
         cmocka_unit_test(time_wait_reuse_needs_no_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "engine/apply.h"
 
 #include "engine/band.h"
+#include "engine/peg.h"
 
 /* The pools get the limits of the process that led from here on, as far as ours have the room. */
 static void limits_set(struct engine *e, const struct msg_start *ev)
@@ -99,6 +100,8 @@ void apply_work(struct engine *e, const struct msg_work *ev)
         e->course.at = ev->cursor;
     if (ev->kind == WORK_SCAN)
         apply_scan(e, ev->cursor);
+    if (ev->kind == WORK_PEGS && e->taker)
+        tx_rest(e);
     if (ev->kind == WORK_MATCH) {
         u32 owner = owner_of(ev->account, ev->phase);
         ASSERT_NE(e->taker, 0);
@@ -207,22 +210,44 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     stream_advance(e, &ev->head);
 }
 
+/* An order that does not rest at a level of the book: it waits for a cross or is conditional. */
+static void elsewhere_remove(struct engine *e, u32 id)
+{
+    if (e->orders.hot[id].level & LEVEL_QUEUED)
+        queued_remove(e, id);
+    else
+        peg_leave(e, id);
+}
+
+static void elsewhere_reduce(struct engine *e, u32 id, u32 qty)
+{
+    if (e->orders.hot[id].level & LEVEL_QUEUED)
+        queued_reduce(e, id, qty);
+    else
+        peg_reduce(e, id, qty);
+}
+
 static inline void resting_remove(struct engine *e, u32 id)
 {
-    if (UNLIKELY(e->orders.hot[id].level & LEVEL_QUEUED))
-        queued_remove(e, id);
+    if (UNLIKELY(e->orders.hot[id].level >= LEVEL_DARK))
+        elsewhere_remove(e, id);
     else
         book_remove(&e->books, id);
     if (UNLIKELY(e->books.at[e->orders.hot[id].instrument].special & BOOK_GUARDED))
         band_touch(e, e->orders.hot[id].instrument);
 }
 
-static inline void resting_reduce(struct engine *e, u32 id, u32 qty)
+/* `qty` shares of a resting order go, less than are open, or of the one under way. */
+static inline void reduce(struct engine *e, u32 id, u32 qty)
 {
-    if (UNLIKELY(e->orders.hot[id].level & LEVEL_QUEUED))
-        queued_reduce(e, id, qty);
-    else
+    struct order *o = &e->orders.hot[id];
+
+    if (UNLIKELY(o->level >= LEVEL_DARK))
+        elsewhere_reduce(e, id, qty);
+    else if (o->level)
         book_reduce(&e->books, id, qty);
+    else
+        o->open -= qty;
 }
 
 void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
@@ -291,10 +316,7 @@ static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
     }
     if (UNLIKELY(o->rare) && (qty = reserve_less(e, id, qty)) == 0)
         return;
-    if (o->level)
-        resting_reduce(e, id, qty);
-    else
-        o->open -= qty;
+    reduce(e, id, qty);
 }
 
 void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id)
@@ -386,8 +408,5 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
         return;
     }
     e->orders.info[id].executed += ev->qty;
-    if (o->level)
-        resting_reduce(e, id, ev->qty);
-    else
-        o->open -= ev->qty;
+    reduce(e, id, ev->qty);
 }

@@ -5,6 +5,7 @@
 #include "engine/apply.h"
 #include "engine/auction.h"
 #include "engine/band.h"
+#include "engine/peg.h"
 
 void market_flags(struct engine *e, u32 instrument)
 {
@@ -15,6 +16,8 @@ void market_flags(struct engine *e, u32 instrument)
     e->books.at[instrument].special = (m->phase == PHASE_TRADING ? 0 : BOOK_PHASED) |
                                       (phase_trades(m->phase) ? 0 : BOOK_STILL) |
                                       (guarded ? BOOK_GUARDED : 0);
+    if (e->books.at[instrument].dark)
+        books_mark(&e->books, (u16)instrument); /* pegs may go on, or go elsewhere */
 }
 
 static void market_enter(struct engine *e, u32 instrument, u8 phase, u8 wide, u8 late)
@@ -161,6 +164,10 @@ void order_rest(struct engine *e, u32 id)
     struct market *m = &e->markets[o->instrument];
     u32 q;
 
+    if (UNLIKELY(e->orders.info[id].special & SPECIAL_DARK)) {
+        peg_rest(e, id);
+        return;
+    }
     if (LIKELY(!(e->orders.info[id].special & SPECIAL_CROSS))) {
         book_insert(&e->books, id, e->orders.info[id].price);
         if (UNLIKELY(e->books.at[o->instrument].special & BOOK_GUARDED))

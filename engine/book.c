@@ -21,6 +21,7 @@ void books_init(struct books *b, struct mem *m, u32 instruments, const struct or
     b->lines = pool_init(&b->line_pool, m, lines, sizeof *b->lines, CACHE_LINE);
     b->levels = mem_alloc(m, ((u64)lines + 1) * LINE_LEVELS * sizeof *b->levels, CACHE_LINE);
     b->forks = pool_init(&b->fork_pool, m, lines, sizeof *b->forks, CACHE_LINE);
+    b->marks = mem_alloc(m, sizeof *b->marks, CACHE_LINE);
     b->cache = mem_alloc(m, ((u64)instruments + 1) * BOOK_SIDES * SIDE_CACHE * sizeof *b->cache,
                          CACHE_LINE);
 }
@@ -89,6 +90,43 @@ static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
     return c->line;
 }
 
+u16 books_marked(struct books *b)
+{
+    struct marks *m = b->marks;
+
+    for (u32 i = 0; m->used && i < ARRAY_LEN(m->top); i++) {
+        if (!m->top[i])
+            continue;
+        u32 word = i * 64 + (u32)__builtin_ctzll(m->top[i]);
+        return (u16)(word * 64 + (u32)__builtin_ctzll(m->words[word]));
+    }
+    m->used = 0;
+    return 0;
+}
+
+void books_unmark(struct books *b, u16 instrument)
+{
+    struct marks *m = b->marks;
+    u32 word = instrument / 64;
+
+    m->words[word] &= ~(1ull << instrument % 64);
+    if (!m->words[word])
+        m->top[word / 64] &= ~(1ull << word % 64);
+}
+
+void books_unmark_all(struct books *b)
+{
+    for (u16 instrument = books_marked(b); instrument; instrument = books_marked(b))
+        books_unmark(b, instrument);
+}
+
+/* The touch has moved; pegs may follow it. */
+static inline void touch_moved(struct books *b, const struct book *k, enum side_index side)
+{
+    if (UNLIKELY(k->dark) && side <= SELL)
+        books_mark(b, (u16)(k - b->at));
+}
+
 /* The first order of its level: the level shows in the bitmap and may be the best. */
 static void level_begin(struct books *b, struct book *k, enum side_index side, u32 level, u32 price)
 {
@@ -98,6 +136,7 @@ static void level_begin(struct books *b, struct book *k, enum side_index side, u
     if (!best || (side & SELL ? price < best : price > best)) {
         k->best_price[side] = price;
         k->best_level[side] = level;
+        touch_moved(b, k, side);
     }
 }
 
@@ -129,6 +168,8 @@ void book_insert(struct books *b, u32 id, u32 price)
     v->tail = id;
     v->qty += o->open;
     k->orders++;
+    if (UNLIKELY(side >= BUY_HIDDEN))
+        k->dark++;
 }
 
 static void line_drop(struct books *b, u32 *root, u32 line)
@@ -155,6 +196,7 @@ static void best_advance(struct books *b, struct book *k, enum side_index side, 
         best = line * LINE_LEVELS + (u32)__builtin_ctz(b->lines[line].bits);
     k->best_level[side] = best;
     k->best_price[side] = best ? book_level_price(b, best) : 0;
+    touch_moved(b, k, side);
 }
 
 /* The last order of `level` is gone. */
@@ -190,6 +232,8 @@ void book_remove(struct books *b, u32 id)
         v->tail = o->prev;
     o->level = 0;
     k->orders--;
+    if (UNLIKELY(o->hidden))
+        k->dark--;
     if (!v->head)
         level_empty(b, k, side_of(o), level);
 }

@@ -70,10 +70,19 @@ struct book {
     u32 root[BOOK_SIDES];       /* ladder references */
     u32 step;                   /* price units per index; fixed while there are orders */
     u32 tick;                   /* the instrument's, a multiple of step */
-    u32 orders;                 /* resting */
-    u32 special;                /* enum book_special (market.h); 0: plain continuous trading */
+    u32 orders;                 /* resting at levels */
+    u32 special : 4;            /* enum book_special (market.h); 0: plain continuous trading */
+    u32 dark : 28;              /* resting and not displayed: at hidden levels or conditional */
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
+
+/* Instruments that somebody has to look at, in two steps: a bit for each, a bit for each word. */
+struct marks {
+    u64 words[1024];
+    u64 top[16];
+    u32 used; /* 0: none is marked */
+};
+_Static_assert(INSTRUMENTS_MAX < 1024 * 64, "a bit for each");
 
 struct books {
     struct book *at;               /* by instrument, from 1 */
@@ -85,7 +94,23 @@ struct books {
     struct line_cached *cache; /* SIDE_CACHE entries a side */
     struct pool line_pool;
     struct pool fork_pool;
+    struct marks *marks; /* the touch or a conditional order of the instrument has changed */
 };
+
+static inline void books_mark(struct books *b, u16 instrument)
+{
+    struct marks *m = b->marks;
+
+    m->words[instrument / 64] |= 1ull << instrument % 64;
+    m->top[instrument / 4096] |= 1ull << instrument / 64 % 64;
+    m->used = 1;
+}
+
+/* The marked instrument with the lowest id; 0: none is. */
+u16 books_marked(struct books *b);
+
+void books_unmark(struct books *b, u16 instrument);
+void books_unmark_all(struct books *b);
 
 /* Empty books for `instruments` instruments and the orders of `o`, from `m`. */
 void books_init(struct books *b, struct mem *m, u32 instruments, const struct orders *o);

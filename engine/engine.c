@@ -6,6 +6,7 @@
  */
 #include "engine/engine.h"
 
+#include "engine/peg.h"
 #include "engine/phase.h"
 
 struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
@@ -22,6 +23,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->chunk_cancels = CHUNK_CANCELS_MAX;
     orders_init(&e->orders, m, conf->orders_max);
     books_init(&e->books, m, conf->instruments_max, &e->orders);
+    dark_init(&e->dark, m, conf->instruments_max, &e->orders, conf->hash_key[1]);
     expiry_init(&e->expiry, m, &e->orders);
     refs_init(&e->refs, m, conf->orders_max, conf->hash_key);
     accounts_init(&e->accounts, m, conf->accounts_max, conf->hash_key[0]);
@@ -132,6 +134,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
         work_match(e);
     else if (e->work.kind == WORK_MASS)
         work_mass(e);
+    else if (e->work.kind == WORK_PEGS)
+        work_pegs(e);
     else if (e->work.kind >= WORK_COURSE)
         work_course(e);
     else

@@ -8,6 +8,7 @@
  */
 #include "engine/band.h"
 #include "engine/base/hash.h"
+#include "engine/peg.h"
 #include "engine/rules.h"
 
 /* A part of the state: its bytes, under a number that says what kind of part it is. */
@@ -43,7 +44,7 @@ static u32 place_of(const struct engine *e, u32 id)
 {
     u32 level = e->orders.hot[id].level;
 
-    if (level & LEVEL_QUEUED)
+    if (level >= LEVEL_DARK)
         return level;
     return level ? book_level_price(&e->books, level) : 0;
 }
@@ -208,6 +209,9 @@ static void check_order(const struct engine *e, u32 id, u32 owner)
         return;
     }
     ASSERT_NE(i->tif, TIF_IOC);
+    ASSERT_EQ(o->level == LEVEL_DARK, (i->special & SPECIAL_DARK) != 0);
+    if (o->level == LEVEL_DARK)
+        return;
     ASSERT_EQ(book_level_price(&e->books, o->level), i->price);
     ASSERT_EQ(book_level_instrument(&e->books, o->level), o->instrument);
     ASSERT_EQ(book_level_side(&e->books, o->level), side_of(o));
@@ -271,6 +275,25 @@ static u32 check_market(const struct engine *e, u32 id)
     return queued;
 }
 
+/* One instrument: its levels, its trees, and that nothing in them could trade now. */
+static u32 check_book(const struct engine *e, u16 instrument)
+{
+    u32 dark = dark_check(&e->dark, instrument);
+    u32 hidden = 0;
+
+    for (u32 side = BUY_HIDDEN; side <= SELL_HIDDEN; side++) {
+        for (u32 level = e->books.at[instrument].best_level[side]; level;
+             level = book_level_worse(&e->books, level)) {
+            for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next)
+                hidden++;
+        }
+    }
+    ASSERT_EQ(e->books.at[instrument].dark, dark + hidden);
+    if (e->work.kind == WORK_NONE && instrument_settles(e, instrument))
+        ASSERT_EQ(settle_pair(e, instrument).taker, 0);
+    return dark + book_check(&e->books, instrument);
+}
+
 void engine_check(const struct engine *e)
 {
     u32 open = 0;
@@ -281,7 +304,7 @@ void engine_check(const struct engine *e)
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         open += check_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++)
-        resting += book_check(&e->books, (u16)id) + check_market(e, id);
+        resting += check_book(e, (u16)id) + check_market(e, id);
     ASSERT_EQ(open, e->orders.pool.used);
     ASSERT_EQ(resting, open - (e->taker != 0));
     ASSERT_EQ(check_lines(e), e->books.line_pool.used);

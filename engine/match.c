@@ -11,13 +11,15 @@
 #include "engine/band.h"
 #include "engine/base/hash.h"
 #include "engine/event.h"
+#include "engine/peg.h"
 #include "engine/rules.h"
 
 struct sweep {
     u16 instrument;
-    u16 flags; /* of the taker's events; MSG_SELL changes for the maker's */
-    u8 stp;    /* enum stp, of the taker */
-    u8 level;  /* enum stp_level, of the taker */
+    u16 flags;  /* of the taker's events; MSG_SELL changes for the maker's */
+    u8 stp;     /* enum stp, of the taker */
+    u8 level;   /* enum stp_level, of the taker */
+    u8 special; /* enum order_special, of the taker */
     enum side_index other;
     u32 limit; /* worst price that is taken */
 };
@@ -32,15 +34,16 @@ static void order_stp(const struct engine *e, u32 id, u8 *stp, u8 *level)
     *level = aiq == AIQ_FIRM_OLDEST ? STP_FIRM : a->terms.stp_level;
 }
 
-static inline struct sweep sweep_of(const struct engine *e)
+static inline struct sweep sweep_of(const struct engine *e, u32 taker)
 {
-    const struct order *o = &e->orders.hot[e->taker];
-    const struct order_info *info = &e->orders.info[e->taker];
+    const struct order *o = &e->orders.hot[taker];
+    const struct order_info *info = &e->orders.info[taker];
     bool sell = o->sell;
     struct sweep s = {
         .instrument = o->instrument,
         .flags = sell ? MSG_SELL : 0,
         .stp = STP_OFF,
+        .special = info->special,
         .other = sell ? BUY : SELL,
         .limit = info->price,
     };
@@ -49,19 +52,8 @@ static inline struct sweep sweep_of(const struct engine *e)
         s.limit = sweep_limit(e, o->instrument, sell);
     if (UNLIKELY((e->accounts.at[owner_account(o->owner)].watch & WATCH_STP) ||
                  (info->special & SPECIAL_AIQ)))
-        order_stp(e, e->taker, &s.stp, &s.level);
+        order_stp(e, taker, &s.stp, &s.level);
     return s;
-}
-
-/* Where the next order to be met rests: a displayed one unless a hidden price is better. */
-static inline enum side_index best_side(const struct book *k, const struct sweep *s)
-{
-    u32 hidden = k->best_price[s->other | BUY_HIDDEN];
-    u32 shown = k->best_price[s->other];
-
-    if (LIKELY(!hidden) || (shown && (s->other == SELL ? hidden >= shown : hidden <= shown)))
-        return s->other;
-    return (enum side_index)(s->other | BUY_HIDDEN);
 }
 
 static inline bool price_crosses(u32 price, const struct sweep *s)
@@ -69,9 +61,50 @@ static inline bool price_crosses(u32 price, const struct sweep *s)
     return price && (s->other == SELL ? price <= s->limit : price >= s->limit);
 }
 
-static inline bool crosses(const struct book *k, const struct sweep *s)
+static struct offer level_offer(const struct engine *e, const struct book *k, u32 side)
 {
-    return price_crosses(k->best_price[best_side(k, s)], s);
+    u32 level = k->best_level[side];
+
+    return (struct offer){level ? e->books.levels[level].head : 0, k->best_price[side]};
+}
+
+/* As next_offer where not everything is displayed. A minimum is looked for among plain orders. */
+static struct offer next_of_all(const struct engine *e, const struct sweep *s, u32 taker)
+{
+    const struct book *k = &e->books.at[s->instrument];
+    bool sell = s->other == SELL;
+    struct offer best = level_offer(e, k, s->other);
+    struct offer other = level_offer(e, k, s->other | BUY_HIDDEN);
+
+    if (other.id && offer_first(e, other, best))
+        best = other;
+    if ((s->special & SPECIAL_MIN_QTY) || !e->dark.at[s->instrument].orders)
+        return best;
+    other = peg_best(e, s->instrument, sell);
+    if (other.id && offer_first(e, other, best))
+        best = other;
+    other = min_qty_best(e, s->instrument, sell, e->orders.hot[taker].open);
+    if (other.id && offer_first(e, other, best))
+        best = other;
+    return best;
+}
+
+/* What the taker meets next: the best price, displayed orders before others, oldest first. */
+static inline struct offer next_offer(const struct engine *e, const struct sweep *s, u32 taker)
+{
+    const struct book *k = &e->books.at[s->instrument];
+
+    if (UNLIKELY(k->dark))
+        return next_of_all(e, s, taker);
+    u32 level = k->best_level[s->other];
+    return (struct offer){e->books.levels[level].head, k->best_price[s->other]};
+}
+
+/* A peg takes at what it is worth now, if it is worth anything. */
+static bool peg_limit(const struct engine *e, struct sweep *s, u32 taker)
+{
+    s->limit = peg_price(e, taker);
+    return s->limit != 0;
 }
 
 static u32 order_firm(const struct engine *e, u32 id)
@@ -85,7 +118,7 @@ static u32 order_firm(const struct engine *e, u32 id)
  * Taker and maker are of one party and must not trade: both look for their party on the same level,
  * and there they are one. The taker's way of preventing it decides.
  */
-static bool own_party(const struct engine *e, const struct sweep *s, u32 maker)
+static bool own_party(const struct engine *e, const struct sweep *s, u32 taker, u32 maker)
 {
     u8 stp, level;
 
@@ -93,9 +126,8 @@ static bool own_party(const struct engine *e, const struct sweep *s, u32 maker)
     if (stp == STP_OFF || level != s->level)
         return false;
     if (level == STP_FIRM)
-        return order_firm(e, e->taker) == order_firm(e, maker);
-    return owner_account(e->orders.hot[e->taker].owner) ==
-           owner_account(e->orders.hot[maker].owner);
+        return order_firm(e, taker) == order_firm(e, maker);
+    return owner_account(e->orders.hot[taker].owner) == owner_account(e->orders.hot[maker].owner);
 }
 
 /* ---- before the sweep ---- */
@@ -127,7 +159,7 @@ static bool probe_reserves(const struct engine *e, const struct sweep *s, u32 le
     for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next) {
         if (probe_over(p))
             return false;
-        if (e->orders.hot[id].rare && !(s->stp != STP_OFF && own_party(e, s, id)))
+        if (e->orders.hot[id].rare && !(s->stp != STP_OFF && own_party(e, s, e->taker, id)))
             probe_take(p, e->orders.reserve[id].left, false);
     }
     return true;
@@ -140,7 +172,7 @@ static bool probe_level(const struct engine *e, const struct sweep *s, u32 level
 
     for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next) {
         const struct order *maker = &e->orders.hot[id];
-        bool own = s->stp != STP_OFF && own_party(e, s, id);
+        bool own = s->stp != STP_OFF && own_party(e, s, e->taker, id);
         rare |= maker->rare;
         if (probe_over(p))
             return false;
@@ -174,18 +206,20 @@ static bool min_qty_is_there(const struct engine *e, const struct sweep *s, u32 
     return p.got >= want;
 }
 
-u8 match_forbids(const struct engine *e)
+enum match_leave match_leave(const struct engine *e)
 {
     u8 special = e->orders.info[e->taker].special;
 
     if (LIKELY(!special))
-        return 0;
-    struct sweep s = sweep_of(e);
-    if ((special & SPECIAL_POST_ONLY) && crosses(&e->books.at[s.instrument], &s))
-        return 'G';
+        return MATCH_SWEEPS;
+    struct sweep s = sweep_of(e, e->taker);
+    if ((special & SPECIAL_PEG) && !peg_limit(e, &s, e->taker))
+        return MATCH_SWEEPS; /* it finds nothing */
+    if ((special & SPECIAL_POST_ONLY) && price_crosses(next_offer(e, &s, e->taker).price, &s))
+        return MATCH_WOULD_TAKE;
     if ((special & SPECIAL_MIN_QTY) && !min_qty_is_there(e, &s, e->orders.terms[e->taker].min_qty))
-        return 'I';
-    return 0;
+        return MATCH_TOO_LITTLE;
+    return MATCH_SWEEPS;
 }
 
 /* ---- the sweep ---- */
@@ -214,9 +248,9 @@ static u8 aiq_letter(u8 stp, u8 level)
 /* The taker meets an order of its own party at `price`. */
 static void prevent(struct engine *e, const struct sweep *s, u32 taker, u32 maker, u32 price)
 {
-    u32 t = e->orders.hot[taker].open;
+    u32 t = order_left(&e->orders, taker);
     u32 m = order_left(&e->orders, maker);
-    u32 less = min_u32(t, e->orders.hot[maker].open);
+    u32 less = min_u32(e->orders.hot[taker].open, e->orders.hot[maker].open);
     struct aiq aiq = {less, price, aiq_letter(s->stp, s->level)};
 
     switch ((enum stp)s->stp) {
@@ -265,20 +299,23 @@ void match_refresh(struct engine *e)
         apply_restated(e, event_restated(e, id, reserve_draw(e, id)), id);
 }
 
-static u8 maker_liquidity(const struct engine *e, u32 id)
+static inline u8 maker_liquidity(const struct engine *e, u32 id)
 {
-    if (e->orders.hot[id].rare && e->orders.reserve[id].again)
+    const struct order *o = &e->orders.hot[id];
+
+    if (UNLIKELY(o->rare) && e->orders.reserve[id].again)
         return 'u';
-    return e->orders.hot[id].hidden ? 'J' : 'A';
+    if (UNLIKELY(o->rare) && order_pegged(e, id) &&
+        (e->orders.terms[id].price_type | 0x20) == PEG_MIDPOINT_SMALL)
+        return 'k';
+    return o->hidden ? 'J' : 'A';
 }
 
-/* The taker against the first order of the best level of `side`. */
-static inline void meet(struct engine *e, const struct sweep *s, const struct book *k,
-                        enum side_index side)
+/* `resting`: the taker rests too, so it may be a reserve order. */
+static inline void meet(struct engine *e, const struct sweep *s, u32 taker_id, struct offer o,
+                        bool resting)
 {
-    u32 price = k->best_price[side];
-    u32 taker_id = e->taker;
-    u32 maker_id = e->books.levels[k->best_level[side]].head;
+    u32 maker_id = o.id;
     const struct order *taker = &e->orders.hot[taker_id];
     const struct order *maker = &e->orders.hot[maker_id];
     u32 qty = min_u32(taker->open, maker->open);
@@ -287,38 +324,52 @@ static inline void meet(struct engine *e, const struct sweep *s, const struct bo
 
     ASSERT_NE(maker_id, 0);
     ASSERT_GT(qty, 0);
-    if (UNLIKELY(s->stp) && own_party(e, s, maker_id)) {
-        prevent(e, s, taker_id, maker_id, price);
+    if (UNLIKELY(s->stp) && own_party(e, s, taker_id, maker_id)) {
+        prevent(e, s, taker_id, maker_id, o.price);
         return;
     }
     bool rare = maker->rare;
-    ev = event_executed(e, taker, qty, price, s->instrument, flags | MSG_TAKER, 'R');
+    u8 added = maker_liquidity(e, maker_id);
+    ev = event_executed(e, taker, qty, o.price, s->instrument, flags | MSG_TAKER,
+                        UNLIKELY(added == 'k') ? 'm' : 'R');
     apply_executed(e, ev, taker_id);
-    ev = event_executed(e, maker, qty, price, s->instrument, flags ^ MSG_SELL,
-                        maker_liquidity(e, maker_id));
+    if (resting)
+        match_refresh(e);
+    ev = event_executed(e, maker, qty, o.price, s->instrument, flags ^ MSG_SELL, added);
     apply_executed(e, ev, maker_id);
     if (UNLIKELY(rare))
         match_refresh(e);
 }
 
+void match_pair(struct engine *e, u32 taker, u32 maker, u32 price)
+{
+    struct sweep s = sweep_of(e, taker);
+    u64 first = e->next_match;
+
+    meet(e, &s, taker, (struct offer){maker, price}, true);
+    metric_add(&e->metrics.fills, e->next_match - first);
+}
+
 bool match_sweep(struct engine *e)
 {
-    struct sweep s = sweep_of(e);
-    const struct book *k = &e->books.at[s.instrument];
+    u32 taker = e->taker;
+    struct sweep s = sweep_of(e, taker);
     u64 first = e->next_match;
     bool done = true;
     u32 met = 0;
 
-    ASSERT_NE(e->taker, 0);
-    ASSERT_EQ(e->orders.hot[e->taker].level, 0);
+    ASSERT_NE(taker, 0);
+    ASSERT_EQ(e->orders.hot[taker].level, 0);
     while (e->taker) {
-        enum side_index side = best_side(k, &s);
-        if (!price_crosses(k->best_price[side], &s))
+        if (UNLIKELY(s.special & SPECIAL_PEG) && !peg_limit(e, &s, taker))
+            break;
+        struct offer o = next_offer(e, &s, taker);
+        if (!price_crosses(o.price, &s))
             break;
         done = met++ < e->chunk_fills;
         if (!done)
             break;
-        meet(e, &s, k, side);
+        meet(e, &s, taker, o, false);
     }
     metric_add(&e->metrics.fills, e->next_match - first);
     return done;

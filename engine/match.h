@@ -9,11 +9,22 @@
 /* Resting orders that are looked at to see whether a minimum quantity is there. */
 #define MIN_QTY_ORDERS_MAX 1000u
 
+enum match_leave {
+    MATCH_SWEEPS = 0,     /* it may take what it meets */
+    MATCH_WOULD_TAKE = 1, /* it is post-only and a price crosses */
+    MATCH_TOO_LITTLE = 2, /* its minimum quantity is not there */
+};
+
+/* Whether the order under way (e->taker), which has taken nothing yet, may take anything. */
+enum match_leave match_leave(const struct engine *e);
+
+#define MATCH_PAIR_SLOTS 4u /* of the events of match_pair at most */
+
 /*
- * Why the order under way (e->taker) must take nothing at all: reason G, it is post-only and a
- * price crosses; reason I, its minimum quantity is not there. 0: it may sweep.
+ * Two resting orders that cross meet: `taker` takes from `maker` at `price`, or what prevents them
+ * is done. At least one loses shares.
  */
-u8 match_forbids(const struct engine *e);
+void match_pair(struct engine *e, u32 taker, u32 maker, u32 price);
 
 /*
  * Fills the order under way (e->taker) against the best orders of the other side, displayed ones

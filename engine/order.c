@@ -20,7 +20,11 @@ static u8 special_of(const struct msg_order *ev)
     const struct order_terms *t = &ev->terms;
     bool aiq = t->aiq_strategy == AIQ_NONE || t->aiq_strategy == AIQ_FIRM_OLDEST;
 
-    return (u8)((t->yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
+    bool peg = price_type_pegged(t->price_type);
+    bool dark = peg || (t->min_qty && ev->tif != TIF_IOC);
+
+    return (u8)((peg ? SPECIAL_PEG : 0) | (dark ? SPECIAL_DARK : 0) |
+                (t->yes & YES_POST_ONLY ? SPECIAL_POST_ONLY : 0) |
                 (t->min_qty ? SPECIAL_MIN_QTY : 0) | (aiq ? SPECIAL_AIQ : 0) |
                 (ev->tif == TIF_GTT ? SPECIAL_TIMED : 0) | (t->max_floor ? SPECIAL_RESERVE : 0) |
                 (ev->cross_type != 'N' ? SPECIAL_CROSS : 0));

@@ -13,11 +13,13 @@
 /* 2^45 orders are a year at a million a second. */
 #define ORDER_REF_MAX ((1ull << 45) - 1)
 
+#define LEVEL_DARK 0x40000000u /* levels of the book are below, those of queue.h above */
+
 /* The hot part: two orders to a cache line. */
 struct order {
     u32 next;     /*  0 the next later order of its level; in the free list: the next free one */
     u32 prev;     /*  4 the next earlier one */
-    u32 level;    /*  8 where it rests; 0: not in the book */
+    u32 level;    /*  8 where it rests; 0: nowhere, LEVEL_DARK: in a tree of dark.h */
     u32 open;     /* 12 open shares, never 0 while the order lives */
     u32 user_ref; /* 16 */
     u32 owner;    /* 20 account << 8 | user_ref_idx */
@@ -36,6 +38,8 @@ enum order_special {
     SPECIAL_AIQ = 4,      /* its self-trade prevention is its own, not the account's */
     SPECIAL_TIMED = 8,    /* it ends by time: it is in the heap of expiry.h */
     SPECIAL_RESERVE = 16, /* it shows a part of itself at a time: struct reserve */
+    SPECIAL_PEG = 32,     /* its price follows the touch */
+    SPECIAL_DARK = 64,    /* it rests among the conditional orders of dark.h */
     SPECIAL_CROSS = 0x80, /* it waits for a cross, in a queue (queue.h) */
 };
 
@@ -86,6 +90,18 @@ void orders_init(struct orders *o, struct mem *m, u32 max);
  * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
  */
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
+
+/* Tag 6 beside the plain limit order L. */
+#define PEG_PRIMARY        'R'
+#define PEG_MARKET         'P'
+#define PEG_MIDPOINT       'M'
+#define PEG_MIDPOINT_SMALL 'm'
+
+static inline bool price_type_pegged(u8 type)
+{
+    return type == PEG_PRIMARY || type == PEG_MARKET || type == PEG_MIDPOINT ||
+           type == PEG_MIDPOINT_SMALL;
+}
 
 /* Tag 29 as far as it is known (PROTOCOL.md section 5). */
 #define AIQ_PORT        '*' /* what the account has */

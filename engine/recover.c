@@ -45,12 +45,17 @@ static const char *recover_order_terms(const struct engine *e, const struct msg_
     tick = e->books.at[ev->instrument].tick;
     if (ev->qty == 0 || ev->qty > QTY_MAX)
         return "an order with an impossible quantity";
-    bool market = ev->cross_type != 'N' && price_is_market(ev->price);
+    bool peg = price_type_pegged(ev->terms.price_type);
+    bool market = (ev->cross_type != 'N' || peg) && price_is_market(ev->price);
     if (!ev->cross_type || !strchr("NOCH", ev->cross_type))
         return "an order for an unknown cross";
+    if (ev->cross_type != 'N' && (peg || ev->terms.min_qty))
+        return "a conditional order for a cross";
     if (ev->tif != '3' && !market &&
         (ev->price == 0 || ev->price > PRICE_LIMIT_MAX || ev->price % tick))
         return "an order with an impossible price";
+    if ((peg || (ev->terms.min_qty && ev->tif != '3')) && ev->display != 'N')
+        return "a conditional order that is displayed";
     if (ev->order_ref > ORDER_REF_MAX)
         return "an order number out of range";
     if (e->taker)
@@ -194,7 +199,7 @@ static const char *recover_executed(struct engine *e, const struct msg_executed 
         return "a fill of another instrument";
     if (ev->match != e->next_match)
         return "a gap in the match numbers";
-    if (((ev->head.flags & MSG_TAKER) != 0) != (id == e->taker))
+    if (e->work.kind != WORK_PEGS && ((ev->head.flags & MSG_TAKER) != 0) != (id == e->taker))
         return "a fill that names the wrong aggressor";
     apply_executed(e, ev, id);
     return NULL;
@@ -210,6 +215,10 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
     case WORK_DAY_END:
         if (!e->day || ev->cursor == 0 || ev->cursor > e->accounts.names.used)
             return "a day's end that stands nowhere";
+        break;
+    case WORK_PEGS:
+        if (engine_busy(e) || (e->taker && e->orders.info[e->taker].tif == '3'))
+            return "pegs that move in the midst of other work";
         break;
     case WORK_MATCH:
         if (!account_known(&e->accounts, ev->account))

@@ -22,10 +22,11 @@ static enum reject_reason check_phase(const struct engine *e, u16 instrument, u8
     return phase_takes(e, instrument, tif, cross, t);
 }
 
-/* A minimum is of round lots, for what is executed at once; a time to live is for GTT. */
-static enum reject_reason check_limits(const struct order_terms *t, u8 tif, u32 qty, u32 lot)
+/* A minimum is of round lots; who shows himself cannot have one; a time to live is for GTT. */
+static enum reject_reason check_limits(const struct order_terms *t, u8 tif, u8 display, u32 qty,
+                                       u32 lot)
 {
-    if (t->min_qty && (tif != TIF_IOC || t->min_qty > qty || t->min_qty % lot))
+    if (t->min_qty && ((tif != TIF_IOC && display != 'N') || t->min_qty > qty || t->min_qty % lot))
         return REJECT_MIN_QTY;
     if ((t->yes & YES_POST_ONLY) && tif == TIF_IOC)
         return REJECT_OTHER;
@@ -44,13 +45,29 @@ static enum reject_reason check_reserve(const struct order_terms *t, u8 tif, u8 
     return REJECT_NONE;
 }
 
+/*
+ * A peg's offset is a multiple of the tick; a midpoint has none. It has no other condition beside
+ * its limit: two of them could not be searched for at once.
+ */
+static enum reject_reason check_peg(const struct order_terms *t, u32 tick)
+{
+    bool midpoint = t->price_type == PEG_MIDPOINT || t->price_type == PEG_MIDPOINT_SMALL;
+
+    if (!price_type_pegged(t->price_type)) {
+        if (t->price_type && t->price_type != 'L')
+            return REJECT_PEG_TYPE;
+        return t->peg_offset ? REJECT_PEGGING : REJECT_NONE;
+    }
+    if (t->peg_offset % (i64)tick || (midpoint && t->peg_offset) || (t->yes & YES_POST_ONLY))
+        return REJECT_PEGGING;
+    if (t->min_qty)
+        return REJECT_MIN_QTY;
+    return t->max_floor ? REJECT_MAX_FLOOR : REJECT_NONE;
+}
+
 /* Terms that would change an execution in a way we do not do. An absent tag's field is zero. */
 static enum reject_reason check_terms(const struct order_terms *t)
 {
-    if (t->price_type && t->price_type != 'L')
-        return REJECT_PEG_TYPE;
-    if (t->peg_offset)
-        return REJECT_PEGGING;
     if (t->discretion_price || t->discretion_peg_offset)
         return REJECT_OTHER;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
@@ -62,12 +79,31 @@ static enum reject_reason check_terms(const struct order_terms *t)
     return REJECT_NONE;
 }
 
-/* A market order is an IOC that sweeps, or is for a cross; a limit is a multiple of the tick. */
+/* What the tags make of the order, of which `qty` shares are open. */
+static enum reject_reason check_kind(const struct engine *e, u16 instrument,
+                                     const struct order_terms *t, u8 tif, u8 display, u32 qty)
+{
+    const struct msg_instrument *i = &e->instruments.terms[instrument];
+    bool peg = price_type_pegged(t->price_type);
+    enum reject_reason reason = check_peg(t, i->tick);
+
+    if (!reason)
+        reason = check_limits(t, tif, display, qty, i->lot);
+    if (!reason)
+        reason = check_reserve(t, tif, peg ? 'N' : display, i->lot);
+    return reason ? reason : check_terms(t);
+}
+
+/*
+ * A market order is an IOC that sweeps, is for a cross, or is a peg without a limit; a limit is a
+ * multiple of the tick.
+ */
 static enum reject_reason check_price(const struct engine *e, u16 instrument, u32 price, u8 tif,
-                                      u8 cross)
+                                      u8 cross, u8 price_type)
 {
     if (price_is_market(price))
-        return tif == TIF_IOC || cross != 'N' ? REJECT_NONE : REJECT_PRICE;
+        return tif == TIF_IOC || cross != 'N' || price_type_pegged(price_type) ? REJECT_NONE
+                                                                               : REJECT_PRICE;
     if (price == 0 || price > PRICE_LIMIT_MAX || price % e->books.at[instrument].tick)
         return REJECT_PRICE;
     if (UNLIKELY(e->books.at[instrument].special & BOOK_GUARDED) &&
@@ -87,7 +123,7 @@ static enum reject_reason check_letters(u8 tif, u8 display, u8 cross, u32 price,
 {
     bool offset = t->handle_inst == 'I' && (cross == 'O' || cross == 'C');
 
-    if (display != 'Y' && display != 'A' && display != 'N')
+    if (!display_known(display))
         return REJECT_DISPLAY;
     if (!tif_known(tif))
         return REJECT_OTHER;
@@ -137,16 +173,11 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
         return REJECT_SIDE;
     if (c->qty == 0 || c->qty > QTY_MAX)
         return REJECT_QTY;
-    reason = check_price(e, c->instrument, c->price, c->tif, c->cross_type);
+    reason = check_price(e, c->instrument, c->price, c->tif, c->cross_type, c->terms.price_type);
     if (!reason)
         reason = check_letters(c->tif, c->display, c->cross_type, c->price, &c->terms);
     if (!reason)
-        reason = check_limits(&c->terms, c->tif, c->qty, e->instruments.terms[c->instrument].lot);
-    if (!reason)
-        reason =
-            check_reserve(&c->terms, c->tif, c->display, e->instruments.terms[c->instrument].lot);
-    if (!reason)
-        reason = check_terms(&c->terms);
+        reason = check_kind(e, c->instrument, &c->terms, c->tif, c->display, c->qty);
     return reason ? reason : check_exposure(e, c);
 }
 
@@ -168,17 +199,15 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
     enum reject_reason reason =
         check_phase(e, next->instrument, next->tif, next->cross_type, &next->terms);
     if (!reason)
-        reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type);
+        reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type,
+                             next->terms.price_type);
     if (!reason)
         reason =
             check_letters(next->tif, next->display, next->cross_type, next->price, &next->terms);
     if (!reason)
-        reason = check_limits(&next->terms, next->tif, next->qty - info->executed,
-                              e->instruments.terms[next->instrument].lot);
-    if (!reason)
-        reason = check_reserve(&next->terms, next->tif, next->display,
-                               e->instruments.terms[next->instrument].lot);
-    return reason ? reason : check_terms(&next->terms);
+        reason = check_kind(e, next->instrument, &next->terms, next->tif, next->display,
+                            next->qty - info->executed);
+    return reason;
 }
 
 bool rules_spares_original(u16 reason)

@@ -37,6 +37,12 @@ enum reject_reason {
     REJECT_AIQ = 0x0040,
 };
 
+/* A letter of Display that an order may have. */
+static inline bool display_known(u8 display)
+{
+    return display == 'Y' || display == 'A' || display == 'N';
+}
+
 /* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
 

@@ -13,6 +13,7 @@
 #include "engine/alarm.h"
 #include "engine/base/metrics.h"
 #include "engine/book.h"
+#include "engine/dark.h"
 #include "engine/engine.h"
 #include "engine/expiry.h"
 #include "engine/market.h"
@@ -70,6 +71,7 @@ struct engine {
     struct msg_mass mass; /* WORK_MASS: what is looked for */
     struct orders orders;
     struct books books;
+    struct dark dark;
     struct refs refs;
     struct expiry expiry;
     struct accounts accounts;
@@ -135,6 +137,9 @@ void step_phase(struct engine *e, const struct msg_course *c);
 
 /* Goes on with the order under way (e->taker) from its first or next fill. */
 void work_match(struct engine *e);
+
+/* The order under way (e->taker) begins to rest. */
+void tx_rest(struct engine *e);
 
 /* Goes on closing the day with the account e->work.cursor. */
 void work_day_end(struct engine *e);

@@ -11,6 +11,7 @@
  * Failure modes: a change that cannot be is counted (refused), one to where the instrument is
  * already too (superfluous); neither makes an event.
  */
+#include "engine/peg.h"
 #include "engine/apply.h"
 #include "engine/auction.h"
 #include "engine/band.h"
@@ -280,13 +281,15 @@ static u32 side_first(const struct engine *e, u32 side)
         if (k->best_level[side])
             return e->books.levels[k->best_level[side]].head;
     }
-    return 0;
+    return peg_next(e, e->cross.instrument, 0);
 }
 
 static u32 book_next(const struct engine *e, u32 id)
 {
     const struct order *o = &e->orders.hot[id];
 
+    if (o->level == LEVEL_DARK)
+        return peg_next(e, e->cross.instrument, id);
     if (o->next)
         return o->next;
     u32 level = book_level_worse(&e->books, o->level);

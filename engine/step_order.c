@@ -9,6 +9,7 @@
 #include "engine/band.h"
 #include "engine/event.h"
 #include "engine/match.h"
+#include "engine/peg.h"
 #include "engine/phase.h"
 
 bool sender_bound(struct engine *e, const struct cmd_head *head)
@@ -35,7 +36,21 @@ static void wait(struct engine *e, u32 id)
     const struct order_info *info = &e->orders.info[id];
 
     if (info->tif == TIF_IOC && !(info->special & SPECIAL_CROSS))
-        apply_cancelled(e, event_cancelled(e, id, e->orders.hot[id].open, 'I'), id);
+        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'I'), id);
+}
+
+/* The order under way may not take. True: it is gone or begins to rest as it is. */
+static bool match_held(struct engine *e, u32 id)
+{
+    enum match_leave leave = match_leave(e);
+
+    if (LIKELY(leave == MATCH_SWEEPS))
+        return false;
+    if (leave == MATCH_TOO_LITTLE && e->orders.info[id].tif != TIF_IOC)
+        return true;
+    u8 reason = leave == MATCH_WOULD_TAKE ? 'G' : 'I';
+    apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), reason), id);
+    return true;
 }
 
 /* Bands make it better than was asked for where they must. */
@@ -53,7 +68,7 @@ static u8 leftover_reason(const struct engine *e, u32 id)
     const struct book *k = &e->books.at[o->instrument];
     u32 other = o->sell ? BUY : SELL;
 
-    if (LIKELY(!price_is_market(e->orders.info[id].price)))
+    if (LIKELY(!price_is_market(e->orders.info[id].price)) || order_pegged(e, id))
         return 'I';
     return k->best_price[other] || k->best_price[other | BUY_HIDDEN] ? 'K' : 'I';
 }
@@ -62,15 +77,13 @@ void work_match(struct engine *e)
 {
     u32 id = e->taker;
     bool resumed = e->work.kind == WORK_MATCH;
+
     if (UNLIKELY(order_waits(e, id))) {
         wait(e, id);
         return;
     }
-    u8 stop = resumed ? 0 : match_forbids(e);
-    if (UNLIKELY(stop)) {
-        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), stop), id);
+    if (!resumed && match_held(e, id))
         return;
-    }
     if (!match_sweep(e)) {
         apply_work(e, event_work_order(e, WORK_MATCH, id));
         return;
@@ -110,7 +123,7 @@ static void enter_accept(struct engine *e, const struct msg_enter *c)
         .instrument = c->instrument,
         .side = c->side,
         .tif = c->tif,
-        .display = c->display,
+        .display = price_type_pegged(c->terms.price_type) ? 'N' : c->display,
         .capacity = c->capacity,
         .cross_type = c->cross_type,
         .user_ref_idx = c->user_ref_idx,
@@ -204,6 +217,8 @@ static struct msg_order replacement(const struct engine *e, const struct msg_rep
         .terms = c->terms,
     };
     terms_inherit(&next.terms, &e->orders.terms[id], c->tif);
+    if (price_type_pegged(next.terms.price_type) && display_known(next.display))
+        next.display = 'N'; /* as Accepted says of a new one */
     return next;
 }
 

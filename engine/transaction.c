@@ -7,6 +7,7 @@
 #include "engine/apply.h"
 #include "engine/band.h"
 #include "engine/event.h"
+#include "engine/peg.h"
 #include "engine/rules.h"
 
 void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns)
@@ -27,18 +28,6 @@ void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns
     out->used = n;
 }
 
-bool tx_end(struct engine *e)
-{
-    if (e->tx_last == 0)
-        return false;
-    union msg *last = (union msg *)(void *)&e->tx->slots[e->tx_last];
-    ASSERT(!msg_is_command(last->ev.type));
-    last->ev.flags |= MSG_TX_END;
-    metric_add(&e->metrics.transactions, 1);
-    tx_settle(e, e->tx_seq, e->tx_time_ns);
-    return true;
-}
-
 /* A reserve order that begins to rest shows as much as it may. */
 static void reserve_begin(struct engine *e, u32 id)
 {
@@ -49,8 +38,7 @@ static void reserve_begin(struct engine *e, u32 id)
     o->open = shown;
 }
 
-/* What is left of the order under way, when its matching is done, begins to rest. */
-static void taker_rest(struct engine *e)
+void tx_rest(struct engine *e)
 {
     const struct order_info *info = &e->orders.info[e->taker];
 
@@ -61,12 +49,30 @@ static void taker_rest(struct engine *e)
     e->taker = 0;
 }
 
+bool tx_end(struct engine *e)
+{
+    if (e->tx_last == 0)
+        return false;
+    if (e->taker && e->work.kind != WORK_MATCH)
+        tx_rest(e);
+    if (UNLIKELY(e->books.marks->used) && e->work.kind == WORK_NONE)
+        work_pegs(e);
+    union msg *last = (union msg *)(void *)&e->tx->slots[e->tx_last];
+    ASSERT(!msg_is_command(last->ev.type));
+    last->ev.flags |= MSG_TX_END;
+    metric_add(&e->metrics.transactions, 1);
+    tx_settle(e, e->tx_seq, e->tx_time_ns);
+    return true;
+}
+
 void tx_settle(struct engine *e, u64 seq, u64 time_ns)
 {
     ASSERT_EQ(seq, e->seq + 1);
     ASSERT_GE(time_ns, e->time_ns);
     if (e->taker && e->work.kind != WORK_MATCH)
-        taker_rest(e);
+        tx_rest(e); /* in recovery; live it does so already */
+    if (UNLIKELY(e->books.marks->used) && e->work.kind == WORK_NONE)
+        books_unmark_all(&e->books); /* live nothing is marked any more */
     if (UNLIKELY(e->touched))
         bands_settle(e, time_ns);
     e->seq = seq;

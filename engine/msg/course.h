@@ -116,6 +116,7 @@ enum work_kind {
     WORK_MATCH = 1,   /* an order that goes on sweeping */
     WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
     WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
+    WORK_PEGS = 4,    /* pegs that trade because the touch has moved */
     WORK_COURSE = 16, /* a change of phase that goes on with another instrument */
     WORK_SCAN = 17,   /* a cross whose price is being looked for */
     WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */

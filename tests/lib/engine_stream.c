@@ -1,5 +1,6 @@
 /* engine_stream.c - random commands. For tests: any thread, no I/O. */
 #include "tests/lib/engine_stream.h"
+#include "tests/lib/engine_terms.h"
 
 #include "engine/base/hash.h"
 
@@ -80,52 +81,6 @@ static u32 some_qty(struct stream *s)
     return (stream_below(s, 10) + 1) * 100;
 }
 
-static void set_terms(struct stream *s, struct order_terms *t, bool replace, u8 idx)
-{
-    memcpy(t->clordid, "ORDER         ", sizeof t->clordid);
-    t->clordid[6] = (char)('A' + stream_below(s, 26));
-    if (idx)
-        t->tags |= TAG_BIT(28);
-    if (!one_in(s, 4))
-        return;
-    u32 tag = one_in(s, 2) ? stream_below(s, 31) : one_in(s, 2) ? 12 : 3;
-    if (tag == 8 || (tag >= 18 && tag <= 23) || tag == 14 || tag < 2 || (replace && tag == 2))
-        return;
-    t->tags |= TAG_BIT(tag);
-    bool plain = stream_below(s, 4) != 0;
-    memcpy(t->firm, tag == 2 ? "FIRM" : "\0\0\0\0", 4);
-    t->min_qty = tag == 3 && !plain ? stream_below(s, 5) * 100 + one_in(s, 8) : 0;
-    t->customer_type = tag == 4 ? 'R' : 0;
-    t->price_type = tag == 6 ? (plain ? 'L' : 'M') : 0;
-    t->peg_offset = tag == 7 && !plain ? -100 : 0;
-    t->discretion_price = tag == 9 && !plain ? 100 : 0;
-    t->discretion_price_type = tag == 10 ? (plain ? 'L' : 'P') : 0;
-    t->discretion_peg_offset = tag == 11 && !plain ? 5 : 0;
-    t->random_reserves = tag == 13 && !plain ? 100 : 0; /* without a reserve */
-    t->expire_s = tag == 15 && !plain ? stream_below(s, 4) : 0;
-    t->handle_inst = tag == 17 ? (plain ? ' ' : 'I') : 0;
-    t->group_id = tag == 24 ? 9 : 0;
-    t->aiq_strategy = (u8)(tag == 29 ? "N*OOOX"[stream_below(s, 6)] : 0);
-    memcpy(t->locate_broker, tag == 26 ? "BRKR" : "\0\0\0\0", 4);
-    memcpy(t->aiq_group, tag == 30 ? "G1" : "\0\0", 2);
-    t->yes = tag == 12 && !plain ? YES_POST_ONLY : 0;
-    t->yes |= tag == 16 ? YES_TRADE_NOW : 0;
-    t->yes |= tag == 25 ? YES_SHARES_LOCATED : 0;
-}
-
-/* Some orders show a part of themselves. */
-static void make_reserve(struct stream *s, struct order_terms *t)
-{
-    if (!one_in(s, 8))
-        return;
-    t->tags |= TAG_BIT(5);
-    t->max_floor = (1 + stream_below(s, 4)) * 100 + (one_in(s, 20) ? 1 : 0);
-    if (one_in(s, 2))
-        return;
-    t->tags |= TAG_BIT(13);
-    t->random_reserves = stream_below(s, 4) * 100 + (one_in(s, 20) ? 50 : 0);
-}
-
 static void head(struct stream *s, union msg *m, u8 type, u32 account)
 {
     m->cmd.type = type;
@@ -185,9 +140,10 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
     c->cross_type = 'N';
     c->reject = one_in(s, 40) ? 0x0030 : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
-    set_terms(s, &c->terms, false, c->user_ref_idx);
+    stream_terms(s, &c->terms, false, c->user_ref_idx);
     make_timed(s, &c->tif, &c->terms);
-    make_reserve(s, &c->terms);
+    stream_reserve(s, &c->terms);
+    stream_condition(s, &c->price, &c->tif, &c->display, &c->terms);
     if (one_in(s, s->phase == 'T' ? 20 : 3))
         make_for_cross(s, c);
 }
@@ -210,9 +166,10 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     c->side = (u8)(one_in(s, 10) ? "BSTE"[stream_below(s, 4)] : 0);
     c->reject = one_in(s, 20) ? reasons[stream_below(s, ARRAY_LEN(reasons))] : 0;
     m->cmd.flags = one_in(s, 8) ? MSG_ISO : 0;
-    set_terms(s, &c->terms, true, c->user_ref_idx);
+    stream_terms(s, &c->terms, true, c->user_ref_idx);
     make_timed(s, &c->tif, &c->terms);
-    make_reserve(s, &c->terms);
+    stream_reserve(s, &c->terms);
+    stream_condition(s, &c->price, &c->tif, &c->display, &c->terms);
     if (c->side)
         c->terms.tags |= TAG_BIT(27);
 }

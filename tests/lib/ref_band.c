@@ -122,8 +122,8 @@ static bool at_limit(const struct ref *r, u32 i)
 
     for (u32 n = 0; high && n < r->conf.orders_max; n++) {
         const struct ref_order *o = &r->orders[n];
-        if (!o->open || !o->resting || o->o.cross_type != 'N' || o->o.instrument != i ||
-            ref_hidden(o))
+        if (!o->open || !o->resting || o->o.cross_type != 'N' || ref_conditional(o) ||
+            o->o.instrument != i || ref_hidden(o))
             continue;
         if (o->o.side == 'B' ? o->o.price >= high : o->o.price <= low)
             return true;
@@ -199,7 +199,8 @@ static struct ref_order *passed(struct ref *r)
     struct ref_order *first = NULL;
     for (u32 n = 0; n < r->conf.orders_max; n++) {
         struct ref_order *o = &r->orders[n];
-        if (!o->open || !o->resting || o->o.cross_type != 'N' || o->o.instrument != r->at)
+        if (!o->open || !o->resting || o->o.cross_type != 'N' || ref_conditional(o) ||
+            o->o.instrument != r->at)
             continue;
         bool sell = o->o.side != 'B';
         u32 to = limit(r, r->at, sell);

@@ -129,7 +129,7 @@ u32 ref_resting_on(const struct ref *r, u32 instrument)
     u32 n = 0;
     for (u32 i = 0; i < r->conf.orders_max; i++)
         n += r->orders[i].open && r->orders[i].resting && r->orders[i].o.cross_type == 'N' &&
-             r->orders[i].o.instrument == instrument;
+             !ref_conditional(&r->orders[i]) && r->orders[i].o.instrument == instrument;
     return n;
 }
 
@@ -137,10 +137,6 @@ u32 ref_resting_on(const struct ref *r, u32 instrument)
 
 static u16 terms_reason(const struct order_terms *t)
 {
-    if (t->price_type && t->price_type != 'L')
-        return 0x0005;
-    if (t->peg_offset)
-        return 0x0011;
     if (t->discretion_price || t->discretion_peg_offset)
         return 0x000F;
     if (t->discretion_price_type && t->discretion_price_type != 'L')
@@ -162,13 +158,14 @@ static bool cross_reason(const struct msg_order *o)
 static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open)
 {
     u32 tick = r->instruments[o->instrument].tick;
+    bool peg = o->terms.price_type && strchr("PMmR", o->terms.price_type);
 
     if (!memchr("BSTE", o->side, 4))
         return 0x0009;
     if (o->qty == 0 || o->qty > 999999)
         return 0x0013;
     if (o->price == PRICE_MARKET || o->price == 2000000000) {
-        if (o->tif != '3' && o->cross_type == 'N')
+        if (o->tif != '3' && o->cross_type == 'N' && !peg)
             return 0x001D;
     } else if (o->price == 0 || o->price > 1999999900 || o->price % tick != 0) {
         return 0x001D;
@@ -186,15 +183,27 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open
         return 0x0014;
     if (offset && (o->price == PRICE_MARKET || o->price == 2000000000))
         return 0x001D;
+    if (!peg && o->terms.price_type && o->terms.price_type != 'L')
+        return 0x0005;
+    if (o->terms.peg_offset && (!peg || o->terms.price_type == 'M' || o->terms.price_type == 'm' ||
+                                o->terms.peg_offset % (i64)tick))
+        return 0x0011;
+    if (peg && o->terms.yes & YES_POST_ONLY)
+        return 0x0011;
     u32 least = o->terms.min_qty;
-    if (least && (o->tif != '3' || least > open || least % r->instruments[o->instrument].lot))
+    if (peg && least)
+        return 0x000D;
+    if (peg && o->terms.max_floor)
+        return 0x0004;
+    if (least && ((o->tif != '3' && o->display != 'N') || least > open ||
+                  least % r->instruments[o->instrument].lot))
         return 0x000D;
     if (o->terms.yes & YES_POST_ONLY && o->tif == '3')
         return 0x000F;
     if ((o->tif == '6') != (o->terms.expire_s != 0))
         return 0x000F;
     u32 lot = r->instruments[o->instrument].lot, floor = o->terms.max_floor;
-    if (floor ? o->tif == '3' || o->display == 'N' || floor % lot ||
+    if (floor ? peg || o->tif == '3' || o->display == 'N' || floor % lot ||
                     o->terms.random_reserves % lot || o->terms.random_reserves >= floor
               : o->terms.random_reserves != 0)
         return 0x0004;
@@ -219,6 +228,8 @@ static struct msg_order entered(const struct ref *r, const struct msg_enter *c)
         .user_ref_idx = c->user_ref_idx,
         .terms = c->terms,
     };
+    if (o.terms.price_type && strchr("PMmR", o.terms.price_type) && strchr("YAN", o.display))
+        o.display = 'N';
     return o;
 }
 
@@ -399,6 +410,8 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     o.tif = c->tif;
     o.display = c->display;
     o.terms = merged(&c->terms, &old->o.terms, c->tif);
+    if (o.terms.price_type && strchr("PMmR", o.terms.price_type) && strchr("YAN", o.display))
+        o.display = 'N';
     u32 reference = r->instruments[o.instrument].reference_price;
     bool away = far_away(o.price, reference, c->collar_bps) ||
                 too_dear(o.price, reference, o.qty, c->notional_max);

@@ -141,8 +141,32 @@ static u32 side_of_book(const struct ref_order *o)
     return is_sell(o) + 2 * ref_hidden(o);
 }
 
+/* Which tree a conditional order is in: primary, market, midpoint, minimum; buyers first. */
+static u32 tree_of(const struct ref_order *o)
+{
+    u8 type = o->o.terms.price_type;
+    u32 kind = !ref_pegged(o) ? 3 : type == 'R' ? 0 : type == 'P' ? 1 : 2;
+
+    return kind * 2 + is_sell(o);
+}
+
+static i64 tree_key(const struct ref_order *o)
+{
+    i64 high = ref_pegged(o) ? o->o.terms.peg_offset : (i64)o->o.price;
+
+    return is_sell(o) ? high : -high;
+}
+
 bool ref_stands_before(const struct ref_order *a, const struct ref_order *b)
 {
+    if (ref_conditional(a) != ref_conditional(b))
+        return ref_conditional(b);
+    if (ref_conditional(a)) {
+        if (tree_of(a) != tree_of(b))
+            return tree_of(a) < tree_of(b);
+        return tree_key(a) != tree_key(b) ? tree_key(a) < tree_key(b)
+                                          : a->o.order_ref < b->o.order_ref;
+    }
     if (side_of_book(a) != side_of_book(b))
         return side_of_book(a) < side_of_book(b);
     return ref_rank(a) != ref_rank(b) ? ref_rank(a) < ref_rank(b) : a->rank < b->rank;

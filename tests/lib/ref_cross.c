@@ -24,7 +24,7 @@ bool ref_offsets(const struct ref_order *o)
 /* It is of the instrument's book, or waits for the cross that is held. */
 static bool takes_part(const struct ref *r, const struct ref_order *o)
 {
-    return o->open && o->resting && o->o.instrument == r->at &&
+    return o->open && o->resting && o->o.instrument == r->at && !ref_conditional(o) &&
            (o->o.cross_type == 'N' || o->o.cross_type == r->cross);
 }
 

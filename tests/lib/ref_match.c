@@ -35,7 +35,7 @@ void ref_restated(struct ref *r, struct ref_order *o)
     m->restated.reason = 'R';
 }
 
-static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker)
+static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, bool taker, u8 flag)
 {
     union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
     o->o.qty -= qty;
@@ -52,7 +52,9 @@ static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, boo
     m->executed.qty = qty;
     m->executed.price = price;
     m->executed.instrument = o->o.instrument;
-    m->executed.liquidity = taker ? 'R' : o->again ? 'u' : o->o.display == 'N' ? 'J' : 'A';
+    m->executed.liquidity = flag;
+    if (o->open && o->resting && o->o.terms.max_floor && o->shown == 0)
+        ref_restated(r, o);
 }
 
 /* At one price: displayed before hidden, then the older one. */
@@ -63,6 +65,15 @@ static bool goes_first(const struct ref_order *a, const struct ref_order *b)
     return a->rank < b->rank;
 }
 
+bool ref_first(const struct ref *r, const struct ref_order *a, const struct ref_order *b)
+{
+    i64 pa = ref_price(r, a), pb = ref_price(r, b);
+
+    if (pa == pb)
+        return goes_first(a, b);
+    return a->o.side == 'B' ? pa > pb : pa < pb;
+}
+
 /*
  * The order that `taker` must meet next, or NULL: best price, then goes_first.
  */
@@ -70,20 +81,25 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
 {
     struct ref_order *best = NULL;
     bool buy = taker->o.side == 'B';
-    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
-    u32 worst = market ? ref_sweep_limit(r, taker->o.instrument, !buy) : taker->o.price;
+    bool market =
+        !ref_pegged(taker) && (taker->o.price == PRICE_MARKET || taker->o.price == 2000000000);
+    i64 limit = market ? ref_sweep_limit(r, taker->o.instrument, !buy) : ref_price(r, taker);
 
-    for (u32 i = 0; i < r->conf.orders_max; i++) {
+    for (u32 i = 0; i < r->conf.orders_max && (limit || market); i++) {
         struct ref_order *o = &r->orders[i];
         if (!o->open || !o->resting || o->o.cross_type != 'N' ||
             o->o.instrument != taker->o.instrument)
             continue;
-        if ((o->o.side == 'B') == buy)
+        i64 price = ref_price(r, o);
+        if ((o->o.side == 'B') == buy || !price)
             continue;
-        if (buy ? o->o.price > worst : o->o.price < worst)
+        if (buy ? price > limit : price < limit)
             continue;
-        bool better = !best || (buy ? o->o.price < best->o.price : o->o.price > best->o.price);
-        if (better || (o->o.price == best->o.price && goes_first(o, best)))
+        if (ref_conditional(o) && taker->o.terms.min_qty)
+            continue;
+        if (o->o.terms.min_qty && taker->o.qty < o->o.terms.min_qty && taker->o.qty < o->o.qty)
+            continue;
+        if (!best || ref_first(r, o, best))
             best = o;
     }
     return best;
@@ -152,9 +168,9 @@ static void prevent(struct ref *r, struct ref_order *taker, struct ref_order *ma
 {
     u8 level, stp = stp_of(r, taker, &level);
     u8 letter = (u8)(level == STP_FIRM ? "NWODX" : "Nwodx")[stp];
-    u32 price = maker->o.price;
+    u32 price = (u32)ref_price(r, maker);
     u32 there = ref_shown(maker);
-    u32 less = taker->o.qty < there ? taker->o.qty : there;
+    u32 mine = ref_shown(taker), less = mine < there ? mine : there;
     u32 off_taker = 0, off_maker = 0;
 
     if (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH)
@@ -173,15 +189,36 @@ static void prevent(struct ref *r, struct ref_order *taker, struct ref_order *ma
     }
 }
 
-/* True: the taker may not take anything and is gone. */
+void ref_meet(struct ref *r, struct ref_order *taker, struct ref_order *maker)
+{
+    u32 there = ref_shown(maker), mine = ref_shown(taker);
+    u32 qty = mine < there ? mine : there;
+    u32 price = (u32)ref_price(r, maker);
+    bool midpoint = ref_pegged(maker) && strchr("Mm", maker->o.terms.price_type);
+    u8 flag = midpoint ? 'k' : maker->again ? 'u' : maker->o.display == 'N' ? 'J' : 'A';
+
+    if (own_party(r, taker, maker)) {
+        prevent(r, taker, maker);
+        return;
+    }
+    executed(r, taker, qty, price, true, midpoint ? 'm' : 'R');
+    executed(r, maker, qty, price, false, flag);
+    ref_traded(r, maker->o.instrument, price);
+    r->match++;
+}
+
+/* True: the taker may not take anything; it is gone, or rests as it came. */
 static bool stopped(struct ref *r, struct ref_order *taker)
 {
     bool post_only = taker->o.terms.yes & YES_POST_ONLY;
 
-    if (post_only && best_against(r, taker))
+    if (post_only && best_against(r, taker)) {
         ref_cancelled(r, taker, taker->o.qty, 'G');
-    else if (taker->o.terms.min_qty && !gets_enough(r, taker))
-        ref_cancelled(r, taker, taker->o.qty, 'I');
+    } else if (taker->o.terms.min_qty && !gets_enough(r, taker)) {
+        if (taker->o.tif == '3')
+            ref_cancelled(r, taker, taker->o.qty, 'I');
+        return true;
+    }
     return !taker->open;
 }
 
@@ -189,7 +226,7 @@ static bool stopped(struct ref *r, struct ref_order *taker)
 static void rest(struct ref *r, struct ref_order *o)
 {
     u32 i = o->o.instrument;
-    if (o->open && o->o.cross_type == 'N' && ref_resting_on(r, i) == 0)
+    if (o->open && o->o.cross_type == 'N' && !ref_conditional(o) && ref_resting_on(r, i) == 0)
         r->steps[i] = r->instruments[i].tick;
     o->resting = o->open;
     o->shown = o->o.qty < o->o.terms.max_floor ? o->o.qty : o->o.terms.max_floor;
@@ -199,11 +236,12 @@ static void rest(struct ref *r, struct ref_order *o)
 /* A market order has left somebody on the other side, too far away. */
 static bool others_left(const struct ref *r, const struct ref_order *taker)
 {
-    bool market = taker->o.price == PRICE_MARKET || taker->o.price == 2000000000;
+    bool market =
+        !ref_pegged(taker) && (taker->o.price == PRICE_MARKET || taker->o.price == 2000000000);
 
     for (u32 i = 0; market && i < r->conf.orders_max; i++) {
         const struct ref_order *o = &r->orders[i];
-        if (o->open && o->resting && o->o.cross_type == 'N' &&
+        if (o->open && o->resting && o->o.cross_type == 'N' && !ref_conditional(o) &&
             o->o.instrument == taker->o.instrument && (o->o.side == 'B') != (taker->o.side == 'B'))
             return true;
     }
@@ -223,25 +261,17 @@ void ref_match(struct ref *r)
         rest(r, taker);
         return;
     }
-    if (!resumed && stopped(r, taker))
+    if (!resumed && stopped(r, taker)) {
+        rest(r, taker);
         return;
+    }
     while (taker->open && (maker = best_against(r, taker)) != NULL) {
         if (fills == r->chunk_fills) {
             ref_work(r, WORK_MATCH);
             return;
         }
         fills++;
-        if (own_party(r, taker, maker)) {
-            prevent(r, taker, maker);
-            continue;
-        }
-        u32 there = ref_shown(maker), qty = taker->o.qty < there ? taker->o.qty : there;
-        executed(r, taker, qty, maker->o.price, true);
-        executed(r, maker, qty, maker->o.price, false);
-        ref_traded(r, maker->o.instrument, maker->o.price);
-        if (maker->open && maker->o.terms.max_floor && maker->shown == 0)
-            ref_restated(r, maker);
-        r->match++;
+        ref_meet(r, taker, maker);
     }
     if (taker->open && taker->o.tif == '3')
         ref_cancelled(r, taker, taker->o.qty, others_left(r, taker) ? 'K' : 'I');

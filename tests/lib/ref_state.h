@@ -107,6 +107,24 @@ void ref_prevented(struct ref *r, struct ref_order *o, u32 qty, u32 prevented, u
 /* The firm that is meant: the account's own where none is named. */
 const char *ref_firm_meant(const struct ref *r, u32 account, const char *firm);
 
+/* Its price follows the touch. */
+bool ref_pegged(const struct ref_order *o);
+
+/* It rests, or would, under a condition: a peg, or one with a minimum quantity. */
+bool ref_conditional(const struct ref_order *o);
+
+/* What the order may pay or ask now; 0: a peg that stands nowhere. */
+i64 ref_price(const struct ref *r, const struct ref_order *o);
+
+/* `a` is met before `b`, which is on the same side. */
+bool ref_first(const struct ref *r, const struct ref_order *a, const struct ref_order *b);
+
+/* Two orders that cross trade at the maker's price, or are prevented from it. */
+void ref_meet(struct ref *r, struct ref_order *taker, struct ref_order *maker);
+
+/* Pegs that the touch has moved onto the other side trade. */
+void ref_settle(struct ref *r);
+
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
 

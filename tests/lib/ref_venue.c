@@ -301,6 +301,8 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_CONTINUE:
         if (r->work == WORK_MASS)
             return ref_go_on_mass(r);
+        if (r->work == WORK_PEGS)
+            return ref_settle(r);
         if (r->work >= WORK_COURSE)
             return ref_go_on_course(r, r->work);
         return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
@@ -325,6 +327,8 @@ bool ref_step(struct ref *r, const union msg *cmd, u64 now_ns, struct tx *out)
         r->time = before;
         return false;
     }
+    if (r->work == WORK_NONE)
+        ref_settle(r);
     ((union msg *)(void *)&out->slots[r->last])->ev.flags |= MSG_TX_END;
     ref_bands_settle(r);
     r->seq++;

@@ -219,7 +219,7 @@ static void test_rejects_of_terms_that_are_not_done(void **state)
     assert_rejected(&m, 0x0004, "reserve");
     m = good, m.enter.terms.random_reserves = 100, m.enter.terms.max_floor = 100;
     assert_rejected(&m, 0x0004, "random reserve");
-    m = good, m.enter.terms.price_type = 'M';
+    m = good, m.enter.terms.price_type = 'Q';
     assert_rejected(&m, 0x0005, "midpoint peg");
     m = good, m.enter.terms.peg_offset = -100;
     assert_rejected(&m, 0x0011, "peg offset");

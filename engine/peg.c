@@ -1,0 +1,191 @@
+/*
+ * peg.c - what pegs and resting minimum quantities are worth, and where they rest. Engine thread.
+ *
+ * A peg's key in its tree is its offset, the better one lower; it reaches as far as its limit lets
+ * the reference go. An order with a minimum has its price as its key and reaches down to the least
+ * that it takes, or all of it once less is open. So a move of the touch changes nothing here.
+ */
+#include "engine/peg.h"
+
+#include "engine/band.h"
+
+static enum dark_kind kind_of(const struct engine *e, u32 id)
+{
+    if (!order_pegged(e, id))
+        return DARK_MIN_QTY;
+    switch (e->orders.terms[id].price_type) {
+    case PEG_PRIMARY:
+        return DARK_PRIMARY;
+    case PEG_MARKET:
+        return DARK_MARKET;
+    default:
+        return DARK_MIDPOINT;
+    }
+}
+
+/* What a peg of the side follows; 0: it is not there. A midpoint is cut to whole price units. */
+static u32 reference(const struct engine *e, u16 instrument, enum dark_kind kind, bool sell)
+{
+    u32 bid = e->books.at[instrument].best_price[BUY];
+    u32 ask = e->books.at[instrument].best_price[SELL];
+
+    switch (kind) {
+    case DARK_PRIMARY:
+        return sell ? ask : bid;
+    case DARK_MARKET:
+        return sell ? bid : ask;
+    default:
+        ASSERT_EQ(kind, DARK_MIDPOINT);
+        return bid && ask ? (bid + ask) / 2 : 0;
+    }
+}
+
+/* How far the limit lets the price go; a peg without one has the protocol's bounds. */
+static i64 limit_of(const struct engine *e, u32 id)
+{
+    u32 price = e->orders.info[id].price;
+
+    if (!price_is_market(price))
+        return price;
+    return e->orders.hot[id].sell ? 1 : PRICE_LIMIT_MAX;
+}
+
+static i64 reach_of(const struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+
+    if (!order_pegged(e, id))
+        return -(i64)min_u32(o->open, e->orders.terms[id].min_qty);
+    i64 reach = limit_of(e, id) - e->orders.terms[id].peg_offset;
+    return o->sell ? -reach : reach;
+}
+
+static i64 key_of(const struct engine *e, u32 id)
+{
+    i64 high = order_pegged(e, id) ? e->orders.terms[id].peg_offset : (i64)e->orders.info[id].price;
+
+    return e->orders.hot[id].sell ? high : -high;
+}
+
+/* The best price that bands leave to a side. */
+static i64 band_edge(const struct engine *e, u16 instrument, bool sell)
+{
+    u32 edge = LIKELY(!(e->books.at[instrument].special & BOOK_GUARDED))
+                   ? 0
+                   : band_limit(e, instrument, sell);
+
+    return edge ? edge : sell ? 1 : PRICE_LIMIT_MAX;
+}
+
+/* `ref` plus the order's offset, if that is a price, and one within the bands. */
+static u32 price_at(const struct engine *e, u32 id, u32 ref)
+{
+    const struct order *o = &e->orders.hot[id];
+    i64 price = (i64)ref + e->orders.terms[id].peg_offset;
+    i64 edge = band_edge(e, o->instrument, o->sell);
+
+    if (price < 1 || price > PRICE_LIMIT_MAX)
+        return 0;
+    return (o->sell ? price >= edge : price <= edge) ? (u32)price : 0;
+}
+
+u32 peg_price(const struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+    u32 ref = reference(e, o->instrument, kind_of(e, id), o->sell);
+
+    if (!ref || reach_of(e, id) < (o->sell ? -(i64)ref : (i64)ref))
+        return 0;
+    return price_at(e, id, ref);
+}
+
+bool offer_first(const struct engine *e, struct offer a, struct offer b)
+{
+    const struct order *x = &e->orders.hot[a.id];
+
+    if (!b.id)
+        return true;
+    if (a.price != b.price)
+        return x->sell ? a.price < b.price : a.price > b.price;
+    return e->orders.hot[b.id].hidden && x->order_ref < e->orders.hot[b.id].order_ref;
+}
+
+struct offer peg_best(const struct engine *e, u16 instrument, bool sell)
+{
+    struct offer best = {0, 0};
+    i64 edge = band_edge(e, instrument, sell);
+
+    for (u32 kind = DARK_PRIMARY; kind <= DARK_MIDPOINT; kind++) {
+        u32 ref = reference(e, instrument, (enum dark_kind)kind, sell);
+        if (!ref)
+            continue;
+        struct offer o = {0, 0};
+        i64 from = edge - ref; /* the best offset that the bands leave, as a key */
+        o.id = dark_first(&e->dark, instrument, (enum dark_kind)kind, sell, sell ? from : -from,
+                          sell ? -(i64)ref : (i64)ref);
+        o.price = o.id ? price_at(e, o.id, ref) : 0;
+        if (o.price && offer_first(e, o, best))
+            best = o;
+    }
+    return best;
+}
+
+struct offer min_qty_best(const struct engine *e, u16 instrument, bool sell, u32 qty)
+{
+    i64 edge = band_edge(e, instrument, sell);
+    u32 id = dark_first(&e->dark, instrument, DARK_MIN_QTY, sell, sell ? edge : -edge, -(i64)qty);
+
+    return (struct offer){id, id ? e->orders.info[id].price : 0};
+}
+
+u32 peg_next(const struct engine *e, u16 instrument, u32 id)
+{
+    u32 tree = id ? kind_of(e, id) * 2u + e->orders.hot[id].sell : 0;
+    u32 next = id ? dark_after(&e->dark, (enum dark_kind)(tree / 2), id) : 0;
+
+    for (tree += id != 0; !next && tree < DARK_KINDS * 2; tree++)
+        next = dark_first(&e->dark, instrument, (enum dark_kind)(tree / 2), tree & 1, INT64_MIN,
+                          INT64_MIN);
+    return next;
+}
+
+/* ---- resting ---- */
+
+void peg_rest(struct engine *e, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+
+    ASSERT_EQ(o->level, 0);
+    ASSERT(o->hidden);
+    o->level = LEVEL_DARK;
+    e->books.at[o->instrument].dark++;
+    dark_add(&e->dark, kind_of(e, id), id, key_of(e, id), reach_of(e, id));
+    books_mark(&e->books, o->instrument);
+}
+
+void peg_leave(struct engine *e, u32 id)
+{
+    struct order *o = &e->orders.hot[id];
+
+    ASSERT_EQ(o->level, LEVEL_DARK);
+    dark_del(&e->dark, kind_of(e, id), id);
+    o->level = 0;
+    ASSERT_GT(e->books.at[o->instrument].dark, 0);
+    e->books.at[o->instrument].dark--;
+    books_mark(&e->books, o->instrument);
+}
+
+void peg_reduce(struct engine *e, u32 id, u32 qty)
+{
+    struct order *o = &e->orders.hot[id];
+    enum dark_kind kind = kind_of(e, id);
+
+    ASSERT_EQ(o->level, LEVEL_DARK);
+    ASSERT_LT(qty, o->open);
+    o->open -= qty;
+    books_mark(&e->books, o->instrument);
+    if (kind != DARK_MIN_QTY)
+        return;
+    dark_del(&e->dark, kind, id); /* with less open it may take less */
+    dark_add(&e->dark, kind, id, key_of(e, id), reach_of(e, id));
+}

@@ -1,0 +1,321 @@
+/*
+ * test_peg.c - pegs that follow the touch and minimum quantities that rest (PROTOCOL.md sections 5
+ * and 6). Each transaction is also applied to a shadow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engine/peg.h"
+#include "tests/lib/engine_venue.h"
+
+static struct venue v;
+
+static int set_up(void **state)
+{
+    (void)state;
+    venue_init(&v, 300);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    engine_check(v.e);
+    engine_check(v.shadow);
+    assert_int_equal(engine_state_hash(v.e), engine_state_hash(v.shadow));
+    venue_free(&v);
+    return 0;
+}
+
+static union msg peg(u32 account, u32 ref, char side, u32 qty, u32 limit, char type, i32 offset)
+{
+    union msg m = venue_enter_cmd(account, ref, side, qty, limit, '0');
+
+    m.enter.terms.tags = TAG_BIT(6) | (offset ? TAG_BIT(7) : 0);
+    m.enter.terms.price_type = (u8)type;
+    m.enter.terms.peg_offset = offset;
+    return m;
+}
+
+static u32 enter_peg(u32 account, u32 ref, char side, u32 qty, u32 limit, char type, i32 offset)
+{
+    union msg m = peg(account, ref, side, qty, limit, type, offset);
+    return venue_send(&v, &m);
+}
+
+static const struct msg_executed *fill(u32 event)
+{
+    assert_int_equal(venue_event(&v, event)->ev.type, EV_EXECUTED);
+    return &venue_event(&v, event)->executed;
+}
+
+/* A bid of 100 at 1.00 and an offer of 100 at 1.03. */
+static void touch(void)
+{
+    venue_enter(&v, ANN, 1, 'B', 100, 10000, '0');
+    venue_enter(&v, ANN, 2, 'S', 100, 10300, '0');
+}
+
+static void test_midpoint(void **state)
+{
+    (void)state;
+    touch();
+    enter_peg(ANN, 3, 'S', 200, PRICE_MARKET, 'M', 0);
+    assert_string_equal(venue_letters(&v), "A");
+    assert_int_equal(venue_event(&v, 0)->order.display, 'N'); /* whatever was asked for */
+    assert_int_equal(engine_best_price(v.e, AAA, 'S'), 10300);
+    venue_enter(&v, BOB, 1, 'B', 100, 10200, '3'); /* half a tick better than he asked for */
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(1)->price, 10150);
+    assert_int_equal(fill(1)->liquidity, 'm');
+    assert_int_equal(fill(2)->liquidity, 'k');
+    venue_enter(&v, BOB, 2, 'B', 100, 10100, '0'); /* a new touch, a new midpoint */
+    assert_string_equal(venue_letters(&v), "A");
+    venue_enter(&v, BOB, 3, 'B', 100, 10200, '3');
+    assert_int_equal(fill(1)->price, 10200);
+    assert_int_equal(engine_open_orders(v.e), 3);
+}
+
+/* Two midpoints meet at once; without a touch they stand nowhere. */
+static void test_midpoints_meet(void **state)
+{
+    (void)state;
+    enter_peg(ANN, 1, 'S', 200, PRICE_MARKET, 'm', 0);
+    enter_peg(BOB, 1, 'B', 100, PRICE_MARKET, 'M', 0);
+    assert_string_equal(venue_letters(&v), "A");
+    venue_enter(&v, ANN, 2, 'B', 100, 10000, '0');
+    assert_string_equal(venue_letters(&v), "A"); /* half a touch */
+    venue_enter(&v, ANN, 3, 'S', 100, 10400, '0');
+    assert_string_equal(venue_letters(&v), "AwEEw");
+    assert_int_equal(fill(2)->price, 10200);
+    assert_int_equal(fill(2)->head.account, BOB); /* the younger one takes */
+    assert_int_equal(fill(2)->liquidity, 'm');
+    assert_int_equal(fill(3)->liquidity, 'k');
+    assert_int_equal(venue_event(&v, 1)->work.kind, WORK_PEGS);
+    assert_int_equal(venue_event(&v, 4)->work.kind, WORK_NONE);
+    enter_peg(BOB, 2, 'B', 100, PRICE_MARKET, 'M', 0);
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(engine_open_orders(v.e), 2);
+}
+
+/* A primary peg follows its side, ranks behind what is displayed, and stops at its limit. */
+static void test_primary(void **state)
+{
+    (void)state;
+    touch();
+    enter_peg(BOB, 1, 'B', 100, 10100, 'R', 0);
+    venue_enter(&v, ANN, 3, 'B', 100, 10000, '0');
+    venue_enter(&v, ANN, 4, 'S', 250, 10000, '3');
+    assert_string_equal(venue_letters(&v), "AEEEEC");
+    assert_int_equal(fill(2)->user_ref, 1);
+    assert_int_equal(fill(4)->user_ref, 3);
+    /* with the last displayed bid the reference went, and the peg stands nowhere: */
+    assert_int_equal(venue_event(&v, 5)->cancelled.qty, 50);
+}
+
+static void test_primary_follows(void **state)
+{
+    (void)state;
+    touch();
+    enter_peg(BOB, 1, 'B', 100, 10100, 'R', 100);
+    venue_enter(&v, ANN, 3, 'S', 10, 10100, '3'); /* a cent above the bid */
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(2)->price, 10100);
+    assert_int_equal(fill(2)->liquidity, 'J');
+    venue_enter(&v, ANN, 4, 'B', 100, 10100, '0'); /* beyond its limit now: it stands nowhere */
+    venue_enter(&v, ANN, 5, 'S', 10, 10200, '3');
+    assert_string_equal(venue_letters(&v), "AC");
+    venue_enter(&v, ANN, 6, 'S', 110, 10100, '3');
+    assert_string_equal(venue_letters(&v), "AEEEE");
+    assert_int_equal(fill(2)->user_ref, 4);
+    assert_int_equal(fill(4)->head.account, BOB); /* it is back at once */
+    assert_int_equal(fill(4)->price, 10100);
+}
+
+/* A market peg follows the other side, from a distance that is its own. */
+static void test_market(void **state)
+{
+    (void)state;
+    touch();
+    enter_peg(BOB, 1, 'B', 100, PRICE_MARKET, 'P', -200);
+    venue_enter(&v, ANN, 3, 'S', 50, 10100, '3');
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(1)->price, 10100);
+    enter_peg(BOB, 2, 'B', 100, PRICE_MARKET, 'P', 0); /* it takes the offer */
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(1)->price, 10300);
+}
+
+/* An offer comes down to an aggressive peg: the peg stands first, so the new one takes. */
+static void test_the_touch_comes_to_a_peg(void **state)
+{
+    (void)state;
+    touch();
+    enter_peg(BOB, 1, 'B', 100, PRICE_MARKET, 'R', 200);
+    venue_enter(&v, ANN, 3, 'S', 60, 10200, '0');
+    assert_string_equal(venue_letters(&v), "AEE");
+    venue_enter(&v, ANN, 4, 'B', 100, 10100, '0'); /* 1.03 now, which is the offer */
+    assert_string_equal(venue_letters(&v), "AwEEw");
+    assert_int_equal(fill(2)->head.account, BOB);
+    assert_int_equal(fill(2)->head.flags & MSG_TAKER, MSG_TAKER);
+    assert_int_equal(fill(2)->price, 10300);
+    assert_int_equal(fill(2)->qty, 40);
+    assert_int_equal(fill(3)->liquidity, 'A');
+}
+
+/* Pegs that move on many others go on in chunks, before any other command. */
+static void test_many_move_at_once(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'B', 100, 10000, '0');
+    for (u32 i = 0; i < 130; i++) {
+        enter_peg(ANN, 2 + i, 'S', 10, PRICE_MARKET, 'M', 0);
+        enter_peg(BOB, 1 + i, 'B', 10, PRICE_MARKET, 'M', 0);
+    }
+    venue_enter(&v, ANN, 200, 'S', 100, 10200, '0');
+    assert_int_equal(venue_events(&v), 1 + 1 + 2 * CHUNK_FILLS_MAX);
+    assert_true(engine_busy(v.e));
+    venue_continue(&v);
+    assert_int_equal(venue_events(&v), 2 * (130 - CHUNK_FILLS_MAX) + 1);
+    assert_false(engine_busy(v.e));
+    assert_int_equal(engine_open_orders(v.e), 2);
+}
+
+/* A halt stops pegs, its end lets them go. */
+static void test_halt(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    (void)state;
+
+    touch();
+    enter_peg(BOB, 1, 'B', 50, PRICE_MARKET, 'R', 200);
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    m.instrument.halted = 1;
+    venue_send(&v, &m);
+    enter_peg(ANN, 3, 'S', 50, PRICE_MARKET, 'R', -200);
+    assert_string_equal(venue_letters(&v), "J");
+    m.instrument.halted = 0;
+    venue_send(&v, &m);
+    enter_peg(ANN, 4, 'S', 20, PRICE_MARKET, 'R', -100);
+    assert_string_equal(venue_letters(&v), "AEE");
+    m.instrument.halted = 1;
+    venue_send(&v, &m);
+    venue_cancel(&v, ANN, 1, 0); /* the reference goes */
+    assert_string_equal(venue_letters(&v), "C");
+    m.instrument.halted = 0;
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "e");
+    assert_int_equal(peg_best(v.e, AAA, false).id, 0);
+}
+
+static void test_rejects(void **state)
+{
+    static const struct {
+        char type;
+        i32 offset;
+        u32 floor, min_qty;
+        u8 yes;
+        u16 reason;
+    } rows[] = {
+        {'R', 100, 0, 0, 0, 0},
+        {'R', 50, 0, 0, 0, 0x0011},
+        {'M', 100, 0, 0, 0, 0x0011},
+        {'m', -100, 0, 0, 0, 17},
+        {'Q', 0, 0, 0, 0, 0x0005},
+        {'L', 100, 0, 0, 0, 0x0011},
+        {'P', 0, 100, 0, 0, 4},
+        {'P', 0, 0, 100, 0, 0x000D},
+        {'M', 0, 0, 0, YES_POST_ONLY, 17},
+        {'P', INT32_MIN, 0, 0, 0, 17},
+    };
+    (void)state;
+
+    for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
+        union msg m = peg(ANN, i + 1, 'B', 200, 10000, rows[i].type, rows[i].offset);
+        m.enter.terms.max_floor = rows[i].floor;
+        m.enter.terms.min_qty = rows[i].min_qty;
+        m.enter.terms.yes = rows[i].yes;
+        venue_send(&v, &m);
+        assert_string_equal(venue_letters(&v), rows[i].reason ? "J" : "A");
+        if (rows[i].reason)
+            assert_int_equal(venue_event(&v, 0)->rejected.reason, rows[i].reason);
+    }
+}
+
+/* ---- minimum quantities that rest ---- */
+
+static void rest_minimum(u32 ref, char side, u32 qty, u32 price, u32 least)
+{
+    union msg m = venue_enter_cmd(ANN, ref, side, qty, price, '0');
+
+    m.enter.display = 'N';
+    m.enter.terms.tags = TAG_BIT(3);
+    m.enter.terms.min_qty = least;
+    venue_send(&v, &m);
+}
+
+static void test_minimum_rests(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 99, 'B', 500, 10000, '0');
+    (void)state;
+
+    m.enter.terms.min_qty = 100;
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->rejected.reason, 0x000D); /* not if it shows itself */
+    rest_minimum(100, 'S', 500, 10000, 300);
+    rest_minimum(101, 'S', 100, 10100, 100);
+    venue_enter(&v, BOB, 1, 'B', 200, 10100, '3'); /* too little for the first, not the second */
+    assert_string_equal(venue_letters(&v), "AEEC");
+    assert_int_equal(fill(2)->user_ref, 101);
+    assert_int_equal(fill(2)->liquidity, 'J');
+    venue_enter(&v, BOB, 2, 'B', 300, 10100, '3');
+    assert_string_equal(venue_letters(&v), "AEE");
+    venue_enter(&v, BOB, 3, 'B', 100, 10100, '3'); /* less is open than its minimum: all of it */
+    assert_string_equal(venue_letters(&v), "AC");
+    venue_enter(&v, BOB, 4, 'B', 200, 10100, '3');
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
+/* As it comes it takes its minimum or nothing; across a price that is too small for it it waits. */
+static void test_minimum_comes(void **state)
+{
+    (void)state;
+    venue_enter(&v, BOB, 1, 'S', 100, 10000, '0');
+    rest_minimum(1, 'B', 500, 10100, 200);
+    assert_string_equal(venue_letters(&v), "A");
+    engine_check(v.e);
+    venue_enter(&v, BOB, 2, 'S', 100, 10100, '0'); /* each of them alone is too little */
+    assert_string_equal(venue_letters(&v), "A");
+    venue_enter(&v, BOB, 3, 'S', 300, 10100, '0');
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(2)->price, 10100);
+    rest_minimum(2, 'B', 500, 10100, 200); /* together they are enough for a new one */
+    assert_string_equal(venue_letters(&v), "AEEEE");
+    assert_int_equal(engine_open_orders(v.e), 2);
+    enter_peg(BOB, 4, 'S', 300, PRICE_MARKET, 'R', 0);
+    assert_string_equal(venue_letters(&v), "A");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_midpoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_midpoints_meet, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_primary, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_primary_follows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_market, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_touch_comes_to_a_peg, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_move_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_halt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rejects, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_minimum_rests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_minimum_comes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -128,6 +128,16 @@ static void bypass_links(const struct edge *e, const struct conf *conf, u32 g, u
     }
 }
 
+/* Whether each gateway gets its own flows from the device, or from the others. */
+static void tell_steering(const struct edge *e, u32 gateways)
+{
+    for (u32 i = 0; i < e->ports_used && gateways > 1; i++)
+        log_info("%s: %s", port_name(e->ports[i]),
+                 port_steers(e->ports[i])
+                     ? "the device brings each gateway its own flows"
+                     : "the device cannot tell flows apart as we do; gateways hand frames over");
+}
+
 static void bypass_open(struct edge *e, const struct conf *conf, const struct placement *place,
                         struct mem *m, u64 now_ns)
 {
@@ -153,6 +163,7 @@ static void bypass_open(struct edge *e, const struct conf *conf, const struct pl
         e->transports[e->transports_used++] = bypass_new(&bypass, m, now_ns);
     }
     mem_node(m, -1);
+    tell_steering(e, gateways);
     bypass_join(e->transports, e->transports_used, m);
     for (u32 g = 0; g < gateways; g++)
         bypass_metrics(e->transports[g], g);

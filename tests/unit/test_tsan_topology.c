@@ -1,10 +1,9 @@
 /*
  * test_tsan_topology.c - the whole process with each agent on a thread of its own: three gateways,
  * kernel sockets, a real directory, an export, metrics and log, as main starts and ends them.
- * Clients in the test's own thread log in again and again, each time through another gateway, trade
- * with each other, and have everything replayed. For TSan above all; it also shows that each order
- * is answered once, that a replay gives the same bytes, and that clients, engine, export and a
- * recovery know the same open orders.
+ * Clients log in again and again, each time through another gateway, trade and have all replayed.
+ * For TSan above all; it also shows that each order is answered once, that a replay gives the same
+ * bytes, and that clients, engine, export and a recovery know the same open orders.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,8 +35,7 @@
 struct trader {
     struct wb_client *client;
     struct wb_login login;
-    bool live;
-    bool lost;
+    bool live, lost;
     bool queried;       /* an account query was answered: behind all that came before */
     u32 sent;           /* orders; their numbers are 1..sent */
     u32 answered;       /* the highest number that was answered */
@@ -48,15 +46,13 @@ struct trader {
 
 /* What there is of a process. */
 struct venue {
-    char dir[256];
-    char metrics[300];
+    char dir[256], metrics[300];
     struct mem mem;
     struct topology topology;
     struct topology_world world;
     struct fake_far far;
     struct fake_sink sink;
-    struct agent quick_auth;
-    struct agent log;
+    struct agent quick_auth, log;
     struct agent_thread threads[TOPOLOGY_AGENTS_MAX + 2];
     u32 threads_used;
     u16 ports[GATEWAYS];
@@ -148,7 +144,6 @@ static void venue_build(struct venue *v)
     v->world.pass_time = pass_time;
     assert_int_equal(topology_build(&v->topology, &conf, &v->world, clock_now_ns()), 0);
     assert_int_equal(memory_node(v->topology.gateways[0]), memory_policies() ? 0 : -1);
-    assert_int_equal(memory_node(v->topology.persist), -1);
     assert_int_equal(memory_node(v->topology.engine), -1);
 }
 

@@ -6,6 +6,7 @@ peers that never acknowledge and readers that never read. Every answer that the 
 stays below 20 ms. Seconds here, minutes with WB_FULL=1.
 wb-test: variants=release timeout=150
 """
+import contextlib
 import os
 import re
 import socket
@@ -61,12 +62,13 @@ def dropped():
 
 
 def unharmed(what, attempt):
-    """`attempt` attacks and returns (the sessions' p99 in ms, what it did); a busy machine may need more than one."""
+    """`attempt` attacks and returns (the sessions' p99 in ms, what it did, whether that was all that it was to do)."""
     for _ in range(TRIES):
-        p99, did = attempt()
-        print(f"{what}: {did}, p99 of sessions {p99:.2f} ms")
-        if p99 < P99_MS:
+        p99, did, enough = attempt()
+        print(f"{what}: {did}, p99 of sessions {p99:.2f} ms", flush=True)
+        if enough and p99 < P99_MS:
             return
+    check(enough, "the attacker is too slow")
     check(False, f"p99 of the sessions is {p99} ms")
 
 
@@ -80,7 +82,7 @@ def syn_flood():
         trade()  # who is honest gets in, by cookie
         rate = finish(flooder)["rate"]
         p99 = load.end()
-        return p99 if rate > 0.9 * SYN_RATE else 1000 * P99_MS, f"{rate} a second"
+        return p99, f"{rate} a second", rate > 0.9 * SYN_RATE
 
     unharmed("SYN flood", attempt)
     held = venue.metric("wirebook_net_tcp_connections")
@@ -97,7 +99,7 @@ def blind():
         for kind in ("rst", "syn", "data"):
             sent = attack("blind", kind, address, *(ports if FULL else [port]))
             check(sent["sent"] > 60000, sent)
-        return load.end(), f"{sent['rate']} segments a second"
+        return load.end(), f"{sent['rate']} segments a second", True
 
     with connect() as open_one:
         open_one.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
@@ -119,7 +121,7 @@ def malformed():
     def attempt():
         load = Load(20 if FULL else 2, rate=200)
         sent = attack("malformed", 1, 20000 if FULL else 1500)["sent"]
-        return load.end(), f"{sent} frames"
+        return load.end(), f"{sent} frames", sent > 1000
 
     unharmed("malformed", attempt)
     time.sleep(0.3)
@@ -155,13 +157,22 @@ def selfish():
         check(got["ttl"] == 77 and got["tos"] == 46 << 2, f"what the config says about packets is done: {got}")
         check(got["bytes"] > 1000, "the venue had something for them")
         check(used <= 3 * 32 + 16, f"{used} chunks: three at most of 32 each, and some on their way")
-        return p99, f"{got}, {used:.0f} chunks in use"
+        return p99, f"{got}, {used:.0f} chunks in use", True
 
     unharmed("selfish", attempt)
 
 
+def first_in_line():
+    """Venue, attacker and sessions alike: what else runs on this machine is no part of the question."""
+    os.nice(-15)
+    with contextlib.suppress(OSError):
+        os.setsid()  # a scheduling group of our own
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="utf-8") as file:
+        file.write("-15")
+
+
+first_in_line()
 net = Namespaces()
-os.nice(-15)  # venue, attacker and sessions alike: what else runs here is no part of the question
 venue = DpdkVenue("hostile", f"net_af_packet0,iface={net.veth()},qdisc_bypass=1,framecnt=4096", dpdk=", ttl: 77, dscp: 46")
 MAC = re.search(r"link/ether (\S+)", run("ip", "link", "show", NAME + "a"))[1]
 net.enter()

@@ -14,6 +14,7 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -52,25 +53,40 @@ metrics: {{file: {tmp}/metrics, interval_ms: 100}}
 class Mover(Client):
     """A client that logs in over its own live connection."""
 
-    old = None  # connections of before, each with the time at which it is to be closed
+    old = ()  # connections of before, each with the time at which it is to be closed
+    late = None  # of them, the one that goes on sending
 
     def move(self, now):
         """Another connection takes over; what was just sent by the one before may come late."""
         for _ in range(self.random.randint(0, 8)):
             self.ask()
         self.turn(now)
-        self.old = self.old or []
         if self.sock:
-            self.old.append((now + self.random.choice([0, 0.0005, 0.002, 3600]), self.sock))
+            self.old = [*self.old, (now + self.random.choice([0, 0.0005, 0.002, 3600]), self.sock)][-20:]
+        self.late = self.sock if self.live and not self.outbox else None
         self.sock, self.live, self.retry_at = None, False, 0
         self.connect(now)
         self.close_old(now)
 
+    def turn(self, now):
+        """Until the login is answered, the connection before goes on with orders: some are still taken."""
+        if self.late and self.sock and not self.live:
+            payload = self.enter()
+            packet = struct.pack(">Hc", len(payload) + 1, b"U") + payload
+            self.sent.append((self.next_ref, payload, True))
+            self.next_ref += 1
+            try:
+                if self.late.send(packet) < len(packet):
+                    self.late = None
+            except OSError:
+                self.late = None  # it has ended, or takes nothing now: all is sent again after the login
+        return super().turn(now)
+
     def close_old(self, now):
-        for at, sock in self.old or []:
+        for at, sock in self.old:
             if at <= now:
                 sock.close()
-        self.old = [(at, sock) for at, sock in self.old or [] if at > now][-20:]
+        self.old = [(at, sock) for at, sock in self.old if at > now]
 
 
 def write_files(port):

@@ -22,6 +22,7 @@
 #include "gateway/topology.h"
 #include "persist/uring.h"
 #include "tests/lib/fake_sink.h"
+#include "tests/lib/quick_auth.h"
 #include "tests/lib/memory_policy.h"
 
 #define TRADERS     4u
@@ -74,27 +75,6 @@ static u64 pass_time(void *ctx)
     (void)ctx;
     clock_sleep_ns(50 * NS_PER_US);
     return clock_now_ns();
-}
-
-/* Lets everybody in: the real check takes tens of milliseconds for each login. */
-static int quick_auth_do_work(void *self, u64 now_ns)
-{
-    struct topology_rings *r = self;
-    int n = 0;
-
-    (void)now_ns;
-    for (u32 g = 0; g < GATEWAYS; g++) {
-        struct ring *requests = &r->auth_requests[g];
-        for (; ring_avail(requests, 1) > 0 && ring_room(&r->auth_answers[g], 1) > 0; n++) {
-            struct auth_request request;
-            struct auth_answer answer = {.result = AUTH_OK};
-            memcpy(&request, ring_at(requests, 0), sizeof request);
-            answer.conn = request.conn;
-            ring_take(requests, 1);
-            ring_push(&r->auth_answers[g], &answer, 1);
-        }
-    }
-    return n;
 }
 
 static struct auth *real_auth(void)
@@ -176,7 +156,7 @@ static void threads_start(struct venue *v)
         thread_add(v, &t->agents[i], hot ? IDLE_BACKOFF : IDLE_COLD);
     }
     if (!v->world.auth) {
-        agent_init(&v->quick_auth, "quick_auth", quick_auth_do_work, &t->rings, 0);
+        agent_init(&v->quick_auth, "quick_auth", quick_auth_do_work, t, 0);
         thread_add(v, &v->quick_auth, IDLE_COLD);
     }
     agent_init(&v->log, "log", log_do_work, NULL, 0);

@@ -21,6 +21,15 @@ static void limits_set(struct engine *e, const struct msg_start *ev)
         accounts_limit(&e->accounts, ev->accounts_max);
 }
 
+/* The account's orders go at the end of its grace, which begins at `ns`. */
+static void drop_arm(struct engine *e, u32 account, u64 ns)
+{
+    const struct account *a = &e->accounts.at[account];
+
+    if (a->terms.drop && a->open)
+        alarm_set(&e->drops, account, ns + a->terms.drop_ms * NS_PER_MS);
+}
+
 void apply_started(struct engine *e, const struct msg_start *ev)
 {
     ASSERT_GT(ev->epoch, e->epoch);
@@ -30,6 +39,8 @@ void apply_started(struct engine *e, const struct msg_start *ev)
     e->shard = ev->shard;
     limits_set(e, ev);
     for (u32 id = 1; id <= e->accounts.names.used; id++) {
+        if (e->accounts.at[id].bind_id)
+            drop_arm(e, id, ev->ev.time_ns); /* its connection is gone with the process */
         e->accounts.at[id].bind_id = 0;
         e->accounts.at[id].gateway = 0; /* no gateway of this process has anything yet */
     }
@@ -86,13 +97,17 @@ void apply_account(struct engine *e, const struct msg_account *ev)
     e->accounts.at[id].terms = *ev;
     e->accounts.at[id].terms.ev.flags = 0;
     account_rewatch(&e->accounts.at[id]);
+    if (!ev->drop)
+        alarm_set(&e->drops, id, 0);
 }
 
 void apply_work(struct engine *e, const struct msg_work *ev)
 {
     e->work.kind = ev->kind;
     e->work.cursor = ev->kind == WORK_MATCH ? 0 : ev->cursor;
-    bool of_order = ev->kind == WORK_MASS || ev->kind == WORK_EXPIRE;
+    bool of_order = ev->kind == WORK_MASS || ev->kind == WORK_EXPIRE || ev->kind == WORK_DROP;
+    if (ev->kind == WORK_DROP)
+        alarm_set(&e->drops, ev->account, 0);
     e->work.owner = of_order ? owner_of(ev->account, ev->phase) : 0;
     if (ev->kind == WORK_NONE)
         e->mass = (struct msg_mass){0};
@@ -118,6 +133,7 @@ void apply_bound(struct engine *e, const struct msg_bound *ev)
     a->bind_id = ev->bind_id;
     a->conn = ev->conn;
     a->gateway = ev->gateway;
+    alarm_set(&e->drops, ev->head.account, 0);
     e->next_bind_id = ev->bind_id + 1;
 }
 
@@ -127,6 +143,8 @@ void apply_unbound(struct engine *e, const struct msg_unbind *ev)
 
     ASSERT_EQ(a->bind_id, ev->bind_id);
     a->bind_id = 0;
+    if (unbind_drops(ev->reason) && a->terms.drop_ms)
+        drop_arm(e, ev->ev.account, ev->ev.time_ns);
 }
 
 void apply_system(struct engine *e, const struct msg_system *ev)
@@ -138,6 +156,8 @@ void apply_system(struct engine *e, const struct msg_system *ev)
         e->accounts.at[account].stream = 1 + ev->dialect;
     else
         account_day_close(&e->accounts, account);
+    if (ev->code == 'E')
+        alarm_set(&e->drops, account, 0);
 }
 
 void apply_queried(struct engine *e, const struct msg_query *ev)

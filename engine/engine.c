@@ -32,6 +32,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->markets = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->markets, CACHE_LINE);
     e->windows = mem_alloc(m, ((u64)conf->instruments_max + 1) * sizeof *e->windows, CACHE_LINE);
     alarms_init(&e->alarms, m, conf->instruments_max);
+    alarms_init(&e->drops, m, conf->accounts_max);
     e->venue.phase = PHASE_TRADING;
     metric_set(&e->metrics.phase, PHASE_TRADING);
     queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
@@ -76,6 +77,8 @@ static void step_rare(struct engine *e, const union msg *cmd)
         step_tick(e);
         if (!e->tx_last)
             step_alarm(e);
+        if (!e->tx_last)
+            step_drop(e);
         break;
     case CMD_PHASE:
         step_phase(e, &cmd->course);
@@ -114,7 +117,8 @@ bool engine_due(const struct engine *e, u64 now_ns)
 {
     u64 at_ns = max_u64(e->time_ns, now_ns);
 
-    return expiry_first(&e->expiry, at_ns) || alarm_first(&e->alarms, at_ns);
+    return expiry_first(&e->expiry, at_ns) || alarm_first(&e->alarms, at_ns) ||
+           alarm_first(&e->drops, at_ns);
 }
 
 bool engine_busy(const struct engine *e)
@@ -136,6 +140,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
         work_mass(e);
     else if (e->work.kind == WORK_PEGS)
         work_pegs(e);
+    else if (e->work.kind == WORK_DROP)
+        work_drop(e);
     else if (e->work.kind >= WORK_COURSE)
         work_course(e);
     else

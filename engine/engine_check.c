@@ -35,6 +35,7 @@ enum part {
     PART_ENGINE,
     PART_BLOCKED,
     PART_MASS,
+    PART_DROP,
     PART_MARKET,
     PART_COURSE,
 };
@@ -171,8 +172,11 @@ u64 engine_state_hash(const struct engine *e)
     h += hash_market(&e->venue, 0);
     if (e->work.kind >= WORK_COURSE)
         h += hash_course(e);
+    if (e->work.kind == WORK_DROP)
+        h += hash_2u64(PART_DROP, e->work.owner, e->work.cursor);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
-        h += hash_account(e, id);
+        h += hash_account(e, id) +
+             hash_2u64(PART_DROP, id, e->drops.of[id].at ? e->drops.of[id].ns : 0);
     for (u32 id = 1; id <= e->instruments.names.used; id++) {
         h += hash_bytes(PART_INSTRUMENT + id * 16ull, &e->instruments.terms[id],
                         sizeof(struct msg_instrument));
@@ -301,6 +305,7 @@ void engine_check(const struct engine *e)
 
     expiry_check(&e->expiry);
     alarms_check(&e->alarms);
+    alarms_check(&e->drops);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         open += check_account(e, id);
     for (u32 id = 1; id <= e->instruments.names.used; id++)

@@ -216,6 +216,12 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
         if (!e->day || ev->cursor == 0 || ev->cursor > e->accounts.names.used)
             return "a day's end that stands nowhere";
         break;
+    case WORK_DROP:
+        if (!account_known(&e->accounts, ev->account) || e->taker)
+            return "a drop of an unknown account, or amid other work";
+        if (ev->cursor && !order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref))
+            return "a drop that stands nowhere";
+        break;
     case WORK_PEGS:
         if (engine_busy(e) || (e->taker && e->orders.info[e->taker].tif == '3'))
             return "pegs that move in the midst of other work";

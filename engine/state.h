@@ -80,6 +80,7 @@ struct engine {
     struct market venue;    /* where all are led to: phase, wide, late */
     u64 course_due_ns;      /* the schedule's last change; it only goes forwards */
     struct window *windows; /* by instrument, from 1 */
+    struct alarms drops;    /* by account: when its orders go */
     struct alarms alarms;
     struct queues queues;
     struct course course; /* WORK_COURSE and beyond: the change of phase under way */
@@ -143,6 +144,22 @@ void tx_rest(struct engine *e);
 
 /* Goes on closing the day with the account e->work.cursor. */
 void work_day_end(struct engine *e);
+
+/* Goes on with the orders of an account whose connection is gone. */
+void work_drop(struct engine *e);
+
+/* ... begins with them. */
+void drop_begin(struct engine *e, u32 account);
+
+/* The account whose grace is over, if there is one. */
+void step_drop(struct engine *e);
+
+/* A connection that ended for `reason` of enum unbind_reason was lost, not given up by us. */
+static inline bool unbind_drops(u8 reason)
+{
+    return reason == UNBIND_CLOSED || reason == UNBIND_LOGOUT || reason == UNBIND_SILENT ||
+           reason == UNBIND_PROTOCOL || reason == UNBIND_SLOW;
+}
 
 /* Goes on with the mass cancel e->mass. */
 void work_mass(struct engine *e);

@@ -79,10 +79,14 @@ void step_login(struct engine *e, const struct msg_login *c)
 
 void step_disconnect(struct engine *e, const struct msg_unbind *c)
 {
-    if (sender_bound(e, &c->cmd))
-        apply_unbound(e, event_unbound(e, c->cmd.account, c->reason));
-    else
-        metric_add(&e->metrics.stale_ends, 1);
+    u32 id = c->cmd.account;
+
+    if (!sender_bound(e, &c->cmd))
+        return;
+    apply_unbound(e, event_unbound(e, id, c->reason));
+    const struct account *a = &e->accounts.at[id];
+    if (a->terms.drop && !a->terms.drop_ms && a->open && unbind_drops(c->reason))
+        drop_begin(e, id);
 }
 
 void step_query(struct engine *e, const struct msg_query *c)

@@ -9,9 +9,8 @@
  *   instruments: symbol,tick,lot,reference_price,restricted and, where wanted, luld_tier,
  *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
- *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,post_only,
- *                cancel_on_disconnect,last_price_collar_percent,max_position,max_exposure,
- *                max_daily_notional,firm_max_position,firm_max_exposure,firm_max_daily_notional
+ *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
+ *                cancel_on_disconnect
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H

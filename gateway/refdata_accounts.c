@@ -175,6 +175,5 @@ void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
     }
     csv_close(&c);
     refdata_names_sort(users, out->accounts_used, "user", &l->report);
-    refdata_check_firms(out, &l->report);
     free(users);
 }

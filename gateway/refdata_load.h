@@ -45,20 +45,11 @@ bool refdata_names_have(const struct refdata_name *names, u32 n, const char name
  */
 bool refdata_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out, const char *allowed);
 
-/* Columns that an accounts file may leave out, one for one of REFDATA_TERMS. */
-#define REFDATA_TERMS                                                                      \
-    "stp", "stp_level", "stp_details", "post_only", "cancel_on_disconnect",                \
-        "last_price_collar_percent", "max_position", "max_exposure", "max_daily_notional", \
-        "firm_max_position", "firm_max_exposure", "firm_max_daily_notional"
+/* Columns that an accounts file may leave out. */
+#define REFDATA_TERMS "stp", "stp_level", "stp_details", "cancel_on_disconnect"
 
 /* Reads these columns, of which `first` is the first, to `out`; all that is wrong is reported. */
 bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
-
-/*
- * Reports each account whose limits of its firm are not those of the firm's first account: a firm
- * has one set of limits.
- */
-void refdata_check_firms(const struct refdata *r, struct report *report);
 
 /* Reads the accounts to l->out; l->symbols is sorted. */
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l);

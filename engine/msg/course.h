@@ -80,24 +80,16 @@ struct msg_account {
         struct cmd_head cmd;
         struct event_head ev;
     };
-    char user[6];     /* 32 SoupBinTCP user name, upper case, padded with spaces */
-    char firm[4];     /* 38 the account's default firm */
-    u8 disabled;      /* 42 1: no login, no new orders */
-    u8 stp;           /* 43 enum stp */
-    u8 stp_level;     /* 44 enum stp_level */
-    u8 stp_details;   /* 45 1: AIQ Canceled instead of Canceled */
-    u8 slide;         /* 46 1: a post-only order that would take is priced a tick away instead */
-    u8 drop;          /* 47 1: its orders are cancelled when its connection is gone */
-    u32 drop_ms;      /* 48 ... and has not come back for so long */
-    u32 last_bps;     /* 52 how far a price may be from the last trade, 1/100 %; 0: no limit */
-    u32 position_max; /* 56 shares of one instrument, long or short; 0: no limit */
-    u32 open_max;     /* 60 orders that it may have open at the same time; 0: no limit */
-    u64 exposure_max; /* 64 value of its open orders, price units; 0: no limit */
-    u64 traded_max;   /* 72 value of the day's fills and open orders, price units; 0: no limit */
-    u64 firm_exposure_max; /* 80 the same of all accounts of its default firm */
-    u64 firm_traded_max;   /* 88 */
-    u32 firm_position_max; /* 96 */
-    u8 zero[28];           /* 100 */
+    char user[6];   /* 32 SoupBinTCP user name, upper case, padded with spaces */
+    char firm[4];   /* 38 the account's default firm */
+    u8 disabled;    /* 42 1: no login, no new orders */
+    u8 stp;         /* 43 enum stp */
+    u8 stp_level;   /* 44 enum stp_level */
+    u8 stp_details; /* 45 1: AIQ Canceled instead of Canceled */
+    u16 drop;       /* 46 1: its orders are cancelled when its connection is gone */
+    u32 drop_ms;    /* 48 ... and has not come back for so long */
+    u32 open_max;   /* 52 orders that it may have open at the same time; 0: no limit */
+    u8 zero[72];    /* 56 */
 };
 _Static_assert(sizeof(struct msg_account) == 128, "two slots");
 
@@ -117,6 +109,7 @@ enum work_kind {
     WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
     WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
     WORK_PEGS = 4,    /* pegs that trade because the touch has moved */
+    WORK_DROP = 5,    /* cancelling the orders of an account whose connection is gone */
     WORK_COURSE = 16, /* a change of phase that goes on with another instrument */
     WORK_SCAN = 17,   /* a cross whose price is being looked for */
     WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */

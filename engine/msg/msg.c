@@ -69,11 +69,7 @@ static const struct field instrument_fields[] = {
 static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
     F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
-    F(msg_account, stp_details, NUM), F(msg_account, slide, NUM), F(msg_account, drop, NUM),
-    F(msg_account, drop_ms, NUM), F(msg_account, last_bps, NUM),
-    F(msg_account, position_max, NUM), F(msg_account, exposure_max, NUM),
-    F(msg_account, traded_max, NUM), F(msg_account, firm_exposure_max, NUM),
-    F(msg_account, firm_traded_max, NUM), F(msg_account, firm_position_max, NUM),
+    F(msg_account, stp_details, NUM), F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM),
 };
 static const struct field work_fields[] = {
     F(msg_work, kind, NUM), F(msg_work, phase, NUM), F(msg_work, order_ref, NUM),

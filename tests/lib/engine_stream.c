@@ -265,6 +265,8 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     m->account.stp = (u8)(one_in(s, 20) ? 5 : one_in(s, 2) ? 0 : stream_below(s, 5));
     m->account.stp_level = (u8)(one_in(s, 20) ? 2 : stream_below(s, 2));
     m->account.stp_details = (u8)stream_below(s, 2);
+    m->account.drop = (u16)(one_in(s, 30) ? 2 : stream_below(s, 2));
+    m->account.drop_ms = one_in(s, 2) ? stream_below(s, 3000) : 0;
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
@@ -421,7 +423,7 @@ void stream_next(struct stream *s, struct timed *out)
     else if (what < 960)
         make_login(s, m, one_in(s, 10) ? stream_below(s, 8) : account);
     else if (what < 970)
-        head(s, m, CMD_DISCONNECT, account), m->unbind.reason = UNBIND_CLOSED;
+        head(s, m, CMD_DISCONNECT, account), m->unbind.reason = (u8) "CCOHPLTD"[stream_below(s, 8)];
     else if (what < 985)
         head(s, m, CMD_QUERY, account), m->query.user_ref_idx = channel_idx(channel);
     else

@@ -90,7 +90,7 @@ void ref_work(struct ref *r, u8 kind)
     m->work.kind = kind;
     if (kind == WORK_DAY_END)
         m->work.cursor = r->cursor;
-    if (kind == WORK_MASS) {
+    if (kind == WORK_MASS || kind == WORK_DROP) {
         m->work.account = r->mass.ev.account;
         m->work.cursor = r->mass_number;
         m->work.phase = r->mass_idx;

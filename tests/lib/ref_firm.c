@@ -130,3 +130,46 @@ void ref_firm(struct ref *r, const struct msg_firm *c)
         if (memcmp(a->blocked[i], firm, 4) == 0)
             memcpy(a->blocked[i], a->blocked[--a->blocked_used], 4);
 }
+
+void ref_drop(struct ref *r, u32 account)
+{
+    bool resumed = r->work == WORK_DROP;
+    u32 idx = resumed ? r->mass_idx : 0, number = resumed ? r->mass_number : 0;
+
+    if (!resumed) {
+        r->mass.ev.account = account;
+        r->mass_idx = 0;
+        r->mass_number = 0;
+        r->accounts[account].drop = 0;
+        ref_work(r, WORK_DROP);
+    }
+    for (u32 visited = 0;; visited++) {
+        struct ref_order *o = first_from(r, r->mass.ev.account, idx, number);
+        if (!o)
+            break;
+        idx = o->o.user_ref_idx;
+        number = o->o.user_ref;
+        if (visited == r->chunk_cancels) {
+            r->mass_idx = (u8)idx;
+            r->mass_number = number;
+            ref_work(r, WORK_DROP);
+            ((union msg *)(void *)&r->tx->slots[r->last])->work.order_ref = o->o.order_ref;
+            return;
+        }
+        if (!ref_too_late(r, o))
+            ref_cancelled(r, o, o->o.qty, 'Z');
+        number++;
+    }
+    ref_work(r, WORK_NONE);
+}
+
+void ref_drop_arm(struct ref *r, u32 account)
+{
+    struct ref_account *a = &r->accounts[account];
+    bool any = false;
+
+    for (u32 i = 0; i < r->conf.orders_max; i++)
+        any |= r->orders[i].open && r->orders[i].o.head.account == account;
+    if (a->terms.drop && any)
+        a->drop = r->time + a->terms.drop_ms * 1000000ull;
+}

@@ -29,6 +29,7 @@ struct ref_account {
     u32 last[256];
     char blocked[8][4];
     u32 blocked_used;
+    u64 drop; /* when its orders go; 0: they stay */
 };
 
 struct ref_bands {
@@ -127,6 +128,12 @@ void ref_settle(struct ref *r);
 
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
+
+/* Begins to cancel the orders of the account, or goes on with them. */
+void ref_drop(struct ref *r, u32 account);
+
+/* The account's connection is gone: its orders go after its grace. */
+void ref_drop_arm(struct ref *r, u32 account);
 
 /* Goes on with r->mass. */
 void ref_go_on_mass(struct ref *r);

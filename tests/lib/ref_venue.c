@@ -77,6 +77,7 @@ static void login(struct ref *r, const struct msg_login *c)
     m->bound.gateway = c->head.gateway;
     m->bound.from = a->gateway;
     a->bind_id = r->bind_id++;
+    a->drop = 0;
     a->conn = c->conn;
     a->gateway = c->head.gateway;
     if (!a->stream) {
@@ -112,6 +113,8 @@ static void start(struct ref *r, const struct msg_start *c)
     m->start.instruments_max = c->instruments_max;
     m->start.orders_max = c->orders_max;
     for (u32 i = 1; i <= r->accounts_used; i++) {
+        if (r->accounts[i].bind_id)
+            ref_drop_arm(r, i);
         r->accounts[i].bind_id = 0;
         r->accounts[i].gateway = 0;
     }
@@ -154,7 +157,8 @@ static bool end_account(struct ref *r, u32 id, u32 *budget)
     if (*budget < 2)
         return false;
     *budget -= 2;
-    if (a->stream)
+    bool stream = a->stream;
+    if (stream)
         ref_add(r, EV_SYSTEM, 1, id)->system.code = 'E';
     if (a->bind_id)
         unbound(r, id, 'D');
@@ -162,6 +166,8 @@ static bool end_account(struct ref *r, u32 id, u32 *budget)
     a->next_seq = 1;
     memset(a->last, 0, sizeof a->last);
     a->blocked_used = 0;
+    if (stream)
+        a->drop = 0;
     return true;
 }
 
@@ -239,8 +245,8 @@ static void account(struct ref *r, const struct msg_account *c)
     struct ref_account *a = &r->accounts[id];
     bool is_new = id > r->accounts_used;
 
-    if (c->disabled > 1 || c->stp > 4 || c->stp_level > 1 || c->stp_details > 1 || c->slide > 1 ||
-        c->drop > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
+    if (c->disabled > 1 || c->stp > 4 || c->stp_level > 1 || c->stp_details > 1 || c->drop > 1 ||
+        (is_new && r->accounts_used == r->conf.accounts_max))
         return;
     if (!is_new && memcmp(a->terms.user, c->user, sizeof *c - sizeof c->cmd) == 0)
         return;
@@ -253,9 +259,40 @@ static void account(struct ref *r, const struct msg_account *c)
     m->account = *c;
     m->ev = head;
     a->terms = m->account;
+    if (!c->drop)
+        a->drop = 0;
 }
 
 /* ---- one transaction ---- */
+
+static void disconnect(struct ref *r, const struct msg_unbind *c)
+{
+    u32 account = c->cmd.account;
+    struct ref_account *a = ref_bound(r, &c->cmd);
+
+    if (!a)
+        return;
+    unbound(r, account, c->reason);
+    if (!strchr("COHPL", c->reason))
+        return;
+    ref_drop_arm(r, account);
+    if (a->drop && a->terms.drop_ms == 0)
+        ref_drop(r, account);
+}
+
+/* The account whose grace ended first. */
+static void due_drop(struct ref *r)
+{
+    u32 first = 0;
+
+    for (u32 i = 1; i <= r->accounts_used; i++) {
+        u64 due = r->accounts[i].drop;
+        if (due && due <= r->time && (!first || due < r->accounts[first].drop))
+            first = i;
+    }
+    if (first)
+        ref_drop(r, first);
+}
 
 static void dispatch(struct ref *r, const union msg *c)
 {
@@ -273,9 +310,7 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_LOGIN:
         return login(r, &c->login);
     case CMD_DISCONNECT:
-        if (ref_bound(r, &c->cmd))
-            unbound(r, c->cmd.account, c->unbind.reason);
-        return;
+        return disconnect(r, &c->unbind);
     case CMD_ENTER:
         return ref_enter(r, &c->enter);
     case CMD_REPLACE:
@@ -286,6 +321,8 @@ static void dispatch(struct ref *r, const union msg *c)
         ref_tick(r);
         if (!r->last)
             ref_alarm(r);
+        if (!r->last)
+            due_drop(r);
         return;
     case CMD_MODIFY:
         return ref_modify(r, &c->modify);
@@ -303,6 +340,8 @@ static void dispatch(struct ref *r, const union msg *c)
             return ref_go_on_mass(r);
         if (r->work == WORK_PEGS)
             return ref_settle(r);
+        if (r->work == WORK_DROP)
+            return ref_drop(r, 0);
         if (r->work >= WORK_COURSE)
             return ref_go_on_course(r, r->work);
         return r->work == WORK_MATCH ? ref_match(r) : end_day(r);

@@ -241,6 +241,9 @@ struct conf {
     bool reference_read;
 };
 
+/* Reads ADDRESS/BITS. Returns NULL, or what is wrong with it. */
+const char *conf_network_parse(const char *text, struct conf_network *out);
+
 /* The embedded default: what config/dev.yaml states. */
 void conf_default(struct conf *out);
 

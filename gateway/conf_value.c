@@ -154,7 +154,7 @@ static const char *parse_address(const char *text, u32 *field)
 }
 
 /* 10.0.0.0/16. Bits of the address behind the prefix are most likely a slip of the pen. */
-static const char *parse_network(const char *text, struct conf_network *field)
+const char *conf_network_parse(const char *text, struct conf_network *field)
 {
     char address[INET_ADDRSTRLEN] = "";
     const char *slash = strchr(text, '/');
@@ -233,7 +233,7 @@ const char *conf_value_parse(const struct conf_key *key, const char *text, void 
     case CONF_ADDRESS:
         return parse_address(text, field);
     case CONF_NETWORK:
-        return parse_network(text, field);
+        return conf_network_parse(text, field);
     case CONF_MINUTE:
         return parse_minute(text, field);
     case CONF_CPU:

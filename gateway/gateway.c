@@ -424,6 +424,12 @@ void gateway_account_add(struct gateway *g, u32 id, const char user[6],
     a->limits = limits != NULL ? *limits : (struct risk_limits){0};
 }
 
+void gateway_account_networks(struct gateway *g, const char user[6],
+                              const struct account_networks *networks)
+{
+    sessions_account(&g->sessions, 0, user)->networks = *networks;
+}
+
 void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns)
 {
     sessions_day(&g->sessions, day, midnight_ns);

@@ -16,6 +16,7 @@
 #include "engine/base/ring.h"
 #include "engine/msg/msg.h"
 #include "gateway/lobby.h"
+#include "gateway/session/directory.h"
 #include "gateway/session/risk.h"
 #include "gateway/session/store.h"
 #include "gateway/transport.h"
@@ -94,6 +95,10 @@ void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32
  */
 void gateway_account_add(struct gateway *g, u32 id, const char user[6],
                          const struct risk_limits *limits);
+
+/* From where a known account may log in (copied). Before the threads run. */
+void gateway_account_networks(struct gateway *g, const char user[6],
+                              const struct account_networks *networks);
 
 /* The open day as recovered: what EV_DAY_OPENED would have said. `day` 0: none is open. */
 void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns);

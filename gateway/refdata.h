@@ -10,7 +10,7 @@
  *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
- *                cancel_on_disconnect
+ *                cancel_on_disconnect,password_hash_2,networks
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H
@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #include "engine/msg/msg.h"
-#include "gateway/session/risk.h"
+#include "gateway/session/directory.h"
 
 #define REFDATA_HASH_BYTES 128u
 
@@ -34,10 +34,12 @@ struct refdata_instrument {
 };
 
 struct refdata_account {
-    char user[6];                           /* upper case, padded with spaces */
-    char firm[4];                           /* upper case, padded with spaces */
-    char password_hash[REFDATA_HASH_BYTES]; /* argon2id, of the trimmed upper-case password */
+    char user[6];                             /* upper case, padded with spaces */
+    char firm[4];                             /* upper case, padded with spaces */
+    char password_hash[REFDATA_HASH_BYTES];   /* argon2id, of the trimmed upper-case password */
+    char password_hash_2[REFDATA_HASH_BYTES]; /* right as well; "": none */
     bool enabled;
+    struct account_networks networks;
     struct msg_account terms; /* what the engine is told beside these four */
     struct risk_limits
         limits; /* the restricted list is sorted, with the venue's restricted symbols */

@@ -10,12 +10,28 @@
 
 #include "engine/base/assert.h"
 #include "engine/msg/msg.h"
+#include "gateway/conf.h"
 #include "gateway/refdata_load.h"
 
-enum { USER, FIRM, HASH, ENABLED, QTY, NOTIONAL, COLLAR, OPEN, RESTRICTED, TERMS };
+enum {
+    USER,
+    FIRM,
+    HASH,
+    ENABLED,
+    QTY,
+    NOTIONAL,
+    COLLAR,
+    OPEN,
+    RESTRICTED,
+    TERMS,
+    HASH_2 = TERMS + REFDATA_TERMS_USED,
+    NETWORKS
+};
 static const char *const columns[] = {
-    "user",         "firm",           "password_hash",   "enabled",    "max_qty",
-    "max_notional", "collar_percent", "max_open_orders", "restricted", REFDATA_TERMS};
+    "user",       "firm",         "password_hash",   "enabled",
+    "max_qty",    "max_notional", "collar_percent",  "max_open_orders",
+    "restricted", REFDATA_TERMS,  "password_hash_2", "networks"};
+_Static_assert(ARRAY_LEN(columns) == NETWORKS + 1, "a name for each column");
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
 static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
@@ -117,23 +133,59 @@ static bool make_restricted(struct csv *c, const struct refdata_loader *l, struc
     return good;
 }
 
+static bool read_hash(struct csv *c, u32 column, char out[REFDATA_HASH_BYTES])
+{
+    const char *hash = csv_field(c, column);
+
+    if (is_hash(hash)) {
+        memcpy(out, hash, strlen(hash));
+        return true;
+    }
+    report_error(c->report, c->line, columns[column], "(not shown)",
+                 "not a password hash; allowed: $argon2id$v=19$m=...,t=...,p=...$salt$hash");
+    return false;
+}
+
+/* Networks and addresses separated by spaces; the field may be empty: from anywhere. */
+static bool read_networks(struct csv *c, struct account_networks *out)
+{
+    const char *p = csv_field(c, NETWORKS);
+
+    while (*(p += strspn(p, " ")) != 0) {
+        char word[CSV_LINE_BYTES];
+        struct conf_network network;
+        size_t n = strcspn(p, " ");
+        snprintf(word, sizeof word, "%.*s%s", (int)n, p, memchr(p, '/', n) ? "" : "/32");
+        p += n;
+        const char *wrong = conf_network_parse(word, &network);
+        if (!wrong && out->used == ACCOUNT_NETWORKS_MAX)
+            wrong = "too many";
+        if (wrong) {
+            report_error(c->report, c->line, columns[NETWORKS], word,
+                         "%s; allowed: up to 8 such as 10.0.0.0/16 or 10.0.0.7, separated by "
+                         "spaces",
+                         wrong);
+            return false;
+        }
+        out->at[out->used].ipv4 = network.ipv4;
+        out->at[out->used++].mask = network.mask;
+    }
+    return true;
+}
+
 /* Reads one row; all that is wrong is reported. a->limits.restricted is from malloc in any case. */
 static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
 {
     u64 qty, collar, open;
-    const char *hash = csv_field(c, HASH);
 
     memset(a, 0, sizeof *a);
     a->line = c->line;
     bool good = read_name(c, USER, a->user, sizeof a->user, "1 to 6 letters and digits");
     good &= read_name(c, FIRM, a->firm, sizeof a->firm, "1 to 4 letters and digits");
-    if (is_hash(hash)) {
-        memcpy(a->password_hash, hash, strlen(hash));
-    } else {
-        report_error(c->report, c->line, columns[HASH], "(not shown)",
-                     "not a password hash; allowed: $argon2id$v=19$m=...,t=...,p=...$salt$hash");
-        good = false;
-    }
+    good &= read_hash(c, HASH, a->password_hash);
+    if (*csv_field(c, HASH_2) != 0)
+        good &= read_hash(c, HASH_2, a->password_hash_2);
+    good &= read_networks(c, &a->networks);
     good &= refdata_yes_no(c, ENABLED, &a->enabled);
     good &= refdata_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
     good &= refdata_limit(c, NOTIONAL, 4, REFDATA_NOTIONAL_MAX, &a->limits.notional_max,

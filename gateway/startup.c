@@ -233,6 +233,7 @@ static void gateway_learn_refs(struct gateway *g, const struct engine *e,
     for (u32 i = 0; i < refs->accounts_used; i++) {
         const struct refdata_account *r = &refs->accounts[i];
         gateway_account_add(g, engine_account_find(e, r->user), r->user, &r->limits);
+        gateway_account_networks(g, r->user, &r->networks);
     }
 }
 

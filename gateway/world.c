@@ -78,6 +78,12 @@ static int auth_open(struct world *w, const struct conf *conf, const struct refd
                       conf->accounts_file, a->line, a->user);
             return EXIT_WORLD;
         }
+        if (a->enabled && a->password_hash_2[0] != '\0' &&
+            !auth_user_next(w->auth, a->user, a->password_hash_2)) {
+            log_error("%s:%u: the second password hash of user %.6s is not an argon2id string",
+                      conf->accounts_file, a->line, a->user);
+            return EXIT_WORLD;
+        }
     }
     w->topology.auth = w->auth;
     return 0;

@@ -31,11 +31,17 @@ _Static_assert(crypto_pwhash_STRBYTES <= AUTH_HASH_BYTES, "a stored hash fits");
 #define SOURCE_SETS  1024u /* addresses with failures: sets of SOURCE_WAYS, the oldest makes room */
 #define SOURCE_WAYS  4u
 
+#define PASSWORDS 2u /* of one user, both right: while he changes from one to the other */
+
+struct password {
+    bool remembered;
+    u8 digest[DIGEST_BYTES];    /* of name and password, under the key; when remembered */
+    char hash[AUTH_HASH_BYTES]; /* "": none */
+};
+
 struct user {
     char name[6];
-    bool remembered;
-    u8 digest[DIGEST_BYTES]; /* of name and password, under the key; when remembered */
-    char hash[AUTH_HASH_BYTES];
+    struct password passwords[PASSWORDS];
 };
 
 struct source {
@@ -104,13 +110,35 @@ void auth_attach(struct auth *a, struct ring *requests, struct ring *answers)
     a->gateways_used++;
 }
 
+static bool is_hash(const char *hash)
+{
+    return strnlen(hash, AUTH_HASH_BYTES) < AUTH_HASH_BYTES &&
+           strncmp(hash, crypto_pwhash_argon2id_STRPREFIX, 10) == 0 &&
+           crypto_pwhash_str_needs_rehash(hash, HASH_PASSES, HASH_BYTES) != -1;
+}
+
+static void password_set(struct password *p, const char *hash)
+{
+    memset(p, 0, sizeof *p);
+    memcpy(p->hash, hash, strlen(hash));
+}
+
+bool auth_user_next(struct auth *a, const char user[6], const char *hash)
+{
+    u32 index = map_get(&a->names, name_key(user));
+
+    ASSERT_NE(index, MAP_NONE);
+    if (!is_hash(hash))
+        return false;
+    password_set(&a->users[index].passwords[1], hash);
+    return true;
+}
+
 bool auth_user_set(struct auth *a, const char user[6], const char *hash)
 {
     u32 index = map_get(&a->names, name_key(user));
 
-    if (strnlen(hash, AUTH_HASH_BYTES) >= AUTH_HASH_BYTES ||
-        strncmp(hash, crypto_pwhash_argon2id_STRPREFIX, 10) != 0 ||
-        crypto_pwhash_str_needs_rehash(hash, HASH_PASSES, HASH_BYTES) == -1)
+    if (!is_hash(hash))
         return false;
     if (index == MAP_NONE) {
         if (a->users_used == a->conf.users_max)
@@ -119,10 +147,9 @@ bool auth_user_set(struct auth *a, const char user[6], const char *hash)
         map_put(&a->names, name_key(user), index);
     }
     struct user *u = &a->users[index];
+    memset(u->passwords, 0, sizeof u->passwords);
     memcpy(u->name, user, sizeof u->name);
-    memset(u->hash, 0, sizeof u->hash);
-    memcpy(u->hash, hash, strlen(hash));
-    u->remembered = false;
+    password_set(&u->passwords[0], hash);
     return true;
 }
 
@@ -189,19 +216,38 @@ static void digest_of(const struct auth *a, const struct auth_request *r, u8 out
     sodium_memzero(text, sizeof text);
 }
 
-/* The slow way. For an unknown user some other user's hash is worked through and the result thrown
- * away. A hash that fails for want of memory refuses the login: nobody gets in by accident. */
-static bool verify(const struct auth *a, const struct user *u, const struct auth_request *r)
+/*
+ * The slow way: the password that is right, NULL when none is. For an unknown user some other
+ * user's hash is worked through and the result thrown away. A hash that fails for want of memory
+ * refuses the login: nobody gets in by accident.
+ */
+static struct password *verify(const struct auth *a, struct user *u, const struct auth_request *r)
 {
     size_t n = sizeof r->password;
-    const struct user *hashed = u != NULL ? u : &a->users[0];
+    struct user *hashed = u != NULL ? u : &a->users[0];
+    struct password *right = NULL;
 
     if (a->users_used == 0)
-        return false;
+        return NULL;
     while (n > 0 && r->password[n - 1] == ' ')
         n--;
-    bool match = crypto_pwhash_str_verify(hashed->hash, r->password, n) == 0;
-    return match && u != NULL;
+    for (u32 i = 0; i < PASSWORDS && right == NULL; i++) {
+        struct password *p = &hashed->passwords[i];
+        if (p->hash[0] != '\0' && crypto_pwhash_str_verify(p->hash, r->password, n) == 0)
+            right = p;
+    }
+    return u != NULL ? right : NULL;
+}
+
+/* The password of the user that was right before and is so now. */
+static bool remembered(const struct user *u, const u8 digest[DIGEST_BYTES])
+{
+    bool known = false;
+
+    for (u32 i = 0; u != NULL && i < PASSWORDS; i++)
+        known |= u->passwords[i].remembered &&
+                 sodium_memcmp(u->passwords[i].digest, digest, DIGEST_BYTES) == 0;
+    return known;
 }
 
 static enum auth_result judge(struct auth *a, const struct auth_request *r, u64 now_ns)
@@ -214,13 +260,14 @@ static enum auth_result judge(struct auth *a, const struct auth_request *r, u64 
     if (limited(a, r->peer_ipv4, now_ns))
         return AUTH_LIMITED;
     digest_of(a, r, digest);
-    bool known = u != NULL && u->remembered && sodium_memcmp(u->digest, digest, sizeof digest) == 0;
-    if (!known && !verify(a, u, r)) {
+    bool known = remembered(u, digest);
+    struct password *right = known ? NULL : verify(a, u, r);
+    if (right != NULL) {
+        memcpy(right->digest, digest, sizeof digest);
+        right->remembered = true;
+    } else if (!known) {
         failed(a, r->peer_ipv4, now_ns);
         result = AUTH_BAD;
-    } else if (!known) {
-        memcpy(u->digest, digest, sizeof digest);
-        u->remembered = true;
     }
     sodium_memzero(digest, sizeof digest);
     return result;

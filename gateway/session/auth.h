@@ -60,6 +60,12 @@ void auth_attach(struct auth *a, struct ring *requests, struct ring *answers);
  */
 bool auth_user_set(struct auth *a, const char user[6], const char *hash);
 
+/*
+ * Gives a user that there is a second password, so that he can change to it when he likes; both are
+ * right until auth_user_set. False: `hash` is no argon2id string. Before the threads start.
+ */
+bool auth_user_next(struct auth *a, const char user[6], const char *hash);
+
 /* The agent: at most one slow hash a turn. `auth` is a struct auth. */
 int auth_do_work(void *auth, u64 now_ns);
 

@@ -105,3 +105,12 @@ const struct instrument *directory_instrument(const struct directory *d, u16 id)
         return NULL;
     return &d->instruments[d->instrument_by_id[id] - 1];
 }
+
+bool account_may_come_from(const struct account *a, u32 ipv4)
+{
+    for (u32 i = 0; i < a->networks.used; i++) {
+        if ((ipv4 & a->networks.at[i].mask) == a->networks.at[i].ipv4)
+            return true;
+    }
+    return a->networks.used == 0;
+}

@@ -17,6 +17,17 @@
 
 struct session;
 
+#define ACCOUNT_NETWORKS_MAX 8u
+
+/* Where an account may log in from; none: from anywhere. All in network order. */
+struct account_networks {
+    u32 used;
+    struct {
+        u32 ipv4; /* nothing outside the mask */
+        u32 mask;
+    } at[ACCOUNT_NETWORKS_MAX];
+};
+
 /* Where an account is in relation to this gateway; drawn in session_handover.c. */
 enum account_place {
     ACCOUNT_AWAY,    /* another gateway has its events */
@@ -30,13 +41,14 @@ struct account {
     u32 id;                    /* the engine's; 0: not yet known */
     char user[6];              /* padded, upper case */
     struct risk_limits limits; /* zero: none */
-    struct store store;        /* the day's recent messages, or what of them came here */
-    u8 place;                  /* enum account_place */
-    u32 moved_by;              /* bind_id of the login that moved it last, here or away */
-    struct list moving;        /* AWAITED, LEAVING: in the sessions' list of those */
-    struct session *session;   /* the connection that it is bound to, or NULL */
-    bool ouch42;               /* its stream of the day is in that dialect */
-    struct token_book book;    /* ... and these are its tokens */
+    struct account_networks networks;
+    struct store store;      /* the day's recent messages, or what of them came here */
+    u8 place;                /* enum account_place */
+    u32 moved_by;            /* bind_id of the login that moved it last, here or away */
+    struct list moving;      /* AWAITED, LEAVING: in the sessions' list of those */
+    struct session *session; /* the connection that it is bound to, or NULL */
+    bool ouch42;             /* its stream of the day is in that dialect */
+    struct token_book book;  /* ... and these are its tokens */
 };
 
 struct instrument {
@@ -58,6 +70,9 @@ struct directory {
     u32 *instrument_by_id; /* index + 1; 0: none */
     struct map symbols;
 };
+
+/* May the account log in from that address (network order)? */
+bool account_may_come_from(const struct account *a, u32 ipv4);
 
 /* An empty directory for so many entries (> 0 each), with memory from `m`. */
 void directory_init(struct directory *d, struct mem *m, u32 accounts_max, u32 instruments_max,

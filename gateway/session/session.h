@@ -95,7 +95,7 @@ struct session {
 
 struct session_metrics {
     struct metric opened, refused_full, refused_source, sessions;
-    struct metric logins_ok, logins_bad, logins_limited, logins_refused;
+    struct metric logins_ok, logins_bad, logins_limited, logins_refused, logins_elsewhere;
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
     struct metric unknown, debug_frames, ring_full_stops, quota_stops;
     struct metric space_stops, space_rejects, rate_stops, rate_rejects;

@@ -50,6 +50,9 @@ static void authenticated(struct sessions *S, struct session *s)
     if (a == NULL) {
         log_warn("gateway: user %.6s may log in but is no account", s->login.user);
         refuse(S, s, 'A', 0);
+    } else if (!account_may_come_from(a, s->peer_ipv4)) {
+        metric_add(&S->metrics.logins_elsewhere, 1);
+        refuse(S, s, 'A', 0);
     } else if (!s->login.session_ok || !here) {
         metric_add(&S->metrics.logins_refused, 1);
         refuse(S, s, 'S', 0);

@@ -26,6 +26,8 @@ static const struct row rows[] = {
     COUNT(logins_ok, "logins_accepted_total", "Logins accepted."),
     COUNT(logins_bad, "logins_bad_total", "Logins with an unknown user or a wrong password."),
     COUNT(logins_limited, "logins_limited_total", "Logins refused: too many failures from there."),
+    COUNT(logins_elsewhere, "logins_elsewhere_total",
+          "Logins refused: not from one of the account's networks."),
     COUNT(logins_refused, "logins_refused_total",
           "Logins to a session or number that is not there."),
     COUNT(frames_in, "frames_in_total", "SoupBinTCP frames taken."),

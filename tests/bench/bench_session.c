@@ -3,8 +3,8 @@
  * checks, encode and frame of the Accepted, in ns, beside a bare copy of the same bytes.
  *
  * 1,024 frames of OUCH 5.0 over 1,000 symbols, an account with every limit and 50 restricted
- * symbols; 4.2 beside it. Five rounds in turns, each the best of a hundred short slices, because the
- * machine is shared; the medians are printed as `name value unit` lines. What is measured is
+ * symbols; 4.2 beside it. Five rounds in turns, each the best of a hundred short slices, because
+ * the machine is shared; the medians are printed as `name value unit` lines. What is measured is
  * checked before.
  */
 #include <stdio.h>

@@ -118,6 +118,30 @@ static void test_new_hash_forgets_the_digest(void **state)
     rig_close(&r);
 }
 
+/* While a user changes from one password to the other both are right, and nothing else is. */
+static void test_two_passwords(void **state)
+{
+    static char other[AUTH_HASH_BYTES];
+    struct rig r;
+    (void)state;
+
+    assert_true(auth_hash("changed", other));
+    rig_open(&r, 0);
+    auth_user_set(r.auth, "ALICE ", hash);
+    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_BAD);
+    assert_false(auth_user_next(r.auth, "ALICE ", "changed"));
+    assert_true(auth_user_next(r.auth, "ALICE ", other));
+    for (u32 i = 0; i < 2; i++) { /* the slow way, then as remembered */
+        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+        assert_int_equal(ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
+    }
+    assert_true(auth_user_set(r.auth, "ALICE ", other)); /* the old one goes */
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
+    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    rig_close(&r);
+}
+
 static void test_too_many_failures(void **state)
 {
     struct rig r;
@@ -187,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_right_wrong_unknown),
         cmocka_unit_test(test_second_time_is_cheap_and_unknown_is_not),
         cmocka_unit_test(test_new_hash_forgets_the_digest),
+        cmocka_unit_test(test_two_passwords),
         cmocka_unit_test(test_too_many_failures),
         cmocka_unit_test(test_requests_are_wiped_and_answers_wait),
         cmocka_unit_test(test_what_is_no_hash),

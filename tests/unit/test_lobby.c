@@ -202,6 +202,35 @@ static void strangers(void **state)
     rig_close(&rig);
 }
 
+/* An account's networks are its clients', whatever carries them; the answer tells nothing. */
+static void networks_of_an_account(void **state)
+{
+    static const char *const from[] = {"203.0.113.7", "203.0.114.7", "198.51.100.1"};
+    struct account_networks networks = {
+        .used = 2,
+        .at = {{inet_addr("192.0.2.0"), inet_addr("255.255.255.0")},
+               {inet_addr("203.0.113.0"), inet_addr("255.255.255.0")}},
+    };
+    (void)state;
+
+    begin(RIG_PROXY);
+    gateway_account_networks(rig.gateway, "CAROL ", &networks);
+    for (u32 i = 0; i < 3; i++) {
+        client_open(&clients[i], &rig);
+        header_of(from[i]);
+        client_bytes(&clients[i], header.at, header.used);
+        client_ask_login(&clients[i], "CAROL", "SECRET", "", "1");
+        struct rig_frame f = client_expect(&clients[i], i == 0 ? SOUP_ACCEPTED : SOUP_REJECTED);
+        assert_true(i == 0 || f.payload[0] == 'A');
+    }
+    assert_int_equal(metric("wirebook_gateway_logins_elsewhere_total"), 2);
+    client_open(&clients[3], &rig);
+    header_of(from[2]);
+    client_bytes(&clients[3], header.at, header.used);
+    assert_int_equal(login_address(3, "ALICE"), inet_addr(from[2])); /* others are free */
+    rig_close(&rig);
+}
+
 static void too_late(void **state)
 {
     (void)state;
@@ -282,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_second_header),
         cmocka_unit_test(a_header_at_the_wrong_port),
         cmocka_unit_test(strangers),
+        cmocka_unit_test(networks_of_an_account),
         cmocka_unit_test(too_late),
         cmocka_unit_test(ports_are_shut_in_order),
         cmocka_unit_test(drained),

@@ -438,9 +438,43 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A second password and networks, where the file has the columns. */
+static void test_access(void **state)
+{
+    static const char head[] =
+        "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,"
+        "restricted,networks,password_hash_2\n";
+    char text[1024];
+    (void)state;
+
+    snprintf(text, sizeof text,
+             "%sA,F," HASH ",yes,none,none,none,none,,10.0.0.0/8 192.0.2.7," HASH "\nB,F," HASH
+             ",yes,none,none,none,none,,,\n",
+             head);
+    assert_int_equal(load(GOOD_INSTRUMENTS, text), 0);
+    assert_int_equal(refs.accounts[0].networks.used, 2);
+    assert_memory_equal(&refs.accounts[0].networks.at[0], "\x0A\0\0\0\xFF\0\0\0", 8);
+    assert_memory_equal(&refs.accounts[0].networks.at[1], "\xC0\0\2\7\xFF\xFF\xFF\xFF", 8);
+    assert_string_equal(refs.accounts[0].password_hash_2, refs.accounts[0].password_hash);
+    assert_int_equal(refs.accounts[1].networks.used, 0);
+    assert_string_equal(refs.accounts[1].password_hash_2, "");
+    snprintf(text, sizeof text, "%sA,F," HASH ",yes,none,none,none,none,,10.0.0.1/8,x\n", head);
+    assert_int_equal(load(GOOD_INSTRUMENTS, text), 2);
+    assert_non_null(strstr(errors, "a:2: password_hash_2: (not shown): not a password hash"));
+    assert_non_null(
+        strstr(errors, "a:2: networks: 10.0.0.1/8: has bits behind its prefix; allowed"));
+    snprintf(text, sizeof text,
+             "%sA,F," HASH ",yes,none,none,none,none,,1.1.1.1 2.2.2.2 3.3.3.3 "
+             "4.4.4.4 5.5.5.5 6.6.6.6 7.7.7.7 8.8.8.8 9.9.9.9,\n",
+             head);
+    assert_int_equal(load(GOOD_INSTRUMENTS, text), 1);
+    assert_non_null(strstr(errors, "too many"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_access),
         cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_property_decimal),
         cmocka_unit_test(test_good),

@@ -52,6 +52,8 @@ void apply_day_opened(struct engine *e, const struct msg_day *ev)
     ASSERT_GT(ev->day, e->day_last);
     e->day = ev->day;
     e->day_last = ev->day;
+    e->day_match = e->next_match;
+    e->broken_used = 0;
     e->midnight_ns = ev->midnight_ns;
     metric_set(&e->metrics.day, ev->day);
 }

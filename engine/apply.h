@@ -56,6 +56,7 @@ void apply_cross(struct engine *e, const struct msg_cross *ev);
 /* The bands have moved; orders that they have passed follow, as the work of e->course. */
 void apply_bands(struct engine *e, const struct msg_bands *ev);
 void apply_priority(struct engine *e, const struct msg_priority *ev, u32 id);
+void apply_broken(struct engine *e, const struct msg_broken *ev);
 void apply_late(struct engine *e, const struct msg_late *ev, u32 id);
 
 /* The search for the price of the cross under way goes on by so many prices. */

@@ -150,6 +150,18 @@ void apply_scan(struct engine *e, u32 prices)
     auction_scan(e, &e->scan, &prices);
 }
 
+/* The first half of a trade that is broken says which it is. */
+void apply_broken(struct engine *e, const struct msg_broken *ev)
+{
+    u32 n = e->broken_used;
+
+    stream_advance(e, &ev->head);
+    if (n && e->broken[n - 1] == ev->match)
+        return;
+    ASSERT_LT(n, BROKEN_MAX);
+    e->broken[e->broken_used++] = ev->match;
+}
+
 void apply_late(struct engine *e, const struct msg_late *ev, u32 id)
 {
     ASSERT_EQ(e->orders.hot[id].order_ref, ev->order_ref);

@@ -80,6 +80,9 @@ static void step_rare(struct engine *e, const union msg *cmd)
         if (!e->tx_last)
             step_drop(e);
         break;
+    case CMD_BREAK:
+        step_break(e, &cmd->broken_trade);
+        break;
     case CMD_PHASE:
         step_phase(e, &cmd->course);
         break;

@@ -170,6 +170,9 @@ u64 engine_state_hash(const struct engine *e)
         h += hash_2u64(PART_MASS, e->work.owner, e->work.cursor);
     }
     h += hash_market(&e->venue, 0);
+    h += hash_2u64(PART_COURSE, e->day_match, e->broken_used);
+    for (u32 i = 0; i < e->broken_used; i++)
+        h += hash_2u64(PART_COURSE, 1, e->broken[i]);
     if (e->work.kind >= WORK_COURSE)
         h += hash_course(e);
     if (e->work.kind == WORK_DROP)
@@ -261,6 +264,22 @@ static u64 check_lines(const struct engine *e)
     return lines;
 }
 
+/* Nobody is beyond a band. (A coarser tick may have left orders between it and its last tick.) */
+static bool bands_keep(const struct engine *e, u32 id)
+{
+    const struct market *m = &e->markets[id];
+    const struct book *k = &e->books.at[id];
+    u32 high = band_limit(e, id, false);
+    u32 low = band_limit(e, id, true);
+
+    for (u32 side = BUY; high && side <= SELL_HIDDEN; side++) {
+        u32 best = k->best_price[side];
+        if (best && (side & SELL ? best < min_u32(low, m->lower) : best > max_u32(high, m->upper)))
+            return false;
+    }
+    return true;
+}
+
 /* Its queues, and the book if something trades. Returns the orders that wait for a cross. */
 static u32 check_market(const struct engine *e, u32 id)
 {
@@ -274,7 +293,7 @@ static u32 check_market(const struct engine *e, u32 id)
     ASSERT_EQ((k->special & BOOK_PHASED) != 0, m->phase != PHASE_TRADING);
     ASSERT_EQ((k->special & BOOK_STILL) != 0, !phase_trades(m->phase));
     ASSERT_EQ(m->touched, 0);
-    ASSERT(e->work.kind >= WORK_COURSE || !band_passed(e, id));
+    ASSERT(e->work.kind >= WORK_COURSE || bands_keep(e, id));
     ASSERT((k->special & BOOK_STILL) || !book_crossed(&e->books, (u16)id));
     return queued;
 }

@@ -398,6 +398,8 @@ static const char *recover_client(struct engine *e, const union msg *m)
     case EV_DISABLED:
     case EV_ENABLED:
         return recover_firm(e, &m->firm);
+    case EV_BROKEN:
+        return recover_broken(e, &m->broken);
     case EV_PRIORITY:
         return recover_priority(e, &m->priority,
                                 order_find(e, m->ev.account, m->priority.user_ref_idx,

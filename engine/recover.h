@@ -17,6 +17,9 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
 /* EV_CANCEL_PENDING and EV_CANCEL_REJECTED of order `id`; 0: it is not open. */
 const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
 
+/* EV_BROKEN. */
+const char *recover_broken(struct engine *e, const struct msg_broken *ev);
+
 /* EV_PRIORITY of order `id`; 0: it is not open. */
 const char *recover_priority(struct engine *e, const struct msg_priority *ev, u32 id);
 

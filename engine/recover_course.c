@@ -121,6 +121,18 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
     return NULL;
 }
 
+const char *recover_broken(struct engine *e, const struct msg_broken *ev)
+{
+    u32 n = e->broken_used;
+
+    if (ev->match < e->day_match || ev->match >= e->next_match)
+        return "a broken trade of another day";
+    if (n == BROKEN_MAX && e->broken[n - 1] != ev->match)
+        return "more broken trades than a day can have";
+    apply_broken(e, ev);
+    return NULL;
+}
+
 const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id)
 {
     if (!id || !(e->orders.hot[id].level & LEVEL_QUEUED))

@@ -83,6 +83,9 @@ struct engine {
     struct alarms drops;    /* by account: when its orders go */
     struct alarms alarms;
     struct queues queues;
+    u64 day_match;          /* first match number of the open day */
+    u64 broken[BROKEN_MAX]; /* trades of the day that were broken */
+    u32 broken_used;
     struct course course; /* WORK_COURSE and beyond: the change of phase under way */
     struct crossing cross;
     struct scan scan;
@@ -133,6 +136,7 @@ void step_tick(struct engine *e);
 void step_modify(struct engine *e, const struct msg_modify *c);
 void step_mass_cancel(struct engine *e, const struct msg_mass *c);
 void step_firm(struct engine *e, const struct msg_firm *c);
+void step_break(struct engine *e, const struct msg_break *c);
 void step_alarm(struct engine *e);
 void step_phase(struct engine *e, const struct msg_course *c);
 

@@ -23,6 +23,9 @@ _Static_assert(3 * CHUNK_FILLS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= T
 _Static_assert(CHUNK_CANCELS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_SLOTS_MAX,
                "the cancels of one chunk fit one transaction");
 
+/* Trades of one day that an operator may break; each is remembered until the day ends. */
+#define BROKEN_MAX 1024u
+
 /* ---- shape of a process ---- */
 #define GATEWAYS_MAX    16u
 #define ACCOUNTS_MAX    65536u    /* ids are u32; the config sizes the tables */

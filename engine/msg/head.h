@@ -34,6 +34,7 @@ enum msg_type {
     CMD_TICK = 0x21,     /* a timer is due */
     /* from admin: the day's course */
     CMD_PHASE = 0x28, /* an instrument, or all of them, go into another phase */
+    CMD_BREAK = 0x29, /* a trade is broken */
 
     /* the venue's course */
     EV_STARTED = 0x81,
@@ -64,6 +65,7 @@ enum msg_type {
     EV_ENABLED = 0xAA,         /* OUCH K */
     EV_AIQ_CANCELLED = 0xAB,   /* OUCH D */
     EV_RESTATED = 0xAC,        /* OUCH R */
+    EV_BROKEN = 0xB0,          /* OUCH B */
     EV_CANCEL_PENDING = 0xB1,  /* OUCH P */
     EV_CANCEL_REJECTED = 0xB2, /* OUCH I */
     EV_PRIORITY = 0xB3,        /* OUCH T */

@@ -187,6 +187,16 @@ static const struct field cross_fields[] = {
     F(msg_cross, instrument, NUM), F(msg_cross, cross, CHAR), F(msg_cross, price, PRICE),
     F(msg_cross, paired, NUM), F(msg_cross, imbalance, NUM), F(msg_cross, side, CHAR),
 };
+static const struct field break_fields[] = {
+    F(msg_break, match, NUM), F(msg_break, reason, CHAR), F(msg_break, side[0].account, NUM),
+    F(msg_break, side[0].user_ref, NUM), F(msg_break, side[0].user_ref_idx, NUM),
+    F(msg_break, side[1].account, NUM), F(msg_break, side[1].user_ref, NUM),
+    F(msg_break, side[1].user_ref_idx, NUM),
+};
+static const struct field broken_fields[] = {
+    F(msg_broken, match, NUM), F(msg_broken, user_ref, NUM), F(msg_broken, user_ref_idx, NUM),
+    F(msg_broken, reason, CHAR), F(msg_broken, clordid, TEXT),
+};
 static const struct field late_fields[] = {
     F(msg_late, order_ref, NUM), F(msg_late, user_ref, NUM), F(msg_late, user_ref_idx, NUM),
     F(msg_late, instrument, NUM),
@@ -265,6 +275,8 @@ static const struct shape shapes[256] = {
     [EV_DISABLED] = {"EV_DISABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
     [EV_ENABLED] = {"EV_ENABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
     [CMD_PHASE] = {"CMD_PHASE", FIELDS(course_fields), 0, 1, ZERO(msg_course, zero)},
+    [CMD_BREAK] = {"CMD_BREAK", FIELDS(break_fields), 0, 2, ZERO(msg_break, zero2)},
+    [EV_BROKEN] = {"EV_BROKEN", FIELDS(broken_fields), MSG_TX_END, 1, ZERO(msg_broken, zero)},
     [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},
     [EV_PHASE] = {"EV_PHASE", FIELDS(phase_fields), MSG_TX_END, 1, ZERO(msg_phase, zero)},
     [EV_BANDS] = {"EV_BANDS", FIELDS(bands_fields), MSG_TX_END, 1, ZERO(msg_bands, zero)},

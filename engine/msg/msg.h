@@ -399,6 +399,8 @@ union msg {
     struct msg_phase phase;
     struct msg_cross cross;
     struct msg_bands bands;
+    struct msg_break broken_trade;
+    struct msg_broken broken;
     struct msg_late late;
     struct msg_priority priority;
 };

@@ -87,6 +87,38 @@ struct msg_cross {
 };
 _Static_assert(sizeof(struct msg_cross) == 64, "one slot");
 
+/* Whose half of a trade is broken. */
+struct broken_side {
+    u32 account;      /*  0 */
+    u32 user_ref;     /*  4 */
+    char clordid[14]; /*  8 */
+    u8 user_ref_idx;  /* 22 */
+    u8 zero;          /* 23 */
+};
+
+/* CMD_BREAK: a trade of the day is broken. */
+struct msg_break {
+    struct cmd_head head;
+    u64 match;                  /* 32 */
+    u8 reason;                  /* 40 E C S X (PROTOCOL.md section 4) */
+    u8 zero[7];                 /* 41 */
+    struct broken_side side[2]; /* 48 the two halves, as the journal has them */
+    u8 zero2[32];               /* 96 */
+};
+_Static_assert(sizeof(struct msg_break) == 128, "two slots");
+
+/* EV_BROKEN (B): one half of a trade is broken. */
+struct msg_broken {
+    struct event_head head;
+    u64 match;        /* 32 */
+    u32 user_ref;     /* 40 */
+    char clordid[14]; /* 44 */
+    u8 reason;        /* 58 */
+    u8 user_ref_idx;  /* 59 */
+    u32 zero;         /* 60 */
+};
+_Static_assert(sizeof(struct msg_broken) == 64, "one slot");
+
 /* EV_CANCEL_PENDING (P) and EV_CANCEL_REJECTED (I): a cancel that comes too late for a cross. */
 struct msg_late {
     struct event_head head;

@@ -141,6 +141,15 @@ static u32 encode_late(const struct msg_late *m, u8 *out)
     return 13 + channel_if_any(out + 13, m->user_ref_idx);
 }
 
+static u32 encode_broken(const struct msg_broken *m, u8 *out)
+{
+    put_be32(out + 9, m->user_ref);
+    put_be64(out + 13, m->match);
+    out[21] = m->reason;
+    memcpy(out + 22, m->clordid, sizeof m->clordid);
+    return 36 + channel_if_any(out + 36, m->user_ref_idx);
+}
+
 static u32 encode_priority(const struct msg_priority *m, u8 *out)
 {
     put_be32(out + 9, m->user_ref);
@@ -251,6 +260,9 @@ static u32 encode_body(const union msg *m, const char symbol[8], u8 *out)
     case EV_CANCEL_REJECTED:
         out[0] = m->ev.type == EV_CANCEL_PENDING ? 'P' : 'I';
         return encode_late(&m->late, out);
+    case EV_BROKEN:
+        out[0] = 'B';
+        return encode_broken(&m->broken, out);
     case EV_PRIORITY:
         out[0] = 'T';
         return encode_priority(&m->priority, out);

@@ -1,5 +1,5 @@
 /* engine_stream.c - random commands. For tests: any thread, no I/O. */
-#include "tests/lib/engine_stream.h"
+#include "tests/lib/engine_stream_parts.h"
 #include "tests/lib/engine_terms.h"
 
 #include "engine/base/hash.h"
@@ -15,11 +15,6 @@ u32 stream_below(struct stream *s, u32 n)
     return (u32)(((next_random(s) >> 32) * n) >> 32);
 }
 
-static bool one_in(struct stream *s, u32 n)
-{
-    return stream_below(s, n) == 0;
-}
-
 void stream_init(struct stream *s, u64 seed)
 {
     memset(s, 0, sizeof *s);
@@ -33,7 +28,7 @@ void stream_init(struct stream *s, u64 seed)
     }
 }
 
-static u8 channel_idx(u32 channel)
+u8 stream_channel(u32 channel)
 {
     static const u8 idx[STREAM_CHANNELS] = {0, 7, 16, 255};
     return idx[channel];
@@ -81,7 +76,7 @@ static u32 some_qty(struct stream *s)
     return (stream_below(s, 10) + 1) * 100;
 }
 
-static void head(struct stream *s, union msg *m, u8 type, u32 account)
+void stream_head(struct stream *s, union msg *m, u8 type, u32 account)
 {
     m->cmd.type = type;
     m->cmd.slots = (u8)msg_type_slots(type);
@@ -126,9 +121,9 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
 {
     struct msg_enter *c = &m->enter;
 
-    head(s, m, CMD_ENTER, account);
+    stream_head(s, m, CMD_ENTER, account);
     c->user_ref = new_ref(s, account, channel);
-    c->user_ref_idx = channel_idx(channel);
+    c->user_ref_idx = stream_channel(channel);
     c->qty = some_qty(s);
     c->price = price_near(s);
     c->instrument =
@@ -153,10 +148,10 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     static const u16 reasons[] = {0x0030, 0x000F, 0x0028, 0x0015, 0x0013};
     struct msg_replace *c = &m->replace;
 
-    head(s, m, CMD_REPLACE, account);
+    stream_head(s, m, CMD_REPLACE, account);
     c->orig_user_ref = old_ref(s, account, channel);
     c->user_ref = new_ref(s, account, channel);
-    c->user_ref_idx = channel_idx(channel);
+    c->user_ref_idx = stream_channel(channel);
     c->qty = some_qty(s);
     c->price = price_near(s);
     c->tif = (u8)(one_in(s, 40) ? '6' : "0003"[stream_below(s, 4)]);
@@ -176,17 +171,17 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
 
 static void make_cancel(struct stream *s, union msg *m, u32 account, u32 channel)
 {
-    head(s, m, CMD_CANCEL, account);
+    stream_head(s, m, CMD_CANCEL, account);
     m->cancel.user_ref = old_ref(s, account, channel);
-    m->cancel.user_ref_idx = channel_idx(channel);
+    m->cancel.user_ref_idx = stream_channel(channel);
     m->cancel.qty = one_in(s, 3) ? some_qty(s) / 2 : 0;
 }
 
 static void make_modify(struct stream *s, union msg *m, u32 account, u32 channel)
 {
-    head(s, m, CMD_MODIFY, account);
+    stream_head(s, m, CMD_MODIFY, account);
     m->modify.user_ref = old_ref(s, account, channel);
-    m->modify.user_ref_idx = channel_idx(channel);
+    m->modify.user_ref_idx = stream_channel(channel);
     m->modify.side = (u8) "BBBBSTEX"[stream_below(s, 8)];
     m->modify.qty = one_in(s, 3) ? some_qty(s) : some_qty(s) / 2;
     m->modify.located = (u8)(one_in(s, 4) ? "YN"[stream_below(s, 2)] : 0);
@@ -202,9 +197,9 @@ static void some_firm(struct stream *s, char firm[4])
 
 static void make_mass(struct stream *s, union msg *m, u32 account, u32 channel)
 {
-    head(s, m, CMD_MASS_CANCEL, account);
+    stream_head(s, m, CMD_MASS_CANCEL, account);
     m->mass.user_ref = new_ref(s, account, channel);
-    m->mass.user_ref_idx = channel_idx(channel);
+    m->mass.user_ref_idx = stream_channel(channel);
     some_firm(s, m->mass.firm);
     memcpy(m->mass.symbol, one_in(s, 3) ? "SYM     " : "        ", 8);
     if (m->mass.symbol[0] != ' ')
@@ -216,9 +211,9 @@ static void make_mass(struct stream *s, union msg *m, u32 account, u32 channel)
 
 static void make_firm(struct stream *s, union msg *m, u32 account, u32 channel)
 {
-    head(s, m, one_in(s, 3) ? CMD_DISABLE : CMD_ENABLE, account);
+    stream_head(s, m, one_in(s, 3) ? CMD_DISABLE : CMD_ENABLE, account);
     m->firm.user_ref = new_ref(s, account, channel);
-    m->firm.user_ref_idx = channel_idx(channel);
+    m->firm.user_ref_idx = stream_channel(channel);
     some_firm(s, m->firm.firm);
     if (one_in(s, 4))
         m->firm.firm[3] = (char)('A' + stream_below(s, 26)); /* many firms, too many at last */
@@ -226,7 +221,7 @@ static void make_firm(struct stream *s, union msg *m, u32 account, u32 channel)
 
 static void make_login(struct stream *s, union msg *m, u32 account)
 {
-    head(s, m, CMD_LOGIN, account);
+    stream_head(s, m, CMD_LOGIN, account);
     m->login.conn = s->step;
     m->login.requested_seq = one_in(s, 4) ? stream_below(s, 3000) : stream_below(s, 2);
     m->login.requested_day = one_in(s, 5) ? s->day - one_in(s, 4) : 0;
@@ -239,7 +234,7 @@ static void make_instrument(struct stream *s, union msg *m, u32 n)
 {
     static const u32 ticks[] = {100, 100, 100, 50, 1, 200, 0};
 
-    head(s, m, CMD_INSTRUMENT, 0);
+    stream_head(s, m, CMD_INSTRUMENT, 0);
     memcpy(m->instrument.symbol, "SYM     ", 8);
     m->instrument.symbol[3] = (char)('A' + n);
     m->instrument.tick = ticks[s->step < 20 ? 0 : stream_below(s, ARRAY_LEN(ticks))];
@@ -255,7 +250,7 @@ static void make_instrument(struct stream *s, union msg *m, u32 n)
 
 static void make_account(struct stream *s, union msg *m, u32 n)
 {
-    head(s, m, CMD_ACCOUNT, 0);
+    stream_head(s, m, CMD_ACCOUNT, 0);
     memcpy(m->account.user, "USER  ", 6);
     m->account.user[4] = (char)('A' + n);
     memcpy(m->account.firm, "FRM ", 4);
@@ -271,47 +266,9 @@ static void make_account(struct stream *s, union msg *m, u32 n)
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
 {
-    head(s, m, type, 0);
+    stream_head(s, m, type, 0);
     m->day.day = day;
     m->day.midnight_ns = s->now_ns / (86400 * NS_PER_SEC) * 86400 * NS_PER_SEC;
-}
-
-/* After a while everything trades again. */
-static bool make_back(struct stream *s, union msg *m)
-{
-    if (s->away == 0 || --s->away)
-        return false;
-    head(s, m, CMD_PHASE, 0);
-    m->course.phase = 'T';
-    m->course.late = one_in(s, 2);
-    m->course.reason = COURSE_OPERATOR;
-    return true;
-}
-
-/* A change of phase, mostly one that can be. */
-static void make_phase(struct stream *s, union msg *m)
-{
-    struct msg_course *c = &m->course;
-
-    head(s, m, CMD_PHASE, 0);
-    c->instrument =
-        (u16)(one_in(s, 3) ? 0 : stream_below(s, STREAM_INSTRUMENTS + one_in(s, 30)) + 1);
-    c->phase = (u8) "PPPPTXZHVV"[stream_below(s, 10)];
-    if (one_in(s, 10))
-        c->phase = one_in(s, 3) ? 'q' : 0;
-    c->wide = one_in(s, 4);
-    c->late = !one_in(s, 3);
-    c->closing = one_in(s, 2);
-    c->reason = (u8)(one_in(s, 30) ? 'L' : one_in(s, 3) ? 'O' : 'S');
-    if (!c->instrument && c->reason == 'S' && one_in(s, 3))
-        c->due_ns = s->now_ns - (one_in(s, 3) ? NS_PER_SEC : 0);
-    if (one_in(s, 100))
-        c->due_ns = 5;
-    s->away = s->away ? s->away : 10 + stream_below(s, 60);
-    if (s->phase != 'T' || !one_in(s, 3))
-        return;
-    c->phase = 'X'; /* from trading, with a closing cross, much like a real day */
-    c->closing = 1;
 }
 
 /* After a day's end client numbers start over. */
@@ -332,7 +289,7 @@ static void make_venue(struct stream *s, union msg *m)
 {
     switch (stream_below(s, 10)) {
     case 0:
-        head(s, m, CMD_START, 0);
+        stream_head(s, m, CMD_START, 0);
         m->start.epoch = one_in(s, 4) ? s->epoch : ++s->epoch;
         m->start.shard = 1;
         m->start.journal_id = s->epoch % 8 == 5 ? 78 : 77; /* 78: another journal's, refused */
@@ -346,10 +303,14 @@ static void make_venue(struct stream *s, union msg *m)
         make_account(s, m, stream_below(s, STREAM_ACCOUNTS + 2));
         break;
     case 5:
-        head(s, m, CMD_TICK, 0);
+        stream_head(s, m, CMD_TICK, 0);
         break;
     case 6:
         make_day_turn(s, m);
+        break;
+    case 7:
+    case 8:
+        stream_make_break(s, m);
         break;
     default:
         make_enter(s, m, 1, 0);
@@ -362,7 +323,7 @@ static bool make_setup(struct stream *s, union msg *m)
     u32 n = s->step;
 
     if (n == 0) {
-        head(s, m, CMD_START, 0);
+        stream_head(s, m, CMD_START, 0);
         m->start.epoch = ++s->epoch;
         m->start.shard = 1;
         m->start.journal_id = 77;
@@ -373,7 +334,7 @@ static bool make_setup(struct stream *s, union msg *m)
     } else if (n < 2 + STREAM_INSTRUMENTS + STREAM_ACCOUNTS) {
         make_account(s, m, n - 2 - STREAM_INSTRUMENTS);
     } else if (n < 2 + STREAM_INSTRUMENTS + 2 * STREAM_ACCOUNTS) {
-        head(s, m, CMD_LOGIN, n - 1 - STREAM_INSTRUMENTS - STREAM_ACCOUNTS);
+        stream_head(s, m, CMD_LOGIN, n - 1 - STREAM_INSTRUMENTS - STREAM_ACCOUNTS);
     } else {
         return false;
     }
@@ -398,7 +359,7 @@ void stream_next(struct stream *s, struct timed *out)
         s->step++;
         return;
     }
-    if (make_back(s, m))
+    if (stream_make_back(s, m))
         ;
     else if (!s->day_open && one_in(s, 4))
         make_day_turn(s, m);
@@ -411,9 +372,9 @@ void stream_next(struct stream *s, struct timed *out)
     else if (what < 60)
         make_modify(s, m, account, channel);
     else if (what < 75)
-        head(s, m, CMD_TICK, 0);
+        stream_head(s, m, CMD_TICK, 0);
     else if (what < 85 + (s->away ? 20 : 0))
-        make_phase(s, m);
+        stream_make_phase(s, m);
     else if (what < 560)
         make_enter(s, m, account, channel);
     else if (what < 740)
@@ -423,9 +384,10 @@ void stream_next(struct stream *s, struct timed *out)
     else if (what < 960)
         make_login(s, m, one_in(s, 10) ? stream_below(s, 8) : account);
     else if (what < 970)
-        head(s, m, CMD_DISCONNECT, account), m->unbind.reason = (u8) "CCOHPLTD"[stream_below(s, 8)];
+        stream_head(s, m, CMD_DISCONNECT, account),
+            m->unbind.reason = (u8) "CCOHPLTD"[stream_below(s, 8)];
     else if (what < 985)
-        head(s, m, CMD_QUERY, account), m->query.user_ref_idx = channel_idx(channel);
+        stream_head(s, m, CMD_QUERY, account), m->query.user_ref_idx = stream_channel(channel);
     else
         make_venue(s, m);
     s->step++;
@@ -440,6 +402,8 @@ void stream_saw(struct stream *s, const struct slot *tx, u32 slots)
             s->bind_id[m->ev.account] = m->bound.bind_id;
         if ((m->ev.type == EV_BOUND || m->ev.type == EV_UNBOUND) && known)
             s->bound[m->ev.account] = m->ev.type == EV_BOUND;
+        if (m->ev.type == EV_EXECUTED)
+            s->match = m->executed.match;
         if (m->ev.type == EV_COURSE || m->ev.type == EV_PHASE)
             s->phase = m->ev.type == EV_PHASE ? m->phase.phase : m->course.phase;
         if (m->ev.type == EV_STARTED)

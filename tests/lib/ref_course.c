@@ -349,3 +349,27 @@ void ref_phase(struct ref *r, const struct msg_course *c)
         r->course_due = to.due_ns;
     ref_course_begin(r, to);
 }
+
+void ref_break(struct ref *r, const struct msg_break *c)
+{
+    bool good = r->day && c->match >= r->day_match && c->match < r->match &&
+                has("ECSX", c->reason) && r->broken_used < 1024;
+
+    for (u32 i = 0; i < 2; i++) {
+        u32 a = c->side[i].account;
+        good &= a && a <= r->accounts_used && r->accounts[a].stream;
+    }
+    for (u32 i = 0; i < r->broken_used; i++)
+        good &= r->broken[i] != c->match;
+    if (!good)
+        return;
+    r->broken[r->broken_used++] = c->match;
+    for (u32 i = 0; i < 2; i++) {
+        union msg *m = ref_add(r, EV_BROKEN, 1, c->side[i].account);
+        m->broken.match = c->match;
+        m->broken.user_ref = c->side[i].user_ref;
+        m->broken.user_ref_idx = c->side[i].user_ref_idx;
+        m->broken.reason = c->reason;
+        memcpy(m->broken.clordid, c->side[i].clordid, 14);
+    }
+}

@@ -69,6 +69,8 @@ struct ref {
     u64 course_due;
     struct ref_trade *trades; /* of instruments with bands, in continuous trading */
     u32 trades_used;
+    u64 day_match, broken[1024];
+    u32 broken_used;
     struct msg_course course;  /* under way, */
     u32 at;                    /* ... its instrument, */
     u8 next, cross, liquidity; /* ... where that goes, by which cross, */
@@ -158,6 +160,7 @@ u32 ref_sweep_limit(const struct ref *r, u32 i, bool sell);
 void ref_traded(struct ref *r, u32 i, u32 price);
 void ref_bands_settle(struct ref *r);
 void ref_alarm(struct ref *r);
+void ref_break(struct ref *r, const struct msg_break *c);
 bool ref_slide(struct ref *r, u32 *budget);
 void ref_phase(struct ref *r, const struct msg_course *c);
 

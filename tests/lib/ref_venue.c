@@ -126,6 +126,8 @@ static void day_open(struct ref *r, const struct msg_day *c)
         return;
     union msg *m = ref_add(r, EV_DAY_OPENED, 1, 0);
     m->day.day = r->day = r->day_last = c->day;
+    r->day_match = r->match;
+    r->broken_used = 0;
     m->day.midnight_ns = r->midnight = c->midnight_ns;
 }
 
@@ -331,6 +333,8 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_DISABLE:
     case CMD_ENABLE:
         return ref_firm(r, &c->firm);
+    case CMD_BREAK:
+        return ref_break(r, &c->broken_trade);
     case CMD_PHASE:
         return ref_phase(r, &c->course);
     case CMD_QUERY:

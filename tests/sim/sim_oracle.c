@@ -94,6 +94,8 @@ static char ouch_type(u8 type)
         return 'R';
     case EV_MODIFIED:
         return 'M';
+    case EV_BROKEN:
+        return 'B';
     case EV_CANCEL_PENDING:
         return 'P';
     case EV_CANCEL_REJECTED:
@@ -149,6 +151,8 @@ static const char *differs(const struct expected *e, u64 midnight_ns)
     case 'P':
     case 'I':
         return e->n >= 13 && wb_get32(e->b + 9) == e->m->late.user_ref ? NULL : "number";
+    case 'B':
+        return e->n >= 36 && wb_get64(e->b + 13) == e->m->broken.match ? NULL : "match";
     case 'T':
         return e->n >= 30 && wb_get32(e->b + 9) == e->m->priority.user_ref ? NULL : "number";
     case 'Q':

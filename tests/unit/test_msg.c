@@ -19,7 +19,7 @@ static const u8 types[] = {
     CMD_MASS_CANCEL,    CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,       EV_MASS_CANCELLED,
     EV_DISABLED,        EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,       CMD_PHASE,
     EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
-    EV_CANCEL_REJECTED, EV_BANDS,
+    EV_CANCEL_REJECTED, EV_BANDS,          CMD_BREAK,        EV_BROKEN,
 };
 
 static union msg blank(u8 type)
@@ -125,7 +125,7 @@ static void test_padding_is_checked(void **state)
         {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
         {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
-        {EV_BANDS, 46, 63},
+        {EV_BANDS, 46, 63},          {CMD_BREAK, 96, 127},        {EV_BROKEN, 60, 63},
     };
 
     (void)state;

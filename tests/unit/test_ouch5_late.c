@@ -71,10 +71,24 @@ static void test_out_late_and_priority(void **state)
     assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 30 + 5);
 }
 
+static void test_out_broken(void **state)
+{
+    union msg m = {
+        .broken = {.head = head(EV_BROKEN), .match = 0xf1206, .user_ref = 1, .reason = 'E'}};
+    u8 out[OUCH5_OUT_MAX];
+    (void)state;
+
+    memcpy(m.broken.clordid, "CLORD1        ", 14);
+    expect_out(&m, "B");
+    m.broken.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 36 + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_late_and_priority),
+        cmocka_unit_test(test_out_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,53 @@
+/*
+ * step_break.c - an operator breaks a trade: both sides are told (PROTOCOL.md section 4, B).
+ *
+ * Engine thread. Both halves of a fill may long have left the engine, so the command brings what
+ * they said: whoever sends it has looked them up in the journal by the match number. What cannot
+ * be is counted and makes no event: a number of another day, a trade that was broken before, an
+ * account without a stream today, more broken trades than a day can have. Orders and positions are
+ * not restored: that is between the parties.
+ */
+#include "engine/apply.h"
+#include "engine/event.h"
+
+static bool side_is_there(const struct engine *e, const struct broken_side *s)
+{
+    return account_known(&e->accounts, s->account) && e->accounts.at[s->account].stream;
+}
+
+static bool broken_before(const struct engine *e, u64 match)
+{
+    for (u32 i = 0; i < e->broken_used; i++)
+        if (e->broken[i] == match)
+            return true;
+    return false;
+}
+
+static bool can_break(const struct engine *e, const struct msg_break *c)
+{
+    return e->day && c->match >= e->day_match && c->match < e->next_match && c->reason &&
+           strchr("ECSX", c->reason) && side_is_there(e, &c->side[0]) &&
+           side_is_there(e, &c->side[1]) && !broken_before(e, c->match) &&
+           e->broken_used < BROKEN_MAX;
+}
+
+void step_break(struct engine *e, const struct msg_break *c)
+{
+    if (!can_break(e, c)) {
+        metric_add(&e->metrics.refused, 1);
+        return;
+    }
+    for (u32 i = 0; i < ARRAY_LEN(c->side); i++) {
+        const struct broken_side *s = &c->side[i];
+        union msg *m = event_room(e, 1);
+        m->broken = (struct msg_broken){
+            .head = event_head_seq(e, EV_BROKEN, 1, s->account, 0),
+            .match = c->match,
+            .user_ref = s->user_ref,
+            .reason = c->reason,
+            .user_ref_idx = s->user_ref_idx,
+        };
+        memcpy(m->broken.clordid, s->clordid, sizeof s->clordid);
+        apply_broken(e, &m->broken);
+    }
+}

@@ -1,0 +1,24 @@
+/* engine_stream_parts.h - what the files of the random streams share. Local to them. */
+#ifndef WIREBOOK_TESTS_ENGINE_STREAM_PARTS_H
+#define WIREBOOK_TESTS_ENGINE_STREAM_PARTS_H
+
+#include "tests/lib/engine_stream.h"
+
+static inline bool one_in(struct stream *s, u32 n)
+{
+    return stream_below(s, n) == 0;
+}
+
+/* The head of a command of `type`; now and then its binding is a stale one. */
+void stream_head(struct stream *s, union msg *m, u8 type, u32 account);
+
+/* The number of the stream's n-th channel. */
+u8 stream_channel(u32 channel);
+
+void stream_make_phase(struct stream *s, union msg *m);
+void stream_make_break(struct stream *s, union msg *m);
+
+/* False: it is not yet time for everything to trade again. */
+bool stream_make_back(struct stream *s, union msg *m);
+
+#endif

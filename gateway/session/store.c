@@ -41,6 +41,8 @@ void store_pool_init(struct store_pool *p, struct store_memory *sm, u32 index)
 {
     ASSERT_LT(index, sm->gateways);
     p->memory = sm;
+    p->chunks = sm->chunks;
+    p->slots = sm->slots;
     p->total = pool_chunks(sm);
     p->free = sm->accounts * sm->quota + index * p->total;
     p->free_count = p->total;
@@ -104,7 +106,7 @@ static void pool_give(struct store_pool *p, u32 index)
 /* Takes the oldest chunk out: to the lender as long as something is borrowed. */
 static void drop_first(struct store_pool *p, struct store *s)
 {
-    struct store_chunk *c = &p->memory->chunks[s->first];
+    struct store_chunk *c = &p->chunks[s->first];
     u32 index = s->first;
 
     ASSERT_EQ(c->owner, s->account);
@@ -160,7 +162,7 @@ static u32 chunk_get(struct store_pool *p, struct store *s)
 static struct store_chunk *grow(struct store_pool *p, struct store *s)
 {
     u32 index = chunk_get(p, s);
-    struct store_chunk *c = &p->memory->chunks[index];
+    struct store_chunk *c = &p->chunks[index];
 
     *c = (struct store_chunk){
         .owner = s->account,
@@ -170,7 +172,7 @@ static struct store_chunk *grow(struct store_pool *p, struct store *s)
     if (s->last == STORE_NO_CHUNK)
         s->first = index;
     else
-        p->memory->chunks[s->last].next = index;
+        p->chunks[s->last].next = index;
     s->last = index;
     s->chunks++;
     return c;
@@ -179,14 +181,14 @@ static struct store_chunk *grow(struct store_pool *p, struct store *s)
 /* Gives back old chunks that are durable; false: it still has more than it should keep. */
 static bool trim(struct store_pool *p, struct store *s, u64 durable_seq)
 {
-    while (s->chunks > keeps(s) && p->memory->chunks[s->first].last_tx <= durable_seq)
+    while (s->chunks > keeps(s) && p->chunks[s->first].last_tx <= durable_seq)
         drop_first(p, s);
     return s->chunks <= keeps(s);
 }
 
 static struct slot *chunk_slots(const struct store_pool *p, u32 chunk)
 {
-    return &p->memory->slots[(u64)chunk * STORE_CHUNK_SLOTS];
+    return &p->slots[(u64)chunk * STORE_CHUNK_SLOTS];
 }
 
 void store_append(struct store_pool *p, struct store *s, const union msg *m, u64 durable_seq)
@@ -195,7 +197,7 @@ void store_append(struct store_pool *p, struct store *s, const union msg *m, u64
 
     ASSERT_GT(m->ev.session_seq, 0);
     store_begin(s, m->ev.session_seq);
-    struct store_chunk *c = s->last == STORE_NO_CHUNK ? NULL : &p->memory->chunks[s->last];
+    struct store_chunk *c = s->last == STORE_NO_CHUNK ? NULL : &p->chunks[s->last];
     if (c == NULL || c->used + slots > STORE_CHUNK_SLOTS) {
         c = grow(p, s);
         if (!trim(p, s, durable_seq) && !list_is_linked(&s->over))
@@ -218,7 +220,7 @@ static const struct slot *slot_at(const struct store_pool *p, u32 chunk, u32 off
 /* Sets the cursor to message `seq` from nothing. */
 static void seek(const struct store_pool *p, const struct store *s, struct store_cursor *c, u64 seq)
 {
-    const struct store_chunk *chunks = p->memory->chunks;
+    const struct store_chunk *chunks = p->chunks;
     u32 chunk = s->first;
 
     while (seq - chunks[chunk].first_seq >= chunks[chunk].count)
@@ -236,7 +238,7 @@ static bool step(const struct store_pool *p, const struct store *s, struct store
 {
     if (c->chunk == 0 || c->seq + 1 != seq || c->seq < s->first_seq)
         return false;
-    const struct store_chunk *chunk = &p->memory->chunks[c->chunk - 1];
+    const struct store_chunk *chunk = &p->chunks[c->chunk - 1];
     ASSERT_EQ(chunk->owner, s->account);
     ASSERT_LT(c->seq - chunk->first_seq, chunk->count);
     c->offset += msg_slots(slot_at(p, c->chunk - 1, c->offset));
@@ -294,7 +296,7 @@ bool store_let_go(struct store_pool *p, struct store *s, u32 day, u32 bind_id)
 /* The first chunk of `tail` into the last one of `s`, if there is room for all of it. */
 static void merge_first(struct store_pool *p, struct store *s, struct store *tail)
 {
-    struct store_chunk *chunks = p->memory->chunks;
+    struct store_chunk *chunks = p->chunks;
     struct store_chunk *to = &chunks[s->last];
     const struct store_chunk *from = &chunks[tail->first];
 
@@ -316,7 +318,7 @@ static void append_chunks(struct store_pool *p, struct store *s, const struct st
         s->first = tail->first;
         s->first_seq = tail->first_seq;
     } else {
-        p->memory->chunks[s->last].next = tail->first;
+        p->chunks[s->last].next = tail->first;
     }
     for (u32 i = 0; i < tail->chunks && s->chunks + i < s->own; i++)
         pool_give(p, chain_pop(p->memory, &s->spare));
@@ -379,8 +381,8 @@ u32 store_check(const struct store_pool *p, const struct store *s)
     u32 chunks = 0;
     u32 before = STORE_CHUNK_SLOTS;
 
-    for (u32 i = s->first; i != STORE_NO_CHUNK; i = p->memory->chunks[i].next) {
-        const struct store_chunk *c = &p->memory->chunks[i];
+    for (u32 i = s->first; i != STORE_NO_CHUNK; i = p->chunks[i].next) {
+        const struct store_chunk *c = &p->chunks[i];
         u32 offset = 0;
         ASSERT_EQ(c->owner, s->account);
         ASSERT_GT(before + c->used, STORE_CHUNK_SLOTS);

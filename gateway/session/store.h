@@ -93,6 +93,8 @@ struct store_memory {
 /* The chunks that the stores of one gateway may borrow. Owner: its thread. */
 struct store_pool {
     struct store_memory *memory;
+    struct store_chunk *chunks; /* memory's, at hand */
+    struct slot *slots;
     u32 total;
     u32 free; /* head of the free chunks */
     u32 free_count;

@@ -156,6 +156,12 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
 
 /* ---- questions ---- */
 
+void engine_gateways_set(struct engine *e, u32 gateways)
+{
+    ASSERT(gateways >= 1 && gateways <= GATEWAYS_MAX);
+    e->conf.gateways = gateways;
+}
+
 const struct engine_conf *engine_conf(const struct engine *e)
 {
     return &e->conf;

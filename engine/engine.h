@@ -53,6 +53,9 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m);
 /* What it was made with. */
 const struct engine_conf *engine_conf(const struct engine *e);
 
+/* Another number of gateways than it was made with. Before engine_attach. */
+void engine_gateways_set(struct engine *e, u32 gateways);
+
 /* Gives the engine its rings. Before engine_do_work. */
 void engine_attach(struct engine *e, const struct engine_rings *rings);
 

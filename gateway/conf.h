@@ -167,6 +167,7 @@ struct conf_journal {
     u64 low_space_mb;
     u64 hard_space_mb;
     u64 snapshot_transactions;
+    u64 keep_segments;
     enum conf_journal_io io;
 };
 

@@ -237,6 +237,10 @@ INT("journal.snapshot_transactions", journal.snapshot_transactions, 0, INT64_MAX
     "A snapshot of the whole state is written after so many, by a cold thread with an engine of "
     "its own (a second set of pools); a start reads the newest good one and the journal behind "
     "it. Two are kept. 0: none, a start reads the whole journal."),
+INT("journal.keep_segments", journal.keep_segments, 0, 1000000, "files", "0",
+    "Segments that no export, no snapshot and no stream of the day needs any more are used again, "
+    "but so many of them stay, for a database that falls back to a standby. Wants snapshots. 0: "
+    "all stay. After an upgrade a start may need all: keep copies."),
 WORD("journal.io", journal.io, "io_uring pwrite", NULL, "io_uring",
      "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight. pwrite: "
      "one at a time, in the persist agent's thread, which should then be its own; wins where every "

@@ -205,6 +205,7 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
     t->gateway.seed = secret();
     edge_listeners(&t->gateway, &c->gateway);
+    t->keep_segments = (u32)c->journal.keep_segments;
     t->snapshot_every = c->journal.snapshot_transactions;
     t->persist.durability =
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
@@ -372,9 +373,8 @@ static int wait_for_end(const sigset_t *signals)
 static int lead(void)
 {
     sigset_t signals;
-    int rc;
+    int rc = topology_open(&topology, &refs, clock_now_ns());
 
-    rc = topology_open(&topology, &refs, clock_now_ns());
     if (rc != 0)
         return rc;
     sigemptyset(&signals);

@@ -163,6 +163,17 @@ static void export_make(struct topology *t)
     export_register_metrics(&t->exporter);
 }
 
+/* The last transaction that nobody will ask the journal for. */
+static u64 journal_passed(void *ctx)
+{
+    const struct topology *t = ctx;
+    u64 passed = durable_get(shadow_passed(t->shadow));
+
+    for (u32 i = 0; i < t->exporter.lanes_used; i++)
+        passed = min_u64(passed, metric_get(&t->exporter.lanes[i].m_mark_seq));
+    return passed;
+}
+
 static void gateways_make(struct topology *t)
 {
     store_memory_init(&t->stores, &t->mem, t->conf.gateway.accounts_max,
@@ -298,6 +309,8 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
         return rc;
     mem_node(&t->mem, -1);
     export_make(t);
+    if (t->shadow && conf->keep_segments > 0)
+        persist_recycle(t->persist, conf->keep_segments, journal_passed, t);
     gateways_make(t);
     mem_node(&t->mem, -1);
     engine_join(t);

@@ -47,6 +47,7 @@ struct topology_conf {
     struct export_conf export;
     struct admin_conf admin;
     u64 snapshot_every; /* transactions between two snapshots; 0: none are made */
+    u32 keep_segments;  /* that nobody needs stay, older ones are recycled; 0: all stay */
     struct schedule schedule;
 };
 

@@ -84,6 +84,11 @@ static void register_metrics(struct persist *p)
                      &p->waits_segment);
     metrics_register("wirebook_journal_free_bytes", "", "Free bytes of the journal's file system.",
                      METRIC_GAUGE, &p->segments.free_bytes);
+    metrics_register("wirebook_journal_segments_recycled_total", "",
+                     "Old segments that were used again.", METRIC_COUNTER, &p->segments.recycled);
+    metrics_register("wirebook_journal_segments_removed_total", "",
+                     "Old segments that were not fit for it.", METRIC_COUNTER,
+                     &p->segments.removed);
     metrics_register("wirebook_journal_space_level", "",
                      "0: enough; 1: low, new orders are rejected; 2: nothing more is taken.",
                      METRIC_GAUGE, &p->segments.level_seen);
@@ -118,6 +123,17 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
     durable_move(&p->stored, at->last_seq);
     register_metrics(p);
     return p;
+}
+
+void persist_recycle(struct persist *p, u32 keep, u64 (*passed)(void *ctx), void *ctx)
+{
+    struct recycle *r = &p->segments.recycle;
+    bool ok = recycle_init(r, p->segments.disk, p->conf.shard);
+
+    ASSERT(ok && passed); /* memory for one catalog, at the start */
+    r->keep = keep;
+    r->ctx = ctx;
+    r->passed = passed;
 }
 
 void persist_free(struct persist *p)

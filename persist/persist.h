@@ -63,6 +63,13 @@ void persist_free(struct persist *p);
 /* One more consumer of durable blocks: a ring of TAP_RING_SLOTS. Before the threads start. */
 void persist_tap_add(struct persist *p, struct ring *tap);
 
+/*
+ * From now on segments that nobody needs are used again, but `keep` of them stay. `passed` says
+ * the last transaction that everybody has passed; the segments agent calls it. Before the threads
+ * start.
+ */
+void persist_recycle(struct persist *p, u32 keep, u64 (*passed)(void *ctx), void *ctx);
+
 /* The agent's turn. Never blocks. */
 int persist_do_work(void *persist, u64 now_ns);
 

@@ -19,6 +19,7 @@ enum plant {
     PLANT_SKIP_CRC,           /* blocks are not checked */
     PLANT_KEEP_PARTIAL,       /* an incomplete transaction at a cut is not dropped */
     PLANT_FORGET_SYNC,        /* recovery believes what a power cut can still take back */
+    PLANT_RECYCLE_EARLY,      /* a segment is given away that is still needed */
 };
 
 #ifdef WB_PLANTS

@@ -22,14 +22,13 @@ static bool sizes_agree(const struct engine_conf *have, const struct engine_conf
                         struct why *why)
 {
     if (have->accounts_max == want->accounts_max && have->orders_max == want->orders_max &&
-        have->instruments_max == want->instruments_max && have->gateways == want->gateways &&
-        have->seed == want->seed)
+        have->instruments_max == want->instruments_max && have->seed == want->seed)
         return true;
     return why_set(why,
                    "snapshot of transaction %" PRIu64
-                   ": made with accounts_max %u, instruments_max %u, orders_max %u, %u gateways",
-                   seq, have->accounts_max, have->instruments_max, have->orders_max,
-                   have->gateways);
+                   ": made with engine.accounts_max %u, instruments_max %u, orders_max %u, seed "
+                   "%" PRIu64,
+                   seq, have->accounts_max, have->instruments_max, have->orders_max, have->seed);
 }
 
 /* Snapshot `i` of the list into a new engine. False: `why`, and there is none. */
@@ -43,8 +42,10 @@ static bool try_one(const struct recovery_conf *conf, const struct snapshot_list
         return why_set(why, "snapshot of transaction %" PRIu64 ": of shard %u", s->seq, s->shard);
     i32 node = m->node;
     *engine = engine_new(&s->engine, m);
-    if (snapshot_load(conf->disk, list, i, s, m, *engine, why))
+    if (snapshot_load(conf->disk, list, i, s, m, *engine, why)) {
+        engine_gateways_set(*engine, conf->engine.gateways);
         return true;
+    }
     mem_free_all(m);
     mem_node(m, node);
     return false;

@@ -221,10 +221,11 @@ static int tail_segment(struct replay *p, u64 index, struct tail *t)
     int error;
 
     while ((error = segment_file_block(&p->file, index++, false, &b)) == 0) {
-        if (block_is_zero(b))
-            continue;
+        bool whole = !block_check(b, p->conf->shard);
+        if (block_is_zero(b) || (whole && b->head.segment != p->file.segment))
+            continue; /* never written, in this file's present life */
         t->written++;
-        if (block_check(b, p->conf->shard))
+        if (!whole)
             continue; /* torn too */
         p->r->max_epoch = max_u64(p->r->max_epoch, b->head.epoch);
         if (b->head.durable_block > t->durable) {
@@ -393,7 +394,8 @@ static enum replay_status read_heads(struct replay *p)
     if (r->first_segment != 1 && p->conf->whole && !p->conf->from.seq) {
         why_set(p->why,
                 "journal %s begins with segment %" PRIx64 ", and no snapshot can be used: copy the "
-                "segments before it back from the archive",
+                "segments before it back from the archive, or take the program and the pool sizes "
+                "that the snapshots were made with",
                 p->conf->disk->where, r->first_segment);
         return REPLAY_FAILED;
     }
@@ -469,6 +471,7 @@ enum replay_status replay_run(const struct replay_conf *conf, struct replay_resu
     result->first_segment = 1;
     result->day_seq = conf->from.day_seq;
     result->from_seq = conf->from.seq;
+    result->from_day_seq = conf->from.day_seq;
     p.chained = true; /* block 1 follows "0" */
     p.started_ns = clock_now_ns();
     p.progress_ns = p.started_ns + NS_PER_SEC;

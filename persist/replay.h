@@ -48,6 +48,7 @@ struct replay_result {
     u64 max_epoch;     /* of any block, cut ones too; 0: none */
     u64 day_seq;       /* transaction of the last EV_DAY_OPENED; 0: none */
     u64 from_seq;      /* replay_conf.from.seq */
+    u64 from_day_seq;  /* ... .day_seq */
 
     /* what was read */
     u64 segments, blocks, transactions, slots;

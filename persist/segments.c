@@ -4,8 +4,10 @@
  *        create + fill + sync          rename, sync_dir, open         ring            ring
  *   (no file) ──────────▶ new.segment ─────────────────▶ NNN.journal ─────▶ journal ─────▶ close
  *
- * A segment has its final name only when it is whole and zero, and is handed over only when that
- * name is on stable storage: otherwise a power cut could take acknowledged blocks with the file.
+ * A segment has its final name only when it is whole and zero, or one that nobody needs any more
+ * (recycle.h) is given the name, with its old blocks: they carry the old number under their
+ * checksums and pass for nothing. It is handed over only when that name is on stable storage:
+ * otherwise a power cut could take acknowledged blocks with the file.
  *
  * Failure modes: no space (or quota): said once, tried again every second; meanwhile the hot agent
  * uses up what is ready, then takes nothing more from its ring, and all that stands before it
@@ -35,6 +37,7 @@ void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, 
     s->bytes = bytes;
     s->ahead = ahead;
     s->next = next;
+    s->live = next;
     ring_init(&s->ready, m, "segments_ready", SEGMENT_RING_SLOTS);
     ring_init(&s->retired, m, "segments_retired", SEGMENT_RING_SLOTS);
 }
@@ -82,6 +85,52 @@ bool segments_remove(struct disk *disk, u64 from, struct why *why)
 
 /* ---- preparing ---- */
 
+#define REMOVED_MAX 4u /* old segments removed for one that is made */
+
+/*
+ * Gives an old segment the name `name`, or removes old ones that are not fit for it: of another
+ * size, or of a process before this one, of which a last write might still be on its way. Returns
+ * 0, -ENOENT when there is none, or another error.
+ */
+static int use_again(struct segments *s, const char *name)
+{
+    struct disk *d = s->disk;
+    char old[DISK_NAME_MAX];
+    int error = -ENOENT;
+    u64 bytes;
+
+    for (u32 i = 0; i < REMOVED_MAX; i++) {
+        u64 segment = recycle_find(&s->recycle, &bytes);
+        if (segment == 0)
+            return -ENOENT;
+        segment_name(segment, old);
+        if (segment >= s->live && bytes == s->bytes) {
+            metric_add(&s->recycled, 1);
+            return d->ops->rename(d, old, name);
+        }
+        error = d->ops->unlink(d, old);
+        if (!error) /* before the next one goes: else a cut could leave a hole */
+            error = d->ops->sync_dir(d);
+        if (error)
+            return error;
+        metric_add(&s->removed, 1);
+    }
+    return -ENOENT;
+}
+
+static int fill_new(struct segments *s, const char *name)
+{
+    struct disk *d = s->disk;
+    int error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+
+    if (error == -EEXIST) { /* left by a try that failed */
+        error = d->ops->unlink(d, SEGMENT_NEW);
+        if (!error)
+            error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+    }
+    return error ? error : d->ops->rename(d, SEGMENT_NEW, name);
+}
+
 /* Makes segment `segment` up to its open file. Returns the handle or a negative errno. */
 static int make(struct segments *s, u64 segment)
 {
@@ -89,14 +138,9 @@ static int make(struct segments *s, u64 segment)
     char name[DISK_NAME_MAX];
 
     segment_name(segment, name);
-    int error = d->ops->create(d, SEGMENT_NEW, s->bytes);
-    if (error == -EEXIST) { /* left by a try that failed */
-        error = d->ops->unlink(d, SEGMENT_NEW);
-        if (!error)
-            error = d->ops->create(d, SEGMENT_NEW, s->bytes);
-    }
-    if (!error)
-        error = d->ops->rename(d, SEGMENT_NEW, name);
+    int error = use_again(s, name);
+    if (error == -ENOENT)
+        error = fill_new(s, name);
     if (!error && !PLANTED(PLANT_FORGET_DIR_SYNC))
         error = d->ops->sync_dir(d);
     return error ? error : d->ops->open(d, name, DISK_WRITE);
@@ -192,4 +236,5 @@ void segments_close(struct segments *s)
 {
     close_ring(s, &s->retired);
     close_ring(s, &s->ready);
+    recycle_free(&s->recycle);
 }

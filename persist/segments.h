@@ -12,6 +12,7 @@
 #include "engine/base/ring.h"
 #include "engine/msg/side.h"
 #include "persist/disk.h"
+#include "persist/recycle.h"
 #include "persist/why.h"
 
 /* What crosses the two rings between the hot and the cold agent. */
@@ -32,6 +33,7 @@ struct segments {
     u32 ahead; /* prepared ones to keep */
     u64 space_low_bytes;
     u64 space_hard_bytes;
+    u64 live; /* the first segment of this process */
 
     struct ring ready;   /* cold -> hot: prepared segments, in the order of their numbers */
     struct ring retired; /* hot -> cold: written ones, to be closed */
@@ -42,11 +44,14 @@ struct segments {
     u64 space_ns;           /* when to look at the free space again */
     bool complained;        /* the present trouble has been logged */
     bool no_space;          /* the last try found none */
+    struct recycle recycle; /* old ones to be used again */
 
     /* owner: the cold agent; read by anybody */
     CACHE_ALIGNED _Atomic u32 level; /* enum space_level */
     struct metric free_bytes;        /* of the journal's file system, as last seen */
     struct metric level_seen;        /* the same as `level` */
+    struct metric recycled;          /* segments used again */
+    struct metric removed;           /* ... that were not fit for it */
     _Atomic bool failed;             /* a sync failed: nothing can be prepared any more */
 };
 

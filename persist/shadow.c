@@ -30,15 +30,16 @@ struct shadow {
     struct mem mem; /* the engine's, nothing else */
     struct engine *engine;
     struct cursor *cursor;
-    u64 target;  /* a snapshot is made when the engine is there; 0: at rest */
-    u64 last;    /* transaction of the last snapshot, or of the last try */
-    u64 good[2]; /* the newest known good ones, newest first; 0: none */
-    u64 block;   /* in which the engine's last transaction begins */
-    u64 epoch;   /* of it */
+    u64 target;      /* a snapshot is made when the engine is there; 0: at rest */
+    u64 last;        /* transaction of the last snapshot, or of the last try */
+    u64 good[2];     /* the newest known good ones, newest first; 0: none */
+    u64 good_day[2]; /* their day_seq */
+    u64 block;       /* in which the engine's last transaction begins */
+    u64 epoch;       /* of it */
     u64 day_seq;
     bool stopped;
 
-    struct durable kept;
+    struct durable passed;
     struct metric seq;
     struct metric made;
     struct metric failed;
@@ -69,6 +70,7 @@ struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engi
     s->cursor = cursor_new(&conf->cursor, at->last_seq + 1);
     s->last = at->from_seq;
     s->good[0] = at->from_seq;
+    s->good_day[0] = at->from_day_seq;
     s->day_seq = at->day_seq;
     metric_set(&s->seq, at->from_seq);
     register_metrics(s);
@@ -82,9 +84,9 @@ void shadow_free(struct shadow *s)
     free(s);
 }
 
-const struct durable *shadow_kept(const struct shadow *s)
+const struct durable *shadow_passed(const struct shadow *s)
 {
-    return &s->kept;
+    return &s->passed;
 }
 
 /* Nothing more can be read; snapshots that exist stay good. */
@@ -150,10 +152,12 @@ static int take(struct shadow *s)
              snap.state_hash);
     s->good[1] = s->good[0];
     s->good[0] = snap.seq;
+    s->good_day[1] = s->good_day[0];
+    s->good_day[0] = snap.day_seq;
     metric_add(&s->made, 1);
     metric_set(&s->seq, snap.seq);
-    if (s->good[1])
-        durable_move(&s->kept, s->good[1]);
+    if (s->good[1]) /* a start reads from where that transaction begins; streams, from the day's */
+        durable_move(&s->passed, min_u64(s->good[1], max_u64(s->good_day[1], 1)) - 1);
     int error = snapshot_remove(d, s->good[0], s->good[1]);
     if (error)
         log_warn("journal %s: removing old snapshots: %s", d->where, strerror(-error));

@@ -35,9 +35,9 @@ void shadow_free(struct shadow *s);
 int shadow_do_work(void *shadow, u64 now_ns);
 
 /*
- * The last transaction that two good snapshots have, the older of the last two: the journal up to
- * it is not needed for any start. 0: there are not two. Any thread.
+ * The last transaction that neither a start from one of the last two snapshots needs, nor a stream
+ * of the day that was open in the older one. 0: there are not two. Any thread.
  */
-const struct durable *shadow_kept(const struct shadow *s);
+const struct durable *shadow_passed(const struct shadow *s);
 
 #endif

@@ -26,7 +26,7 @@ static bool fake_write(struct disk *d, int file, u64 offset, const void *data, u
 
     ASSERT((uintptr_t)data % BLOCK_BYTES == 0 && bytes % BLOCK_BYTES == 0 && bytes > 0);
     ASSERT(offset + bytes <= f->files[file].bytes && f->files[file].opens > 0);
-    for (u32 i = 0; i < bytes; i++)
+    for (u32 i = 0; i < bytes && !f->recycles; i++)
         ASSERT_EQ(f->files[file].data[offset + i], 0); /* nothing is written twice */
     if (f->pending_used >= f->queue_max)
         return false;

@@ -41,6 +41,7 @@ struct fake_disk {
     bool locked;
     /* knobs */
     bool automatic;   /* every write ends, in order, at the next reap */
+    bool recycles;    /* a file may be written again under another name */
     u32 queue_max;    /* writes taken at once, at most FAKE_PENDING */
     int create_error; /* of every create: negative errno; 0: none */
     int sync_error;   /* of every sync_dir */

@@ -12,56 +12,57 @@
 #include "engine/base/types.h"
 
 /* What happened in a run, for the closing lines. Sums over seeds. */
-#define SIM_COUNTS(X)                                               \
-    X(steps, "steps")                                               \
-    X(power_cuts, "power cuts")                                     \
-    X(cuts_in_recovery, "power cuts while starting")                \
-    X(kills, "kills of the process")                                \
-    X(restarts, "orderly restarts")                                 \
-    X(day_rolls, "days ended")                                      \
-    X(writes, "disk writes")                                        \
-    X(writes_lost, "writes lost at a cut")                          \
-    X(writes_torn, "writes torn at a cut")                          \
-    X(puts, "cold writes")                                          \
-    X(snapshots_used, "recoveries that began with a snapshot")      \
-    X(snapshots_cut, "half-made snapshots that an end left behind") \
-    X(snapshots_rotten, "snapshots in which a bit was turned")      \
-    X(writes_landed, "unreaped writes that a cut left whole")       \
-    X(writes_failed, "writes failed with EIO")                      \
-    X(names_undone, "unsynced names undone at a cut")               \
-    X(disk_stalls, "disk stalls")                                   \
-    X(disk_full, "times without disk space")                        \
-    X(torn_tails, "torn tails cut by recovery")                     \
-    X(continues, "chunks of long work")                             \
-    X(work_recovered, "recoveries amid long work")                  \
-    X(transactions, "transactions recovered or verified")           \
-    X(logins, "logins")                                             \
-    X(logins_from_one, "logins that read the stream from 1")        \
-    X(takeovers, "logins over a live one")                          \
-    X(moves, "logins through another gateway than before")          \
-    X(stale, "commands of a binding that was over")                 \
-    X(late_ends, "disconnects of a binding that was over")          \
-    X(moved_in, "accounts that came to another gateway")            \
-    X(moved_aside, "messages kept aside for a store")               \
-    X(moved_joined, "stores taken with what they held")             \
-    X(moved_replaced, "stores taken without what they held")        \
-    X(moved_through, "accounts gone on before their store came")    \
-    X(moved_back, "accounts back before their store left")          \
-    X(bad_logins, "logins refused")                                 \
-    X(conn_resets, "connections reset by the network")              \
-    X(conn_ends, "connections ended by clients")                    \
-    X(slow_readers, "clients that stopped reading")                 \
-    X(requests, "requests sent")                                    \
-    X(resends, "requests sent again")                               \
-    X(answered, "orders answered")                                  \
-    X(seen, "messages seen by clients")                             \
-    X(seen_again, "messages seen again and compared")               \
-    X(executions, "executions seen by clients")                     \
-    X(sink_commits, "export batches committed")                     \
-    X(sink_lost_before, "export batches lost before the commit")    \
-    X(sink_lost_after, "export batches lost after the commit")      \
-    X(sink_away, "times that a far end was away")                   \
-    X(sink_duplicates, "rows refused by the stream as duplicate")   \
+#define SIM_COUNTS(X)                                                   \
+    X(steps, "steps")                                                   \
+    X(power_cuts, "power cuts")                                         \
+    X(cuts_in_recovery, "power cuts while starting")                    \
+    X(kills, "kills of the process")                                    \
+    X(restarts, "orderly restarts")                                     \
+    X(day_rolls, "days ended")                                          \
+    X(writes, "disk writes")                                            \
+    X(writes_lost, "writes lost at a cut")                              \
+    X(writes_torn, "writes torn at a cut")                              \
+    X(puts, "cold writes")                                              \
+    X(snapshots_used, "recoveries that began with a snapshot")          \
+    X(recycled_starts, "recoveries of a journal without its beginning") \
+    X(snapshots_cut, "half-made snapshots that an end left behind")     \
+    X(snapshots_rotten, "snapshots in which a bit was turned")          \
+    X(writes_landed, "unreaped writes that a cut left whole")           \
+    X(writes_failed, "writes failed with EIO")                          \
+    X(names_undone, "unsynced names undone at a cut")                   \
+    X(disk_stalls, "disk stalls")                                       \
+    X(disk_full, "times without disk space")                            \
+    X(torn_tails, "torn tails cut by recovery")                         \
+    X(continues, "chunks of long work")                                 \
+    X(work_recovered, "recoveries amid long work")                      \
+    X(transactions, "transactions recovered or verified")               \
+    X(logins, "logins")                                                 \
+    X(logins_from_one, "logins that read the stream from 1")            \
+    X(takeovers, "logins over a live one")                              \
+    X(moves, "logins through another gateway than before")              \
+    X(stale, "commands of a binding that was over")                     \
+    X(late_ends, "disconnects of a binding that was over")              \
+    X(moved_in, "accounts that came to another gateway")                \
+    X(moved_aside, "messages kept aside for a store")                   \
+    X(moved_joined, "stores taken with what they held")                 \
+    X(moved_replaced, "stores taken without what they held")            \
+    X(moved_through, "accounts gone on before their store came")        \
+    X(moved_back, "accounts back before their store left")              \
+    X(bad_logins, "logins refused")                                     \
+    X(conn_resets, "connections reset by the network")                  \
+    X(conn_ends, "connections ended by clients")                        \
+    X(slow_readers, "clients that stopped reading")                     \
+    X(requests, "requests sent")                                        \
+    X(resends, "requests sent again")                                   \
+    X(answered, "orders answered")                                      \
+    X(seen, "messages seen by clients")                                 \
+    X(seen_again, "messages seen again and compared")                   \
+    X(executions, "executions seen by clients")                         \
+    X(sink_commits, "export batches committed")                         \
+    X(sink_lost_before, "export batches lost before the commit")        \
+    X(sink_lost_after, "export batches lost after the commit")          \
+    X(sink_away, "times that a far end was away")                       \
+    X(sink_duplicates, "rows refused by the stream as duplicate")       \
     X(sink_fenced, "stale writers fenced off")
 
 struct sim_counts {

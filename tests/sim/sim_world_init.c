@@ -58,6 +58,7 @@ static void conf_init(struct topology_conf *c)
     c->persist.segments_ahead = (u32)sim_between(1, 3);
     c->persist.space_low_bytes = 1 << 20;
     c->persist.space_hard_bytes = 1 << 19;
+    c->keep_segments = sim_chance(500000) ? (u32)sim_between(1, 4) : 0;
     c->snapshot_every = sim_chance(800000) ? sim_between(20, 600) : 0;
     c->export.seed = sim_random();
     c->export.retry_min_ns = NS_PER_MS;

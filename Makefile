@@ -106,6 +106,12 @@ bench-session: setup ## a session's part of an Enter Order in ns: decode, risk, 
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-session
 	@$(BUILD)/bin/bench-session
 
+bench-tcp: setup ## measure our TCP: segments, lost replies, needless recoveries (ARGS=...)
+	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-tcp $(BUILD)/bin/bench-tcp-spurious
+	@$(BUILD)/bin/bench-tcp $(ARGS)
+	@$(BUILD)/bin/bench-tcp-spurious
+	@WB_BIN=$(BUILD)/bin scripts/bench-tcp-loss
+
 bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
 	@$(INNER) $(JOBS) programs
 	@WB_BIN=$(BUILD)/bin scripts/bench-load $(ARGS)

@@ -114,9 +114,8 @@ class DpdkVenue:
         with open(self.conf, "w", encoding="utf-8") as file:
             file.write(f"data_dir: {self.dir}/data\n"
                        "durability: none\n"
-                       f"gateway: {{count: {gateways}, transport: dpdk, listen: [{{port: {PORT}}}], connections_max: 2048, "
-                       f"unauthenticated_per_source: 0}}\n"
-                       f"dpdk: {{ports: [{{device: '{device}', ipv4: {SERVER}, queues: {queues}}}]{dpdk}}}\n"
+                       f"gateway: {{count: {gateways}, connections_max: 2048, unauthenticated_per_source: 0, "
+                       f"{self.edge(device, queues, dpdk)}"
                        "journal: {segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}\n"
                        "threads: [{name: hot, agents: [gateway, engine, persist]}" +
                        "".join(f", {{name: hot{g}, agents: [gateway{g}]}}" for g in range(1, gateways)) + "]\n"
@@ -131,6 +130,11 @@ class DpdkVenue:
         wait_for(f"wirebook starts (see {self.log})",
                  lambda: self.process.poll() is not None or "listening on" in self.said())
         check(self.process.poll() is None, f"wirebook runs:\n{self.said()}")
+
+    def edge(self, device, queues, dpdk):
+        """The rest of the gateway's section, and the devices."""
+        return (f"transport: dpdk, listen: [{{port: {PORT}}}]}}\n"
+                f"dpdk: {{ports: [{{device: '{device}', ipv4: {SERVER}, queues: {queues}}}]{dpdk}}}\n")
 
     def said(self):
         with open(self.log, encoding="utf-8") as file:

@@ -81,8 +81,10 @@ void step_disconnect(struct engine *e, const struct msg_unbind *c)
 {
     u32 id = c->cmd.account;
 
-    if (!sender_bound(e, &c->cmd))
+    if (!sender_bound(e, &c->cmd)) {
+        metric_add(&e->metrics.stale_ends, 1);
         return;
+    }
     apply_unbound(e, event_unbound(e, id, c->reason));
     const struct account *a = &e->accounts.at[id];
     if (a->terms.drop && !a->terms.drop_ms && a->open && unbind_drops(c->reason))

@@ -274,8 +274,8 @@ void naive_input(struct pair *p, const u8 *frame, u32 len)
     }
     if (!c->open)
         return;
-    if ((tcp[13] & RST) != 0) { /* for what came late, after the end; nothing else gives a reason */
-        ASSERT(c->fin_got && c->una > p->conf.bytes);
+    if ((tcp[13] & RST) != 0) { /* for what came late: after the end, or after a SYN given up */
+        ASSERT(c->got == 0 || (c->fin_got && c->una > p->conf.bytes));
         return;
     }
     take_ack(p, c, get32(tcp + 8), (u32)tcp[14] << 8 | tcp[15]);

@@ -37,7 +37,9 @@ struct account {
     u16 gateway;          /* that holds the session, or held it last: where its events go */
     u8 stream;            /* 0: no stream yet today; else 1 + enum dialect, what it is written in */
     u8 blocked_used;
-    u32 open;                       /* orders of all channels */
+    u32 open;  /* orders of all channels */
+    u8 killed; /* 1: by an operator, until he takes it back */
+    u8 zero[3];
     u32 watch;                      /* enum account_watch: what the common path must not pass by */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */

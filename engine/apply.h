@@ -28,6 +28,7 @@ void apply_bound(struct engine *e, const struct msg_bound *ev);
 void apply_unbound(struct engine *e, const struct msg_unbind *ev);
 void apply_system(struct engine *e, const struct msg_system *ev);
 void apply_queried(struct engine *e, const struct msg_query *ev);
+void apply_killed(struct engine *e, const struct msg_kill *ev);
 void apply_mass(struct engine *e, const struct msg_mass *ev);
 void apply_firm(struct engine *e, const struct msg_firm *ev);
 void apply_rejected(struct engine *e, const struct msg_rejected *ev);

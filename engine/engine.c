@@ -83,6 +83,10 @@ static void step_rare(struct engine *e, const union msg *cmd)
     case CMD_BREAK:
         step_break(e, &cmd->broken_trade);
         break;
+    case CMD_KILL:
+    case CMD_RESTORE:
+        step_kill(e, &cmd->kill);
+        break;
     case CMD_PHASE:
         step_phase(e, &cmd->course);
         break;
@@ -143,6 +147,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
         work_mass(e);
     else if (e->work.kind == WORK_PEGS)
         work_pegs(e);
+    else if (e->work.kind == WORK_KILL)
+        work_kill(e);
     else if (e->work.kind == WORK_DROP)
         work_drop(e);
     else if (e->work.kind >= WORK_COURSE)

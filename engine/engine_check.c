@@ -36,6 +36,7 @@ enum part {
     PART_BLOCKED,
     PART_MASS,
     PART_DROP,
+    PART_KILL,
     PART_MARKET,
     PART_COURSE,
 };
@@ -90,7 +91,7 @@ static u64 hash_account(const struct engine *e, u32 id)
         a->next_session_seq,
         a->bind_id ? a->conn : 0,
         (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
-        a->blocked_used,
+        a->blocked_used | (u64)a->killed << 32,
     };
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
@@ -175,7 +176,10 @@ u64 engine_state_hash(const struct engine *e)
         h += hash_2u64(PART_COURSE, 1, e->broken[i]);
     if (e->work.kind >= WORK_COURSE)
         h += hash_course(e);
-    if (e->work.kind == WORK_DROP)
+    h += hash_bytes(PART_KILL, &e->kills, sizeof e->kills);
+    if (e->work.kind == WORK_KILL)
+        h += hash_bytes(PART_KILL, &e->kill, sizeof e->kill);
+    if (e->work.kind == WORK_DROP || e->work.kind == WORK_KILL)
         h += hash_2u64(PART_DROP, e->work.owner, e->work.cursor);
     for (u32 id = 1; id <= e->accounts.names.used; id++)
         h += hash_account(e, id) +

@@ -107,6 +107,8 @@ static void route(struct engine *e, const union msg *m)
 
     switch (m->ev.type) {
     case EV_WORK:
+    case EV_KILLED:
+    case EV_RESTORED:
     case EV_COURSE:
     case EV_PHASE:
     case EV_CROSS:

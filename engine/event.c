@@ -139,3 +139,12 @@ const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor)
         (struct msg_work){.head = event_head(e, EV_WORK, 1, 0), .cursor = cursor, .kind = kind};
     return &m->work;
 }
+
+const struct msg_work *event_work_account(struct engine *e, u8 kind, u32 account)
+{
+    union msg *m = event_room(e, 1);
+
+    m->work =
+        (struct msg_work){.head = event_head(e, EV_WORK, 1, 0), .account = account, .kind = kind};
+    return &m->work;
+}

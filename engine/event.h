@@ -101,6 +101,9 @@ const struct msg_unbind *event_unbound(struct engine *e, u32 account, u8 reason)
 /* Long work of `kind` stands at order `id`. */
 const struct msg_work *event_work_order(struct engine *e, u8 kind, u32 id);
 
+/* Long work of `kind` stands before the account's first order. */
+const struct msg_work *event_work_account(struct engine *e, u8 kind, u32 account);
+
 /* Where long work stands; WORK_NONE: it is done. */
 const struct msg_work *event_work(struct engine *e, u8 kind, u32 cursor);
 

@@ -216,6 +216,7 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
         if (!e->day || ev->cursor == 0 || ev->cursor > e->accounts.names.used)
             return "a day's end that stands nowhere";
         break;
+    case WORK_KILL:
     case WORK_DROP:
         if (!account_known(&e->accounts, ev->account) || e->taker)
             return "a drop of an unknown account, or amid other work";
@@ -313,6 +314,17 @@ static const char *recover_system(struct engine *e, const struct msg_system *ev)
     return NULL;
 }
 
+static const char *recover_killed(struct engine *e, const struct msg_kill *ev)
+{
+    if (engine_busy(e) || e->taker || ev->scope < KILL_ACCOUNT || ev->scope > KILL_VENUE ||
+        (ev->scope == KILL_ACCOUNT && !account_known(&e->accounts, ev->account)))
+        return "a kill of nobody, or in the midst of other work";
+    bool full = e->kills.firms_used == KILLED_FIRMS_MAX && !kills_firm(e, kill_firm(ev));
+    if (ev->scope == KILL_FIRM && ev->ev.type == EV_KILLED && full)
+        return "more killed firms than there can be";
+    return apply_killed(e, ev), NULL;
+}
+
 static const char *recover_course(struct engine *e, const union msg *m)
 {
     switch (m->ev.type) {
@@ -344,6 +356,9 @@ static const char *recover_course(struct engine *e, const union msg *m)
     case EV_CROSS:
     case EV_BANDS:
         return recover_course_event(e, m);
+    case EV_KILLED:
+    case EV_RESTORED:
+        return recover_killed(e, &m->kill);
     case EV_LOGIN_REJECTED:
         return NULL;
     default:
@@ -418,7 +433,7 @@ static const char *recover_client(struct engine *e, const union msg *m)
 static const char *recover_event(struct engine *e, const union msg *m)
 {
     u8 type = m->ev.type;
-    bool client = type >= EV_SYSTEM;
+    bool client = type >= EV_SYSTEM && type < EV_KILLED;
 
     if (e->exhausted && type != EV_RESTATED)
         return "an order that shows nothing";

@@ -149,12 +149,14 @@ static enum reject_reason check_exposure(const struct engine *e, const struct ms
     return REJECT_EXPOSURE;
 }
 
-/* Nothing may be entered for the firm on the account. */
-static bool entry_barred(const struct engine *e, u32 account, const char firm[4])
+bool rules_barred(const struct engine *e, u32 account, const char firm[4])
 {
     const struct account *a = &e->accounts.at[account];
 
-    return a->terms.disabled || account_blocks(a, account_firm(a, firm));
+    u32 key = account_firm(a, firm);
+
+    return a->terms.disabled || a->killed || e->kills.venue || account_blocks(a, key) ||
+           kills_firm(e, key);
 }
 
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
@@ -166,8 +168,9 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     enum reject_reason reason = check_phase(e, c->instrument, c->tif, c->cross_type, &c->terms);
     if (reason)
         return reason;
-    if (UNLIKELY(e->accounts.at[c->head.account].watch & WATCH_ENTRY) &&
-        entry_barred(e, c->head.account, c->terms.firm))
+    if (UNLIKELY((e->accounts.at[c->head.account].watch & WATCH_ENTRY) | e->kills.venue |
+                 e->kills.firms_used) &&
+        rules_barred(e, c->head.account, c->terms.firm))
         return REJECT_FIRM;
     if (!side_known(c->side))
         return REJECT_SIDE;

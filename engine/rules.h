@@ -43,6 +43,9 @@ static inline bool display_known(u8 display)
     return display == 'Y' || display == 'A' || display == 'N';
 }
 
+/* Nothing may be entered or replaced for the firm on the account. */
+bool rules_barred(const struct engine *e, u32 account, const char firm[4]);
+
 /* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
 

@@ -51,6 +51,15 @@ struct engine_metrics {
     struct metric orders_open_max; /* high-water mark */
 };
 
+#define KILLED_FIRMS_MAX 16u
+
+/* What operators have stopped beside accounts. */
+struct kills {
+    u32 venue; /* 1: everybody */
+    u32 firms_used;
+    u32 firms[KILLED_FIRMS_MAX];
+};
+
 struct engine {
     /* ---- what recovery restores ---- */
     u64 seq;     /* of the last transaction */
@@ -69,6 +78,8 @@ struct engine {
     u32 exhausted; /* within a transaction: a reserve order that must show its next part */
     struct work work;
     struct msg_mass mass; /* WORK_MASS: what is looked for */
+    struct msg_kill kill; /* WORK_KILL: what is looked for */
+    struct kills kills;
     struct orders orders;
     struct books books;
     struct dark dark;
@@ -163,6 +174,27 @@ static inline bool unbind_drops(u8 reason)
 {
     return reason == UNBIND_CLOSED || reason == UNBIND_LOGOUT || reason == UNBIND_SILENT ||
            reason == UNBIND_PROTOCOL || reason == UNBIND_SLOW;
+}
+
+/* Goes on with the kill e->kill. */
+void work_kill(struct engine *e);
+void step_kill(struct engine *e, const struct msg_kill *c);
+
+static inline u32 kill_firm(const struct msg_kill *k)
+{
+    u32 key;
+
+    memcpy(&key, k->firm, sizeof key);
+    return key;
+}
+
+static inline bool kills_firm(const struct engine *e, u32 firm)
+{
+    for (u32 i = 0; i < e->kills.firms_used; i++) {
+        if (e->kills.firms[i] == firm)
+            return true;
+    }
+    return false;
 }
 
 /* Goes on with the mass cancel e->mass. */

@@ -10,18 +10,6 @@
 #include "engine/event.h"
 #include "engine/phase.h"
 
-static const struct msg_work *event_drop(struct engine *e, u32 account)
-{
-    union msg *m = event_room(e, 1);
-
-    m->work = (struct msg_work){
-        .head = event_head(e, EV_WORK, 1, 0),
-        .account = account,
-        .kind = WORK_DROP,
-    };
-    return &m->work;
-}
-
 void work_drop(struct engine *e)
 {
     u32 account = owner_account(e->work.owner);
@@ -41,7 +29,7 @@ void work_drop(struct engine *e)
 
 void drop_begin(struct engine *e, u32 account)
 {
-    apply_work(e, event_drop(e, account));
+    apply_work(e, event_work_account(e, WORK_DROP, account));
     work_drop(e);
 }
 

@@ -227,8 +227,7 @@ static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, 
 {
     if (rules_spares_original(c->reject))
         return c->reject;
-    const struct account *a = &e->accounts.at[c->head.account];
-    if (a->terms.disabled || account_blocks(a, account_firm(a, e->orders.terms[id].firm)))
+    if (rules_barred(e, c->head.account, e->orders.terms[id].firm))
         return REJECT_REPLACE;
     if (e->instruments.terms[e->orders.hot[id].instrument].halted)
         return REJECT_HALTED;

@@ -93,6 +93,25 @@ struct msg_account {
 };
 _Static_assert(sizeof(struct msg_account) == 128, "two slots");
 
+enum kill_scope {
+    KILL_ACCOUNT = 1,
+    KILL_FIRM = 2, /* orders that name it, whosever they are */
+    KILL_VENUE = 3,
+};
+
+/* CMD_KILL, EV_KILLED, CMD_RESTORE, EV_RESTORED. */
+struct msg_kill {
+    union {
+        struct cmd_head cmd;
+        struct event_head ev;
+    };
+    u32 account;  /* 32 of KILL_ACCOUNT; else 0 */
+    char firm[4]; /* 36 of KILL_FIRM; else 0 */
+    u8 scope;     /* 40 enum kill_scope */
+    u8 zero[23];  /* 41 */
+};
+_Static_assert(sizeof(struct msg_kill) == 64, "one slot");
+
 /* CMD_CONTINUE and CMD_TICK have nothing but their head. */
 struct msg_bare {
     union {
@@ -109,6 +128,7 @@ enum work_kind {
     WORK_DAY_END = 2, /* expiring the day's orders, then closing the streams */
     WORK_MASS = 3,    /* a mass cancel that goes on through its account's orders */
     WORK_PEGS = 4,    /* pegs that trade because the touch has moved */
+    WORK_KILL = 6,    /* cancelling what a kill switch is for */
     WORK_DROP = 5,    /* cancelling the orders of an account whose connection is gone */
     WORK_COURSE = 16, /* a change of phase that goes on with another instrument */
     WORK_SCAN = 17,   /* a cross whose price is being looked for */

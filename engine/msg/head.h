@@ -35,6 +35,9 @@ enum msg_type {
     /* from admin: the day's course */
     CMD_PHASE = 0x28, /* an instrument, or all of them, go into another phase */
     CMD_BREAK = 0x29, /* a trade is broken */
+    /* from operators */
+    CMD_KILL = 0x30,    /* nothing more is entered, all that is open goes */
+    CMD_RESTORE = 0x31, /* ... until here */
 
     /* the venue's course */
     EV_STARTED = 0x81,
@@ -69,6 +72,9 @@ enum msg_type {
     EV_CANCEL_PENDING = 0xB1,  /* OUCH P */
     EV_CANCEL_REJECTED = 0xB2, /* OUCH I */
     EV_PRIORITY = 0xB3,        /* OUCH T */
+    /* what operators have done */
+    EV_KILLED = 0xC0,
+    EV_RESTORED = 0xC1,
 };
 
 enum msg_flags {

@@ -71,6 +71,9 @@ static const struct field account_fields[] = {
     F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
     F(msg_account, stp_details, NUM), F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM),
 };
+static const struct field kill_fields[] = {
+    F(msg_kill, scope, NUM), F(msg_kill, account, NUM), F(msg_kill, firm, TEXT),
+};
 static const struct field work_fields[] = {
     F(msg_work, kind, NUM), F(msg_work, phase, NUM), F(msg_work, order_ref, NUM),
     F(msg_work, cursor, NUM), F(msg_work, account, NUM),
@@ -274,6 +277,10 @@ static const struct shape shapes[256] = {
                            ZERO(msg_mass, zero)},
     [EV_DISABLED] = {"EV_DISABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
     [EV_ENABLED] = {"EV_ENABLED", FIELDS(firm_fields), MSG_TX_END, 1, ZERO(msg_firm, zero)},
+    [CMD_KILL] = {"CMD_KILL", FIELDS(kill_fields), 0, 1, ZERO(msg_kill, zero)},
+    [CMD_RESTORE] = {"CMD_RESTORE", FIELDS(kill_fields), 0, 1, ZERO(msg_kill, zero)},
+    [EV_KILLED] = {"EV_KILLED", FIELDS(kill_fields), MSG_TX_END, 1, ZERO(msg_kill, zero)},
+    [EV_RESTORED] = {"EV_RESTORED", FIELDS(kill_fields), MSG_TX_END, 1, ZERO(msg_kill, zero)},
     [CMD_PHASE] = {"CMD_PHASE", FIELDS(course_fields), 0, 1, ZERO(msg_course, zero)},
     [CMD_BREAK] = {"CMD_BREAK", FIELDS(break_fields), 0, 2, ZERO(msg_break, zero2)},
     [EV_BROKEN] = {"EV_BROKEN", FIELDS(broken_fields), MSG_TX_END, 1, ZERO(msg_broken, zero)},

@@ -374,6 +374,7 @@ union msg {
     struct msg_day day;
     struct msg_instrument instrument;
     struct msg_account account;
+    struct msg_kill kill;
     struct msg_bare bare;
     struct msg_work work;
     struct msg_login login;

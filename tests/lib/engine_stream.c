@@ -219,6 +219,15 @@ static void make_firm(struct stream *s, union msg *m, u32 account, u32 channel)
         m->firm.firm[3] = (char)('A' + stream_below(s, 26)); /* many firms, too many at last */
 }
 
+/* Rarely a kill, and soon it is taken back. */
+static void make_kill(struct stream *s, union msg *m)
+{
+    stream_head(s, m, one_in(s, 40) ? CMD_KILL : CMD_RESTORE, 0);
+    m->kill.scope = (u8)(one_in(s, 20) ? stream_below(s, 6) : 1 + stream_below(s, 3));
+    m->kill.account = stream_below(s, STREAM_ACCOUNTS + 2);
+    some_firm(s, m->kill.firm);
+}
+
 static void make_login(struct stream *s, union msg *m, u32 account)
 {
     stream_head(s, m, CMD_LOGIN, account);
@@ -359,7 +368,9 @@ void stream_next(struct stream *s, struct timed *out)
         s->step++;
         return;
     }
-    if (stream_make_back(s, m))
+    if (one_in(s, 60))
+        make_kill(s, m);
+    else if (stream_make_back(s, m))
         ;
     else if (!s->day_open && one_in(s, 4))
         make_day_turn(s, m);

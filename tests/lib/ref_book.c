@@ -17,7 +17,7 @@ union msg *ref_add(struct ref *r, u8 type, u32 slots, u32 account)
     m->ev.account = account;
     m->ev.seq = r->seq + 1;
     m->ev.time_ns = r->time;
-    if (type >= EV_SYSTEM)
+    if (type >= EV_SYSTEM && type < EV_KILLED)
         m->ev.session_seq = r->accounts[account].next_seq++;
     r->last = r->tx->used;
     r->tx->used += slots;
@@ -90,7 +90,7 @@ void ref_work(struct ref *r, u8 kind)
     m->work.kind = kind;
     if (kind == WORK_DAY_END)
         m->work.cursor = r->cursor;
-    if (kind == WORK_MASS || kind == WORK_DROP) {
+    if (kind == WORK_MASS || kind == WORK_DROP || kind == WORK_KILL) {
         m->work.account = r->mass.ev.account;
         m->work.cursor = r->mass_number;
         m->work.phase = r->mass_idx;

@@ -7,7 +7,8 @@ const char *ref_firm_meant(const struct ref *r, u32 account, const char *firm)
     return named ? firm : r->accounts[account].terms.firm;
 }
 
-bool ref_blocked(const struct ref *r, u32 account, const char *firm)
+/* The account has disabled the firm itself. */
+static bool disabled(const struct ref *r, u32 account, const char *firm)
 {
     const struct ref_account *a = &r->accounts[account];
 
@@ -15,6 +16,16 @@ bool ref_blocked(const struct ref *r, u32 account, const char *firm)
         if (memcmp(a->blocked[i], ref_firm_meant(r, account, firm), 4) == 0)
             return true;
     return false;
+}
+
+bool ref_blocked(const struct ref *r, u32 account, const char *firm)
+{
+    if (r->accounts[account].killed || r->venue_killed)
+        return true;
+    for (u32 i = 0; i < r->killed_firms_used; i++)
+        if (memcmp(r->killed_firms[i], ref_firm_meant(r, account, firm), 4) == 0)
+            return true;
+    return disabled(r, account, firm);
 }
 
 static bool wanted(const struct ref *r, const struct ref_order *o)
@@ -111,7 +122,7 @@ void ref_firm(struct ref *r, const struct msg_firm *c)
     if (!is_new(r, &c->cmd, c->user_ref_idx, c->user_ref))
         return;
     firm = ref_firm_meant(r, c->cmd.account, c->firm);
-    bool blocked = ref_blocked(r, c->cmd.account, firm);
+    bool blocked = disabled(r, c->cmd.account, firm);
     if (disable && !blocked && a->blocked_used == 8) {
         union msg *m = ref_add(r, EV_REJECTED, 1, c->cmd.account);
         m->rejected.user_ref = c->user_ref;
@@ -172,4 +183,88 @@ void ref_drop_arm(struct ref *r, u32 account)
         any |= r->orders[i].open && r->orders[i].o.head.account == account;
     if (a->terms.drop && any)
         a->drop = r->time + a->terms.drop_ms * 1000000ull;
+}
+
+/* ---- the kill switch ---- */
+
+void ref_go_on_kill(struct ref *r)
+{
+    u32 last = r->kill.scope == KILL_ACCOUNT ? r->kill.account : r->accounts_used;
+    u32 budget = r->chunk_cancels;
+
+    for (;;) {
+        u32 account = r->mass.ev.account;
+        struct ref_order *o = first_from(r, account, r->mass_idx, r->mass_number);
+        if (o) {
+            r->mass_idx = o->o.user_ref_idx;
+            r->mass_number = o->o.user_ref;
+            if (budget == 0) {
+                ref_work(r, WORK_KILL);
+                ((union msg *)(void *)&r->tx->slots[r->last])->work.order_ref = o->o.order_ref;
+                return;
+            }
+            if (r->kill.scope != KILL_FIRM ||
+                memcmp(ref_firm_meant(r, account, o->o.terms.firm), r->kill.firm, 4) == 0)
+                ref_cancelled(r, o, o->o.qty, 'S');
+            budget--;
+            r->mass_number++;
+            continue;
+        }
+        if (account == last)
+            break;
+        r->mass.ev.account++;
+        r->mass_idx = 0;
+        r->mass_number = 0;
+        if (budget < 2) {
+            ref_work(r, WORK_KILL);
+            return;
+        }
+        budget--;
+    }
+    ref_work(r, WORK_NONE);
+}
+
+static u32 killed_at(const struct ref *r, const char *firm)
+{
+    u32 i = 0;
+    while (i < r->killed_firms_used && memcmp(r->killed_firms[i], firm, 4) != 0)
+        i++;
+    return i;
+}
+
+void ref_kill(struct ref *r, const struct msg_kill *c)
+{
+    bool kill = c->cmd.type == CMD_KILL, account = c->scope == KILL_ACCOUNT;
+    u32 at = killed_at(r, c->firm);
+    bool there = at < r->killed_firms_used;
+
+    if (c->scope < 1 || c->scope > 3 || (account && (!c->account || c->account > r->accounts_used)))
+        return;
+    if (c->scope == KILL_FIRM && (!c->firm[0] || memcmp(c->firm, "    ", 4) == 0 ||
+                                  (kill && !there && r->killed_firms_used == 16)))
+        return;
+    if (!kill && !(account                 ? r->accounts[c->account].killed
+                   : c->scope == KILL_FIRM ? there
+                                           : r->venue_killed))
+        return;
+    union msg *m = ref_add(r, kill ? EV_KILLED : EV_RESTORED, 1, 0);
+    m->kill.scope = c->scope;
+    m->kill.account = account ? c->account : 0;
+    if (c->scope == KILL_FIRM)
+        memcpy(m->kill.firm, c->firm, 4);
+    if (account)
+        r->accounts[c->account].killed = kill;
+    else if (c->scope == KILL_VENUE)
+        r->venue_killed = kill;
+    else if (kill && !there)
+        memcpy(r->killed_firms[r->killed_firms_used++], c->firm, 4);
+    else if (!kill)
+        memcpy(r->killed_firms[at], r->killed_firms[--r->killed_firms_used], 4);
+    if (!kill || r->accounts_used == 0)
+        return;
+    r->kill = m->kill;
+    r->mass.ev.account = account ? c->account : 1;
+    r->mass_idx = 0;
+    r->mass_number = 0;
+    ref_go_on_kill(r);
 }

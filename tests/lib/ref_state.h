@@ -29,6 +29,7 @@ struct ref_account {
     u32 last[256];
     char blocked[8][4];
     u32 blocked_used;
+    bool killed;
     u64 drop; /* when its orders go; 0: they stay */
 };
 
@@ -76,6 +77,10 @@ struct ref {
     u8 next, cross, liquidity; /* ... where that goes, by which cross, */
     u32 price, looked_at;      /* ... its price, or how far the search for it is */
     struct ref_order *expiring;
+    struct msg_kill kill;
+    bool venue_killed;
+    char killed_firms[16][4];
+    u32 killed_firms_used;
     struct tx *tx;
     u32 last;
 };
@@ -130,6 +135,11 @@ void ref_settle(struct ref *r);
 
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
+
+void ref_kill(struct ref *r, const struct msg_kill *c);
+
+/* Goes on with r->kill. */
+void ref_go_on_kill(struct ref *r);
 
 /* Begins to cancel the orders of the account, or goes on with them. */
 void ref_drop(struct ref *r, u32 account);

@@ -335,6 +335,9 @@ static void dispatch(struct ref *r, const union msg *c)
         return ref_firm(r, &c->firm);
     case CMD_BREAK:
         return ref_break(r, &c->broken_trade);
+    case CMD_KILL:
+    case CMD_RESTORE:
+        return ref_kill(r, &c->kill);
     case CMD_PHASE:
         return ref_phase(r, &c->course);
     case CMD_QUERY:
@@ -344,6 +347,8 @@ static void dispatch(struct ref *r, const union msg *c)
             return ref_go_on_mass(r);
         if (r->work == WORK_PEGS)
             return ref_settle(r);
+        if (r->work == WORK_KILL)
+            return ref_go_on_kill(r);
         if (r->work == WORK_DROP)
             return ref_drop(r, 0);
         if (r->work >= WORK_COURSE)

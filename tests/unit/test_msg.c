@@ -19,7 +19,8 @@ static const u8 types[] = {
     CMD_MASS_CANCEL,    CMD_DISABLE,       CMD_ENABLE,       EV_MODIFIED,       EV_MASS_CANCELLED,
     EV_DISABLED,        EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,       CMD_PHASE,
     EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
-    EV_CANCEL_REJECTED, EV_BANDS,          CMD_BREAK,        EV_BROKEN,
+    EV_CANCEL_REJECTED, EV_BANDS,          CMD_BREAK,        EV_BROKEN,         CMD_KILL,
+    CMD_RESTORE,        EV_KILLED,         EV_RESTORED,
 };
 
 static union msg blank(u8 type)

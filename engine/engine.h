@@ -23,7 +23,6 @@ struct engine_conf {
     u32 instruments_max; /* 1..INSTRUMENTS_MAX */
     u32 orders_max;      /* open orders, 1..ORDERS_MAX */
     u32 gateways;        /* 1..GATEWAYS_MAX */
-    u64 seed;            /* of the generator in the engine's state */
     u64 hash_key[2];     /* of the tables: secret, random for each process but in tests. It reaches
                             neither an event nor the state's hash: replays may have another */
 };

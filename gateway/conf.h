@@ -158,7 +158,6 @@ struct conf_engine {
     u64 accounts_max;
     u64 instruments_max;
     u64 orders_max;
-    u64 seed;
 };
 
 struct conf_journal {

@@ -220,8 +220,6 @@ INT("engine.instruments_max", engine.instruments_max, 1, INSTRUMENTS_MAX, "instr
     "Instruments that the shard can have. Each costs an empty book."),
 INT("engine.orders_max", engine.orders_max, 1, ORDERS_MAX, "orders", "262144",
     "Orders open at the same time; what comes beyond is rejected. Costs a fixed slab of memory."),
-INT("engine.seed", engine.seed, 0, INT64_MAX, NULL, "1",
-    "Of the generator in the engine's state: the same seed and commands give the same bytes."),
 
 SECTION("journal", "The files that everything is recovered from."),
 INT("journal.segment_mb", journal.segment_mb, 1, 4096, "MiB", "64",

@@ -191,7 +191,6 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->engine.accounts_max = (u32)c->engine.accounts_max;
     t->engine.instruments_max = (u32)c->engine.instruments_max;
     t->engine.orders_max = (u32)c->engine.orders_max;
-    t->engine.seed = c->engine.seed;
     t->engine.hash_key[0] = secret();
     t->engine.hash_key[1] = secret();
     t->gateway.connections_max = (u32)c->gateway.connections_max;

@@ -20,7 +20,6 @@ void topology_conf_defaults(struct topology_conf *conf)
     conf->engine.accounts_max = 1024;
     conf->engine.instruments_max = 1024;
     conf->engine.orders_max = 1u << 18;
-    conf->engine.seed = 1;
     gateway_conf_defaults(&conf->gateway);
     conf->gateway.connections_max = 1024;
     persist_conf_defaults(&conf->persist);

@@ -22,13 +22,12 @@ static bool sizes_agree(const struct engine_conf *have, const struct engine_conf
                         struct why *why)
 {
     if (have->accounts_max == want->accounts_max && have->orders_max == want->orders_max &&
-        have->instruments_max == want->instruments_max && have->seed == want->seed)
+        have->instruments_max == want->instruments_max)
         return true;
     return why_set(why,
                    "snapshot of transaction %" PRIu64
-                   ": made with engine.accounts_max %u, instruments_max %u, orders_max %u, seed "
-                   "%" PRIu64,
-                   seq, have->accounts_max, have->instruments_max, have->orders_max, have->seed);
+                   ": made with engine.accounts_max %u, instruments_max %u, orders_max %u",
+                   seq, have->accounts_max, have->instruments_max, have->orders_max);
 }
 
 /* Snapshot `i` of the list into a new engine. False: `why`, and there is none. */

@@ -308,7 +308,7 @@ static void print_result(const struct verify *v, const struct replay_result *r)
 static int verify(const struct options *o, struct disk *d)
 {
     static struct verify v;
-    struct engine_conf engine = {.gateways = GATEWAYS_MAX, .seed = 1};
+    struct engine_conf engine = {.gateways = GATEWAYS_MAX};
     struct replay_conf conf = {
         .disk = d, .shard = (u32)o->shard, .apply = verify_tx, .unfit = verify_unfit, .ctx = &v};
     struct replay_result result;

@@ -59,7 +59,6 @@ static struct engine *venue_new(struct mem *m, u32 symbols, u32 orders_max)
         .instruments_max = symbols,
         .orders_max = orders_max,
         .gateways = 1,
-        .seed = 20261122,
     };
     mem_init(m, MEM_HUGE);
     return engine_new(&conf, m);

@@ -28,11 +28,8 @@
 #define TICK        100u
 #define MIDDLE      1000000u
 
-static const struct engine_conf engine_sizes = {.accounts_max = ACCOUNTS,
-                                                .instruments_max = INSTRUMENTS,
-                                                .orders_max = 262144,
-                                                .gateways = 1,
-                                                .seed = 1};
+static const struct engine_conf engine_sizes = {
+    .accounts_max = ACCOUNTS, .instruments_max = INSTRUMENTS, .orders_max = 262144, .gateways = 1};
 
 struct bench {
     struct disk *disk;

@@ -8,7 +8,6 @@ static struct engine *new_engine(struct venue *v, u32 orders_max)
         .instruments_max = 3,
         .orders_max = orders_max,
         .gateways = 2,
-        .seed = 42,
         .hash_key = {42, v->e != NULL}, /* the shadow has another: nobody may notice */
     };
     return engine_new(&conf, &v->mem);

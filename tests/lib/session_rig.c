@@ -113,11 +113,8 @@ static void make_rings(struct rig *r, const struct rig_conf *conf)
 
 static void make_engine(struct rig *r, const struct rig_conf *rc)
 {
-    struct engine_conf conf = {.accounts_max = 8,
-                               .instruments_max = 8,
-                               .orders_max = rc->orders_max,
-                               .gateways = 1,
-                               .seed = 1};
+    struct engine_conf conf = {
+        .accounts_max = 8, .instruments_max = 8, .orders_max = rc->orders_max, .gateways = 1};
     struct engine_rings rings = {.cmd = {&r->cmd, &r->venue},
                                  .cmd_used = 2,
                                  .events = {&r->events},

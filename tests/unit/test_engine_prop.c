@@ -67,7 +67,6 @@ static struct engine *new_engine(struct rig *r, const struct shape *shape)
         .instruments_max = STREAM_INSTRUMENTS + 1,
         .orders_max = shape->orders_max,
         .gateways = STREAM_GATEWAYS,
-        .seed = 7,
         .hash_key = {shape->orders_max, r->live != NULL}, /* nobody may notice that it differs */
     };
     struct engine *e = engine_new(&conf, &r->mem);

@@ -19,7 +19,7 @@ static u64 now_ns;
 
 static int set_up(void **state)
 {
-    struct engine_conf conf = {4, 4, 2000, 2, 1, {0}};
+    struct engine_conf conf = {4, 4, 2000, 2, {0}};
     struct engine_rings rings = {
         .cmd = {&cmd[0], &cmd[1], &cmd[2]},
         .cmd_used = 3,

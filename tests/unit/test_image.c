@@ -30,7 +30,6 @@ static void half_init(struct half *h, u64 seed)
         .instruments_max = STREAM_INSTRUMENTS + 1,
         .orders_max = seed % 3 ? 150 : 6,
         .gateways = STREAM_GATEWAYS,
-        .seed = 7,
         .hash_key = {seed, 9},
     };
 

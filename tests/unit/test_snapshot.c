@@ -96,7 +96,6 @@ static int setup(void **state)
                                       .instruments_max = STREAM_INSTRUMENTS + 1,
                                       .orders_max = 100,
                                       .gateways = STREAM_GATEWAYS,
-                                      .seed = 3,
                                       .hash_key = {4, 5}};
     mem_init(&venue.mem, 0);
     venue.engine = engine_new(&venue.conf, &venue.mem);

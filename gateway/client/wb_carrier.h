@@ -28,7 +28,8 @@ struct wb_carrier {
     void (*wait)(int conn, bool write, int other_fd, u64 timeout_ns);
     /*
      * NULL with sockets. Otherwise the carrier has no descriptors to sleep on: it moves only when
-     * it is turned, and says how much it did.
+     * it is turned, and says how much it did, what other calls brought since included: after 0
+     * no connection has anything new.
      */
     int (*turn)(u64 now_ns);
 };

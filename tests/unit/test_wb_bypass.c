@@ -129,6 +129,33 @@ static void the_server_finishes(void **state)
     c->close(conn);
 }
 
+/* What comes for one connection while another one is asked is told by the next turn. */
+static void news_of_others_are_told(void **state)
+{
+    const struct wb_carrier *c = wb_carrier();
+    u8 in[8];
+    int first = open_conn(PORT);
+
+    (void)state;
+    TURN_UNTIL(c->ready(first) == 1 && server_conn != 0);
+    u64 server_first = server_conn;
+    int second = open_conn(PORT);
+    TURN_UNTIL(c->ready(second) == 1 && server_conn != 0);
+    for (u32 i = 0; i < 50; i++) {
+        while (c->turn(clock_now_ns()) != 0)
+            server_turn();
+        t->ops->send(t, server_first, "x", 1);
+        server_turn();
+        assert_int_equal(c->recv(second, in, sizeof in), -1); /* turns the endpoint */
+        assert_true(c->turn(clock_now_ns()) > 0);
+        assert_int_equal(c->recv(first, in, sizeof in), 1);
+    }
+    u32 before = server_closed;
+    c->close(first);
+    c->close(second);
+    TURN_UNTIL((c->turn(clock_now_ns()), server_closed == before + 2));
+}
+
 static void refused_and_unknown(void **state)
 {
     const struct wb_carrier *c = wb_carrier();
@@ -211,8 +238,11 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(echo_and_close),           cmocka_unit_test(the_server_finishes),
-        cmocka_unit_test(refused_and_unknown),      cmocka_unit_test(waiting_ends),
+        cmocka_unit_test(echo_and_close),
+        cmocka_unit_test(the_server_finishes),
+        cmocka_unit_test(news_of_others_are_told),
+        cmocka_unit_test(refused_and_unknown),
+        cmocka_unit_test(waiting_ends),
         cmocka_unit_test(wrong_addresses_are_said),
     };
     return cmocka_run_group_tests(tests, start, end);

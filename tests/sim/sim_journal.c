@@ -138,6 +138,8 @@ static const char *look_at(void *ctx, const struct slot *slots, u32 used)
     struct sim_journal *j = ctx;
     u64 seq = ((const struct cmd_head *)(const void *)slots)->seq;
 
+    if (seq > j->limit)
+        return NULL;
     if (j->looked == 0 && seq > 1 && seq <= j->used + 1)
         j->looked = seq - 1; /* what stood before was recycled, and an earlier look has seen it */
     SIM_CHECK(seq == j->looked + 1, "journal: transaction %llu follows %llu",
@@ -152,7 +154,8 @@ static const char *look_at(void *ctx, const struct slot *slots, u32 used)
     return NULL;
 }
 
-void sim_journal_look(struct sim_journal *j, struct disk *disk, u32 shard)
+static struct replay_result read_through(struct sim_journal *j, struct disk *disk, u32 shard,
+                                         u64 limit)
 {
     struct replay_conf conf = {
         .disk = disk, .shard = shard, .apply = look_at, .ctx = j, .quiet = true};
@@ -160,8 +163,23 @@ void sim_journal_look(struct sim_journal *j, struct disk *disk, u32 shard)
     struct why why = {""};
 
     j->looked = 0;
+    j->limit = limit;
     enum replay_status status = replay_run(&conf, &result, &why);
     SIM_CHECK(status == REPLAY_OK, "recovery refuses the journal: %s", why.text);
+    return result;
+}
+
+void sim_journal_look_beside(struct sim_journal *j, struct disk *disk, u32 shard, u64 durable_seq)
+{
+    read_through(j, disk, shard, durable_seq);
+    SIM_CHECK(j->used >= durable_seq, "journal: ends at %llu, but %llu are durable",
+              (unsigned long long)j->used, (unsigned long long)durable_seq);
+}
+
+void sim_journal_look(struct sim_journal *j, struct disk *disk, u32 shard)
+{
+    struct replay_result result = read_through(j, disk, shard, UINT64_MAX);
+
     SIM_CHECK(j->looked == j->used, "journal: ends at %llu, an earlier recovery found %llu",
               (unsigned long long)j->looked, (unsigned long long)j->used);
     SIM_CHECK(engine_state_hash(j->shadow) == engine_state_hash(j->rerun),

@@ -39,6 +39,7 @@ struct sim_journal {
     u64 used;
     u64 txs_room;
     u64 looked; /* transactions that this look has passed */
+    u64 limit;  /* ... and what stands behind this one it leaves alone */
     u32 day;
     u64 midnight_ns;
 
@@ -56,6 +57,12 @@ void sim_journal_free(struct sim_journal *j);
 
 /* Reads `disk` (a copy: nobody writes). Fails the run when anything about it is wrong. */
 void sim_journal_look(struct sim_journal *j, struct disk *disk, u32 shard);
+
+/*
+ * The same beside a process that lives, up to `durable_seq`: what is durable can never be lost, but
+ * its segment may be used again before the process ends.
+ */
+void sim_journal_look_beside(struct sim_journal *j, struct disk *disk, u32 shard, u64 durable_seq);
 
 /* The account's stream of `day`; NULL: the journal has none. */
 const struct sim_truth *sim_journal_truth(const struct sim_journal *j, u32 account, u32 day);

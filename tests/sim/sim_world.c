@@ -245,12 +245,27 @@ static void check_gateways(void)
               engine_accounts(t->engine));
 }
 
+#define LOOK_EVERY 256u /* transactions: far fewer than two snapshots are apart */
+
+/* A journal whose beginning may go is looked at while all of it is there. */
+static void look_before_it_goes(void)
+{
+    u64 durable_seq = durable_get(persist_stored(world->topology.persist));
+
+    if (world->conf.keep_segments == 0 || durable_seq < world->journal.used + LOOK_EVERY)
+        return;
+    struct sim_disk *copy = sim_disk_copy(world->disk);
+    sim_journal_look_beside(&world->journal, sim_disk_disk(copy), SHARD, durable_seq);
+    sim_disk_free(copy);
+}
+
 void world_step(void)
 {
     sim.step++;
     sim.counts.steps++;
     bool worked = turn();
     misfortune();
+    look_before_it_goes();
     if (sim.step % CHECK_EVERY == 0) {
         engine_check(world->topology.engine);
         check_gateways();

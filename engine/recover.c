@@ -281,8 +281,8 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
         return "an account under a wrong number";
     if (!id && names->used == names->max)
         return full(e, "accounts_max", names->max, names->room);
-    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM)
-        return "an account with an unknown self-trade prevention";
+    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM || ev->post_slide > 1)
+        return "an account with unknown terms";
     apply_account(e, ev);
     return NULL;
 }

@@ -171,7 +171,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
 static bool account_terms_sound(const struct msg_account *c)
 {
     return c->disabled <= 1 && c->stp <= STP_MAX && c->stp_level <= STP_FIRM &&
-           c->stp_details <= 1 && c->drop <= 1;
+           c->stp_details <= 1 && c->drop <= 1 && c->post_slide <= 1;
 }
 
 void step_account(struct engine *e, const struct msg_account *c)

@@ -11,6 +11,7 @@
 #include "engine/match.h"
 #include "engine/peg.h"
 #include "engine/phase.h"
+#include "engine/post.h"
 
 bool sender_bound(struct engine *e, const struct cmd_head *head)
 {
@@ -129,6 +130,8 @@ static void enter_accept(struct engine *e, const struct msg_enter *c)
         .user_ref_idx = c->user_ref_idx,
         .terms = c->terms,
     };
+    if (UNLIKELY(c->terms.yes & YES_POST_ONLY))
+        m->order.price = post_price(e, &m->order);
     apply_accepted(e, &m->order);
 }
 
@@ -268,6 +271,8 @@ void step_replace(struct engine *e, const struct msg_replace *c)
     }
     next.qty -= e->orders.info[id].executed; /* rule 6d */
     next.price = accepted_price(e, next.instrument, next.side, next.cross_type, next.price);
+    if (next.terms.yes & YES_POST_ONLY)
+        next.price = post_price(e, &next);
     union msg *m = event_room(e, 2);
     m->order = next;
     apply_replaced(e, &m->order, id);

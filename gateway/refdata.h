@@ -10,7 +10,7 @@
  *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
- *                cancel_on_disconnect,password_hash_2,networks
+ *                cancel_on_disconnect,post_only,password_hash_2,networks
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H

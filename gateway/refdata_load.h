@@ -46,8 +46,8 @@ bool refdata_names_have(const struct refdata_name *names, u32 n, const char name
 bool refdata_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out, const char *allowed);
 
 /* Columns that an accounts file may leave out. */
-#define REFDATA_TERMS      "stp", "stp_level", "stp_details", "cancel_on_disconnect"
-#define REFDATA_TERMS_USED 4u
+#define REFDATA_TERMS      "stp", "stp_level", "stp_details", "cancel_on_disconnect", "post_only"
+#define REFDATA_TERMS_USED 5u
 
 /* Reads these columns, of which `first` is the first, to `out`; all that is wrong is reported. */
 bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);

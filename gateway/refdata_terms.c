@@ -1,9 +1,9 @@
 /*
  * refdata_terms.c - the columns of the accounts file that say how the engine deals with an account:
- * self-trade prevention and lost connections.
+ * self-trade prevention, lost connections, post-only orders.
  *
  * Thread: main, at the start. A file without such a column, or with an empty field in it, has the
- * column's default: nothing is prevented or cancelled.
+ * column's default: nothing is prevented, cancelled or slid.
  */
 #include <string.h>
 
@@ -99,7 +99,10 @@ bool refdata_limit(struct csv *c, u32 at, u32 decimals, u64 max, u64 *out, const
 
 bool refdata_terms(struct csv *c, u32 first, struct msg_account *out)
 {
+    static const char *const post_only[] = {"cancel", "slide"};
     bool good = read_stp(c, first, out);
 
+    good &=
+        read_word(c, column(first, "post_only"), post_only, 2, &out->post_slide, "cancel, slide");
     return read_drop(c, column(first, "cancel_on_disconnect"), out) && good;
 }

@@ -89,7 +89,8 @@ struct msg_account {
     u16 drop;       /* 46 1: its orders are cancelled when its connection is gone */
     u32 drop_ms;    /* 48 ... and has not come back for so long */
     u32 open_max;   /* 52 orders that it may have open at the same time; 0: no limit */
-    u8 zero[72];    /* 56 */
+    u8 post_slide;  /* 56 1: a post-only order that would take is slid; else it is cancelled */
+    u8 zero[71];    /* 57 */
 };
 _Static_assert(sizeof(struct msg_account) == 128, "two slots");
 

@@ -70,6 +70,7 @@ static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
     F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
     F(msg_account, stp_details, NUM), F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM),
+    F(msg_account, post_slide, NUM),
 };
 static const struct field kill_fields[] = {
     F(msg_kill, scope, NUM), F(msg_kill, account, NUM), F(msg_kill, firm, TEXT),

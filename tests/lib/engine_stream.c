@@ -271,6 +271,7 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     m->account.stp_details = (u8)stream_below(s, 2);
     m->account.drop = (u16)(one_in(s, 30) ? 2 : stream_below(s, 2));
     m->account.drop_ms = one_in(s, 2) ? stream_below(s, 3000) : 0;
+    m->account.post_slide = (u8)(one_in(s, 30) ? 2 : stream_below(s, 2));
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)

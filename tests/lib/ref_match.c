@@ -105,6 +105,26 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
     return best;
 }
 
+u32 ref_post_price(struct ref *r, const struct msg_order *o)
+{
+    struct ref_order taker = {.open = true, .o = *o};
+    u32 tick = r->instruments[o->instrument].tick;
+
+    if (!(o->terms.yes & YES_POST_ONLY) || !r->accounts[o->head.account].terms.post_slide ||
+        ref_waits(r, &taker))
+        return o->price;
+    struct ref_order *met = best_against(r, &taker);
+    if (!met)
+        return o->price;
+    u32 price = (u32)ref_price(r, met);
+    u32 on_tick = price / tick * tick;
+    if (o->side == 'B')
+        on_tick = on_tick == price ? price - tick : on_tick;
+    else
+        on_tick += tick;
+    return on_tick < 1 || on_tick > 1999999900 ? o->price : on_tick;
+}
+
 /* How an order keeps from its own party, and who that is. */
 static u8 stp_of(const struct ref *r, const struct ref_order *o, u8 *level)
 {

@@ -133,6 +133,12 @@ void ref_meet(struct ref *r, struct ref_order *taker, struct ref_order *maker);
 /* Pegs that the touch has moved onto the other side trade. */
 void ref_settle(struct ref *r);
 
+/* The price at which an order that must not take is announced. */
+u32 ref_post_price(struct ref *r, const struct msg_order *o);
+
+/* A replacement's terms, given those of the request and of the original. */
+struct order_terms ref_merged(const struct order_terms *n, const struct order_terms *old, u8 tif);
+
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
 

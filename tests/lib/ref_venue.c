@@ -248,7 +248,7 @@ static void account(struct ref *r, const struct msg_account *c)
     bool is_new = id > r->accounts_used;
 
     if (c->disabled > 1 || c->stp > 4 || c->stp_level > 1 || c->stp_details > 1 || c->drop > 1 ||
-        (is_new && r->accounts_used == r->conf.accounts_max))
+        c->post_slide > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
         return;
     if (!is_new && memcmp(a->terms.user, c->user, sizeof *c - sizeof c->cmd) == 0)
         return;

@@ -117,7 +117,7 @@ static void test_padding_is_checked(void **state)
         u8 from;
         u8 to;
     } rows[] = {
-        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 54, 59},    {CMD_ACCOUNT, 56, 127},
+        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 54, 59},    {CMD_ACCOUNT, 57, 127},
         {CMD_LOGIN, 60, 63},         {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
         {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
         {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},

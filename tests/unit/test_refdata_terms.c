@@ -45,7 +45,7 @@ static int load(const char *instruments, const char *accounts)
 
 #define TERMS_ACCOUNTS                                                                     \
     "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
-    "restricted,stp,stp_level,stp_details,cancel_on_disconnect\n"
+    "restricted,stp,stp_level,stp_details,cancel_on_disconnect,post_only\n"
 #define TERMS_ROW "A,F," HASH ",yes,1,1,1,none,,"
 
 /* Settings that a file may leave out, column by column or field by field. */
@@ -55,9 +55,9 @@ static void test_terms(void **state)
     (void)state;
 
     assert_int_equal(load(GOOD_INSTRUMENTS, TERMS_ACCOUNTS TERMS_ROW
-                          "decrement_both,firm,yes,1500\n"
-                          "B,G," HASH ",no,1,1,1,none,,,,,\n"
-                          "C,H," HASH ",no,1,1,1,none,,off,account,no,on\n"),
+                          "decrement_both,firm,yes,1500,slide\n"
+                          "B,G," HASH ",no,1,1,1,none,,,,,,\n"
+                          "C,H," HASH ",no,1,1,1,none,,off,account,no,on,cancel\n"),
                      0);
     t = &refs.accounts[0].terms;
     assert_int_equal(t->stp, STP_DECREMENT);
@@ -65,6 +65,7 @@ static void test_terms(void **state)
     assert_int_equal(t->stp_details, 1);
     assert_int_equal(t->drop, 1);
     assert_int_equal(t->drop_ms, 1500);
+    assert_int_equal(t->post_slide, 1);
     struct msg_account plain = {.disabled = 0};
     assert_true(msg_account_same(&plain, &refs.accounts[1].terms));
     plain.drop = 1;
@@ -83,16 +84,18 @@ static void assert_terms_error(const char *fields, const char *expected)
 static void test_wrong_terms(void **state)
 {
     (void)state;
-    assert_terms_error("newest,,,\n",
+    assert_terms_error("newest,,,,\n",
                        "a:2: stp: newest: none of the words; allowed: off, cancel_newest, "
                        "cancel_oldest, decrement_both, cancel_both\n");
-    assert_terms_error("off,desk,,\n",
+    assert_terms_error("off,desk,,,\n",
                        "a:2: stp_level: desk: none of the words; allowed: account, firm\n");
-    assert_terms_error("off,firm,1,\n",
+    assert_terms_error("off,firm,1,,\n",
                        "a:2: stp_details: 1: none of the words; allowed: yes, no\n");
-    assert_terms_error(",,,0\n",
+    assert_terms_error(",,,0,\n",
                        "a:2: cancel_on_disconnect: 0: no such setting; allowed: off, on, or 1 to "
                        "86400000 milliseconds in which it may come back\n");
+    assert_terms_error(",,,,move\n",
+                       "a:2: post_only: move: none of the words; allowed: cancel, slide\n");
 }
 
 static int setup(void **state)

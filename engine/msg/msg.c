@@ -1,48 +1,13 @@
 /*
  * msg.c - what each type of message looks like: its name, count, legal flags, padding and fields.
  *
- * Pure, any thread, no state: three tables. What enters are bytes from a ring (trusted) or from a
- * disk (not trusted: msg_check). What leaves is a verdict or one line of text for a person; nothing
- * hot runs here. A type without a row in `shapes` does not exist for anybody.
+ * Pure, any thread, no state: tables. What enters are bytes from a ring (trusted) or from a disk
+ * (not trusted: msg_check). What leaves is a verdict (msg_print.c: a line for a person); nothing hot
+ * runs here. A type without a row in `msg_shapes` does not exist for anybody.
  */
 #include "engine/msg/msg.h"
 
-#include <string.h>
-
-/* ---- the shape of each type ---- */
-
-struct range {
-    u8 at; /* byte in the message */
-    u8 bytes;
-};
-
-struct field {
-    const char *name;
-    u16 at;
-    u8 bytes;
-    u8 kind;
-    u32 tags; /* printed when one of these is set in order_terms.tags; 0: always */
-};
-
-enum field_kind {
-    NUM,   /* unsigned decimal */
-    INT,   /* signed decimal */
-    HEX,   /* bits */
-    ID,    /* 16 hexadecimal digits */
-    PRICE, /* in 1/10,000 */
-    CHAR,  /* one letter; - when absent */
-    TEXT,  /* padded with spaces */
-    IPV4,  /* network order */
-};
-
-struct shape {
-    const char *name;
-    const struct field *fields;
-    u16 fields_used;
-    u16 flags; /* the legal ones */
-    u8 slots;
-    struct range zero; /* its padding beyond the head */
-};
+#include "engine/msg/shape.h"
 
 /* clang-format off */
 #define SIZE(s, member) sizeof(((struct s *)0)->member)
@@ -213,7 +178,7 @@ static const struct field priority_fields[] = {
 };
 
 /* The second slot of the messages that have two. */
-static const struct field terms_fields[] = {
+const struct field msg_terms_fields[MSG_TERMS_FIELDS] = {
     T(clordid, TEXT, 0), T(tags, HEX, ~0u), T(firm, TEXT, TAG_BIT(2)),
     T(min_qty, NUM, TAG_BIT(3)), T(customer_type, CHAR, TAG_BIT(4)),
     T(max_floor, NUM, TAG_BIT(5)), T(price_type, CHAR, TAG_BIT(6)),
@@ -230,7 +195,7 @@ static const struct field terms_fields[] = {
 #define ORDER_FLAGS (MSG_TX_END | MSG_ISO | MSG_DEAD)
 #define EXECUTED_FLAGS (MSG_TX_END | MSG_SELL | MSG_TAKER | MSG_FIRST)
 
-static const struct shape shapes[256] = {
+const struct shape msg_shapes[256] = {
     [CMD_START] = {"CMD_START", FIELDS(start_fields), 0, 1, {0, 0}},
     [CMD_DAY_OPEN] = {"CMD_DAY_OPEN", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
     [CMD_DAY_END] = {"CMD_DAY_END", FIELDS(day_fields), 0, 1, ZERO(msg_day, zero)},
@@ -300,12 +265,12 @@ static const struct shape shapes[256] = {
 
 const char *msg_type_name(u8 type)
 {
-    return shapes[type].name ? shapes[type].name : "?";
+    return msg_shapes[type].name ? msg_shapes[type].name : "?";
 }
 
 u32 msg_type_slots(u8 type)
 {
-    return shapes[type].slots;
+    return msg_shapes[type].slots;
 }
 
 /* ---- checking ---- */
@@ -324,8 +289,8 @@ static const char *terms_check(const u8 *m)
     const struct order_terms *terms = (const void *)(m + SLOT_BYTES);
     u32 known = TAG_BIT(27) | TAG_BIT(28); /* these two stand in the first slot */
 
-    for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++) {
-        const struct field *f = &terms_fields[i];
+    for (u32 i = 0; i < MSG_TERMS_FIELDS; i++) {
+        const struct field *f = &msg_terms_fields[i];
         if (f->tags == 0 || f->tags == ~0u)
             continue;
         known |= f->tags;
@@ -338,10 +303,10 @@ static const char *terms_check(const u8 *m)
 }
 
 /* Its second slot is struct order_terms. */
-static bool has_terms(const struct shape *shape)
+bool msg_has_terms(const struct shape *shape)
 {
-    return shape == &shapes[CMD_ENTER] || shape == &shapes[CMD_REPLACE] ||
-           shape == &shapes[EV_ACCEPTED] || shape == &shapes[EV_REPLACED];
+    return shape == &msg_shapes[CMD_ENTER] || shape == &msg_shapes[CMD_REPLACE] ||
+           shape == &msg_shapes[EV_ACCEPTED] || shape == &msg_shapes[EV_REPLACED];
 }
 
 const char *msg_check(const struct slot *slots, u32 avail)
@@ -350,7 +315,7 @@ const char *msg_check(const struct slot *slots, u32 avail)
 
     if (avail == 0)
         return "no message";
-    const struct shape *shape = &shapes[m[0]];
+    const struct shape *shape = &msg_shapes[m[0]];
     if (shape->slots == 0)
         return "unknown message type";
     if (m[1] != shape->slots)
@@ -365,123 +330,5 @@ const char *msg_check(const struct slot *slots, u32 avail)
         return "padding is not zero";
     if (!all_zero(m + shape->zero.at, shape->zero.bytes))
         return "padding is not zero";
-    return has_terms(shape) ? terms_check(m) : NULL;
-}
-
-/* ---- printing ---- */
-
-static u64 load(const u8 *p, u32 bytes)
-{
-    u64 v = 0;
-    memcpy(&v, p, bytes);
-    return v;
-}
-
-/* Text without its trailing spaces; what is not printable as \xNN, so that a line stays one. */
-static void print_text(FILE *out, const u8 *text, u32 n)
-{
-    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == 0))
-        n--;
-    fputc('"', out);
-    for (u32 i = 0; i < n; i++) {
-        if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\')
-            fprintf(out, "\\x%02x", text[i]);
-        else
-            fputc(text[i], out);
-    }
-    fputc('"', out);
-}
-
-static void print_char(FILE *out, u8 c)
-{
-    if (c == 0)
-        fputc('-', out);
-    else if (c > ' ' && c <= '~')
-        fputc(c, out);
-    else
-        fprintf(out, "\\x%02x", c);
-}
-
-static void print_price(FILE *out, u32 price)
-{
-    if (price == PRICE_MARKET)
-        fputs("market", out);
-    else
-        fprintf(out, "%u.%04u", price / 10000, price % 10000);
-}
-
-static void print_field(FILE *out, const u8 *m, const struct field *f)
-{
-    const u8 *p = m + f->at;
-
-    fprintf(out, " %s=", f->name);
-    switch ((enum field_kind)f->kind) {
-    case NUM:
-        fprintf(out, "%llu", (unsigned long long)load(p, f->bytes));
-        break;
-    case INT:
-        fprintf(out, "%d", (i32)load(p, f->bytes));
-        break;
-    case HEX:
-        fprintf(out, "0x%llx", (unsigned long long)load(p, f->bytes));
-        break;
-    case ID:
-        fprintf(out, "%016llx", (unsigned long long)load(p, f->bytes));
-        break;
-    case PRICE:
-        print_price(out, (u32)load(p, f->bytes));
-        break;
-    case CHAR:
-        print_char(out, *p);
-        break;
-    case TEXT:
-        print_text(out, p, f->bytes);
-        break;
-    case IPV4:
-        fprintf(out, "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
-        break;
-    }
-}
-
-static void print_flags(FILE *out, u16 flags)
-{
-    static const char *const names[] = {"end",   "sell",   "iso",        "dead",
-                                        "taker", "hidden", [8] = "first"};
-    const char *between = " flags=";
-
-    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
-        if ((flags & (1u << i)) == 0 || !names[i])
-            continue;
-        fprintf(out, "%s%s", between, names[i]);
-        between = ",";
-    }
-}
-
-static void print_head(FILE *out, const union msg *m)
-{
-    fprintf(out, "seq=%llu time_ns=%llu type=%s account=%u", (unsigned long long)m->cmd.seq,
-            (unsigned long long)(msg_is_command(m->cmd.type) ? m->cmd.time_ns : m->ev.time_ns),
-            msg_type_name(m->cmd.type), m->cmd.account);
-    if (!msg_is_command(m->cmd.type))
-        fprintf(out, " session_seq=%llu", (unsigned long long)m->ev.session_seq);
-    else if (m->cmd.bind_id != 0 || m->cmd.gateway != 0)
-        fprintf(out, " gateway=%u bind_id=%u", m->cmd.gateway, m->cmd.bind_id);
-    print_flags(out, m->cmd.flags);
-}
-
-void msg_print(FILE *out, const union msg *m)
-{
-    const struct shape *shape = &shapes[m->cmd.type];
-    const u8 *bytes = (const u8 *)m;
-
-    print_head(out, m);
-    for (u32 i = 0; i < shape->fields_used; i++)
-        print_field(out, bytes, &shape->fields[i]);
-    if (has_terms(shape)) {
-        u32 tags = (u32)load(bytes + SLOT_BYTES + offsetof(struct order_terms, tags), 4);
-        for (u32 i = 0; i < ARRAY_LEN(terms_fields); i++)
-            if (terms_fields[i].tags == 0 || (terms_fields[i].tags & tags) != 0)
-                print_field(out, bytes, &terms_fields[i]);
-    }
-    fputc('\n', out);
+    return msg_has_terms(shape) ? terms_check(m) : NULL;
 }

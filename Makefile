@@ -31,7 +31,7 @@ DPDK_CFLAGS = $(eval DPDK_CFLAGS := -include rte_config.h $(subst -I,-isystem ,$
 TEST_LIBS  = $(eval TEST_LIBS := $(shell pkg-config --libs cmocka))$(TEST_LIBS)
 
 # What there is. A program's main is gateway/main.c or any file called wirebook-*.c; all else is the library.
-DIRS  := engine engine/base engine/msg persist gateway gateway/session gateway/net gateway/admin gateway/client
+DIRS  := engine engine/base engine/msg persist gateway gateway/session gateway/net gateway/admin gateway/console gateway/client
 SRC   := $(sort $(wildcard $(DIRS:%=%/*.c)))
 MAINS := $(filter gateway/main.c,$(SRC)) $(foreach f,$(SRC),$(if $(filter wirebook-%,$(notdir $f)),$f))
 LIB   := $(filter-out $(MAINS),$(SRC))
@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load deb test-aws clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -119,6 +119,9 @@ bench-load: setup ## four clients, 20,000 requests a second, disk, both exports,
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
 	@$(INNER) $(JOBS) programs
 	@WB_BIN=$(BUILD)/bin scripts/bench-wire $(ARGS)
+
+console: setup ## the web console's page, into build/console
+	@scripts/console
 
 deb: setup ## a Debian package of what is built, into build/
 	@$(INNER) $(JOBS) programs

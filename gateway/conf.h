@@ -234,8 +234,12 @@ struct conf {
     enum log_level log_level;
     char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
     u64 metrics_interval_ms;
-    u32 management_ipv4; /* management.address, network order */
-    u64 management_port; /* 0: not served */
+    u32 management_ipv4;               /* management.address, network order */
+    u64 management_port;               /* 0: not served */
+    char console_dir[CONF_TEXT_BYTES]; /* "": there is no web console */
+    char console_token_file[CONF_TEXT_BYTES];
+    char console_conninfo[CONF_TEXT_BYTES]; /* "": it shows neither books nor sessions */
+    char console_password_file[CONF_TEXT_BYTES];
 
     /* Set by conf_load also when it found errors: the paths of the reference data are right. */
     bool reference_read;

@@ -216,6 +216,20 @@ static void check_export(const struct conf *c, const struct conf_lines *lines, s
                      "missing although the export is enabled; allowed: libpq's connection string");
 }
 
+static void check_console(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    u32 line = lines->key[conf_key_row("management.console_dir")];
+
+    if (c->console_dir[0] == 0)
+        return;
+    if (c->management_port == 0)
+        report_error(e, line, "management.port", "0",
+                     "the console is served there; allowed: 1 to 65535");
+    if (c->console_token_file[0] == 0)
+        report_error(e, line, "management.token_file", NULL,
+                     "missing although there is a console; allowed: a file with its token");
+}
+
 void conf_check(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     const struct conf_gateway *g = &c->gateway;
@@ -247,4 +261,5 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
     if (!lines->bad[conf_key_row("dpdk.ports")])
         check_dpdk(c, lines, e);
     check_export(c, lines, e);
+    check_console(c, lines, e);
 }

@@ -327,11 +327,22 @@ INT("metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
     "Time between two writes."),
 
 SECTION("management",
-        "Numbers and health over HTTP: /metrics, /livez, /readyz. Neither TLS nor a login."),
+        "Numbers and health over HTTP: /metrics, /livez, /readyz; and the web console, /console/. "
+        "No TLS; a login for the console only."),
 SPECIAL(CONF_ADDRESS, "management.address", management_ipv4, 0, 0, "127.0.0.1",
         "IPv4 address of this machine that clients cannot reach."),
 INT("management.port", management_port, 0, 65535, NULL, "0",
     "TCP port. 0: not served."),
+TEXT("management.console_dir", console_dir, 0, PATH_MAX_CHARS, "",
+     "Directory with the web console's files, as `make console` builds them. Empty: no console."),
+TEXT("management.token_file", console_token_file, 0, PATH_MAX_CHARS, "",
+     "File with the console's token on its first line, readable by its owner only: who has it "
+     "sees everything, and can change nothing."),
+SPECIAL(CONF_CONNINFO, "management.conninfo", console_conninfo, 0, CONF_TEXT_BYTES - 1, "",
+        "libpq's connection string for the console's order books and sessions: the database that "
+        "export.postgres fills, best a replica of it. Empty: they are not shown."),
+TEXT("management.password_file", console_password_file, 0, PATH_MAX_CHARS, "",
+     "File in .pgpass format for it, readable by its owner only. Empty: libpq's own PGPASSFILE."),
 };
 /* clang-format on */
 

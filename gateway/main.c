@@ -24,6 +24,7 @@
 #include "engine/base/log.h"
 #include "gateway/admin/health.h"
 #include "gateway/admin/http.h"
+#include "gateway/console/console.h"
 #include "gateway/admin/service.h"
 #include "gateway/conf.h"
 #include "gateway/drain.h"
@@ -51,6 +52,7 @@ static struct agent log_agent;
 static struct health health;
 static struct http *http; /* NULL: not configured */
 static struct agent http_agent;
+static struct console *console;
 static struct agent_thread threads[THREADS_MAX];
 static u32 threads_used;
 static struct mem log_mem;
@@ -307,6 +309,18 @@ static void greet(void)
              (unsigned long long)topology.journal_id, conf.data_dir);
 }
 
+static bool console_open(void)
+{
+    struct console_conf cc = {
+        .dir = conf.console_dir,
+        .token_file = conf.console_token_file,
+        .exports = {conf.console_conninfo, conf.console_password_file, (u32)conf.shard},
+    };
+
+    console = console_new(&cc);
+    return console != NULL;
+}
+
 /* Numbers and health for those who watch the process. Returns 0, or 1 after one log line. */
 static int watch_open(u64 now_ns)
 {
@@ -324,7 +338,9 @@ static int watch_open(u64 now_ns)
     health_register_metrics(&health);
     if (conf.management_port == 0)
         return 0;
-    http = http_new(conf.management_ipv4, (u16)conf.management_port, &health);
+    if (conf.console_dir[0] && !console_open())
+        return 1;
+    http = http_new(conf.management_ipv4, (u16)conf.management_port, &health, console);
     if (!http)
         return 1;
     http_register_metrics(http);
@@ -428,6 +444,7 @@ static int run(const char *path)
     if (rc == 0)
         rc = lead();
     http_free(http);
+    console_free(console);
     topology_free(&topology);
     world_close(&world);
     refdata_free(&refs);

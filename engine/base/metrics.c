@@ -67,12 +67,29 @@ void metrics_print(FILE *out)
     }
 }
 
+bool metrics_fold(const char *name, struct metrics_fold *out)
+{
+    u32 found = 0;
+
+    *out = (struct metrics_fold){0, 0, 0};
+    for (u32 i = 0; i < entries_used; i++) {
+        if (strcmp(entries[i].name, name) != 0)
+            continue;
+        u64 value = metric_get(entries[i].metric);
+        out->sum += value;
+        out->min = found == 0 || value < out->min ? value : out->min;
+        out->max = value > out->max ? value : out->max;
+        found++;
+    }
+    return found > 0;
+}
+
 u64 metrics_sum(const char *name)
 {
-    u64 sum = 0;
-    for (u32 i = 0; i < entries_used; i++)
-        sum += strcmp(entries[i].name, name) == 0 ? metric_get(entries[i].metric) : 0;
-    return sum;
+    struct metrics_fold fold;
+
+    metrics_fold(name, &fold);
+    return fold.sum;
 }
 
 void metrics_reset(void)

@@ -63,6 +63,17 @@ void metrics_register(const char *name, const char *labels, const char *help, en
 /* Writes all metrics in the Prometheus text format, grouped by name. Cold thread. */
 void metrics_print(FILE *out);
 
+/* The values of one name under all its labels. */
+struct metrics_fold {
+    u64 sum;
+    u64 min;
+    u64 max;
+};
+
+/* Folds the metrics called `name`, as they are kept, into `out`; all zero and false when there is
+ * none. Cold thread and tests. */
+bool metrics_fold(const char *name, struct metrics_fold *out);
+
 /* The sum over all labels of the metric `name`; 0 when there is none. Cold thread and tests. */
 u64 metrics_sum(const char *name);
 

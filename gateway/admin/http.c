@@ -16,14 +16,22 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
+#include "gateway/console/console.h"
 
 #define CONNECTIONS_MAX  64u
 #define TIMEOUT_S        10u
 #define CONNECTION_BYTES 8192u /* of memory for a request's line and headers */
 
+/* A browser asks nobody but this address, and no other page may frame or feed the console. */
+#define POLICY                                                                  \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 struct http {
     struct MHD_Daemon *daemon;
     const struct health *health;
+    struct console *console; /* NULL: there is none */
+    u64 now_ns;              /* of this turn */
     u16 port;
     struct metric requests;
     struct metric refused; /* unknown paths and methods */
@@ -55,12 +63,13 @@ static bool write_ready(const struct http *h, FILE *out)
 
 static bool write_index(const struct http *h, FILE *out)
 {
-    (void)h;
     fputs("wirebook\n\n"
           "/metrics  every metric in the Prometheus text format\n"
           "/livez    are all agents taking their turns?\n"
           "/readyz   may clients be sent here?\n",
           out);
+    if (h->console)
+        fputs("/console/ what goes on, for a browser\n", out);
     return true;
 }
 
@@ -85,8 +94,12 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const c
     }
     MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(r, MHD_HTTP_HEADER_X_CONTENT_TYPE_OPTIONS, "nosniff");
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_SECURITY_POLICY, POLICY);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    if (status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     enum MHD_Result queued = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
     return queued;
@@ -107,6 +120,25 @@ static enum MHD_Result answer_page(struct http *h, struct MHD_Connection *c,
         return MHD_NO;
     }
     return answer(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, page->type, body, bytes);
+}
+
+static const char *argument(struct MHD_Connection *c, const char *name)
+{
+    return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static enum MHD_Result answer_console(struct http *h, struct MHD_Connection *c, const char *url)
+{
+    struct console_request request = {
+        .path = url,
+        .authorization = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization"),
+        .since = argument(c, "since"),
+        .symbol = argument(c, "symbol"),
+    };
+    struct console_reply reply;
+
+    console_answer(h->console, &request, h->now_ns, &reply);
+    return answer(c, reply.status, reply.type, reply.body, reply.bytes);
 }
 
 static enum MHD_Result refuse(struct http *h, struct MHD_Connection *c, unsigned status,
@@ -136,13 +168,15 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
     }
     *upload_bytes = 0;
     metric_add(&h->requests, 1);
+    if (h->console && console_owns(url))
+        return answer_console(h, c, url);
     for (u32 i = 0; i < ARRAY_LEN(pages); i++)
         if (strcmp(url, pages[i].path) == 0)
             return answer_page(h, c, &pages[i]);
     return refuse(h, c, MHD_HTTP_NOT_FOUND, "no such page; / lists them\n");
 }
 
-struct http *http_new(u32 ipv4, u16 port, const struct health *health)
+struct http *http_new(u32 ipv4, u16 port, const struct health *health, struct console *console)
 {
     struct sockaddr_in at = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ipv4};
@@ -151,6 +185,7 @@ struct http *http_new(u32 ipv4, u16 port, const struct health *health)
 
     ASSERT(h != NULL);
     h->health = health;
+    h->console = console;
     h->daemon = MHD_start_daemon(MHD_USE_EPOLL, port, NULL, NULL, on_request, h,
                                  MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_CONNECTION_LIMIT,
                                  CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
@@ -179,6 +214,8 @@ void http_register_metrics(const struct http *h)
     metrics_register("wirebook_http_refused_total", "",
                      "Requests for pages or by methods that there are not.", METRIC_COUNTER,
                      &h->refused);
+    if (h->console)
+        console_register_metrics(h->console);
 }
 
 int http_do_work(void *http, u64 now_ns)
@@ -186,9 +223,11 @@ int http_do_work(void *http, u64 now_ns)
     struct http *h = http;
     u64 before = metric_get(&h->requests) + metric_get(&h->refused);
 
-    (void)now_ns;
+    int more = h->console ? console_do_work(h->console, now_ns) : 0;
+
+    h->now_ns = now_ns;
     MHD_run(h->daemon);
-    return (int)(metric_get(&h->requests) + metric_get(&h->refused) - before);
+    return more + (int)(metric_get(&h->requests) + metric_get(&h->refused) - before);
 }
 
 void http_free(struct http *h)

@@ -5,8 +5,9 @@
  *   GET /livez    200 while all agents take their turns, else 503; a line for each
  *   GET /readyz   200 while clients may be sent here, else 503; a line for each check
  *
- * A cold agent on a thread of its own; it reads what others publish and changes nothing. Meant for
- * a management network: no TLS, no login, so bind it to an address that clients cannot reach.
+ * and the web console, if there is one (gateway/console). A cold agent on a thread of its own; it
+ * reads what others publish and changes nothing. Meant for a management network: no TLS, and a
+ * login for the console only, so bind it to an address that clients cannot reach.
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_HTTP_H
 #define WIREBOOK_GATEWAY_ADMIN_HTTP_H
@@ -14,13 +15,15 @@
 #include "engine/base/types.h"
 #include "gateway/admin/health.h"
 
+struct console;
 struct http;
 
 /*
  * Listens on `ipv4` (network order) and `port` (host order; 0: any that is free). Answers only in
- * http_do_work. `health` must outlive it. NULL after one log line when it cannot.
+ * http_do_work. `health` and `console` (NULL: none) must outlive it. NULL after one log line when
+ * it cannot.
  */
-struct http *http_new(u32 ipv4, u16 port, const struct health *health);
+struct http *http_new(u32 ipv4, u16 port, const struct health *health, struct console *console);
 
 /* The port that it listens on, host order. */
 u16 http_port(const struct http *h);

@@ -1,0 +1,113 @@
+// The charts: uPlot does the drawing. Enters: samples. Leaves: canvases.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { Samples } from "./samples";
+import { short, duration } from "./format";
+
+interface Line {
+  label: string;
+  stroke: string;
+  column: (s: Samples, minutes: number) => (number | null)[];
+}
+
+interface Chart {
+  title: string;
+  value: (v: number) => string;
+  lines: Line[];
+}
+
+const [BLUE, GREEN, RED, AMBER] = ["#2f7fc1", "#2e9e63", "#d0574b", "#c98a12"];
+const rate = (name: string) => (s: Samples, minutes: number) => s.rates(name, minutes);
+const gauge = (name: string) => (s: Samples, minutes: number) => s.column(name, minutes);
+
+const charts: Chart[] = [
+  {
+    title: "Throughput, a second",
+    value: short,
+    lines: [
+      { label: "transactions", stroke: BLUE, column: rate("transactions") },
+      { label: "fills", stroke: GREEN, column: rate("fills") },
+      { label: "rejects", stroke: RED, column: rate("rejects") },
+      { label: "messages out", stroke: AMBER, column: rate("messages_out") },
+    ],
+  },
+  {
+    title: "Order to answer",
+    value: duration,
+    lines: [
+      { label: "p50", stroke: GREEN, column: gauge("latency_p50") },
+      { label: "p99", stroke: AMBER, column: gauge("latency_p99") },
+      { label: "p99.9", stroke: RED, column: gauge("latency_p999") },
+    ],
+  },
+  {
+    title: "Open orders and sessions",
+    value: short,
+    lines: [
+      { label: "orders", stroke: BLUE, column: gauge("orders_open") },
+      { label: "sessions", stroke: GREEN, column: gauge("sessions") },
+    ],
+  },
+  { title: "Export lag", value: duration, lines: [{ label: "lag", stroke: AMBER, column: gauge("export_lag") }] },
+];
+
+const HEIGHT = 170;
+
+function options(chart: Chart, width: number): uPlot.Options {
+  const ink = getComputedStyle(document.body).getPropertyValue("--faint");
+  const grid = { stroke: getComputedStyle(document.body).getPropertyValue("--line"), width: 1 };
+  return {
+    title: chart.title,
+    width,
+    height: HEIGHT,
+    scales: { y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, 1e-6) * 1.1] } },
+    axes: [
+      { stroke: ink, grid },
+      { stroke: ink, grid, size: 62, values: (_u, ticks) => ticks.map(chart.value) },
+    ],
+    series: [
+      {},
+      ...chart.lines.map((line) => ({
+        label: line.label,
+        stroke: line.stroke,
+        width: 1.5,
+        points: { show: false },
+        value: (_u: uPlot, v: number | null) => (v === null ? "–" : chart.value(v)),
+      })),
+    ],
+  };
+}
+
+export class Charts {
+  private plots: uPlot[] = [];
+  private boxes: HTMLElement[] = [];
+
+  constructor(parent: HTMLElement) {
+    for (const chart of charts) {
+      const box = document.createElement("div");
+      box.className = "chart";
+      parent.append(box);
+      this.boxes.push(box);
+      this.plots.push(new uPlot(options(chart, 300), [[], ...chart.lines.map(() => [])], box));
+    }
+    new ResizeObserver(() => this.fit()).observe(parent);
+  }
+
+  draw(samples: Samples, minutes: number): void {
+    const times = samples.times(minutes);
+    charts.forEach((chart, i) => {
+      const columns = chart.lines.map((line) => line.column(samples, minutes));
+      this.boxes[i]!.hidden = columns.every((column) => column.every((v) => v === null)); // this venue has no such thing
+      this.plots[i]!.setData([times, ...columns]);
+    });
+    this.fit();
+  }
+
+  private fit(): void {
+    this.plots.forEach((plot, i) => {
+      const style = getComputedStyle(this.boxes[i]!);
+      const width = this.boxes[i]!.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+    });
+  }
+}

@@ -2,8 +2,8 @@
  * msg.c - what each type of message looks like: its name, count, legal flags, padding and fields.
  *
  * Pure, any thread, no state: tables. What enters are bytes from a ring (trusted) or from a disk
- * (not trusted: msg_check). What leaves is a verdict (msg_print.c: a line for a person); nothing hot
- * runs here. A type without a row in `msg_shapes` does not exist for anybody.
+ * (not trusted: msg_check). What leaves is a verdict (msg_print.c: a line for a person); nothing
+ * hot runs here. A type without a row in `msg_shapes` does not exist for anybody.
  */
 #include "engine/msg/msg.h"
 

@@ -1,5 +1,5 @@
 /*
- * msg_print.c - a message as one line of text for a person, by the tables of msg.c. Cold, any thread.
+ * msg_print.c - a message as one line for a person, by the tables of msg.c. Cold, any thread.
  */
 #include <string.h>
 

@@ -221,9 +221,25 @@ static const struct {
     {"aiq_group", 30, offsetof(struct order_terms, aiq_group), 'a'},
 };
 
-void copy_options(struct copy_row *r, const struct order_terms *t)
+void copy_json(struct copy_row *r, const char *json)
 {
     static const u8 version = 1;
+    u32 n = (u32)strlen(json);
+
+    field_begin(r, 1 + n);
+    copy_bytes(r->to, &version, 1);
+    copy_bytes(r->to, json, n);
+}
+
+void copy_bytea(struct copy_row *r, const void *bytes, u32 n)
+{
+    field_begin(r, n);
+    copy_bytes(r->to, bytes, n);
+    r->bytea += n;
+}
+
+void copy_options(struct copy_row *r, const struct order_terms *t)
+{
     char json[JSON_BYTES];
     u32 at = 0;
 
@@ -256,16 +272,22 @@ void copy_options(struct copy_row *r, const struct order_terms *t)
         return;
     }
     json[0] = '{'; /* in place of the first comma */
-    field_begin(r, 1 + at + 1);
-    copy_bytes(r->to, &version, 1);
-    copy_bytes(r->to, json, at);
-    copy_bytes(r->to, "}", 1);
+    json_add(json, at, "}");
+    copy_json(r, json);
 }
 
 void copy_time(struct copy_row *r, u64 time_ns)
 {
     copy_i64(r, time_ns / 1000 - PG_EPOCH_US);
     copy_i16(r, (u32)(time_ns % 1000));
+}
+
+void copy_timestamp(struct copy_row *r, u64 time_ns)
+{
+    if (time_ns == 0)
+        copy_null(r);
+    else
+        copy_i64(r, time_ns / 1000 - PG_EPOCH_US);
 }
 
 struct copy_row copy_row_begin(struct copy_buffer *to, u16 fields)
@@ -280,5 +302,5 @@ struct copy_row copy_row_begin(struct copy_buffer *to, u16 fields)
 void copy_row_end(const struct copy_row *r)
 {
     ASSERT_EQ(r->fields_left, 0);
-    ASSERT_LE(r->to->used - r->begin, COPY_ROW_BYTES_MAX);
+    ASSERT_LE(r->to->used - r->begin - r->bytea, COPY_ROW_BYTES_MAX);
 }

@@ -23,6 +23,7 @@ struct copy_row {
     struct copy_buffer *to;
     u32 fields_left;
     u32 begin;
+    u32 bytea; /* of them in a field of any length */
 };
 
 struct copy_row copy_row_begin(struct copy_buffer *to, u16 fields);
@@ -50,6 +51,12 @@ void copy_date(struct copy_row *r, u32 yyyymmdd);
 void copy_inet(struct copy_row *r, u32 ipv4);
 /* timestamptz, cut to the microsecond, and smallint: the nanoseconds cut off. Two fields. */
 void copy_time(struct copy_row *r, u64 time_ns);
+/* timestamptz, cut to the microsecond; 0 is NULL. */
+void copy_timestamp(struct copy_row *r, u64 time_ns);
+/* bytea, of any length. */
+void copy_bytea(struct copy_row *r, const void *bytes, u32 n);
+/* jsonb from text that is JSON already. */
+void copy_json(struct copy_row *r, const char *json);
 /* An order's appendage but for firm and index, as jsonb; NULL when there is none. */
 void copy_options(struct copy_row *r, const struct order_terms *t);
 

@@ -1,19 +1,21 @@
 /*
  * copy_rows.c - see copy_rows.h. Which event goes into which table, and the order of the columns.
  *
- * Invariants: a batch has room for a whole transaction or takes nothing of it; each row has exactly
- * the columns of its table (asserted at its end), in the order of config/sql (tested against a real
- * server). Events that no table wants (EV_WORK, EV_SYSTEM, EV_QUERIED,
- * EV_RESTATED, phases, late cancels) make no row; their transactions move the mark all the same.
+ * Each transaction is a row of event_log, whatever is in it; most of its events are one more in a
+ * table of their kind, made by copy_order.c and copy_venue.c. Invariants: a batch has room for a
+ * whole transaction or takes nothing of it; each row has exactly the columns of its table (asserted
+ * at its end), in the order of config/sql (tested against a real server); every event type of
+ * engine/msg stands in `makers` (asserted, and tested over all types).
  */
 #include "persist/copy_rows.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "persist/export_names.h"
+#include "persist/copy_impl.h"
 
-#define MIB (1024u * 1024u)
+#define MIB   (1024u * 1024u)
+#define SMALL (MIB / 2)
 
 struct table {
     const char *columns;
@@ -37,12 +39,23 @@ static const struct table tables[COPY_TABLES] = {
                       19, MIB},
     [COPY_SESSIONS] = {"sessions (day, " WHEN "account, user_name, event, reason, gateway, conn, "
                        "bind_id, peer, peer_port, from_seq, next_seq)",
-                       17, MIB},
-    [COPY_INSTRUMENTS] = {"instruments (" WHEN "instrument, symbol, tick, lot, halted)", 10, MIB},
-    [COPY_ACCOUNTS] = {"accounts (" WHEN "account, user_name, firm, disabled)", 9, MIB},
-    [COPY_VENUE] = {"venue (" WHEN "event, epoch, day)", 8, MIB},
+                       17, SMALL},
+    [COPY_EVENT_LOG] = {"event_log (day, shard, seq, time, ns, messages)", 6, 8 * MIB},
+    [COPY_BROKEN_TRADES] = {"broken_trades (day, " WHEN "session_seq, account, user_name, firm, "
+                            "match, user_ref, user_ref_idx, reason, clordid)",
+                            15, SMALL},
+    [COPY_CONTROLS] = {"controls (day, " WHEN "session_seq, account, user_name, event, firm, "
+                       "symbol, side, group_id, user_ref, user_ref_idx)",
+                       16, SMALL},
+    [COPY_MARKET] = {"market (day, " WHEN "event, symbol, phase, next, cross_type, reason, wide, "
+                     "late, until, price, reference, lower, upper, paired, imbalance, "
+                     "imbalance_side)",
+                     22, SMALL},
+    [COPY_INSTRUMENTS] = {"instruments (" WHEN "instrument, symbol, tick, lot, halted)", 10, SMALL},
+    [COPY_ACCOUNTS] = {"accounts (" WHEN "account, user_name, firm, disabled)", 9, SMALL},
+    [COPY_VENUE] = {"venue (" WHEN "event, epoch, day)", 8, SMALL},
 };
-_Static_assert(MIB > (TX_SLOTS_MAX + 2) * COPY_ROW_BYTES_MAX,
+_Static_assert(SMALL > (TX_SLOTS_MAX + 2) * COPY_ROW_BYTES_MAX,
                "an empty buffer has room for any one");
 
 const char *copy_table_columns(enum copy_table table)
@@ -51,14 +64,6 @@ const char *copy_table_columns(enum copy_table table)
 }
 
 /* ---- rows ---- */
-
-/* Where the rows of one transaction come from and go to. */
-struct rows {
-    struct copy_batch *batch;
-    const struct sink_tx *tx;
-    const union msg *command;
-    u32 day; /* partition */
-};
 
 /* Remembers that the batch needs the partitions of `day`. */
 static void note_day(struct copy_batch *b, u32 day)
@@ -70,12 +75,11 @@ static void note_day(struct copy_batch *b, u32 day)
     b->days[b->days_used++] = day;
 }
 
-/* Begins a row with its day (partitioned tables) and the columns of WHEN. */
-static struct copy_row row_begin(struct rows *w, enum copy_table table, const union msg *m, u32 idx)
+struct copy_row row_begin(struct rows *w, enum copy_table table, const union msg *m, u32 idx)
 {
     struct copy_row r = copy_row_begin(&w->batch->tables[table], tables[table].fields);
 
-    if (table <= COPY_SESSIONS) {
+    if (table <= COPY_MARKET) {
         note_day(w->batch, w->day);
         copy_date(&r, w->day);
     }
@@ -87,9 +91,8 @@ static struct copy_row row_begin(struct rows *w, enum copy_table table, const un
     return r;
 }
 
-/* session_seq, account, user_name, firm, symbol. `firm`: the order's own, or NULL. */
-static void fields_who(struct copy_row *r, struct rows *w, const union msg *m, const char *firm,
-                       u16 instrument)
+void row_who(struct copy_row *r, struct rows *w, const union msg *m, const char *firm,
+             u16 instrument)
 {
     const struct export_account *a = export_names_account(w->tx->names, m->ev.account);
 
@@ -100,236 +103,68 @@ static void fields_who(struct copy_row *r, struct rows *w, const union msg *m, c
     copy_text(r, export_names_symbol(w->tx->names, instrument), 8);
 }
 
-static void row_executed(struct rows *w, const union msg *m, u32 idx)
+/* The transaction as it stands in the journal. */
+static void row_raw(struct rows *w)
 {
-    const struct msg_executed *e = &m->executed;
-    struct copy_row r = row_begin(w, COPY_EXECUTIONS, m, idx);
+    struct copy_row r =
+        copy_row_begin(&w->batch->tables[COPY_EVENT_LOG], tables[COPY_EVENT_LOG].fields);
 
-    fields_who(&r, w, m, NULL, e->instrument);
-    copy_i64(&r, e->order_ref);
-    copy_i64(&r, e->user_ref);
-    copy_i16(&r, e->user_ref_idx);
-    copy_char(&r, m->ev.flags & MSG_SELL ? 'S' : 'B');
-    copy_i32(&r, e->qty);
-    copy_price(&r, e->price);
-    copy_char(&r, e->liquidity);
-    copy_bool(&r, m->ev.flags & MSG_TAKER);
-    copy_i64(&r, e->match);
+    note_day(w->batch, w->day);
+    copy_date(&r, w->day);
+    copy_i32(&r, w->batch->shard);
+    copy_i64(&r, w->tx->seq);
+    copy_time(&r, w->tx->time_ns);
+    copy_bytea(&r, w->tx->slots, w->tx->used * (u32)sizeof(struct slot));
     copy_row_end(&r);
+    w->batch->rows++;
 }
 
-/* EV_ACCEPTED and EV_REPLACED. */
-static void row_order(struct rows *w, const union msg *m, u32 idx)
+/* What stands in the raw log alone: where long work is, answers to questions, a stream's ends. */
+static void row_none(struct rows *w, const union msg *m, u32 idx)
 {
-    const struct msg_order *o = &m->order;
-    bool own_firm = o->terms.tags & TAG_BIT(2), replaced = m->ev.type == EV_REPLACED;
-    struct copy_row r = row_begin(w, COPY_ORDERS, m, idx);
-
-    fields_who(&r, w, m, own_firm ? o->terms.firm : NULL, o->instrument);
-    copy_char(&r, replaced ? 'U' : 'A');
-    copy_i64(&r, o->order_ref);
-    copy_i64(&r, o->user_ref);
-    copy_i16(&r, o->user_ref_idx);
-    if (replaced)
-        copy_i64(&r, o->orig_user_ref);
-    else
-        copy_null(&r);
-    copy_char(&r, o->side);
-    copy_i32(&r, o->qty);
-    copy_i32(&r, m->ev.flags & MSG_DEAD ? 0 : o->qty);
-    copy_price(&r, o->price);
-    copy_char(&r, o->tif);
-    copy_char(&r, o->display);
-    copy_char(&r, o->capacity);
-    copy_char(&r, o->cross_type);
-    copy_bool(&r, m->ev.flags & MSG_ISO);
-    copy_null(&r); /* reason */
-    copy_text(&r, o->terms.clordid, sizeof o->terms.clordid);
-    copy_options(&r, &o->terms);
-    copy_row_end(&r);
+    (void)w;
+    (void)m;
+    (void)idx;
 }
 
-static void row_cancelled(struct rows *w, const union msg *m, u32 idx)
+static void (*const makers[256])(struct rows *w, const union msg *m, u32 idx) = {
+    [EV_WORK] = row_none,
+    [EV_SYSTEM] = row_none,
+    [EV_QUERIED] = row_none,
+    [EV_ACCEPTED] = row_order,
+    [EV_REPLACED] = row_order,
+    [EV_CANCELLED] = row_cancelled,
+    [EV_AIQ_CANCELLED] = row_aiq_cancelled,
+    [EV_MODIFIED] = row_modified,
+    [EV_RESTATED] = row_restated,
+    [EV_CANCEL_PENDING] = row_late,
+    [EV_CANCEL_REJECTED] = row_late,
+    [EV_PRIORITY] = row_priority,
+    [EV_EXECUTED] = row_executed,
+    [EV_BROKEN] = row_broken,
+    [EV_REJECTED] = row_rejected,
+    [EV_BOUND] = row_session,
+    [EV_UNBOUND] = row_session,
+    [EV_LOGIN_REJECTED] = row_session,
+    [EV_INSTRUMENT] = row_instrument,
+    [EV_ACCOUNT] = row_account,
+    [EV_STARTED] = row_venue,
+    [EV_DAY_OPENED] = row_venue,
+    [EV_DAY_ENDED] = row_venue,
+    [EV_MASS_CANCELLED] = row_mass,
+    [EV_DISABLED] = row_firm,
+    [EV_ENABLED] = row_firm,
+    [EV_KILLED] = row_kill,
+    [EV_RESTORED] = row_kill,
+    [EV_COURSE] = row_course,
+    [EV_PHASE] = row_phase,
+    [EV_CROSS] = row_cross,
+    [EV_BANDS] = row_bands,
+};
+
+bool copy_rows_know(u8 type)
 {
-    const struct msg_cancelled *c = &m->cancelled;
-    struct copy_row r = row_begin(w, COPY_ORDERS, m, idx);
-
-    fields_who(&r, w, m, NULL, c->instrument);
-    copy_char(&r, 'C');
-    copy_i64(&r, c->order_ref);
-    copy_i64(&r, c->user_ref);
-    copy_i16(&r, c->user_ref_idx);
-    copy_null(&r); /* orig_user_ref */
-    copy_char(&r, m->ev.flags & MSG_SELL ? 'S' : 'B');
-    copy_i32(&r, c->qty);
-    copy_i32(&r, c->leaves);
-    for (u32 i = 0; i < 6; i++)
-        copy_null(&r); /* price to iso */
-    copy_char(&r, c->reason);
-    copy_null(&r); /* clordid */
-    copy_null(&r); /* options */
-    copy_row_end(&r);
-}
-
-/* A prevented trade takes shares off as a cancel for reason Q does. */
-static void row_aiq_cancelled(struct rows *w, const union msg *m, u32 idx)
-{
-    const struct msg_aiq_cancelled *c = &m->aiq;
-    union msg as_cancel = {.cancelled = {.head = c->head,
-                                         .order_ref = c->order_ref,
-                                         .user_ref = c->user_ref,
-                                         .qty = c->qty,
-                                         .leaves = c->leaves,
-                                         .instrument = c->instrument,
-                                         .reason = 'Q',
-                                         .user_ref_idx = c->user_ref_idx}};
-
-    row_cancelled(w, &as_cancel, idx);
-}
-
-/* What was asked for stands in the transaction's command. */
-static void row_rejected(struct rows *w, const union msg *m, u32 idx)
-{
-    const struct msg_rejected *j = &m->rejected;
-    const struct msg_enter *enter = w->command->cmd.type == CMD_ENTER ? &w->command->enter : NULL;
-    const struct msg_replace *replace =
-        w->command->cmd.type == CMD_REPLACE ? &w->command->replace : NULL;
-    const struct export_account *a = export_names_account(w->tx->names, m->ev.account);
-    struct copy_row r = row_begin(w, COPY_REJECTS, m, idx);
-
-    copy_i64(&r, m->ev.session_seq);
-    copy_i32(&r, m->ev.account);
-    copy_text(&r, a->user, sizeof a->user);
-    copy_text(&r, a->firm, sizeof a->firm);
-    copy_text(&r, enter ? enter->symbol : export_names_symbol(w->tx->names, j->instrument), 8);
-    copy_char(&r, enter ? 'O' : replace ? 'U' : 0);
-    copy_i64(&r, j->user_ref);
-    copy_i16(&r, j->user_ref_idx);
-    copy_char(&r, enter ? enter->side : replace ? replace->side : 0);
-    if (enter || replace) {
-        copy_i64(&r, enter ? enter->qty : replace->qty);
-        copy_price(&r, enter ? enter->price : replace->price);
-    } else {
-        copy_null(&r);
-        copy_null(&r);
-    }
-    copy_i32(&r, j->reason);
-    copy_text(&r, j->clordid, sizeof j->clordid);
-    copy_row_end(&r);
-}
-
-/* EV_BOUND, EV_UNBOUND, EV_LOGIN_REJECTED. */
-static void row_session(struct rows *w, const union msg *m, u32 idx)
-{
-    const struct msg_login *login = w->command->cmd.type == CMD_LOGIN ? &w->command->login : NULL;
-    const struct export_account *a = export_names_account(w->tx->names, m->ev.account);
-    bool bound = m->ev.type == EV_BOUND, unbound = m->ev.type == EV_UNBOUND;
-    struct copy_row r = row_begin(w, COPY_SESSIONS, m, idx);
-
-    copy_i32(&r, m->ev.account);
-    copy_text(&r, a->user, sizeof a->user);
-    copy_char(&r, bound ? 'B' : unbound ? 'U' : 'J');
-    copy_char(&r, bound ? 0 : unbound ? m->unbind.reason : m->login_rejected.reason);
-    copy_i16(&r, bound     ? m->bound.gateway
-                 : unbound ? m->unbind.gateway
-                           : m->login_rejected.gateway);
-    copy_i64(&r, bound ? m->bound.conn : unbound ? m->unbind.conn : m->login_rejected.conn);
-    if (bound || unbound)
-        copy_i64(&r, bound ? m->bound.bind_id : m->unbind.bind_id);
-    else
-        copy_null(&r);
-    copy_inet(&r, login && !unbound ? login->peer_ipv4 : 0);
-    if (login && !unbound)
-        copy_i32(&r, login->peer_port);
-    else
-        copy_null(&r);
-    if (bound) {
-        copy_i64(&r, m->bound.from_seq);
-        copy_i64(&r, m->bound.next_seq);
-    } else {
-        copy_null(&r);
-        copy_null(&r);
-    }
-    copy_row_end(&r);
-}
-
-static void row_instrument(struct rows *w, const union msg *m, u32 idx)
-{
-    struct copy_row r = row_begin(w, COPY_INSTRUMENTS, m, idx);
-
-    copy_i32(&r, m->instrument.instrument);
-    copy_text(&r, m->instrument.symbol, sizeof m->instrument.symbol);
-    copy_price(&r, m->instrument.tick);
-    copy_i32(&r, m->instrument.lot);
-    copy_bool(&r, m->instrument.halted);
-    copy_row_end(&r);
-}
-
-static void row_account(struct rows *w, const union msg *m, u32 idx)
-{
-    struct copy_row r = row_begin(w, COPY_ACCOUNTS, m, idx);
-
-    copy_i32(&r, m->ev.account);
-    copy_text(&r, m->account.user, sizeof m->account.user);
-    copy_text(&r, m->account.firm, sizeof m->account.firm);
-    copy_bool(&r, m->account.disabled);
-    copy_row_end(&r);
-}
-
-/* EV_STARTED, EV_DAY_OPENED, EV_DAY_ENDED. */
-static void row_venue(struct rows *w, const union msg *m, u32 idx)
-{
-    bool started = m->ev.type == EV_STARTED;
-    const char *event = started                       ? "started"
-                        : m->ev.type == EV_DAY_OPENED ? "day opened"
-                                                      : "day ended";
-    struct copy_row r = row_begin(w, COPY_VENUE, m, idx);
-
-    copy_text(&r, event, (u32)strlen(event));
-    if (started)
-        copy_i64(&r, m->start.epoch);
-    else
-        copy_null(&r);
-    copy_date(&r, started ? 0 : m->day.day);
-    copy_row_end(&r);
-}
-
-static void row_of(struct rows *w, const union msg *m, u32 idx)
-{
-    switch (m->ev.type) {
-    case EV_EXECUTED:
-        row_executed(w, m, idx);
-        break;
-    case EV_ACCEPTED:
-    case EV_REPLACED:
-        row_order(w, m, idx);
-        break;
-    case EV_CANCELLED:
-        row_cancelled(w, m, idx);
-        break;
-    case EV_AIQ_CANCELLED:
-        row_aiq_cancelled(w, m, idx);
-        break;
-    case EV_REJECTED:
-        row_rejected(w, m, idx);
-        break;
-    case EV_BOUND:
-    case EV_UNBOUND:
-    case EV_LOGIN_REJECTED:
-        row_session(w, m, idx);
-        break;
-    case EV_INSTRUMENT:
-        row_instrument(w, m, idx);
-        break;
-    case EV_ACCOUNT:
-        row_account(w, m, idx);
-        break;
-    case EV_STARTED:
-    case EV_DAY_OPENED:
-    case EV_DAY_ENDED:
-        row_venue(w, m, idx);
-        break;
-    }
+    return makers[type] != NULL;
 }
 
 /* ---- the batch ---- */
@@ -384,8 +219,13 @@ bool copy_batch_add(struct copy_batch *b, const struct sink_tx *tx)
             return false;
     if (b->days_used == COPY_DAYS_MAX)
         return false;
-    for (u32 i = 0, idx = 0; i < tx->used; i += msg_slots(&tx->slots[i]), idx++)
-        row_of(&w, (const union msg *)(const void *)&tx->slots[i], idx);
+    row_raw(&w);
+    for (u32 i = msg_slots(tx->slots), idx = 1; i < tx->used;
+         i += msg_slots(&tx->slots[i]), idx++) {
+        const union msg *m = (const union msg *)(const void *)&tx->slots[i];
+        ASSERT(makers[m->ev.type] != NULL);
+        makers[m->ev.type](&w, m, idx);
+    }
     return true;
 }
 

@@ -16,6 +16,10 @@ enum copy_table {
     COPY_ORDERS,
     COPY_REJECTS,
     COPY_SESSIONS,
+    COPY_EVENT_LOG,
+    COPY_BROKEN_TRADES,
+    COPY_CONTROLS,
+    COPY_MARKET, /* the last one with a day, and partitions */
     COPY_INSTRUMENTS,
     COPY_ACCOUNTS,
     COPY_VENUE,
@@ -32,7 +36,7 @@ struct copy_batch {
     u32 shard;
 };
 
-/* An empty batch with buffers from `m` (13 MiB). */
+/* An empty batch with buffers from `m` (21 MiB). */
 void copy_batch_init(struct copy_batch *b, struct mem *m, u32 shard);
 
 /* Empties it. */
@@ -43,6 +47,12 @@ bool copy_batch_add(struct copy_batch *b, const struct sink_tx *tx);
 
 /* Puts the end mark behind the rows of a table; then the buffer is a whole COPY stream. */
 void copy_batch_end(struct copy_batch *b, enum copy_table table);
+
+/*
+ * True when `type` is an event that has rows of its own, or is known to have none beside the raw
+ * log. Any other one in a journal is a broken invariant of copy_batch_add.
+ */
+bool copy_rows_know(u8 type);
 
 /* The table's name and columns, for COPY: "executions (day, shard, ...)". */
 const char *copy_table_columns(enum copy_table table);

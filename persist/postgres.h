@@ -27,7 +27,7 @@ struct postgres_conf {
 void postgres_conf_defaults(struct postgres_conf *conf);
 
 /*
- * A sink, disconnected, with its buffers (26 MiB, touched as they fill). `conf` is copied, the
+ * A sink, disconnected, with its buffers (42 MiB, touched as they fill). `conf` is copied, the
  * texts too. Touches no network. NULL: the conninfo is malformed; the reason has been logged. Set
  * sink.epoch before it is used.
  */

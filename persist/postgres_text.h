@@ -8,7 +8,7 @@
 
 #include "persist/copy_rows.h"
 
-#define POSTGRES_QUERY_BYTES 4096u
+#define POSTGRES_QUERY_BYTES 8192u
 #define POSTGRES_HOST_BYTES  256u
 
 /* Under what a connection may write: see config/sql/001_tables.sql and 004_journal.sql. */

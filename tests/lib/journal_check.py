@@ -6,7 +6,11 @@ import subprocess
 
 OUCH = {"EV_SYSTEM": "S", "EV_ACCEPTED": "A", "EV_REPLACED": "U", "EV_CANCELLED": "C", "EV_EXECUTED": "E",
         "EV_REJECTED": "J", "EV_QUERIED": "Q"}
-ROW_OF = {"EV_ACCEPTED": "A", "EV_REPLACED": "U", "EV_CANCELLED": "C"}
+ROW_OF = {"EV_ACCEPTED": "A", "EV_REPLACED": "U", "EV_CANCELLED": "C", "EV_AIQ_CANCELLED": "D", "EV_MODIFIED": "M",
+          "EV_RESTATED": "R", "EV_CANCEL_PENDING": "P", "EV_CANCEL_REJECTED": "I", "EV_PRIORITY": "T"}
+CONTROL_OF = {"EV_MASS_CANCELLED": "mass cancel", "EV_DISABLED": "disable", "EV_ENABLED": "enable", "EV_KILLED": "kill",
+              "EV_RESTORED": "restore"}
+MARKET_OF = {"EV_COURSE": "course", "EV_PHASE": "phase", "EV_CROSS": "cross", "EV_BANDS": "bands"}
 
 
 class Differs(AssertionError):
@@ -35,7 +39,7 @@ class Journal:
 
     def __init__(self, tool, directory):
         out = subprocess.run([tool, "print", directory], check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.events, self.users = [], {}
+        self.events, self.users, self.messages = [], {}, []
         self.streams = collections.defaultdict(list)  # (day, account) -> events
         day, seq, idx = 0, 0, 0
         for line in out.splitlines():
@@ -47,6 +51,8 @@ class Journal:
                 if int(m["seq"]) != seq + 1:
                     raise Differs(f"journal: transaction {m['seq']} follows {seq}")
                 seq += 1
+            whose = re.search(r" account=(\d+)", line).group(1)  # the head's: some have another one behind it
+            self.messages.append((m["seq"], str(idx), m["type"], whose))
             if m["type"].startswith("CMD_"):
                 continue
             if m["type"] == "EV_DAY_OPENED":
@@ -122,6 +128,16 @@ def rows(psql, query):
     return [tuple(line.split("|")) for line in out.splitlines()]
 
 
+def raw_messages(psql):
+    """What the raw log has: each message as (seq, idx, type, account), taken apart here and not by the database."""
+    names = dict(rows(psql, "select type, name from message_types"))
+    for seq, text in rows(psql, "select seq, encode(messages, 'hex') from event_log order by seq"):
+        tx, at, idx = bytes.fromhex(text), 0, 0
+        while at < len(tx):
+            yield seq, str(idx), names.get(str(tx[at]), "?"), str(struct.unpack_from("<I", tx, at + 4)[0])
+            at, idx = at + 64 * tx[at + 1], idx + 1
+
+
 def check_postgres(journal, psql):
     """Each table has the journal's events, once, with the same figures. Returns the number of rows."""
     count = same("executions", [
@@ -130,9 +146,15 @@ def check_postgres(journal, psql):
     ], rows(psql, "select seq, idx, account, order_ref, user_ref, qty, price, match, to_char(day, 'YYYYMMDD'), "
             "session_seq from executions order by seq, idx"))
     count += same("orders", [
-        (m["seq"], str(m["idx"]), ROW_OF[m["type"]], m["account"], m["order_ref"], m["user_ref"], m["qty"])
+        (m["seq"], str(m["idx"]), ROW_OF[m["type"]], m["account"], m["order_ref"], m["user_ref"], m.get("qty", ""))
         for m in journal.of(*ROW_OF)
     ], rows(psql, "select seq, idx, event, account, order_ref, user_ref, qty from orders order by seq, idx"))
+    for table, kinds in (("controls", CONTROL_OF), ("market", MARKET_OF)):
+        count += same(table, [(m["seq"], str(m["idx"]), kinds[m["type"]]) for m in journal.of(*kinds)],
+                      rows(psql, f"select seq, idx, event from {table} order by seq, idx"))
+    count += same("broken_trades", [(m["seq"], str(m["idx"]), m["account"], m["match"]) for m in journal.of("EV_BROKEN")],
+                  rows(psql, "select seq, idx, account, match from broken_trades order by seq, idx"))
+    count += same("event_log", journal.messages, list(raw_messages(psql)))
     count += same("rejects", [
         (m["seq"], str(m["idx"]), m["account"], m["user_ref"], str(int(m["reason"], 0)))
         for m in journal.of("EV_REJECTED")

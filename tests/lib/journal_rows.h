@@ -9,7 +9,9 @@
 
 /*
  * All rows of a table as psql prints them, in the order of seq and idx, all columns in the order of
- * config/sql, time in UTC: 'E' executions, 'O' orders, 'R' rejects. Shard 3. To be freed.
+ * config/sql, time in UTC: 'E' executions, 'O' orders, 'R' rejects, 'B' broken_trades, 'K'
+ * controls, 'M' market; 'L' event_log: day, shard, seq, time in ns, messages in hex. Shard 3. To be
+ * freed.
  */
 char *journal_rows(const struct made_journal *j, char table);
 

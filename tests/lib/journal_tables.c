@@ -50,6 +50,24 @@ bool journal_equals_tables(const struct made_journal *j, char *why, size_t bytes
                      sql("select " WHEN ", " WHO ", request, user_ref, user_ref_idx, side, qty, "
                          "price, reason, clordid from rejects order by seq, idx"),
                      journal_rows(j, 'R'), why, bytes) &&
+           same_text("broken_trades",
+                     sql("select " WHEN ", session_seq, account, user_name, firm, match, user_ref, "
+                         "user_ref_idx, reason, clordid from broken_trades order by seq, idx"),
+                     journal_rows(j, 'B'), why, bytes) &&
+           same_text("controls",
+                     sql("select " WHEN ", session_seq, account, user_name, event, firm, symbol, "
+                         "side, group_id, user_ref, user_ref_idx from controls order by seq, idx"),
+                     journal_rows(j, 'K'), why, bytes) &&
+           same_text("market",
+                     sql("select " WHEN ", event, symbol, phase, next, cross_type, reason, wide, "
+                         "late, to_char(until at time zone 'utc', 'HH24:MI:SS.US'), price, "
+                         "reference, lower, upper, paired, imbalance, imbalance_side from market "
+                         "order by seq, idx"),
+                     journal_rows(j, 'M'), why, bytes) &&
+           same_text("event_log",
+                     sql("select day, shard, seq, (extract(epoch from time) * 1000000000)::bigint "
+                         "+ ns, encode(messages, 'hex') from event_log order by seq"),
+                     journal_rows(j, 'L'), why, bytes) &&
            same_number("sessions", sql_number("select count(*) from sessions"), j->sessions, why,
                        bytes) &&
            same_number("instruments", sql_number("select count(*) from instruments"),

@@ -2,9 +2,9 @@
  * made_journal.h - a journal in memory, made up by a seed, for tests of what reads journals.
  *
  * The transactions are as the engine would make them, without an engine: start, day, instruments,
- * accounts, logins, orders that rest, trade, are reduced, replaced, cancelled and rejected,
- * requests that clients do not see an answer to, and days that end. A small model knows what is
- * open.
+ * accounts, logins, orders that rest, trade, are reduced, replaced, cancelled and rejected, every
+ * rarer event once in a while, requests that clients do not see an answer to, and days that end. A
+ * small model knows what is open.
  */
 #ifndef WIREBOOK_TESTS_MADE_JOURNAL_H
 #define WIREBOOK_TESTS_MADE_JOURNAL_H
@@ -46,10 +46,14 @@ struct made_journal {
     u64 shares;     /* sum of their quantities */
     u64 order_events;
     u64 rejects;
-    u64 sessions;  /* bound, unbound, login rejected */
-    u64 durable;   /* how far sources go: all, unless a test takes some back */
-    u64 next;      /* of the source */
-    u64 broken_at; /* sources answer CURSOR_ERROR there; 0: nowhere */
+    u64 sessions;     /* bound, unbound, login rejected */
+    u64 broken;       /* EV_BROKEN events */
+    u64 broken_match; /* trades up to here are not broken any more */
+    u64 controls;     /* mass cancels, disables, enables, kills, restores */
+    u64 market;       /* EV_COURSE, EV_PHASE, EV_CROSS, EV_BANDS */
+    u64 durable;      /* how far sources go: all, unless a test takes some back */
+    u64 next;         /* of the source */
+    u64 broken_at;    /* sources answer CURSOR_ERROR there; 0: nowhere */
 };
 
 /* One reader of it. */

@@ -1,4 +1,4 @@
-/* made_orders.c - see made_journal.h. Orders that rest, trade and end, and a model of what is open. */
+/* made_orders.c - see made_journal.h. Orders that rest, trade, end, and a model of what is open. */
 #include <stdio.h>
 #include <string.h>
 

@@ -16,6 +16,7 @@
 
 #include "engine/base/hash.h"
 #include "persist/copy_field.h"
+#include "persist/copy_impl.h"
 #include "persist/copy_rows.h"
 #include "persist/export_names.h"
 #include "tests/lib/made_journal.h"
@@ -288,16 +289,36 @@ static void test_every_event_is_known(void **state)
     }
 }
 
+/* A strategy's letter that would end the JSON becomes a question mark. */
+static void test_letter_in_json(void **state)
+{
+    struct export_names names;
+    struct copy_batch b;
+    struct mem m;
+    struct sink_tx tx = {.seq = 1, .time_ns = 1795357800000000000ull, .names = &names};
+    struct rows w = {.batch = &b, .tx = &tx, .day = 20261123};
+    union msg event = {.aiq = {.head = {.type = EV_AIQ_CANCELLED, .time_ns = tx.time_ns},
+                               .prevented = 100,
+                               .strategy = '"'}};
+    const char *json = "{\"prevented\":100,\"strategy\":\"?\",\"taker\":false}";
+
+    (void)state;
+    mem_init(&m, 0);
+    export_names_init(&names, &m, 4, 4);
+    copy_batch_init(&b, &m, 0);
+    row_aiq_cancelled(&w, &event, 1);
+    const struct copy_buffer *rows = &b.tables[COPY_ORDERS];
+    assert_memory_equal(rows->bytes + rows->used - strlen(json), json, strlen(json));
+    mem_free_all(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_event_is_known),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_batch_of_a_journal),
+        cmocka_unit_test(test_letter_in_json), cmocka_unit_test(test_every_event_is_known),
+        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_prices),
+        cmocka_unit_test(test_texts),          cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_options),        cmocka_unit_test(test_batch_of_a_journal),
         cmocka_unit_test(test_full_batch),
     };
 

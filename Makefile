@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -101,6 +101,10 @@ bench-journal: setup ## measure the journal beside a bare io_uring writer, and r
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal $(BUILD)/bin/bench-recovery
 	@$(BUILD)/bin/bench-journal $(ARGS)
 	@$(BUILD)/bin/bench-recovery
+
+bench-export: setup ## measure the exports beside bare COPY; what a shard sustains all day (WB_TXS, WB_ROUNDS, WB_DISK_GB)
+	@$(INNER) $(JOBS) $(BUILD)/bin/bench-export
+	@$(BUILD)/bin/bench-export
 
 bench-session: setup ## a session's part of an Enter Order in ns: decode, risk, encode, beside a bare copy
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-session

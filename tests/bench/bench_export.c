@@ -5,7 +5,10 @@
  * Starts a private, durable PostgreSQL and Redis, makes a journal in memory (WB_TXS transactions,
  * default 100,000) and prints `name value unit` lines. Bare COPY is one blocking transaction of
  * rows that were made before: no mark, no batches, no rows to make. The exports run as in
- * production, on a thread of their own that backs off when it is idle.
+ * production, on a thread of their own that backs off when it is idle; `all_day` is both of them on
+ * one thread, which is what a shard can be offered for hours. At twice that rate the journal grows
+ * by what the exports do not let go: export.full_disk says how long until WB_DISK_GB (default 100)
+ * are full, with old segments recycled and with all of them kept.
  */
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -28,6 +31,8 @@ struct bench {
     struct made_journal journal;
     struct mem mem;
     struct export_names names;
+    u32 days[COPY_DAYS_MAX]; /* that the journal's rows are of */
+    u32 days_used;
 };
 
 #define ROUNDS_MAX 99u
@@ -85,6 +90,15 @@ static void stream_add(struct stream *s, const u8 *bytes, u64 n)
     s->used += n;
 }
 
+static void note_day(struct bench *b, u32 day)
+{
+    for (u32 i = 0; i < b->days_used; i++)
+        if (b->days[i] == day)
+            return;
+    ASSERT_LT(b->days_used, COPY_DAYS_MAX);
+    b->days[b->days_used++] = day;
+}
+
 /* All rows of the journal, a COPY stream a table. Returns the number of rows. */
 static u64 make_streams(struct bench *b, struct stream streams[COPY_TABLES])
 {
@@ -112,6 +126,8 @@ static u64 make_streams(struct bench *b, struct stream streams[COPY_TABLES])
             stream_add(&streams[t], from->bytes + head, from->used - head);
         }
         rows += batch.rows;
+        for (u32 d = 0; d < batch.days_used; d++)
+            note_day(b, batch.days[d]);
         copy_batch_clear(&batch);
         seq -= !added; /* again, into the empty batch */
     }
@@ -140,8 +156,10 @@ static void copy_bare(struct bench *b, struct series *rate)
     ASSERT_EQ(PQstatus(conn), CONNECTION_OK);
     u64 begin_ns = clock_now_ns();
     command(conn, "begin", PGRES_COMMAND_OK);
-    snprintf(text, sizeof text, "select open_day('%u')", b->journal.day);
-    command(conn, text, PGRES_TUPLES_OK);
+    for (u32 i = 0; i < b->days_used; i++) {
+        snprintf(text, sizeof text, "select open_day('%u')", b->days[i]);
+        command(conn, text, PGRES_TUPLES_OK);
+    }
     for (u32 t = 0; t < COPY_TABLES; t++) {
         snprintf(text, sizeof text, "copy %s from stdin binary", copy_table_columns(t));
         command(conn, text, PGRES_COPY_IN);
@@ -163,27 +181,30 @@ static void copy_bare(struct bench *b, struct series *rate)
 
 /* ---- the sinks ---- */
 
-static u64 run(struct bench *b, struct sink *sink, u64 batch_age_ns)
+/* Until all of the journal is in all the sinks; ns. */
+static u64 run(struct bench *b, struct sink **sinks, const u64 *batch_age_ns, u32 lanes)
 {
     const struct export_conf conf = {.seed = 1,
                                      .retry_min_ns = NS_PER_MS,
                                      .retry_max_ns = NS_PER_SEC,
                                      .refused_retry_ns = NS_PER_SEC};
-    static struct made_source source;
+    static struct made_source sources[EXPORT_LANES_MAX];
     static struct agent_thread thread;
     struct agent agent;
     struct exporter x;
 
-    sink->epoch = sink->process_id = sink->journal_id = 1;
     export_init(&x, &conf, &b->mem);
-    struct export_source from = made_journal_source(&source, &b->journal);
-    export_add(&x, "bench", sink, &from, &b->names, batch_age_ns);
+    for (u32 i = 0; i < lanes; i++) {
+        struct export_source from = made_journal_source(&sources[i], &b->journal);
+        sinks[i]->epoch = sinks[i]->process_id = sinks[i]->journal_id = 1;
+        export_add(&x, "bench", sinks[i], &from, &b->names, batch_age_ns[i]);
+    }
     agent_init(&agent, "export", export_do_work, &x, 0);
     agent_thread_init(&thread, "export", -1, IDLE_BACKOFF);
     agent_thread_add(&thread, &agent);
     u64 begin_ns = clock_now_ns();
     ASSERT_EQ(agent_thread_start(&thread), 0);
-    while (metric_get(&x.lanes[0].m_mark_seq) < b->journal.txs)
+    while (!export_has_passed(&x, b->journal.txs))
         clock_sleep_ns(NS_PER_MS);
     u64 ns = clock_now_ns() - begin_ns;
     agent_thread_stop(&thread);
@@ -191,7 +212,7 @@ static u64 run(struct bench *b, struct sink *sink, u64 batch_age_ns)
     return ns;
 }
 
-static void bench_postgres(struct bench *b, u32 batch_rows, struct series *rows, struct series *txs)
+static struct sink *make_postgres(u32 batch_rows)
 {
     struct postgres_conf conf;
 
@@ -200,8 +221,26 @@ static void bench_postgres(struct bench *b, u32 batch_rows, struct series *rows,
     conf.shard = 1;
     if (batch_rows > 0)
         conf.batch_rows = batch_rows;
-    struct sink *sink = postgres_new(&conf);
-    u64 ns = run(b, sink, 10 * NS_PER_MS);
+    return postgres_new(&conf);
+}
+
+static struct sink *make_redis(void)
+{
+    struct redis_conf conf;
+
+    free(shell("redis-cli -p %s flushall", getenv("REDIS_PORT")));
+    redis_conf_defaults(&conf);
+    conf.port = (u16)strtoul(getenv("REDIS_PORT"), NULL, 10);
+    return redis_new(&conf);
+}
+
+static const u64 ages_ns[] = {10 * NS_PER_MS, 0};
+
+static void bench_postgres(struct bench *b, u32 batch_rows, struct series *rows, struct series *txs)
+{
+    struct sink *sink = make_postgres(batch_rows);
+    u64 ns = run(b, &sink, &ages_ns[0], 1);
+
     series_add(rows, sink->rows_committed, ns);
     if (txs)
         series_add(txs, b->journal.txs, ns);
@@ -210,16 +249,39 @@ static void bench_postgres(struct bench *b, u32 batch_rows, struct series *rows,
 
 static void bench_redis(struct bench *b, struct series *fills, struct series *txs)
 {
-    struct redis_conf conf;
+    struct sink *sink = make_redis();
+    u64 ns = run(b, &sink, &ages_ns[1], 1);
 
-    free(shell("redis-cli -p %s flushall", getenv("REDIS_PORT")));
-    redis_conf_defaults(&conf);
-    conf.port = (u16)strtoul(getenv("REDIS_PORT"), NULL, 10);
-    struct sink *sink = redis_new(&conf);
-    u64 ns = run(b, sink, 0);
     series_add(fills, sink->rows_committed, ns);
     series_add(txs, b->journal.txs, ns);
     redis_free(sink);
+}
+
+static void bench_both(struct bench *b, struct series *txs)
+{
+    struct sink *sinks[] = {make_postgres(0), make_redis()};
+
+    series_add(txs, b->journal.txs, run(b, sinks, ages_ns, 2));
+    postgres_free(sinks[0]);
+    redis_free(sinks[1]);
+}
+
+static u64 env_number(const char *name, u64 standard)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : standard;
+}
+
+/* What a disk is to a shard that is offered twice what its exports take. */
+static void print_disk(const struct bench *b, double all_day)
+{
+    double slots = (double)b->journal.slots_used / (double)b->journal.txs;
+    double bytes = slots * SLOT_BYTES * 64 / 63; /* a block's header for 63 slots */
+    double disk = (double)env_number("WB_DISK_GB", 100) * 1e9;
+
+    printf("export.journal.bytes_per_tx %.0f bytes\n", bytes);
+    printf("export.full_disk_at_twice.recycled %.1f h\n", disk / (all_day * bytes) / 3600);
+    printf("export.full_disk_at_twice.kept %.1f h\n", disk / (2 * all_day * bytes) / 3600);
 }
 
 static void measure(struct bench *b, u64 rounds)
@@ -231,6 +293,7 @@ static void measure(struct bench *b, u64 rounds)
         {.name = "export.postgres.tx_per_s"},
         {.name = "export.redis.fills_per_s"},
         {.name = "export.redis.tx_per_s"},
+        {.name = "export.all_day.tx_per_s"},
     };
 
     for (u64 i = 0; i < rounds; i++) {
@@ -239,17 +302,13 @@ static void measure(struct bench *b, u64 rounds)
         bench_postgres(b, 0, &all[1], &all[3]);
         bench_postgres(b, 500, &all[2], NULL);
         bench_redis(b, &all[4], &all[5]);
+        bench_both(b, &all[6]);
     }
     for (u32 i = 0; i < ARRAY_LEN(all); i++)
         printf("%s %.0f 1/s\n", all[i].name, series_median(&all[i]));
     printf("export.postgres.of_bare %.0f %%\n",
            100 * all[1].values[all[1].used / 2] / all[0].values[all[0].used / 2]);
-}
-
-static u64 env_number(const char *name, u64 standard)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 0) : standard;
+    print_disk(b, all[6].values[all[6].used / 2]);
 }
 
 int main(void)
@@ -267,8 +326,7 @@ int main(void)
     made_journal_start(&b.journal, 1, 20261123);
     made_journal_trade(&b.journal, env_number("WB_TXS", 100000));
     made_journal_names(&b.journal, &b.names, &b.mem, b.journal.txs);
-    printf("export.rows %" PRIu64 " count\n",
-           b.journal.executions + b.journal.order_events + b.journal.rejects);
+    printf("export.transactions %" PRIu64 " count\n", b.journal.txs);
     measure(&b, min_u64(env_number("WB_ROUNDS", 3), ROUNDS_MAX));
     made_journal_free(&b.journal);
     mem_free_all(&b.mem);

@@ -15,6 +15,8 @@ static void limits_set(struct engine *e, const struct msg_start *ev)
 {
     if (ev->orders_max)
         pool_limit(&e->orders.pool, min_u32(ev->orders_max, e->conf.orders_max));
+    if (ev->orders_max)
+        risk_limit(e, ev->orders_max);
     if (ev->instruments_max)
         names_limit(&e->instruments.names, ev->instruments_max);
     if (ev->accounts_max)
@@ -55,6 +57,7 @@ void apply_day_opened(struct engine *e, const struct msg_day *ev)
     e->day_match = e->next_match;
     e->broken_used = 0;
     e->midnight_ns = ev->midnight_ns;
+    risk_day(e);
     metric_set(&e->metrics.day, ev->day);
 }
 
@@ -105,10 +108,12 @@ void apply_account(struct engine *e, const struct msg_account *ev)
 
 void apply_work(struct engine *e, const struct msg_work *ev)
 {
+    if (e->work.kind == WORK_COUNT)
+        risk_count(e, ev);
     e->work.kind = ev->kind;
     e->work.cursor = ev->kind == WORK_MATCH ? 0 : ev->cursor;
     bool of_order = ev->kind == WORK_MASS || ev->kind == WORK_EXPIRE || ev->kind == WORK_DROP ||
-                    ev->kind == WORK_KILL;
+                    ev->kind == WORK_KILL || ev->kind == WORK_COUNT;
     if (ev->kind == WORK_DROP)
         alarm_set(&e->drops, ev->account, 0);
     e->work.owner = of_order ? owner_of(ev->account, ev->phase) : 0;
@@ -231,6 +236,8 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     e->next_order_ref = ev->order_ref + 1;
     e->taker = id;
     stream_advance(e, &ev->head);
+    if (UNLIKELY(e->risk_on))
+        risk_open(e, id);
 }
 
 /* An order that does not rest at a level of the book: it waits for a cross or is conditional. */
@@ -284,6 +291,8 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     ASSERT_EQ(e->taker, 0);
     ASSERT_EQ(owner, owner_of(ev->head.account, ev->user_ref_idx));
     ASSERT_GT(ev->user_ref, c->last);
+    if (UNLIKELY(e->risk_on))
+        risk_less(e, id, order_left(&e->orders, id));
     resting_remove(e, id);
     refs_del(&e->refs, c, owner, o->user_ref);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
@@ -296,6 +305,8 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     e->next_order_ref = ev->order_ref + 1;
     e->taker = id;
     stream_advance(e, &ev->head);
+    if (UNLIKELY(e->risk_on))
+        risk_open(e, id);
 }
 
 /* The order has no open shares, or never will: it leaves the books, the index and the slab. */
@@ -333,6 +344,8 @@ static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
     struct order *o = &e->orders.hot[id];
 
     ASSERT_EQ(order_left(&e->orders, id), qty + leaves);
+    if (UNLIKELY(e->risk_on))
+        risk_less(e, id, qty);
     if (!leaves) {
         order_drop(e, id);
         return;
@@ -423,6 +436,8 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     e->next_match = ev->match + !(ev->head.flags & (MSG_TAKER | MSG_FIRST));
     if (!(ev->head.flags & (MSG_TAKER | MSG_FIRST)))
         traded(e, ev);
+    if (UNLIKELY(e->risk_on))
+        risk_traded(e, id, ev->qty, ev->price);
     if (o->open == ev->qty) {
         if (UNLIKELY(o->rare) && e->orders.reserve[id].left)
             order_exhaust(e, id, ev->qty);

@@ -36,6 +36,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     e->venue.phase = PHASE_TRADING;
     metric_set(&e->metrics.phase, PHASE_TRADING);
     queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
+    risk_init(e, m);
     names_init(&e->instruments.names, m, conf->instruments_max, conf->hash_key[0] ^ 2);
     return e;
 }
@@ -82,6 +83,9 @@ static void step_rare(struct engine *e, const union msg *cmd)
         break;
     case CMD_BREAK:
         step_break(e, &cmd->broken_trade);
+        break;
+    case CMD_LIMIT:
+        step_limit(e, &cmd->limit);
         break;
     case CMD_KILL:
     case CMD_RESTORE:
@@ -149,6 +153,8 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
         work_pegs(e);
     else if (e->work.kind == WORK_KILL)
         work_kill(e);
+    else if (e->work.kind == WORK_COUNT)
+        work_count(e);
     else if (e->work.kind == WORK_DROP)
         work_drop(e);
     else if (e->work.kind >= WORK_COURSE)

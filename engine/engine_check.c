@@ -176,6 +176,7 @@ u64 engine_state_hash(const struct engine *e)
         h += hash_2u64(PART_COURSE, 1, e->broken[i]);
     if (e->work.kind >= WORK_COURSE)
         h += hash_course(e);
+    h += risk_hash(e);
     h += hash_bytes(PART_KILL, &e->kills, sizeof e->kills);
     if (e->work.kind == WORK_KILL)
         h += hash_bytes(PART_KILL, &e->kill, sizeof e->kill);
@@ -326,6 +327,7 @@ void engine_check(const struct engine *e)
     u32 open = 0;
     u32 resting = 0;
 
+    risk_check(e);
     expiry_check(&e->expiry);
     alarms_check(&e->alarms);
     alarms_check(&e->drops);

@@ -113,6 +113,8 @@ static void route(struct engine *e, const union msg *m)
     case EV_PHASE:
     case EV_CROSS:
     case EV_BANDS:
+    case EV_LIMIT:
+    case EV_UNTRADED:
         break;
     case EV_STARTED:
         e->started = true;

@@ -63,3 +63,11 @@ u32 names_add(struct names *n, u64 key)
     n->keys[n->used] = key;
     return n->used;
 }
+
+void names_clear(struct names *n)
+{
+    if (n->used == 0)
+        return;
+    memset(n->table, 0, (n->mask + 1) * sizeof *n->table);
+    n->used = 0;
+}

@@ -1,7 +1,8 @@
 /*
  * names.h - from a symbol or user name of up to 8 characters to its id: a small open hash.
  *
- * Names are only ever added. Seeded, because users are not chosen by us. One thread.
+ * Names are added one by one and forgotten all at once. Seeded, because users are not chosen by us.
+ * One thread.
  */
 #ifndef WIREBOOK_ENGINE_NAMES_H
 #define WIREBOOK_ENGINE_NAMES_H
@@ -30,6 +31,9 @@ u64 names_key(const char *text, u32 len);
 
 /* The id of `key`, 0 when it is not known. */
 u32 names_find(const struct names *n, u64 key);
+
+/* Forgets all of them; ids begin anew. */
+void names_clear(struct names *n);
 
 /* Gives the next id to `key`, which is new; there is room. */
 u32 names_add(struct names *n, u64 key);

@@ -218,6 +218,7 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
         break;
     case WORK_KILL:
     case WORK_DROP:
+    case WORK_COUNT:
         if (!account_known(&e->accounts, ev->account) || e->taker)
             return "a drop of an unknown account, or amid other work";
         if (ev->cursor && !order_find(e, ev->account, ev->phase, ev->cursor, ev->order_ref))
@@ -314,17 +315,6 @@ static const char *recover_system(struct engine *e, const struct msg_system *ev)
     return NULL;
 }
 
-static const char *recover_killed(struct engine *e, const struct msg_kill *ev)
-{
-    if (engine_busy(e) || e->taker || ev->scope < KILL_ACCOUNT || ev->scope > KILL_VENUE ||
-        (ev->scope == KILL_ACCOUNT && !account_known(&e->accounts, ev->account)))
-        return "a kill of nobody, or in the midst of other work";
-    bool full = e->kills.firms_used == KILLED_FIRMS_MAX && !kills_firm(e, kill_firm(ev));
-    if (ev->scope == KILL_FIRM && ev->ev.type == EV_KILLED && full)
-        return "more killed firms than there can be";
-    return apply_killed(e, ev), NULL;
-}
-
 static const char *recover_course(struct engine *e, const union msg *m)
 {
     switch (m->ev.type) {
@@ -359,6 +349,10 @@ static const char *recover_course(struct engine *e, const union msg *m)
     case EV_KILLED:
     case EV_RESTORED:
         return recover_killed(e, &m->kill);
+    case EV_LIMIT:
+        return recover_limit(e, &m->limit);
+    case EV_UNTRADED:
+        return recover_untraded(e, &m->untraded);
     case EV_LOGIN_REJECTED:
         return NULL;
     default:
@@ -437,6 +431,8 @@ static const char *recover_event(struct engine *e, const union msg *m)
 
     if (e->exhausted && type != EV_RESTATED)
         return "an order that shows nothing";
+    if (risk_short(e))
+        return unfit(e, "orders_max", e->conf.orders_max);
     if (!client && type != EV_BOUND && type != EV_UNBOUND)
         return recover_course(e, m);
     if (!account_known(&e->accounts, m->ev.account))

@@ -17,6 +17,12 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
 /* EV_CANCEL_PENDING and EV_CANCEL_REJECTED of order `id`; 0: it is not open. */
 const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
 
+/* EV_KILLED, EV_RESTORED. */
+const char *recover_killed(struct engine *e, const struct msg_kill *ev);
+
+const char *recover_limit(struct engine *e, const struct msg_limit *ev);
+const char *recover_untraded(struct engine *e, const struct msg_untraded *ev);
+
 /* EV_BROKEN. */
 const char *recover_broken(struct engine *e, const struct msg_broken *ev);
 

@@ -149,6 +149,34 @@ static enum reject_reason check_exposure(const struct engine *e, const struct ms
     return REJECT_EXPOSURE;
 }
 
+/* The order as a wish of its account and firm. */
+static struct wish wish_of(const struct engine *e, const struct msg_enter *c)
+{
+    return (struct wish){
+        .account = c->head.account,
+        .firm = account_firm(&e->accounts.at[c->head.account], c->terms.firm),
+        .qty = c->qty,
+        .price = c->price,
+        .instrument = c->instrument,
+        .sell = side_is_sell(c->side),
+    };
+}
+
+bool rules_room(const struct engine *e, const struct msg_enter *c)
+{
+    struct wish w = wish_of(e, c);
+
+    return risk_has_room(e, &w);
+}
+
+/* What its account or its firm would have at stake. */
+static enum reject_reason check_risk(const struct engine *e, const struct msg_enter *c)
+{
+    struct wish w = wish_of(e, c);
+
+    return risk_refuses(e, &w);
+}
+
 bool rules_barred(const struct engine *e, u32 account, const char firm[4])
 {
     const struct account *a = &e->accounts.at[account];
@@ -181,7 +209,27 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
         reason = check_letters(c->tif, c->display, c->cross_type, c->price, &c->terms);
     if (!reason)
         reason = check_kind(e, c->instrument, &c->terms, c->tif, c->display, c->qty);
-    return reason ? reason : check_exposure(e, c);
+    if (!reason)
+        reason = check_exposure(e, c);
+    if (LIKELY(!e->risk_on) || reason)
+        return reason;
+    return check_risk(e, c);
+}
+
+/* As check_risk, for what takes the place of order `id`. */
+static enum reject_reason replace_risk(const struct engine *e, const struct msg_order *next, u32 id)
+{
+    struct wish w = {
+        .account = next->head.account,
+        .firm = account_firm(&e->accounts.at[next->head.account], next->terms.firm),
+        .qty = next->qty - e->orders.info[id].executed,
+        .price = next->price,
+        .old = id,
+        .instrument = next->instrument,
+        .sell = side_is_sell(next->side),
+    };
+
+    return risk_refuses(e, &w);
 }
 
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
@@ -210,7 +258,9 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
     if (!reason)
         reason = check_kind(e, next->instrument, &next->terms, next->tif, next->display,
                             next->qty - info->executed);
-    return reason;
+    if (LIKELY(!e->risk_on) || reason)
+        return reason;
+    return replace_risk(e, next, id);
 }
 
 bool rules_spares_original(u16 reason)

@@ -28,7 +28,7 @@ enum reject_reason {
     REJECT_REPLACE = 0x0015,
     REJECT_SYMBOL = 0x0017,
     REJECT_PRICE = 0x001D,
-    REJECT_EXPOSURE = 0x0020, /* the account has as many orders open as it may */
+    REJECT_EXPOSURE = 0x0020, /* the account has as many orders open as it may, or risks too much */
     REJECT_COLLAR = 0x0026,
     REJECT_SYMBOL_RATE = 0x0028,
     REJECT_PORT_RATE = 0x0029,
@@ -45,6 +45,9 @@ static inline bool display_known(u8 display)
 
 /* Nothing may be entered or replaced for the firm on the account. */
 bool rules_barred(const struct engine *e, u32 account, const char firm[4]);
+
+/* There is a place for what the order, which can be taken, puts at stake. e->risk_on. */
+bool rules_room(const struct engine *e, const struct msg_enter *c);
 
 /* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);

@@ -19,6 +19,7 @@
 #include "engine/market.h"
 #include "engine/order.h"
 #include "engine/refs.h"
+#include "engine/risk.h"
 
 /* Long work that goes on with the next CONTINUE. */
 struct work {
@@ -75,6 +76,7 @@ struct engine {
     u32 next_bind_id;
     u32 taker;     /* the order that is being matched and does not rest yet; 0: none */
     u32 touched;   /* within a transaction: instruments with bands whose books changed */
+    u32 risk_on;   /* 1: an account or a firm has limits, or had */
     u32 exhausted; /* within a transaction: a reserve order that must show its next part */
     struct work work;
     struct msg_mass mass; /* WORK_MASS: what is looked for */
@@ -100,6 +102,7 @@ struct engine {
     struct course course; /* WORK_COURSE and beyond: the change of phase under way */
     struct crossing cross;
     struct scan scan;
+    struct risk risk;
 
     /* ---- the transaction under way ---- */
     struct tx *tx;

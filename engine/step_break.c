@@ -4,8 +4,9 @@
  * Engine thread. Both halves of a fill may long have left the engine, so the command brings what
  * they said: whoever sends it has looked them up in the journal by the match number. What cannot
  * be is counted and makes no event: a number of another day, a trade that was broken before, an
- * account without a stream today, more broken trades than a day can have. Orders and positions are
- * not restored: that is between the parties.
+ * account without a stream today, more broken trades than a day can have. Orders are not restored:
+ * that is between the parties. What the parties have at stake is (risk.h), if the command says what
+ * the trade was.
  */
 #include "engine/apply.h"
 #include "engine/event.h"
@@ -23,11 +24,20 @@ static bool broken_before(const struct engine *e, u64 match)
     return false;
 }
 
+/* What the command says of the trade, if it does, can have been. */
+static bool trade_sound(const struct engine *e, const struct msg_break *c)
+{
+    if (c->qty == 0)
+        return true;
+    return c->qty <= QTY_MAX && c->price != 0 && c->price <= PRICE_LIMIT_MAX && c->instrument &&
+           c->instrument <= e->instruments.names.used && c->side[0].sold + c->side[1].sold == 1;
+}
+
 static bool can_break(const struct engine *e, const struct msg_break *c)
 {
     return e->day && c->match >= e->day_match && c->match < e->next_match && c->reason &&
            strchr("ECSX", c->reason) && side_is_there(e, &c->side[0]) &&
-           side_is_there(e, &c->side[1]) && !broken_before(e, c->match) &&
+           side_is_there(e, &c->side[1]) && trade_sound(e, c) && !broken_before(e, c->match) &&
            e->broken_used < BROKEN_MAX;
 }
 
@@ -50,4 +60,5 @@ void step_break(struct engine *e, const struct msg_break *c)
         memcpy(m->broken.clordid, s->clordid, sizeof s->clordid);
         apply_broken(e, &m->broken);
     }
+    risk_break(e, c);
 }

@@ -97,9 +97,12 @@ void work_match(struct engine *e)
 }
 
 /* There is a place for one more order on the channel. */
-static bool pools_have_room(struct engine *e, u32 account, u8 idx)
+static bool pools_have_room(struct engine *e, const struct msg_enter *c)
 {
-    return !pool_full(&e->orders.pool) && account_channel_get(&e->accounts, account, idx) != NULL;
+    if (UNLIKELY(e->risk_on) && !rules_room(e, c))
+        return false;
+    return !pool_full(&e->orders.pool) &&
+           account_channel_get(&e->accounts, c->head.account, c->user_ref_idx) != NULL;
 }
 
 static void enter_reject(struct engine *e, const struct msg_enter *c, u16 reason)
@@ -144,7 +147,7 @@ void step_enter(struct engine *e, const struct msg_enter *c)
         return;
     }
     u16 reason = c->reject ? c->reject : rules_enter(e, c);
-    if (!reason && !pools_have_room(e, c->head.account, c->user_ref_idx)) {
+    if (!reason && !pools_have_room(e, c)) {
         metric_add(&e->metrics.pool_full, 1);
         reason = REJECT_PROCESSING;
     }

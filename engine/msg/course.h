@@ -131,6 +131,7 @@ enum work_kind {
     WORK_PEGS = 4,    /* pegs that trade because the touch has moved */
     WORK_KILL = 6,    /* cancelling what a kill switch is for */
     WORK_DROP = 5,    /* cancelling the orders of an account whose connection is gone */
+    WORK_COUNT = 7,   /* counting the open orders of a party that has got its first limit */
     WORK_COURSE = 16, /* a change of phase that goes on with another instrument */
     WORK_SCAN = 17,   /* a cross whose price is being looked for */
     WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */

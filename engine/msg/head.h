@@ -35,6 +35,7 @@ enum msg_type {
     /* from admin: the day's course */
     CMD_PHASE = 0x28, /* an instrument, or all of them, go into another phase */
     CMD_BREAK = 0x29, /* a trade is broken */
+    CMD_LIMIT = 0x2A, /* what an account or a firm may risk */
     /* from operators */
     CMD_KILL = 0x30,    /* nothing more is entered, all that is open goes */
     CMD_RESTORE = 0x31, /* ... until here */
@@ -45,11 +46,13 @@ enum msg_type {
     EV_DAY_ENDED = 0x83,
     EV_INSTRUMENT = 0x84,
     EV_ACCOUNT = 0x85,
-    EV_WORK = 0x86,   /* where long work stands: what the next CONTINUE goes on from */
-    EV_COURSE = 0x87, /* a change of phase begins */
-    EV_PHASE = 0x88,  /* an instrument's phase has changed */
-    EV_CROSS = 0x89,  /* the price of a cross */
-    EV_BANDS = 0x8A,  /* an instrument's price bands have moved */
+    EV_WORK = 0x86,     /* where long work stands: what the next CONTINUE goes on from */
+    EV_COURSE = 0x87,   /* a change of phase begins */
+    EV_PHASE = 0x88,    /* an instrument's phase has changed */
+    EV_CROSS = 0x89,    /* the price of a cross */
+    EV_BANDS = 0x8A,    /* an instrument's price bands have moved */
+    EV_LIMIT = 0x8B,    /* what an account or a firm may risk has changed */
+    EV_UNTRADED = 0x8C, /* a broken trade counts no more in what they have at stake */
     /* connections */
     EV_BOUND = 0x90,
     EV_UNBOUND = 0x91,

@@ -160,11 +160,22 @@ static const struct field break_fields[] = {
     F(msg_break, match, NUM), F(msg_break, reason, CHAR), F(msg_break, side[0].account, NUM),
     F(msg_break, side[0].user_ref, NUM), F(msg_break, side[0].user_ref_idx, NUM),
     F(msg_break, side[1].account, NUM), F(msg_break, side[1].user_ref, NUM),
-    F(msg_break, side[1].user_ref_idx, NUM),
+    F(msg_break, side[1].user_ref_idx, NUM), F(msg_break, side[1].sold, NUM),
+    F(msg_break, qty, NUM), F(msg_break, price, PRICE), F(msg_break, instrument, NUM),
 };
 static const struct field broken_fields[] = {
     F(msg_broken, match, NUM), F(msg_broken, user_ref, NUM), F(msg_broken, user_ref_idx, NUM),
     F(msg_broken, reason, CHAR), F(msg_broken, clordid, TEXT),
+};
+static const struct field limit_fields[] = {
+    F(msg_limit, scope, NUM), F(msg_limit, account, NUM), F(msg_limit, user, TEXT),
+    F(msg_limit, firm, TEXT), F(msg_limit, exposure_max, NUM), F(msg_limit, daily_max, NUM),
+    F(msg_limit, position_max, NUM), F(msg_limit, collar_bps, NUM),
+};
+static const struct field untraded_fields[] = {
+    F(msg_untraded, match, NUM), F(msg_untraded, account[0], NUM), F(msg_untraded, firm[0], TEXT),
+    F(msg_untraded, account[1], NUM), F(msg_untraded, firm[1], TEXT), F(msg_untraded, qty, NUM),
+    F(msg_untraded, price, PRICE), F(msg_untraded, instrument, NUM),
 };
 static const struct field late_fields[] = {
     F(msg_late, order_ref, NUM), F(msg_late, user_ref, NUM), F(msg_late, user_ref_idx, NUM),
@@ -250,6 +261,10 @@ const struct shape msg_shapes[256] = {
     [CMD_PHASE] = {"CMD_PHASE", FIELDS(course_fields), 0, 1, ZERO(msg_course, zero)},
     [CMD_BREAK] = {"CMD_BREAK", FIELDS(break_fields), 0, 2, ZERO(msg_break, zero2)},
     [EV_BROKEN] = {"EV_BROKEN", FIELDS(broken_fields), MSG_TX_END, 1, ZERO(msg_broken, zero)},
+    [CMD_LIMIT] = {"CMD_LIMIT", FIELDS(limit_fields), 0, 2, ZERO(msg_limit, zero)},
+    [EV_LIMIT] = {"EV_LIMIT", FIELDS(limit_fields), MSG_TX_END, 2, ZERO(msg_limit, zero)},
+    [EV_UNTRADED] = {"EV_UNTRADED", FIELDS(untraded_fields), MSG_TX_END, 2,
+                     ZERO(msg_untraded, zero)},
     [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},
     [EV_PHASE] = {"EV_PHASE", FIELDS(phase_fields), MSG_TX_END, 1, ZERO(msg_phase, zero)},
     [EV_BANDS] = {"EV_BANDS", FIELDS(bands_fields), MSG_TX_END, 1, ZERO(msg_bands, zero)},

@@ -23,6 +23,7 @@
 #include "engine/base/types.h"
 #include "engine/msg/course.h"
 #include "engine/msg/head.h"
+#include "engine/msg/limit.h"
 #include "engine/msg/phase.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -404,6 +405,8 @@ union msg {
     struct msg_broken broken;
     struct msg_late late;
     struct msg_priority priority;
+    struct msg_limit limit;
+    struct msg_untraded untraded;
 };
 
 static inline bool msg_is_command(u8 type)

@@ -93,7 +93,7 @@ struct broken_side {
     u32 user_ref;     /*  4 */
     char clordid[14]; /*  8 */
     u8 user_ref_idx;  /* 22 */
-    u8 zero;          /* 23 */
+    u8 sold;          /* 23 1: it is the seller's */
 };
 
 /* CMD_BREAK: a trade of the day is broken. */
@@ -103,7 +103,11 @@ struct msg_break {
     u8 reason;                  /* 40 E C S X (PROTOCOL.md section 4) */
     u8 zero[7];                 /* 41 */
     struct broken_side side[2]; /* 48 the two halves, as the journal has them */
-    u8 zero2[32];               /* 96 */
+    u32 qty;                    /* 96 shares of it; 0: not said, positions stay as they are */
+    u32 price;                  /* 100 */
+    char firm[2][4];            /* 104 that the orders name; blank: the account's default firm */
+    u16 instrument;             /* 112 */
+    u8 zero2[14];               /* 114 */
 };
 _Static_assert(sizeof(struct msg_break) == 128, "two slots");
 

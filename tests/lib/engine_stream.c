@@ -22,6 +22,7 @@ void stream_init(struct stream *s, u64 seed)
     s->now_ns = 1700000000ull * NS_PER_SEC;
     s->day = 20261122;
     s->phase = 'T';
+    s->limits = seed % 4 == 0;
     for (u32 a = 0; a <= STREAM_ACCOUNTS; a++) {
         for (u32 c = 0; c < STREAM_CHANNELS; c++)
             s->next_ref[a][c] = 1;
@@ -373,6 +374,8 @@ void stream_next(struct stream *s, struct timed *out)
         make_kill(s, m);
     else if (stream_make_back(s, m))
         ;
+    else if (s->limits && one_in(s, 80))
+        stream_make_limit(s, m);
     else if (!s->day_open && one_in(s, 4))
         make_day_turn(s, m);
     else if (s->day_open && !s->bound[account] && one_in(s, 2))

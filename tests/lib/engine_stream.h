@@ -23,10 +23,11 @@ struct stream {
     u64 now_ns;
     u32 day;
     u64 epoch;
-    u64 match; /* of the last fill */
-    u8 phase;  /* that the venue, or an instrument, is in */
-    u32 away;  /* commands until everything trades again */
-    u32 step;  /* commands made */
+    u64 match;   /* of the last fill */
+    u8 phase;    /* that the venue, or an instrument, is in */
+    u32 away;    /* commands until everything trades again */
+    bool limits; /* accounts and firms get them */
+    u32 step;    /* commands made */
 };
 
 /* One command and the time at which it comes. */

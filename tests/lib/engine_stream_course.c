@@ -53,4 +53,34 @@ void stream_make_break(struct stream *s, union msg *m)
         c->side[i].user_ref_idx = stream_channel(stream_below(s, STREAM_CHANNELS));
         memcpy(c->side[i].clordid, "BROKEN        ", 14);
     }
+    if (one_in(s, 3))
+        return;
+    c->qty = stream_below(s, 1000);
+    c->price = 100000 + stream_below(s, 4000);
+    c->instrument = (u16)(1 + stream_below(s, STREAM_INSTRUMENTS + one_in(s, 20)));
+    c->side[stream_below(s, 2)].sold = !one_in(s, 20);
+    memcpy(c->firm[0], one_in(s, 2) ? "FRMA" : "    ", 4);
+    memcpy(c->firm[1], one_in(s, 2) ? "FIRM" : "\0\0\0\0", 4);
+}
+
+/* A limit on round numbers, so that orders run into it; sometimes none, or a wrong one. */
+void stream_make_limit(struct stream *s, union msg *m)
+{
+    static const char *const firms[] = {"FIRM", "FRMA", "FRMB", "FRMC", "    "};
+    struct msg_limit *c = &m->limit;
+
+    stream_head(s, m, CMD_LIMIT, 0);
+    c->scope = (u8)(one_in(s, 30) ? stream_below(s, 5) : 1 + stream_below(s, 2));
+    if (c->scope == LIMIT_FIRM) {
+        memcpy(c->firm, firms[stream_below(s, ARRAY_LEN(firms))], 4);
+    } else {
+        memcpy(c->user, "USER  ", 6);
+        c->user[4] = (char)('A' + stream_below(s, STREAM_ACCOUNTS + 1));
+    }
+    c->exposure_max = one_in(s, 3) ? 100000ull * stream_below(s, 30000) : 0;
+    c->daily_max = one_in(s, 4) ? 100000ull * stream_below(s, 100000) : 0;
+    c->position_max = one_in(s, 3) ? stream_below(s, 20000) : 0;
+    c->collar_bps = (u16)(one_in(s, 4) ? stream_below(s, 300) : 0);
+    if (one_in(s, 60))
+        c->daily_max = LIMIT_MONEY_MAX + stream_below(s, 2);
 }

@@ -17,6 +17,7 @@ u8 stream_channel(u32 channel);
 
 void stream_make_phase(struct stream *s, union msg *m);
 void stream_make_break(struct stream *s, union msg *m);
+void stream_make_limit(struct stream *s, union msg *m);
 
 /* False: it is not yet time for everything to trade again. */
 bool stream_make_back(struct stream *s, union msg *m);

@@ -90,7 +90,7 @@ void ref_work(struct ref *r, u8 kind)
     m->work.kind = kind;
     if (kind == WORK_DAY_END)
         m->work.cursor = r->cursor;
-    if (kind == WORK_MASS || kind == WORK_DROP || kind == WORK_KILL) {
+    if (kind == WORK_MASS || kind == WORK_DROP || kind == WORK_KILL || kind == WORK_COUNT) {
         m->work.account = r->mass.ev.account;
         m->work.cursor = r->mass_number;
         m->work.phase = r->mass_idx;
@@ -257,8 +257,9 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
         ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
     u16 reason = order_reason(r, o, o->qty);
-    return !reason && (o->tif != '3' || o->cross_type != 'N') ? exposure_reason(r, c->head.account)
-                                                              : reason;
+    if (!reason && (o->tif != '3' || o->cross_type != 'N'))
+        reason = exposure_reason(r, c->head.account);
+    return reason ? reason : ref_risk_reason(r, o, NULL);
 }
 
 /* A resting or new order begins its life as `o`: announced, then matched. */
@@ -278,6 +279,7 @@ static void announce(struct ref *r, struct ref_order *place, u8 type, u32 accoun
     place->shown = 0;
     place->rank = o->order_ref;
     place->said_pending = place->said_rejected = false;
+    ref_risk_open(r, place);
     place->due = r->time + o->terms.expire_s * NS_PER_SEC;
     r->accounts[account].last[o->user_ref_idx] = o->user_ref;
     r->order_ref++;
@@ -293,6 +295,7 @@ void ref_enter(struct ref *r, const struct msg_enter *c)
     if (!a || c->user_ref <= a->last[c->user_ref_idx])
         return;
     struct msg_order o = entered(r, c);
+    o.head.account = c->head.account;
     u16 reason = enter_reason(r, c, &o);
     for (u32 i = 0; i < r->conf.orders_max && !place; i++)
         place = r->orders[i].open ? NULL : &r->orders[i];
@@ -305,7 +308,6 @@ void ref_enter(struct ref *r, const struct msg_enter *c)
     }
     memset(place, 0, sizeof *place);
     o.price = ref_band_price(r, &o);
-    o.head.account = c->head.account;
     o.price = ref_post_price(r, &o);
     announce(r, place, EV_ACCEPTED, c->head.account, c->head.flags, &o);
 }
@@ -375,7 +377,7 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
                 too_dear(o.price, reference, o.qty, c->notional_max);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
     if (c->reject || turned || away || ref_phase_reason(r, &o) || c->qty <= old->executed ||
-        order_reason(r, &o, c->qty - old->executed)) {
+        order_reason(r, &o, c->qty - old->executed) || ref_risk_reason(r, &o, old)) {
         ref_cancelled(r, old, old->o.qty, 'U');
         return;
     }

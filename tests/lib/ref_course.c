@@ -359,6 +359,9 @@ void ref_break(struct ref *r, const struct msg_break *c)
         u32 a = c->side[i].account;
         good &= a && a <= r->accounts_used && r->accounts[a].stream;
     }
+    if (c->qty)
+        good &= c->qty <= 999999 && c->price && c->price <= 1999999900 && c->instrument &&
+                c->instrument <= r->instruments_used && c->side[0].sold + c->side[1].sold == 1;
     for (u32 i = 0; i < r->broken_used; i++)
         good &= r->broken[i] != c->match;
     if (!good)
@@ -372,4 +375,5 @@ void ref_break(struct ref *r, const struct msg_break *c)
         m->broken.reason = c->reason;
         memcpy(m->broken.clordid, c->side[i].clordid, 14);
     }
+    ref_risk_untraded(r, c);
 }

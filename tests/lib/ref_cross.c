@@ -232,6 +232,7 @@ static void half(struct ref *r, struct ref_order *o, u32 qty, u16 flags)
     union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
     o->o.qty -= qty;
     o->executed += qty;
+    ref_risk_traded(r, o, qty, r->price);
     o->open = o->o.qty != 0;
     if (o->o.terms.max_floor)
         o->shown -= qty;

@@ -44,8 +44,7 @@ static bool wanted(const struct ref *r, const struct ref_order *o)
                   4) == 0;
 }
 
-/* The account's first open order at or behind channel `idx` and number `user_ref`. */
-static struct ref_order *first_from(struct ref *r, u32 account, u32 idx, u32 user_ref)
+struct ref_order *ref_first_from(struct ref *r, u32 account, u32 idx, u32 user_ref)
 {
     u64 from = (u64)idx << 32 | user_ref;
     struct ref_order *first = NULL;
@@ -70,7 +69,7 @@ void ref_go_on_mass(struct ref *r)
     u32 number = resumed ? r->mass_number : 0;
 
     for (u32 visited = 0;; visited++) {
-        struct ref_order *o = first_from(r, account, idx, number);
+        struct ref_order *o = ref_first_from(r, account, idx, number);
         if (!o)
             break;
         idx = o->o.user_ref_idx;
@@ -155,7 +154,7 @@ void ref_drop(struct ref *r, u32 account)
         ref_work(r, WORK_DROP);
     }
     for (u32 visited = 0;; visited++) {
-        struct ref_order *o = first_from(r, r->mass.ev.account, idx, number);
+        struct ref_order *o = ref_first_from(r, r->mass.ev.account, idx, number);
         if (!o)
             break;
         idx = o->o.user_ref_idx;
@@ -194,7 +193,7 @@ void ref_go_on_kill(struct ref *r)
 
     for (;;) {
         u32 account = r->mass.ev.account;
-        struct ref_order *o = first_from(r, account, r->mass_idx, r->mass_number);
+        struct ref_order *o = ref_first_from(r, account, r->mass_idx, r->mass_number);
         if (o) {
             r->mass_idx = o->o.user_ref_idx;
             r->mass_number = o->o.user_ref;

@@ -40,6 +40,7 @@ static void executed(struct ref *r, struct ref_order *o, u32 qty, u32 price, boo
     union msg *m = ref_add(r, EV_EXECUTED, 1, o->o.head.account);
     o->o.qty -= qty;
     o->executed += qty;
+    ref_risk_traded(r, o, qty, price);
     if (o->o.qty == 0)
         o->open = false;
     if (o->resting && o->o.terms.max_floor)

@@ -11,14 +11,28 @@ struct ref_order {
     bool resting;
     bool said_pending, said_rejected; /* to cancels that came too late */
     u32 executed;
-    u64 due;            /* of a GTT order */
-    u32 shown;          /* of a resting reserve order */
-    bool again;         /* ... and it has shown its first part before */
-    u64 rank;           /* when it came to its place in the queue */
-    struct msg_order o; /* as announced; o.qty counts down */
+    u64 due;                    /* of a GTT order */
+    u32 shown;                  /* of a resting reserve order */
+    bool again;                 /* ... and it has shown its first part before */
+    u32 counted_price;          /* ... in what its account and firm have at stake */
+    u32 counted_firm;           /* number in ref.firms, 0: none */
+    bool for_account, for_firm; /* somebody counts it */
+    u64 rank;                   /* when it came to its place in the queue */
+    struct msg_order o;         /* as announced; o.qty counts down */
+};
+
+/* What an account or a firm may have at stake, and has traded. */
+struct ref_party {
+    u64 exposure_max, daily_max, position_max;
+    u32 collar_bps;
+    bool money, shares; /* counted */
+    u64 money_match, shares_match;
+    u64 traded;
+    i64 net[16]; /* by instrument */
 };
 
 struct ref_account {
+    struct ref_party party;
     struct msg_account terms;
     bool stream;
     u8 dialect;
@@ -79,6 +93,10 @@ struct ref {
     struct ref_order *expiring;
     struct msg_kill kill;
     bool venue_killed;
+    struct ref_party firms[32];
+    char firm_names[32][4];
+    u32 firms_used, counting; /* under way: an account, or 1000 and a firm */
+    bool risk_on;
     char killed_firms[16][4];
     u32 killed_firms_used;
     struct tx *tx;
@@ -141,6 +159,18 @@ struct order_terms ref_merged(const struct order_terms *n, const struct order_te
 
 /* Goes on with r->taker. */
 void ref_match(struct ref *r);
+
+/* ref_risk.c: what accounts and firms have at stake. */
+void ref_limit(struct ref *r, const struct msg_limit *c);
+void ref_go_on_count(struct ref *r);
+u16 ref_risk_reason(const struct ref *r, const struct msg_order *o, const struct ref_order *old);
+void ref_risk_open(struct ref *r, struct ref_order *o);
+void ref_risk_traded(struct ref *r, const struct ref_order *o, u32 qty, u32 price);
+void ref_risk_untraded(struct ref *r, const struct msg_break *c);
+void ref_risk_day(struct ref *r);
+
+/* The account's first open order at or behind channel `idx` and number `user_ref`. */
+struct ref_order *ref_first_from(struct ref *r, u32 account, u32 idx, u32 user_ref);
 
 void ref_kill(struct ref *r, const struct msg_kill *c);
 

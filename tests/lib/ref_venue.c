@@ -128,6 +128,7 @@ static void day_open(struct ref *r, const struct msg_day *c)
     m->day.day = r->day = r->day_last = c->day;
     r->day_match = r->match;
     r->broken_used = 0;
+    ref_risk_day(r);
     m->day.midnight_ns = r->midnight = c->midnight_ns;
 }
 
@@ -335,6 +336,8 @@ static void dispatch(struct ref *r, const union msg *c)
         return ref_firm(r, &c->firm);
     case CMD_BREAK:
         return ref_break(r, &c->broken_trade);
+    case CMD_LIMIT:
+        return ref_limit(r, &c->limit);
     case CMD_KILL:
     case CMD_RESTORE:
         return ref_kill(r, &c->kill);
@@ -349,6 +352,8 @@ static void dispatch(struct ref *r, const union msg *c)
             return ref_settle(r);
         if (r->work == WORK_KILL)
             return ref_go_on_kill(r);
+        if (r->work == WORK_COUNT)
+            return ref_go_on_count(r);
         if (r->work == WORK_DROP)
             return ref_drop(r, 0);
         if (r->work >= WORK_COURSE)

@@ -20,7 +20,8 @@ static const u8 types[] = {
     EV_DISABLED,        EV_ENABLED,        EV_AIQ_CANCELLED, EV_RESTATED,       CMD_PHASE,
     EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
     EV_CANCEL_REJECTED, EV_BANDS,          CMD_BREAK,        EV_BROKEN,         CMD_KILL,
-    CMD_RESTORE,        EV_KILLED,         EV_RESTORED,
+    CMD_RESTORE,        EV_KILLED,         EV_RESTORED,      CMD_LIMIT,         EV_LIMIT,
+    EV_UNTRADED,
 };
 
 static union msg blank(u8 type)
@@ -126,7 +127,8 @@ static void test_padding_is_checked(void **state)
         {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
         {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
-        {EV_BANDS, 46, 63},          {CMD_BREAK, 96, 127},        {EV_BROKEN, 60, 63},
+        {EV_BANDS, 46, 63},          {CMD_BREAK, 114, 127},       {EV_BROKEN, 60, 63},
+        {CMD_LIMIT, 73, 127},        {EV_UNTRADED, 66, 127},
     };
 
     (void)state;

@@ -1,0 +1,159 @@
+/*
+ * apply_risk.c - limits and broken trades, as apply.c does the rest. Engine thread; no decisions,
+ * no output.
+ *
+ * A party that gets its first limit has orders already: they are counted as long work
+ * (WORK_COUNT), account by account, by channel and number. What an event of it says is how far that
+ * is; the counting itself happens here, so recovery does it too. Nothing else happens meanwhile.
+ */
+#include "engine/apply.h"
+#include "engine/risk_party.h"
+
+static u32 limit_firm(const struct msg_limit *c)
+{
+    u32 key;
+
+    memcpy(&key, c->firm, sizeof key);
+    return key;
+}
+
+static bool limit_named(const struct engine *e, const struct msg_limit *c)
+{
+    const struct names *firms = &e->risk.firm_names;
+
+    if (c->scope == LIMIT_ACCOUNT)
+        return names_find(&e->accounts.names, names_key(c->user, sizeof c->user)) != 0;
+    return c->scope == LIMIT_FIRM && c->firm[0] && memcmp(c->firm, "    ", 4) != 0 &&
+           (names_find(firms, limit_firm(c)) || firms->used < firms->max);
+}
+
+bool limit_sound(const struct engine *e, const struct msg_limit *c)
+{
+    return c->exposure_max <= LIMIT_MONEY_MAX && c->daily_max <= LIMIT_MONEY_MAX &&
+           c->position_max <= LIMIT_SHARES_MAX && c->collar_bps <= 10000 && limit_named(e, c);
+}
+
+static u32 limit_party(struct engine *e, const struct msg_limit *ev)
+{
+    struct names *firms = &e->risk.firm_names;
+    u32 id;
+
+    if (ev->scope == LIMIT_ACCOUNT)
+        return ev->account;
+    id = names_find(firms, limit_firm(ev));
+    return FIRM_PARTY | (id ? id : names_add(firms, limit_firm(ev)));
+}
+
+void apply_limit(struct engine *e, const struct msg_limit *ev)
+{
+    u32 party = limit_party(e, ev);
+    struct party *p = party_at(e, party);
+    u8 watch = (ev->exposure_max || ev->daily_max ? COUNT_MONEY : 0) |
+               (ev->position_max ? COUNT_SHARES : 0);
+    u8 begun = watch & (u8)~p->watched;
+
+    p->exposure_max = ev->exposure_max;
+    p->daily_max = ev->daily_max;
+    p->position_max = ev->position_max;
+    p->collar_bps = ev->collar_bps;
+    p->watched |= watch;
+    if (begun & COUNT_MONEY)
+        p->money_match = e->next_match;
+    if (begun & COUNT_SHARES)
+        p->shares_match = e->next_match;
+    e->risk_on |= watch || ev->collar_bps;
+    if (!begun || e->orders.pool.used == 0)
+        return;
+    e->risk.party = party;
+    e->risk.begun = begun;
+    e->work =
+        (struct work){.kind = WORK_COUNT, .owner = owner_of(party & FIRM_PARTY ? 1 : party, 0)};
+}
+
+/* ---- the orders that are open already ---- */
+
+static void count_account(struct engine *e, u32 id)
+{
+    struct stake *s = &e->risk.stakes[id];
+
+    if (!s->account && !s->of_firm)
+        s->price = stake_price(e, id);
+    s->account |= stake_add(e, e->risk.party, e->risk.begun & (u8)~s->account, id);
+}
+
+/* An order whose firm had no limits when it came is asked for its firm now. */
+static void count_firm(struct engine *e, u32 id)
+{
+    struct stake *s = &e->risk.stakes[id];
+    const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
+    u32 key = account_firm(a, e->orders.terms[id].firm);
+    u32 firm = s->firm ? s->firm : names_find(&e->risk.firm_names, key);
+
+    if ((FIRM_PARTY | firm) != e->risk.party)
+        return;
+    if (!s->account && !s->of_firm)
+        s->price = stake_price(e, id);
+    s->firm = (u16)firm;
+    s->of_firm |= stake_add(e, e->risk.party, e->risk.begun & (u8)~s->of_firm, id);
+}
+
+/* `ev` says that the counting stands before this order. */
+static bool stands_before(const struct engine *e, const struct msg_work *ev, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+
+    return ev->kind == WORK_COUNT && o->owner == owner_of(ev->account, ev->phase) &&
+           o->user_ref == ev->cursor;
+}
+
+void risk_count(struct engine *e, const struct msg_work *ev)
+{
+    bool firm = (e->risk.party & FIRM_PARTY) != 0;
+    u32 account = owner_account(e->work.owner);
+    u32 last = firm ? e->accounts.names.used : account;
+    u32 id = e->work.cursor ? refs_find(&e->refs, e->work.owner, e->work.cursor)
+                            : account_first_order(e, account, 0);
+
+    for (;;) {
+        for (; id;
+             id = account_next_order(e, e->orders.hot[id].owner, e->orders.hot[id].user_ref)) {
+            if (stands_before(e, ev, id))
+                return;
+            if (firm)
+                count_firm(e, id);
+            else
+                count_account(e, id);
+        }
+        if (account++ == last || (ev->kind == WORK_COUNT && account == ev->account && !ev->cursor))
+            return;
+        id = account_first_order(e, account, 0);
+    }
+}
+
+/* ---- broken trades ---- */
+
+static void party_untraded(struct engine *e, u32 party, const struct msg_untraded *ev, bool sell)
+{
+    struct party *p = party_at(e, party);
+    money worth = (money)ev->qty * ev->price;
+    struct position *q;
+
+    if ((p->watched & COUNT_MONEY) && ev->match >= p->money_match)
+        p->traded -= p->traded < worth ? p->traded : worth;
+    if (!(p->watched & COUNT_SHARES) || ev->match < p->shares_match)
+        return;
+    q = position_get(e, party, ev->instrument);
+    if (q)
+        q->net -= sell ? -(i64)ev->qty : (i64)ev->qty;
+}
+
+void apply_untraded(struct engine *e, const struct msg_untraded *ev)
+{
+    for (u32 sell = 0; sell < 2; sell++) {
+        u32 firm = account_firm(&e->accounts.at[ev->account[sell]], ev->firm[sell]);
+        u32 id = names_find(&e->risk.firm_names, firm);
+        party_untraded(e, ev->account[sell], ev, sell);
+        if (id)
+            party_untraded(e, FIRM_PARTY | id, ev, sell);
+    }
+}

@@ -1,0 +1,103 @@
+/*
+ * step_limit.c - limits of accounts and firms, at the start and during the day. Engine thread.
+ *
+ * A limit counts from its event on; what is open stays, whatever it is worth. The first limit of a
+ * party makes its open orders count, e->chunk_cancels of them, or of accounts, a transaction. What
+ * cannot be is counted as refused, what is so already as superfluous.
+ */
+#include "engine/event.h"
+#include "engine/risk_party.h"
+#include "engine/apply.h"
+
+/* The party's limits are these already. */
+static bool limit_same(const struct engine *e, const struct msg_limit *c)
+{
+    u64 key = c->scope == LIMIT_ACCOUNT ? names_key(c->user, sizeof c->user)
+                                        : names_key(c->firm, sizeof c->firm);
+    u32 id = names_find(c->scope == LIMIT_ACCOUNT ? &e->accounts.names : &e->risk.firm_names, key);
+    const struct party *p = party_at(e, c->scope == LIMIT_ACCOUNT ? id : FIRM_PARTY | id);
+
+    return p->exposure_max == c->exposure_max && p->daily_max == c->daily_max &&
+           p->position_max == c->position_max && p->collar_bps == c->collar_bps;
+}
+
+void step_limit(struct engine *e, const struct msg_limit *c)
+{
+    union msg *m;
+
+    if (!limit_sound(e, c)) {
+        metric_add(&e->metrics.refused, 1);
+        return;
+    }
+    if (limit_same(e, c)) {
+        metric_add(&e->metrics.superfluous, 1);
+        return;
+    }
+    m = event_room(e, 2);
+    m->limit = (struct msg_limit){
+        .ev = event_head(e, EV_LIMIT, 2, 0),
+        .exposure_max = c->exposure_max,
+        .daily_max = c->daily_max,
+        .position_max = c->position_max,
+        .collar_bps = c->collar_bps,
+        .scope = c->scope,
+    };
+    if (c->scope == LIMIT_ACCOUNT) {
+        memcpy(m->limit.user, c->user, sizeof c->user);
+        m->limit.account = names_find(&e->accounts.names, names_key(c->user, sizeof c->user));
+    } else {
+        memcpy(m->limit.firm, c->firm, sizeof c->firm);
+    }
+    apply_limit(e, &m->limit);
+    if (engine_busy(e))
+        work_count(e);
+}
+
+/* Passes over orders, as many as one transaction may look at, and says how far that is. */
+void work_count(struct engine *e)
+{
+    u32 account = owner_account(e->work.owner);
+    u32 last = e->risk.party & FIRM_PARTY ? e->accounts.names.used : account;
+    u32 id = e->work.cursor ? refs_find(&e->refs, e->work.owner, e->work.cursor)
+                            : account_first_order(e, account, 0);
+    u32 budget = e->chunk_cancels;
+
+    for (;;) {
+        for (; id && budget; budget--)
+            id = account_next_order(e, e->orders.hot[id].owner, e->orders.hot[id].user_ref);
+        if (id) {
+            apply_work(e, event_work_order(e, WORK_COUNT, id));
+            return;
+        }
+        if (account++ == last)
+            break;
+        if (budget < 2) {
+            apply_work(e, event_work_account(e, WORK_COUNT, account));
+            return;
+        }
+        budget--;
+        id = account_first_order(e, account, 0);
+    }
+    apply_work(e, event_work(e, WORK_NONE, 0));
+}
+
+void risk_break(struct engine *e, const struct msg_break *c)
+{
+    union msg *m;
+    u32 sold = c->side[0].sold ? 0 : 1; /* which of the halves */
+
+    if (c->qty == 0 || !e->risk_on)
+        return;
+    m = event_room(e, 2);
+    m->untraded = (struct msg_untraded){
+        .head = event_head(e, EV_UNTRADED, 2, 0),
+        .match = c->match,
+        .account = {c->side[1 - sold].account, c->side[sold].account},
+        .qty = c->qty,
+        .price = c->price,
+        .instrument = c->instrument,
+    };
+    memcpy(m->untraded.firm[0], c->firm[1 - sold], 4);
+    memcpy(m->untraded.firm[1], c->firm[sold], 4);
+    apply_untraded(e, &m->untraded);
+}

@@ -26,6 +26,7 @@
 #include "persist/plant.h"
 #include "persist/segments.h"
 
+#define LAZY_NS         NS_PER_MS /* DURABILITY_NONE: until a partly filled block is written */
 #define TAP_BLOCK_SLOTS (BLOCK_BYTES / SLOT_BYTES)
 
 struct tap {
@@ -41,6 +42,7 @@ struct persist {
     struct tap taps[PERSIST_TAPS_MAX];
     u32 taps_used;
     struct journal journal;
+    u64 write_ns; /* DURABILITY_NONE: when what is not yet written is; 0: there is nothing */
 
     struct durable released;
     struct durable stored;
@@ -233,12 +235,29 @@ static void fail(struct persist *p)
     atomic_store_explicit(&p->failed, true, memory_order_release); /* pairs with persist_failed */
 }
 
+/*
+ * Where nobody waits for the disk: writes once there is a block's worth, or something has waited
+ * for LAZY_NS, and before this turn's transactions are taken: the gateway that may share the thread
+ * sends their answers before it pays for a system call.
+ */
+static int write_lazily(struct persist *p, u64 now_ns)
+{
+    struct journal *j = &p->journal;
+    int begun = 0;
+
+    if (j->forming > j->unsubmitted || (p->write_ns != 0 && now_ns >= p->write_ns)) {
+        begun = journal_submit(j);
+        if (j->forming == j->unsubmitted && j->fill == 0)
+            p->write_ns = 0;
+    }
+    return begun;
+}
+
 int persist_do_work(void *persist, u64 now_ns)
 {
     struct persist *p = persist;
     struct journal *j = &p->journal;
 
-    (void)now_ns;
     if (j->state == JOURNAL_FAILED)
         return 0;
     u64 blocks = journal_reap(j);
@@ -249,8 +268,13 @@ int persist_do_work(void *persist, u64 now_ns)
         fail(p);
         return 0;
     }
+    bool lazy = p->conf.durability == DURABILITY_NONE;
+    int begun = lazy ? write_lazily(p, now_ns) : 0;
     int taken = take(p);
-    int begun = journal_submit(j);
+    if (!lazy)
+        begun = journal_submit(j);
+    else if (taken > 0 && p->write_ns == 0)
+        p->write_ns = now_ns + LAZY_NS;
     if (begun > 0 && PLANTED(PLANT_ACK_BEFORE_SYNC))
         durable_move(&p->released, journal_seq_end(j, j->unsubmitted - 1));
     metric_add(&p->transactions, (u64)taken);

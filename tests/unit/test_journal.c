@@ -302,6 +302,34 @@ static void durability_none_test(void **state)
     expect_journal(f, 10);
 }
 
+/* Nobody waits for the disk, so it is not troubled for every order: a block's worth, or 1 ms. */
+static void durability_none_is_lazy_test(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.conf.durability = DURABILITY_NONE;
+    start(f);
+    fake_process_send(&f->p, 1);
+    for (u64 us = 0; us < 1000; us++)
+        persist_do_work(f->p.persist, us * NS_PER_US);
+    assert_int_equal(metrics_sum("wirebook_journal_writes_total"), 0);
+    assert_false(persist_idle(f->p.persist));
+    persist_do_work(f->p.persist, NS_PER_MS);
+    persist_do_work(f->p.persist, NS_PER_MS);
+    assert_int_equal(metrics_sum("wirebook_journal_writes_total"), 1);
+    assert_int_equal(durable_get(persist_stored(f->p.persist)), 1);
+    assert_true(persist_idle(f->p.persist));
+
+    fake_process_send(&f->p, 100); /* more than a block: not a moment */
+    for (u32 turn = 0; turn < 4; turn++)
+        persist_do_work(f->p.persist, NS_PER_MS + 1);
+    assert_true(metrics_sum("wirebook_journal_writes_total") > 1);
+    for (u32 turn = 0; turn < 4; turn++)
+        persist_do_work(f->p.persist, 3 * NS_PER_MS);
+    assert_true(persist_idle(f->p.persist));
+    expect_journal(f, 101);
+}
+
 /* Taps get every block in order while they have room, and say how many they skipped. */
 static void taps_test(void **state)
 {
@@ -368,6 +396,7 @@ int main(void)
         T(no_space_at_start_test),
         T(dir_sync_error_test),
         T(durability_none_test),
+        T(durability_none_is_lazy_test),
         T(taps_test),
         T(restart_test),
     };

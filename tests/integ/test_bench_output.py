@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import npm  # noqa: E402
 from clients import ROOT, TMP, Fake, check, program, run_tests  # noqa: E402
 
-NPM = os.path.join(ROOT, "build", "npm")
 READER = """
 const hdr = require("hdr-histogram-js");
 const reader = new hdr.HistogramLogReader(require("fs").readFileSync(process.argv[1], "utf8"));
@@ -31,24 +31,12 @@ def lines(text):
     return {name: float(value) for name, value, _ in (line.split() for line in text.splitlines())}
 
 
-def hdr_library():
-    """The npm package, as tests/data/npm says, in build/npm."""
-    os.makedirs(NPM, exist_ok=True)
-    for file in ("package.json", "package-lock.json"):
-        shutil.copy(os.path.join(ROOT, "tests", "data", "npm", file), NPM)
-    if not os.path.isdir(os.path.join(NPM, "node_modules", "hdr-histogram-js")):
-        run = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=NPM, capture_output=True,
-                             text=True)
-        check(run.returncode == 0, f"npm ci: {run.stderr}")
-
-
 def test_files_agree():
-    hdr_library()
     files = {kind: os.path.join(TMP, "run." + kind) for kind in ("hgrm", "hlog", "csv")}
     with Fake() as venue:
         found = lines(bench(venue, "--rate", "1000", "--seconds", "2", "--any-rate", "--lines",
                             *(part for kind, path in files.items() for part in ("--" + kind, path))))
-    run = subprocess.run(["node", "-e", READER, files["hlog"]], cwd=NPM, capture_output=True, text=True)
+    run = subprocess.run(["node", "-e", READER, files["hlog"]], cwd=npm.install(), capture_output=True, text=True)
     check(run.returncode == 0, run.stderr)
     read = {h["tag"]: h for h in map(json.loads, run.stdout.splitlines())}
     check(sorted(read) == ["add", "aggressive", "all", "cancel", "replace"], read)

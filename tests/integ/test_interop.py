@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
-"""A client that others wrote talks to a real venue: PyPI's nasdaq-protocols, installed by this test into build/interop. It
-left-justifies its login's fields and has heartbeats of its own. Log in, trade, come back for the rest, be refused."""
+"""Clients that others wrote talk to a real venue: PyPI's nasdaq-protocols, installed by this test into build/interop, and npm's
+soupbintcp. Both left-justify a login's fields; the one is of SoupBinTCP 4, the other of 3.00, and each has heartbeats of its own.
+Log in, trade, come back for the rest, sit silent beyond the venue's patience, be refused."""
 import os
+import re
 import struct
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, Venue, check, client, run_tests  # noqa: E402
+import npm  # noqa: E402
+from clients import ROOT, Venue, check, client, free_port, run_tests  # noqa: E402
 
 PACKAGE = "nasdaq-protocols==1.3.0"
 HOME = os.path.join(ROOT, "build", "interop")
 
-# Runs in the environment of the package; speaks of what it sees in lines.
-THEIRS = r'''
+# Both run in the environment of their package and say in the same lines what they see.
+IN_PYTHON = r'''
 import asyncio, sys
 from nasdaq_protocols import soup
 
@@ -43,6 +47,22 @@ asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), s
 '''
 
 
+IN_JAVASCRIPT = r'''
+const { Client } = require("soupbintcp");
+const [port, username, password, sequence, ...orders] = process.argv.slice(1);
+const client = new Client({ host: "127.0.0.1", port: Number(port) }, () =>
+  client.login({ username, password, requestedSession: "", requestedSequenceNumber: Number(sequence) }));
+client.on("accept", ({ session, sequenceNumber }) => {
+  console.log("session", session.trim(), sequenceNumber - 1);
+  for (const order of orders) client.send(Buffer.from(order, "hex"));
+  setTimeout(() => client.logout(), 4000); // its heartbeats alone keep it in
+});
+client.on("reject", () => { console.log("refused"); client.end(); });
+client.on("message", (payload) => console.log("message", payload.toString("hex")));
+client.on("error", (error) => console.log("error", error.message));
+'''
+
+
 def install():
     """Returns the interpreter that has the package. What cannot be had is a failure, with its reason."""
     python = os.path.join(HOME, "bin", "python")
@@ -55,9 +75,9 @@ def install():
     return python
 
 
-def theirs(python, port, user, password, sequence, *orders):
-    run = subprocess.run([python, "-c", THEIRS, str(port), user, password, str(sequence), *(o.hex() for o in orders)],
-                         capture_output=True, text=True, timeout=60)
+def theirs(command, port, user, password, sequence, *orders):
+    run = subprocess.run([*command, str(port), user, password, str(sequence), *(o.hex() for o in orders)],
+                         capture_output=True, text=True, timeout=60, cwd=npm.HOME)
     check(run.returncode == 0, run.stdout + run.stderr)
     return [line.split() for line in run.stdout.splitlines()]
 
@@ -67,18 +87,46 @@ def enter(ref, side, qty, price):
                        b"INTEROP".ljust(14), 0)
 
 
-def test_nasdaq_protocols():
-    python = install()
-    with Venue("interop") as venue:
+def impatient(name):
+    """A venue that drops who is silent for 2.5 s."""
+    venue = Venue(name, f"management: {{port: {free_port()}}}\n")
+    with open(venue.conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(venue.conf, "w", encoding="utf-8") as file:
+        file.write(text.replace("gateway:\n", "gateway:\n  heartbeat_ms: 1000\n  silence_timeout_ms: 2500\n"))
+    return venue
+
+
+def dropped_silent(venue):
+    """How many sessions the venue has ended because nothing came from them."""
+    with open(venue.conf, encoding="utf-8") as file:
+        port = re.search(r"management: {port: (\d+)}", file.read()).group(1)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return re.findall(r'^wirebook_gateway_sessions_ended_total{.*reason="silent".*} (\d+)$', answer.read().decode(), re.M)
+
+
+def trades(name, command):
+    with impatient(name) as venue:
         client(venue.port, "BRAV01", "sell 100 AAPL 225.50; expect accepted")
-        first = theirs(python, venue.port, "ALFA01", "ALFA01PASS", 1, enter(1, b"B", 100, 2255000), enter(2, b"B", 50, 2250000))
+        first = theirs(command, venue.port, "ALFA01", "ALFA01PASS", 1, enter(1, b"B", 100, 2255000), enter(2, b"B", 50, 2250000))
         check(first[0][0] == "session" and first[0][1].endswith("01") and int(first[0][2]) == 0, first)
         kinds = "".join(chr(int(word[1][:2], 16)) for word in first[1:])
         check(kinds == "SAEA", f"what it saw: {kinds}")
-        again = theirs(python, venue.port, "alfa01", "alfa01pass", 3)  # case does not matter; from the third message on
+        again = theirs(command, venue.port, "alfa01", "alfa01pass", 3)  # case does not matter; from the third message on
         check([w[1] for w in again[1:]] == [w[1] for w in first[3:]], f"{again} after {first}")
-        check(theirs(python, venue.port, "ALFA01", "WRONG", 1) == [["refused"]], "a wrong password")
-        check(theirs(python, venue.port, "ALFA01", "ALFA01PASS", 100) == [["refused"]], "a number still to come")
+        check(theirs(command, venue.port, "ALFA01", "WRONG", 1) == [["refused"]], "a wrong password")
+        check(dropped_silent(venue) == ["0"], "their heartbeats keep them in")
+        check(theirs(command, venue.port, "ALFA01", "ALFA01PASS", 100) == [["refused"]], "a number still to come")
 
 
-run_tests(test_nasdaq_protocols)
+def test_nasdaq_protocols():
+    os.makedirs(npm.HOME, exist_ok=True)
+    trades("python", [install(), "-c", IN_PYTHON])
+
+
+def test_soupbintcp():
+    npm.install()
+    trades("node", ["node", "-e", IN_JAVASCRIPT])
+
+
+run_tests(test_nasdaq_protocols, test_soupbintcp)

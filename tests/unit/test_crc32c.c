@@ -72,11 +72,39 @@ static void test_single_bits(void **state)
     }
 }
 
+/* What is long goes another way: a block, and lengths around one and two rounds of it. */
+static void test_long_against_table(void **state)
+{
+    static u8 b[9000];
+
+    (void)state;
+    for (u32 i = 0; i < sizeof b; i++)
+        b[i] = (u8)hash_u64(i);
+    for (u32 n = 4000; n <= sizeof b - 8; n += n % 4080 < 24 || n % 4080 > 4056 ? 1 : 37) {
+        u32 at = n % 8;
+        assert_int_equal(crc32c(n, b + at, n), crc32c_table(n, b + at, n));
+    }
+}
+
+/* Each bit of a block counts, whichever lane it is in. */
+static void test_every_bit_of_a_block(void **state)
+{
+    static u8 b[4088];
+    u32 whole = crc32c(0, b, sizeof b);
+
+    (void)state;
+    for (u32 bit = 0; bit < 8 * sizeof b; bit++) {
+        b[bit / 8] ^= (u8)(1u << bit % 8);
+        assert_int_not_equal(crc32c(0, b, sizeof b), whole);
+        b[bit / 8] ^= (u8)(1u << bit % 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc3720_vectors),
-        cmocka_unit_test(test_fast_against_table),
+        cmocka_unit_test(test_rfc3720_vectors),    cmocka_unit_test(test_fast_against_table),
+        cmocka_unit_test(test_long_against_table), cmocka_unit_test(test_every_bit_of_a_block),
         cmocka_unit_test(test_single_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,15 +73,10 @@ static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
     return line;
 }
 
-static inline struct line_cached *cache_of(const struct books *b, u32 side, u32 key)
-{
-    return &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
-}
-
 /* The line of `key`, made if there is none. */
 static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
 {
-    struct line_cached *c = cache_of(b, side, key);
+    struct line_cached *c = book_cache_of(b, side, key);
 
     if (UNLIKELY(c->key != key || c->line == 0)) {
         u32 line = ladder_find(b, *root, key);
@@ -175,7 +170,7 @@ void book_insert(struct books *b, u32 id, u32 price)
 static void line_drop(struct books *b, u32 *root, u32 line)
 {
     const struct line *l = &b->lines[line];
-    struct line_cached *c = cache_of(b, l->side, l->key);
+    struct line_cached *c = book_cache_of(b, l->side, l->key);
 
     ASSERT_EQ(l->bits, 0);
     if (c->line == line)

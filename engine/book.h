@@ -142,6 +142,12 @@ void book_refill(struct books *b, u32 id, u32 qty);
 /* The next worse level of the same side; 0: there is none. */
 u32 book_level_worse(const struct books *b, u32 level);
 
+/* Where the line of `key` is remembered, of side instrument * 4 + enum side_index. */
+static inline struct line_cached *book_cache_of(const struct books *b, u32 side, u32 key)
+{
+    return &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
+}
+
 /* The side of its book that an order rests on. */
 static inline enum side_index side_of(const struct order *o)
 {

@@ -65,6 +65,14 @@ void engine_attach(struct engine *e, const struct engine_rings *rings);
  */
 bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *out);
 
+#define ENGINE_AHEAD_SLOTS 24u /* as far ahead of the next one commands are worth announcing */
+
+/*
+ * A command that is going to be stepped later, behind those announced before it; only its first
+ * slot is read, and only now. Brings what it will need into the cache and changes nothing else.
+ */
+void engine_ahead(struct engine *e, const union msg *cmd);
+
 /* True when the engine has work of its own that comes before all commands (a CONTINUE). */
 bool engine_busy(const struct engine *e);
 

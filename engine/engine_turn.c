@@ -4,7 +4,8 @@
  * Engine thread. A command is started only when every ring that it may write to has room for the
  * longest transaction, so a transaction never waits half way; until then commands stay in their
  * ring, and the gateways stop reading. Long work goes before all commands. What a ring is given
- * becomes visible in whole transactions, once a batch.
+ * becomes visible in whole transactions, once a batch. Commands that wait in a ring are announced
+ * to the engine (ahead.h) before they are stepped.
  */
 #include "engine/engine.h"
 
@@ -59,6 +60,7 @@ void engine_attach(struct engine *e, const struct engine_rings *rings)
     ASSERT(rings->tx != NULL);
     e->rings = *rings;
     e->next_ring = 0;
+    memset(e->announced, 0, sizeof e->announced);
     e->started = false;
     register_metrics(e);
 }
@@ -190,14 +192,37 @@ static u32 expire(struct engine *e, u64 now_ns, u32 budget)
     return done;
 }
 
-/* Commands of one ring. Returns how many were taken. */
-static u32 serve(struct engine *e, struct ring *r, u64 now_ns, u32 budget)
+/*
+ * Announces what waits in ring `i`, as far as it is worth it; what was announced and not reached in
+ * this turn stays so. A command alone would gain nothing.
+ */
+static void announce(struct engine *e, u32 i)
 {
+    struct ring *r = e->rings.cmd[i];
+    u64 known = r->head_own + ring_avail(r, 1);
+    u64 end = min_u64(known, r->head_own + ENGINE_AHEAD_SLOTS);
+    u64 at = max_u64(e->announced[i], r->head_own);
+
+    if (known - r->head_own <= MSG_SLOTS_MAX)
+        return;
+    while (at < end) {
+        const struct slot *s = ring_at(r, at - r->head_own);
+        engine_ahead(e, (const union msg *)(const void *)s);
+        at += msg_slots(s);
+    }
+    e->announced[i] = at;
+}
+
+/* Commands of ring `i`. Returns how many were taken. */
+static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
+{
+    struct ring *r = e->rings.cmd[i];
     union msg copy;
     const union msg *cmd;
     u32 done = 0;
 
     while (done < budget && !engine_busy(e) && have_room(e) && (cmd = msg_peek(r, &copy))) {
+        announce(e, i);
         u32 n = cmd->cmd.slots;
         if (engine_step(e, cmd, now_ns, &e->out))
             hand_out(e);
@@ -218,8 +243,8 @@ int engine_do_work(void *engine, u64 now_ns)
     bool waiting = engine_due(e, now_ns);
     for (u32 i = 0; i < e->rings.cmd_used && !waiting && !engine_busy(e); i++) {
         u32 budget = min_u32(BATCH_CMDS, ENGINE_CMDS_PER_TURN - done);
-        struct ring *r = e->rings.cmd[(first + i) % e->rings.cmd_used];
-        u32 here = budget ? serve(e, r, now_ns, budget) : 0;
+        u32 ring = (first + i) % e->rings.cmd_used;
+        u32 here = budget ? serve(e, ring, now_ns, budget) : 0;
         if (here)
             publish(e);
         done += here;

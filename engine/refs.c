@@ -8,7 +8,6 @@
  */
 #include "engine/refs.h"
 
-#include "engine/base/hash.h"
 #include "engine/base/limits.h"
 
 void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2])
@@ -26,18 +25,10 @@ void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2])
         r->key[i] = hash_2u64(key[0], key[1], i);
 }
 
-static inline u32 page_hash(const struct refs *r, u32 owner, u32 base)
-{
-    /* strongly universal in the upper half (Thorup, High Speed Hashing, 2015, section 3.4) */
-    u64 pair = (r->key[0] + owner) * (r->key[1] + base) + r->key[2];
-
-    return (u32)hash_u64(pair >> 32);
-}
-
 /* The place of the page in the table, or of the empty entry that ends the search. */
 static inline u64 place_find(const struct refs *r, u32 owner, u32 base)
 {
-    u32 hash = page_hash(r, owner, base);
+    u32 hash = refs_hash(r, owner, base);
     u64 at = hash & r->mask;
 
     for (;; at = (at + 1) & r->mask) {
@@ -73,7 +64,7 @@ static u32 page_append(struct refs *r, struct channel *c, u32 owner, u32 base)
 
     ASSERT_NE(page, 0);
     ASSERT_EQ(r->table[at], 0);
-    r->table[at] = (u64)page_hash(r, owner, base) << 32 | page;
+    r->table[at] = (u64)refs_hash(r, owner, base) << 32 | page;
     r->pages[page] = (struct ref_page){.prev = c->tail, .owner = owner, .base = base};
     if (c->tail)
         r->pages[c->tail].next = page;

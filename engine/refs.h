@@ -21,6 +21,7 @@
 #ifndef WIREBOOK_ENGINE_REFS_H
 #define WIREBOOK_ENGINE_REFS_H
 
+#include "engine/base/hash.h"
 #include "engine/base/types.h"
 #include "engine/pool.h"
 
@@ -79,6 +80,33 @@ u32 refs_first(const struct refs *r, const struct channel *c);
  * The open order with the next number of its channel after that of an open one; 0: it is the last.
  */
 u32 refs_after(const struct refs *r, u32 owner, u32 user_ref);
+
+/* ---- the way to an order step by step, for ahead.h ---- */
+
+static inline u32 refs_hash(const struct refs *r, u32 owner, u32 base)
+{
+    /* strongly universal in the upper half (Thorup, High Speed Hashing, 2015, section 3.4) */
+    u64 pair = (r->key[0] + owner) * (r->key[1] + base) + r->key[2];
+
+    return (u32)hash_u64(pair >> 32);
+}
+
+/* Where the search in the table begins. */
+static inline u64 refs_at(const struct refs *r, u32 owner, u32 user_ref)
+{
+    return refs_hash(r, owner, user_ref / PAGE_REFS) & r->mask;
+}
+
+/* The line of a number in a page that is its own, and the order in that line; 0: none. */
+static inline u32 refs_page_get(const struct refs *r, u32 page, u32 user_ref)
+{
+    return r->pages[page].lines[user_ref % PAGE_REFS / LINE_REFS];
+}
+
+static inline u32 refs_line_get(const struct refs *r, u32 line, u32 user_ref)
+{
+    return r->lines[line].ids[user_ref % PAGE_REFS % LINE_REFS];
+}
 
 /* Asserts that a channel's pages are in order, reachable by hash and `open` orders in all. */
 void refs_check(const struct refs *r, const struct channel *c, u32 owner);

@@ -10,6 +10,7 @@
 #define WIREBOOK_ENGINE_STATE_H
 
 #include "engine/account.h"
+#include "engine/ahead.h"
 #include "engine/alarm.h"
 #include "engine/base/metrics.h"
 #include "engine/book.h"
@@ -118,7 +119,9 @@ struct engine {
     u32 next_ring; /* whose turn it is */
     bool started;  /* CMD_START has come by these rings: accounts are where this process has them */
 
-    struct engine_unfit unfit; /* of recovery */
+    struct ahead ahead;                  /* commands that wait */
+    u64 announced[ENGINE_CMD_RINGS_MAX]; /* up to which index those of each ring are announced */
+    struct engine_unfit unfit;           /* of recovery */
     struct engine_metrics metrics;
     struct tx out; /* of engine_do_work */
 };

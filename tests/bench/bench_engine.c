@@ -4,7 +4,8 @@
  *   bench-engine [FILE | SYMBOLS:WARM:OPS[:SEED[:sparse]]]...
  *
  * Without arguments it makes s1, s100 and s1000deep itself. It is the product's engine through
- * engine_step, with every check, making whole transactions with every event. What the workload
+ * engine_step, with every check, making whole transactions with every event; as in the product,
+ * commands that wait are announced (engine_ahead) and lie on huge pages. What the workload
  * calls an id becomes an account and its UserRefNum, its quantities become totals of a chain: that
  * translation, and the check of the golden values, is the first pass. The second one steps the same
  * commands through a new engine on the thread's CPU clock and the best of WB_ROUNDS rounds counts;
@@ -22,262 +23,13 @@
 #include "engine/base/histogram.h"
 #include "engine/state.h"
 #include "tests/lib/bare_book.h"
-#include "tests/lib/ops_gen.h"
+#include "tests/lib/ops_cmds.h"
 
-#define ACCOUNTS 16u
-#define TICK     100u
-
-/* One workload as commands, and what is known of them. */
+/* One workload as commands. */
 struct bench {
     const char *name;
-    struct ops ops;
-    struct slot *cmds;
-    u64 cmds_used; /* slots */
-    u64 warm_end;  /* slots of the commands that only build the books */
-    u32 open_max;
+    struct ops_cmds w;
 };
-
-/* An order of the workload during the first pass. */
-struct track {
-    u32 user_ref; /* the latest; 0: gone */
-    u32 executed; /* of its chain */
-    u64 id;
-};
-
-struct verify {
-    struct track *orders;
-    u32 *by_order_ref; /* the engine's numbers to places in `orders` */
-    u64 qty, trades, hash, rejects;
-};
-
-/* ---- a venue ---- */
-
-static struct engine *venue_new(struct mem *m, u32 symbols, u32 orders_max)
-{
-    struct engine_conf conf = {
-        .accounts_max = ACCOUNTS,
-        .instruments_max = symbols,
-        .orders_max = orders_max,
-        .gateways = 1,
-    };
-    mem_init(m, MEM_HUGE);
-    return engine_new(&conf, m);
-}
-
-static void send(struct engine *e, union msg *m)
-{
-    static struct tx tx;
-    m->cmd.slots = (u8)msg_type_slots(m->cmd.type);
-    if (!engine_step(e, m, 1, &tx)) {
-        fprintf(stderr, "bench-engine: the venue could not be set up\n");
-        exit(1);
-    }
-}
-
-static void venue_open(struct engine *e, u32 symbols)
-{
-    union msg m = {.start = {.cmd = {.type = CMD_START}, .epoch = 1}};
-
-    send(e, &m);
-    m = (union msg){.day = {.cmd = {.type = CMD_DAY_OPEN}, .day = 20261122}};
-    send(e, &m);
-    for (u32 i = 0; i < symbols; i++) {
-        char text[16];
-        m = (union msg){.instrument = {.cmd = {.type = CMD_INSTRUMENT}, .tick = TICK, .lot = 1}};
-        snprintf(text, sizeof text, "S%-7u", i);
-        memcpy(m.instrument.symbol, text, 8);
-        send(e, &m);
-    }
-    for (u32 i = 0; i < ACCOUNTS; i++) {
-        char text[16];
-        m = (union msg){.account = {.cmd = {.type = CMD_ACCOUNT}}};
-        snprintf(text, sizeof text, "U%-5u", i);
-        memcpy(m.account.user, text, 6);
-        memcpy(m.account.firm, "FIRM", 4);
-        send(e, &m);
-        m = (union msg){.login = {.head = {.type = CMD_LOGIN, .account = i + 1}}};
-        send(e, &m);
-    }
-}
-
-/* ---- translation ---- */
-
-/* Places by id: ids are dense, or sorted out here once. */
-static int by_id(const void *a, const void *b)
-{
-    u64 x = *(const u64 *)a;
-    u64 y = *(const u64 *)b;
-    return x < y ? -1 : x > y;
-}
-
-static u64 *ids_sorted(const struct ops *ops, u64 *n)
-{
-    u64 records = ops->header.nwarm + ops->header.nops;
-    u64 *ids = malloc((records + 1) * sizeof *ids);
-
-    *n = 0;
-    for (u64 i = 0; i < records; i++) {
-        if (ops->records[i].type == OPS_ADD || ops->records[i].type == OPS_IOC)
-            ids[(*n)++] = ops->records[i].id;
-    }
-    qsort(ids, *n, sizeof *ids, by_id);
-    return ids;
-}
-
-static u64 place_of(const u64 *ids, u64 n, u64 id)
-{
-    const u64 *at = bsearch(&id, ids, n, sizeof *ids, by_id);
-    ASSERT(at != NULL);
-    return (u64)(at - ids);
-}
-
-static u32 account_of(u64 id)
-{
-    return 1 + (u32)((id * 0x9E3779B97F4A7C15ull) >> 32) % ACCOUNTS;
-}
-
-static void make_enter(const struct ops_record *r, u32 account, u32 ref, union msg *m)
-{
-    m->enter = (struct msg_enter){
-        .head = {.type = CMD_ENTER, .slots = 2, .account = account, .bind_id = account},
-        .user_ref = ref,
-        .qty = r->qty,
-        .price = r->price * TICK,
-        .instrument = (u16)(r->symbol + 1),
-        .side = r->side ? 'S' : 'B',
-        .tif = r->type == OPS_IOC ? '3' : '0',
-        .display = 'Y',
-        .capacity = 'A',
-        .cross_type = 'N',
-    };
-    memcpy(m->enter.terms.clordid, "CLIENTORDER   ", 14);
-    m->enter.terms.tags = TAG_BIT(2);
-    memcpy(m->enter.terms.firm, "FIRM", 4);
-}
-
-static void make_replace(const struct ops_record *r, u32 account, u32 ref, const struct track *t,
-                         union msg *m)
-{
-    m->replace = (struct msg_replace){
-        .head = {.type = CMD_REPLACE, .slots = 2, .account = account, .bind_id = account},
-        .orig_user_ref = t->user_ref,
-        .user_ref = ref,
-        .qty = t->executed + r->qty,
-        .price = r->price * TICK,
-        .tif = '0',
-        .display = 'Y',
-    };
-    memcpy(m->replace.terms.clordid, "CLIENTREPLACE ", 14);
-}
-
-static void make_cancel(u32 account, u32 ref, union msg *m)
-{
-    m->cancel = (struct msg_cancel){
-        .head = {.type = CMD_CANCEL, .slots = 1, .account = account, .bind_id = account},
-        .user_ref = ref,
-    };
-}
-
-/* ---- the first pass ---- */
-
-static void saw_fill(struct verify *v, const struct msg_executed *taker,
-                     const struct msg_executed *maker)
-{
-    struct track *t = &v->orders[v->by_order_ref[taker->order_ref]];
-    struct track *m = &v->orders[v->by_order_ref[maker->order_ref]];
-
-    v->qty += taker->qty;
-    v->trades++;
-    v->hash = ops_mix(v->hash, t->id, m->id, taker->price / TICK, taker->qty);
-    t->executed += taker->qty;
-    m->executed += taker->qty;
-}
-
-/* Learns from a transaction of the order at `place`. */
-static void saw(struct verify *v, const struct tx *tx, u64 place)
-{
-    const union msg *taker = NULL;
-
-    for (u32 at = msg_slots(tx->slots); at < tx->used; at += msg_slots(&tx->slots[at])) {
-        const union msg *m = (const union msg *)(const void *)&tx->slots[at];
-        if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED) {
-            v->by_order_ref[m->order.order_ref] = (u32)place;
-            v->orders[place].user_ref = m->order.user_ref;
-        } else if (m->ev.type == EV_EXECUTED) {
-            if (m->ev.flags & MSG_TAKER)
-                taker = m;
-            else
-                saw_fill(v, &taker->executed, &m->executed);
-        } else if (m->ev.type == EV_REJECTED) {
-            fprintf(stderr, "bench-engine: an order was rejected with 0x%04X\n",
-                    m->rejected.reason);
-            exit(1);
-        }
-    }
-}
-
-/* Makes the commands of `b` while an engine takes them; fills `v` with what it did. */
-static void translate(struct bench *b, struct verify *v)
-{
-    const struct ops_header *h = &b->ops.header;
-    u64 records = h->nwarm + h->nops;
-    u32 next_ref[ACCOUNTS + 1] = {0};
-    struct mem mem;
-    static struct tx tx;
-    u64 n;
-    u64 *ids = ids_sorted(&b->ops, &n);
-    struct engine *e = venue_new(&mem, h->symbols, (u32)min_u64(n + 1, ORDERS_MAX));
-
-    venue_open(e, h->symbols);
-    b->cmds = aligned_alloc(CACHE_LINE, records * 2 * sizeof *b->cmds);
-    v->orders = calloc(n, sizeof *v->orders);
-    v->by_order_ref = calloc(records + 2, sizeof *v->by_order_ref);
-    for (u64 i = 0; i < records; i++) {
-        const struct ops_record *r = &b->ops.records[i];
-        u64 place = place_of(ids, n, r->id);
-        struct track *t = &v->orders[place];
-        u32 account = account_of(r->id);
-        union msg *m = (union msg *)(void *)&b->cmds[b->cmds_used];
-        t->id = r->id;
-        if (i == h->nwarm)
-            b->warm_end = b->cmds_used;
-        if (r->type == OPS_CANCEL)
-            make_cancel(account, t->user_ref, m);
-        else if (r->type == OPS_REPLACE)
-            make_replace(r, account, ++next_ref[account], t, m);
-        else
-            make_enter(r, account, ++next_ref[account], m);
-        b->cmds_used += m->cmd.slots;
-        if (engine_step(e, m, 1, &tx))
-            saw(v, &tx, place);
-        else
-            v->rejects++;
-        while (engine_busy(e)) {
-            engine_continue(e, 1, &tx);
-            saw(v, &tx, place);
-        }
-        b->open_max = max_u32(b->open_max, engine_open_orders(e));
-    }
-    engine_check(e);
-    free(ids);
-    free(v->orders);
-    free(v->by_order_ref);
-    if (engine_open_orders(e) != h->resting)
-        v->trades = 0;
-    mem_free_all(&mem);
-}
-
-static bool verify(struct bench *b)
-{
-    const struct ops_header *h = &b->ops.header;
-    struct verify v = {0};
-
-    translate(b, &v);
-    bool good = v.qty == h->traded_qty && v.trades == h->trades && v.hash == h->fill_hash &&
-                v.rejects == h->rejects;
-    printf("engine.%s.verify %s\n", b->name, good ? "ok" : "FAILED");
-    return good;
-}
 
 /* ---- the clocked passes ---- */
 
@@ -295,6 +47,31 @@ static u64 wall_ns(void)
     return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
 }
 
+/* The commands of a round in their order, as a ring of the engine's would have them. */
+struct stream {
+    u64 at;    /* of the next command, in slots */
+    u64 ahead; /* of the next one to be announced */
+    u64 end;
+};
+
+static inline const union msg *cmd_at(const struct bench *b, u64 at)
+{
+    return (const union msg *)(const void *)&b->w.cmds[at];
+}
+
+/* The next command; those behind it are announced, as engine_turn.c does it. */
+static inline const union msg *stream_next(struct stream *s, const struct bench *b,
+                                           struct engine *e)
+{
+    u64 end = min_u64(s->at + ENGINE_AHEAD_SLOTS, s->end);
+    const union msg *m = cmd_at(b, s->at);
+
+    for (; s->ahead < end; s->ahead += msg_slots(&b->w.cmds[s->ahead]))
+        engine_ahead(e, cmd_at(b, s->ahead));
+    s->at += m->cmd.slots;
+    return m;
+}
+
 /* One command and what long work it leaves. */
 static inline void step(struct engine *e, const union msg *m, struct tx *tx)
 {
@@ -306,11 +83,10 @@ static inline void step(struct engine *e, const union msg *m, struct tx *tx)
 static struct engine *warm(struct bench *b, struct mem *mem)
 {
     static struct tx tx;
-    struct engine *e = venue_new(mem, b->ops.header.symbols, b->open_max + 1);
+    struct engine *e = ops_engine_new(mem, b->w.ops.header.symbols, b->w.open_max + 1);
 
-    venue_open(e, b->ops.header.symbols);
-    for (u64 at = 0; at < b->warm_end; at += msg_slots(&b->cmds[at]))
-        step(e, (const union msg *)(const void *)&b->cmds[at], &tx);
+    for (u64 at = 0; at < b->w.warm_end; at += msg_slots(&b->w.cmds[at]))
+        step(e, (const union msg *)(const void *)&b->w.cmds[at], &tx);
     return e;
 }
 
@@ -338,23 +114,24 @@ static double round_engine(struct bench *b, struct mem *mem)
     static struct tx tx;
     struct engine *e = warm(b, mem);
     u64 start = cpu_ns();
+    struct stream s = {b->w.warm_end, b->w.warm_end, b->w.cmds_used};
 
-    for (u64 at = b->warm_end; at < b->cmds_used; at += msg_slots(&b->cmds[at]))
-        step(e, (const union msg *)(const void *)&b->cmds[at], &tx);
-    return (double)(cpu_ns() - start) / (double)b->ops.header.nops;
+    while (s.at < s.end)
+        step(e, stream_next(&s, b, e), &tx);
+    return (double)(cpu_ns() - start) / (double)b->w.ops.header.nops;
 }
 
 /* One round of the bare book. It must do the same trades, or it is no floor. */
 static double round_floor(const struct bench *b)
 {
-    const struct ops_header *h = &b->ops.header;
+    const struct ops_header *h = &b->w.ops.header;
     struct bare_book *book = bare_book_new(h);
     struct bare_result r = {0};
 
-    bare_book_run(book, b->ops.records, h->nwarm, &r);
+    bare_book_run(book, b->w.ops.records, h->nwarm, &r);
     r.rejects = 0;
     u64 start = cpu_ns();
-    bare_book_run(book, b->ops.records + h->nwarm, h->nops, &r);
+    bare_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
     double ns = (double)(cpu_ns() - start) / (double)h->nops;
     bare_book_free(book);
     if (r.traded_qty != h->traded_qty || r.trades != h->trades || r.fill_hash != h->fill_hash ||
@@ -382,12 +159,12 @@ static void measure(struct bench *b)
             printf("engine.%s.huge_mb %.1f\n", b->name, (double)mem_huge_bytes(&mem) / (1 << 20));
         }
         mem_free_all(&mem);
-        if (b->ops.header.sparse)
+        if (b->w.ops.header.sparse)
             continue; /* ids are places in its array */
         ns = round_floor(b);
         floor = ns < floor ? ns : floor;
     }
-    if (!b->ops.header.sparse) {
+    if (!b->w.ops.header.sparse) {
         printf("engine.%s.floor_ns_per_op %.1f\n", b->name, floor);
         printf("engine.%s.floor_ratio %.2f\n", b->name, best / floor);
     }
@@ -396,22 +173,25 @@ static void measure(struct bench *b)
 /* The stamps themselves cost some 20 ns, which are in the figures. */
 static void measure_each(struct bench *b)
 {
-    static const char *const kinds[OPS_KINDS] = {"add",       "cancel",    "replace",
-                                                 "ioc_sweep", "gtc_sweep", "dead_cancel"};
-    static struct histogram all[OPS_KINDS];
+    static const char *const kinds[OPS_KINDS + 1] = {
+        "add", "cancel", "replace", "ioc_sweep", "gtc_sweep", "dead_cancel", "op"};
+    static struct histogram all[OPS_KINDS + 1]; /* the last one: of all kinds together */
     static struct tx tx;
     struct mem mem;
     struct engine *e = warm(b, &mem);
-    const struct ops_record *r = &b->ops.records[b->ops.header.nwarm];
+    const struct ops_record *r = &b->w.ops.records[b->w.ops.header.nwarm];
 
-    for (u32 k = 0; k < OPS_KINDS; k++)
+    for (u32 k = 0; k <= OPS_KINDS; k++)
         histogram_init(&all[k]);
-    for (u64 at = b->warm_end; at < b->cmds_used; at += msg_slots(&b->cmds[at]), r++) {
+    struct stream s = {b->w.warm_end, b->w.warm_end, b->w.cmds_used};
+    for (; s.at < s.end; r++) {
         u64 start = wall_ns();
-        step(e, (const union msg *)(const void *)&b->cmds[at], &tx);
-        histogram_record(&all[r->kind < OPS_KINDS ? r->kind : 0], wall_ns() - start);
+        step(e, stream_next(&s, b, e), &tx);
+        u64 ns = wall_ns() - start;
+        histogram_record(&all[r->kind < OPS_KINDS ? r->kind : 0], ns);
+        histogram_record(&all[OPS_KINDS], ns);
     }
-    for (u32 k = 0; k < OPS_KINDS; k++) {
+    for (u32 k = 0; k <= OPS_KINDS; k++) {
         printf("engine.%s.%s_ns p50 %llu p99 %llu p99.9 %llu\n", b->name, kinds[k],
                (unsigned long long)histogram_percentile(&all[k], 50),
                (unsigned long long)histogram_percentile(&all[k], 99),
@@ -422,15 +202,16 @@ static void measure_each(struct bench *b)
 
 static bool run(struct bench *b)
 {
-    bool good = verify(b);
+    bool good = ops_cmds_make(&b->w);
 
+    printf("engine.%s.verify %s\n", b->name, good ? "ok" : "FAILED");
     if (good) {
         measure(b);
         measure_each(b);
     }
     fflush(stdout);
-    free(b->cmds);
-    free(b->ops.records);
+    free(b->w.cmds);
+    free(b->w.ops.records);
     return good;
 }
 
@@ -438,7 +219,7 @@ static bool run_made(const char *name, u32 symbols, u64 nwarm, u64 nops, u64 see
 {
     struct bench b = {.name = name};
 
-    ops_generate(&b.ops, symbols, nwarm, nops, seed, sparse);
+    ops_generate(&b.w.ops, symbols, nwarm, nops, seed, sparse);
     return run(&b);
 }
 
@@ -452,7 +233,7 @@ static bool run_argument(const char *text)
 
     if (sscanf(text, "%u:%llu:%llu:%llu:%7s", &symbols, &nwarm, &nops, &seed, sparse) >= 3)
         return run_made(text, symbols, nwarm, nops, seed, sparse[0] == 's');
-    const char *wrong = ops_read(&b.ops, text);
+    const char *wrong = ops_read(&b.w.ops, text);
     if (wrong) {
         fprintf(stderr, "bench-engine: %s %s\n", text, wrong);
         return false;

@@ -163,6 +163,8 @@ static bool run_one(struct rig *r, const struct timed *t, bool look, struct tx *
 {
     struct tx want;
     u64 fills = r->live->next_match;
+
+    engine_ahead(r->live, &t->cmd); /* nothing may follow from it */
     bool made = engine_step(r->live, &t->cmd, t->now_ns, tx);
     bool made_ref = ref_step(r->ref, &t->cmd, t->now_ns, &want);
 

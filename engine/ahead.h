@@ -1,0 +1,50 @@
+/*
+ * ahead.h - a look at commands that wait: what they will need comes into the cache meanwhile.
+ *
+ * An order is found by a chain of reads, each of which needs the one before it: the table of
+ * numbers, its page, its line, the order, its level and its neighbours in the queue. A venue's
+ * memory is larger than any cache, so a command alone waits for memory several times. In a burst
+ * the commands behind it are known already: each one that is announced begins its chain, and those
+ * announced before it go one step further along theirs, so that the reads of many overlap with each
+ * other and with the work.
+ *
+ * Nothing follows from what is read here: a number that is not there yet, or a page that is given
+ * back meanwhile, costs a useless prefetch. One thread.
+ */
+#ifndef WIREBOOK_ENGINE_AHEAD_H
+#define WIREBOOK_ENGINE_AHEAD_H
+
+#include "engine/msg/msg.h"
+
+#define AHEAD_NOTES 8u /* a power of two, more than the steps of a chain */
+
+/* An order on its way from its number to its neighbours. */
+struct ahead_order {
+    u32 owner;
+    u32 user_ref;
+    u64 at; /* place in the table of pages */
+    u32 page;
+    u32 line;
+    u32 id;
+    u32 price; /* it is to be replaced at; 0: it is to be cancelled */
+};
+
+/* A price on its way to the end of its level's queue. */
+struct ahead_price {
+    u32 instrument;
+    u32 sell;
+    u32 price;
+    u32 index; /* ticks folded as in book.h */
+    u32 level;
+    u32 meets; /* the first order of the other side that it trades with; 0: none */
+};
+
+/* The notes: rings, of which the newest entries count. */
+struct ahead {
+    struct ahead_order orders[AHEAD_NOTES];
+    struct ahead_price prices[AHEAD_NOTES];
+    u32 orders_at;
+    u32 prices_at;
+};
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * test_ahead.c - commands announced before they are stepped: the right memory is looked at, and
+ * nothing follows from it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engine/ahead.h"
+#include "engine/base/hash.h"
+#include "tests/lib/engine_venue.h"
+
+#define ORDERS 200u
+
+static struct venue v;
+
+static int set_up(void **state)
+{
+    (void)state;
+    venue_init(&v, ORDERS + 1);
+    for (u32 i = 1; i <= ORDERS; i++)
+        assert_int_equal(venue_enter(&v, ANN, i, 'B', 10, 10000 + i % 50 * 100, '0'), 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    venue_free(&v);
+    return 0;
+}
+
+static u32 id_of(u32 user_ref)
+{
+    return refs_find(&v.e->refs, owner_of(ANN, 0), user_ref);
+}
+
+/* Each announcement takes those before it one step further: after three more an order is found. */
+static void test_an_order_is_found_step_by_step(void **state)
+{
+    union msg m = venue_cmd(CMD_CANCEL, ANN);
+    (void)state;
+
+    for (u32 i = 1; i <= ORDERS; i++) {
+        m.cancel.user_ref = i;
+        engine_ahead(v.e, &m);
+        if (i > 3)
+            assert_int_equal(v.e->ahead.orders[(i - 4) % AHEAD_NOTES].id, id_of(i - 3));
+    }
+    m.cancel.user_ref = ORDERS + 1; /* of nobody */
+    for (u32 i = 0; i < 5; i++)
+        engine_ahead(v.e, &m);
+    assert_int_equal(v.e->ahead.orders[(ORDERS + 1) % AHEAD_NOTES].id, 0);
+}
+
+/* A price finds its level and, where it crosses, whom it meets. */
+static void test_a_price_finds_its_level(void **state)
+{
+    union msg buy = venue_enter_cmd(ANN, ORDERS + 1, 'B', 10, 10300, '0');
+    union msg sell = venue_enter_cmd(BOB, 1, 'S', 10, 14900, '0');
+    union msg far = venue_enter_cmd(BOB, 1, 'S', 10, 15000, '0');
+    const struct ahead_price *at = v.e->ahead.prices;
+    (void)state;
+
+    engine_ahead(v.e, &buy);
+    engine_ahead(v.e, &sell);
+    engine_ahead(v.e, &far);
+    engine_ahead(v.e, &far);
+    engine_ahead(v.e, &far);
+    assert_int_equal(at[0].level, v.e->orders.hot[id_of(3)].level);
+    assert_int_equal(at[0].meets, 0);
+    assert_int_equal(at[1].meets, id_of(49));
+    assert_int_equal(at[2].meets, 0);
+}
+
+/* The price of a replacement is looked for on the side of the order that it replaces. */
+static void test_a_replacement_finds_order_and_level(void **state)
+{
+    union msg m = venue_replace_cmd(ANN, 7, ORDERS + 1, 10, 12000);
+    (void)state;
+
+    for (u32 i = 0; i < 8; i++)
+        engine_ahead(v.e, &m);
+    assert_int_equal(v.e->ahead.orders[0].id, id_of(7));
+    assert_int_equal(v.e->ahead.prices[0].level, v.e->orders.hot[id_of(20)].level);
+}
+
+/* Nobody has checked them yet: unknown accounts and instruments, any price, any number. */
+static void test_nonsense_changes_nothing(void **state)
+{
+    static const u8 types[] = {CMD_ENTER, CMD_CANCEL, CMD_REPLACE, CMD_QUERY, 0xFF};
+    u64 before = engine_state_hash(v.e);
+    (void)state;
+
+    for (u64 i = 0; i < 20000; i++) {
+        union msg m;
+        for (u32 w = 0; w < 8; w++)
+            m.slots[0].w[w] = hash_u64(i * 8 + w);
+        m.cmd.type = types[i % ARRAY_LEN(types)];
+        if (i % 3 == 0)
+            m.cmd.account = ANN;
+        if (i % 7 == 0)
+            m.enter.instrument = AAA;
+        engine_ahead(v.e, &m);
+    }
+    assert_int_equal(engine_state_hash(v.e), before);
+    engine_check(v.e);
+    assert_int_equal(venue_cancel(&v, ANN, 5, 0), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_an_order_is_found_step_by_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_price_finds_its_level, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_replacement_finds_order_and_level, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_nonsense_changes_nothing, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -60,6 +60,7 @@ static void believe_mtu(struct tcp_conn *c, u32 mtu)
     c->held_mtu = 0;
     c->big_sent = 0;
     c->big_acked = 0;
+    c->mtu_open = false;
 }
 
 void tcp_mtu_acked(struct tcp_conn *c)
@@ -68,6 +69,7 @@ void tcp_mtu_acked(struct tcp_conn *c)
         c->big_acked = c->big_sent;
     if (c->held_mtu != 0 && seq_gt(c->snd_una, c->held_seq))
         c->held_mtu = 0; /* it arrived: the message was a lie, or of another path */
+    c->mtu_open = c->held_mtu != 0 || c->big_acked != c->big_sent;
 }
 
 void tcp_mtu_timeout(struct tcp_conn *c)
@@ -92,6 +94,7 @@ static void shrink_mtu(struct net *net, struct tcp_conn *c, const struct quote *
         net_count(net, NET_ICMP_HELD);
         c->held_mtu = (u16)max_u32(mtu, 1);
         c->held_seq = be32(q->seq);
+        c->mtu_open = true;
         return;
     }
     believe_mtu(c, mtu);

@@ -42,14 +42,19 @@ void net_conf_defaults(struct net_conf *conf)
     };
 }
 
+static u32 pow2_from(u32 n)
+{
+    u32 pow2 = 1;
+
+    while (pow2 < n)
+        pow2 *= 2;
+    return pow2;
+}
+
 /* Twice the connections, so that probes stay short. */
 static u32 slots_of(u32 conns)
 {
-    u32 slots = 2;
-
-    while (slots < 2 * conns)
-        slots *= 2;
-    return slots;
+    return pow2_from(2 * conns);
 }
 
 u64 net_bytes(const struct net_conf *conf)
@@ -57,9 +62,10 @@ u64 net_bytes(const struct net_conf *conf)
     u64 conns =
         (u64)conf->conns_max * (sizeof(struct tcp_conn) + sizeof(struct tcp_links) + sizeof(u32));
     u64 slots = (u64)slots_of(conf->conns_max) * sizeof(struct net_slot);
+    u64 queues = (u64)pow2_from(conf->conns_max) * (sizeof(u32) + sizeof(struct net_soon));
     u64 chunks = (u64)conf->chunks * (NET_CHUNK_BYTES + sizeof(u32));
 
-    return sizeof(struct net) + conns + slots + chunks + 8ull * CACHE_LINE; /* alignment */
+    return sizeof(struct net) + conns + slots + queues + chunks + 16ull * CACHE_LINE; /* gaps */
 }
 
 static void check_conf(const struct net_conf *conf)
@@ -83,11 +89,25 @@ static void check_conf(const struct net_conf *conf)
 
 static void init_lists(struct net *net)
 {
-    list_init(&net->out);
     list_init(&net->held);
     list_init(&net->starved);
     list_init(&net->time_wait);
     list_init(&net->arp_wait);
+}
+
+static void init_conns(struct net *net, struct mem *m, u32 conns)
+{
+    net->conns = mem_alloc(m, (u64)conns * sizeof *net->conns, TCP_CONN_ALIGN);
+    net->links = mem_alloc(m, (u64)conns * sizeof *net->links, CACHE_LINE);
+    net->free = mem_alloc(m, (u64)conns * sizeof *net->free, CACHE_LINE);
+    for (u32 i = 0; i < conns; i++)
+        net->free[i] = conns - 1 - i;
+    net->free_used = conns;
+    net->slots_mask = slots_of(conns) - 1;
+    net->slots = mem_alloc(m, (u64)(net->slots_mask + 1) * sizeof *net->slots, CACHE_LINE);
+    net->queue_mask = pow2_from(conns) - 1;
+    net->out = mem_alloc(m, (u64)(net->queue_mask + 1) * sizeof *net->out, CACHE_LINE);
+    net->soon = mem_alloc(m, (u64)(net->queue_mask + 1) * sizeof *net->soon, CACHE_LINE);
 }
 
 struct net *net_new(struct mem *m, const struct net_conf *conf, const struct packet_ops *ops,
@@ -110,14 +130,7 @@ struct net *net_new(struct mem *m, const struct net_conf *conf, const struct pac
     net->hash_seed = hash_2u64(words[2], words[3], 0);
     net->port_salt = (u32)hash_2u64(words[3], words[2], 1);
 
-    net->conns = mem_alloc(m, (u64)conf->conns_max * sizeof *net->conns, CACHE_LINE);
-    net->links = mem_alloc(m, (u64)conf->conns_max * sizeof *net->links, CACHE_LINE);
-    net->free = mem_alloc(m, (u64)conf->conns_max * sizeof *net->free, CACHE_LINE);
-    for (u32 i = 0; i < conf->conns_max; i++)
-        net->free[i] = conf->conns_max - 1 - i;
-    net->free_used = conf->conns_max;
-    net->slots_mask = slots_of(conf->conns_max) - 1;
-    net->slots = mem_alloc(m, (u64)(net->slots_mask + 1) * sizeof *net->slots, CACHE_LINE);
+    init_conns(net, m, conf->conns_max);
     u32 rcv_chunks = conf->chunks / NET_RCV_SHARE;
     chunk_pool_init(&net->rcv_pool, m, rcv_chunks);
     chunk_pool_init(&net->snd_pool, m, conf->chunks - rcv_chunks);
@@ -220,12 +233,8 @@ void net_input(struct net *net, const struct packet *p, u64 now_ns)
 void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns)
 {
     u64 hashes[NET_BURST];
-    const struct tcp_conn *conns[NET_BURST];
+    struct tcp_conn *conns[NET_BURST];
 
-    if (n == 1) { /* nothing to do while its memory comes */
-        net_input(net, packets, now_ns);
-        return;
-    }
     for (u32 done = 0; done < n; done += NET_BURST) {
         const struct packet *p = packets + done;
         u32 count = min_u32(n - done, NET_BURST);
@@ -234,13 +243,13 @@ void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 n
         for (u32 i = 0; i < count; i++)
             hashes[i] = tcp_prefetch_slot(net, &p[i]);
         for (u32 i = 0; i < count; i++)
-            conns[i] = tcp_prefetch_conn(net, hashes[i], count <= NET_FEW);
-        for (u32 i = 0; i < count; i++)
-            tcp_prefetch_space(conns[i]);
+            conns[i] = tcp_prefetch_conn(net, hashes[i]);
         for (u32 i = 0; i < count; i++)
             tcp_prefetch_data(net, conns[i]);
-        for (u32 i = 0; i < count; i++)
+        for (u32 i = 0; i < count; i++) {
+            net->likely = conns[i];
             net_input(net, &p[i], now_ns);
+        }
     }
 }
 
@@ -301,19 +310,44 @@ static bool must_catch_up(struct net *net)
     return true;
 }
 
-int net_poll(struct net *net, u64 now_ns)
+/* The looks that are due, at most NET_TIMERS_TURN. */
+static int run_soon(struct net *net)
+{
+    int work = 0;
+
+    while (work < NET_TIMERS_TURN && net->soon_head != net->soon_tail) {
+        const struct net_soon *look = &net->soon[net->soon_head & net->queue_mask];
+        if (look->at_ns > net->now_ns)
+            break;
+        u32 ahead = (net->soon_head + NET_AHEAD) & net->queue_mask; /* any entry will do */
+        tcp_prefetch_look(&net->conns[net->soon[ahead].conn]);
+        net->soon_head++;
+        tcp_soon(net, &net->conns[look->conn], look->at_ns);
+        work++;
+    }
+    return work;
+}
+
+static int run_timers(struct net *net)
 {
     struct wheel_timer *t;
     int work = 0;
 
-    see_time(net, now_ns);
-    if (!must_catch_up(net)) {
-        wheel_advance(&net->wheel, net->now_ns);
-        while (work < NET_TIMERS_TURN && (t = wheel_pop(&net->wheel)) != NULL) {
-            tcp_timer(net, t);
-            work++;
-        }
+    wheel_advance(&net->wheel, net->now_ns);
+    while (work < NET_TIMERS_TURN && (t = wheel_pop(&net->wheel)) != NULL) {
+        tcp_timer(net, t);
+        work++;
     }
+    return work + run_soon(net);
+}
+
+int net_poll(struct net *net, u64 now_ns)
+{
+    int work = 0;
+
+    see_time(net, now_ns);
+    if (!must_catch_up(net))
+        work = run_timers(net);
     work += offer_held(net);
     work += feed_starved(net);
     return work;
@@ -321,18 +355,15 @@ int net_poll(struct net *net, u64 now_ns)
 
 int net_flush(struct net *net, u64 now_ns)
 {
-    struct list todo;
-    struct list *node;
+    u32 end = net->out_tail; /* what is put back meanwhile waits for the next flush */
     int packets = 0;
 
     see_time(net, now_ns);
-    list_init(&todo);
-    while ((node = list_first(&net->out)) != NULL)
-        list_move_tail(&todo, node);
-    while ((node = list_first(&todo)) != NULL) {
-        list_del(node);
-        packets +=
-            tcp_output(net, &net->conns[CONTAINER_OF(node, struct tcp_links, out) - net->links]);
+    while (net->out_head != end) {
+        struct tcp_conn *c = &net->conns[net->out[net->out_head++ & net->queue_mask]];
+        c->out_queued = false;
+        if (c->name != 0)
+            packets += tcp_output(net, c);
     }
     metric_set(&net->conns_used, net_conns(net));
     metric_set(&net->chunks_used, net_chunks_used(net));

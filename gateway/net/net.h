@@ -34,7 +34,7 @@ struct net;
 
 #define NET_LISTEN_MAX 16u /* ports that one endpoint listens on */
 
-/* Memory of one connection beyond its ~0.7 KiB: chunks from the pool, only while data is there. */
+/* Memory of one connection beyond its ~1 KiB: chunks from the pool, only while data is there. */
 #define NET_CHUNK_BYTES 2048u
 #define NET_CONN_CHUNKS 32u /* each way: 64 KiB of pool at most */
 /* Usable of these wherever the data begins in its first chunk: send space and receive window. */

@@ -19,11 +19,12 @@
 #define NET_TICK_NS  NS_PER_US /* of the timer wheel */
 #define NET_STALL_NS NS_PER_MS /* a turn that comes later than this was held up, not the peers */
 #define NET_CATCH_UP 64u       /* polls that timers wait at most while frames still come in */
-#define NET_FEW      4u        /* frames that do not hide each other's way to memory */
 /* Timers of one poll; the others come with the next. A flood's SYN|ACKs are due all at once. */
 #define NET_TIMERS_TURN 64
 
-#define NET_BURST 32u /* frames whose memory is asked for together */
+#define NET_BURST    32u /* frames whose memory is asked for together */
+#define NET_AHEAD    8u  /* looks ahead whose memory is asked for */
+#define NET_TAG_BITS (32 - TCP_NAME_INDEX_BITS)
 
 /*
  * What is counted: name in code, metric without prefix, reason label ("" for none), help. Each kind
@@ -99,10 +100,22 @@ enum net_stat {
     NET_STATS(NET_STAT_ENUM) NET_STAT_COUNT,
 };
 
-/* An entry of the hash table. */
+/* An entry of the hash table: as small as can be, for all of them are looked at all the time. */
 struct net_slot {
-    u32 tag;  /* the hash's upper half */
-    u32 conn; /* index + 1; 0: free */
+    u32 conn : TCP_NAME_INDEX_BITS; /* index + 1; 0: free */
+    u32 tag : NET_TAG_BITS;         /* the hash's upper bits */
+};
+_Static_assert(sizeof(struct net_slot) == 4, "sixteen in a line");
+
+static inline u32 net_tag(u64 hash)
+{
+    return (u32)(hash >> (64 - NET_TAG_BITS));
+}
+
+/* At `at_ns` something of a connection may be due. */
+struct net_soon {
+    u64 at_ns;
+    u32 conn; /* index */
 };
 
 struct net {
@@ -126,6 +139,7 @@ struct net {
     u64 ip_sum;                        /* sum of that IPv4 header, RFC 1071 */
 
     struct tcp_conn *conns;
+    struct tcp_conn *likely; /* whose segment probably comes next; NULL: no idea */
     struct tcp_links *links;
     u32 *free; /* stack of indices */
     u32 free_used;
@@ -137,7 +151,11 @@ struct net {
     struct chunk_pool snd_pool; /* apart, so that neither those who do not read */
     struct chunk_pool rcv_pool; /* nor those who send with holes stop the others' other way */
     struct wheel wheel;
-    struct list out;       /* have something to send */
+    u32 *out; /* queue of the indices of those that have something to send */
+    u32 out_head, out_tail;
+    struct net_soon *soon; /* queue of looks, all conf.delayed_ack_ns after they were asked for */
+    u32 soon_head, soon_tail;
+    u32 queue_mask;        /* of both: each has room for all connections, and each is in it once */
     struct list held;      /* have data that was not taken */
     struct list starved;   /* want to write and found the pool empty */
     struct list time_wait; /* the oldest first */
@@ -155,6 +173,11 @@ struct net {
 static inline void net_count(struct net *net, enum net_stat stat)
 {
     metric_add(&net->stats[stat], 1);
+}
+
+static inline u32 net_index(const struct net *net, const struct tcp_conn *c)
+{
+    return (u32)(c - net->conns);
 }
 
 static inline struct tcp_links *net_links(const struct net *net, const struct tcp_conn *c)

@@ -40,20 +40,51 @@ static u32 entry_of(u32 seq)
     return seq / NET_CHUNK_BYTES % NET_CONN_CHUNKS;
 }
 
+static u32 chunk_of(const struct space *s, u32 entry)
+{
+    return entry == s->near_entry ? s->near : s->chunk[entry];
+}
+
 /* The byte at `seq` of a chunk that is there. */
 static u8 *byte_at(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
-    u32 chunk = s->chunk[entry_of(seq)];
+    return (u8 *)chunk_bytes(pool, chunk_of(s, entry_of(seq))) + seq % NET_CHUNK_BYTES;
+}
 
-    return (u8 *)chunk_bytes(pool, chunk) + seq % NET_CHUNK_BYTES;
+/* A chunk for an entry that has none. False: the pool is empty. */
+static bool get_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
+{
+    u32 chunk = chunk_take(pool);
+
+    if (chunk == 0)
+        return false;
+    if (s->near == 0) {
+        s->near_entry = entry;
+        s->near = chunk;
+    } else {
+        s->chunk[entry] = chunk;
+    }
+    return true;
 }
 
 static void put_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
-    if (s->chunk[entry] == 0)
+    u32 *chunk = entry == s->near_entry ? &s->near : &s->chunk[entry];
+
+    if (*chunk == 0)
         return;
-    chunk_put(pool, s->chunk[entry]);
-    s->chunk[entry] = 0;
+    chunk_put(pool, *chunk);
+    *chunk = 0;
+}
+
+u32 space_chunks(const struct space *s)
+{
+    u32 chunks = 0;
+
+    ASSERT_EQ(s->chunk[s->near_entry], 0);
+    for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
+        chunks += chunk_of(s, i) != 0;
+    return chunks;
 }
 
 u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *bytes, u32 n)
@@ -63,11 +94,9 @@ u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *b
 
     ASSERT_LE(n, NET_SPACE_BYTES);
     while (done < n) {
-        u32 *chunk = &s->chunk[entry_of(seq + done)];
+        u32 entry = entry_of(seq + done);
         u32 piece = min_u32(n - done, NET_CHUNK_BYTES - (seq + done) % NET_CHUNK_BYTES);
-        if (*chunk == 0)
-            *chunk = chunk_take(pool);
-        if (*chunk == 0)
+        if (chunk_of(s, entry) == 0 && !get_chunk(s, pool, entry))
             break;
         memcpy(byte_at(s, pool, seq + done), from + done, piece);
         done += piece;
@@ -105,15 +134,13 @@ void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, b
         put_chunk(s, pool, entry_of(to));
 }
 
-void space_prefetch_entry(const struct space *s, u32 seq)
+void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n)
 {
-    __builtin_prefetch(&s->chunk[entry_of(seq)], 1);
-}
-
-void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq)
-{
-    if (s->chunk[entry_of(seq)] != 0)
-        __builtin_prefetch(byte_at(s, pool, seq), 1);
+    if (s->near == 0 || s->near_entry != entry_of(seq))
+        return;
+    const u8 *at = byte_at(s, pool, seq);
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + n - 1, 1);
 }
 
 void space_clear(struct space *s, struct chunk_pool *pool)
@@ -124,7 +151,7 @@ void space_clear(struct space *s, struct chunk_pool *pool)
 
 u64 space_room(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
-    u64 tail = s->chunk[entry_of(seq)] != 0 ? NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES : 0;
+    u64 tail = chunk_of(s, entry_of(seq)) != 0 ? NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES : 0;
     u64 lost = tail == 0 ? seq % NET_CHUNK_BYTES : 0; /* a new chunk's bytes before `seq` */
     u64 fresh = (u64)pool->free * NET_CHUNK_BYTES;
 

@@ -30,9 +30,18 @@ struct chunk_pool {
     u32 total;
 };
 
+/*
+ * One entry of the table is kept near: a stream whose bytes in flight lie in one chunk, as those of
+ * most do, needs no other. So the table can lie where it is seldom touched.
+ */
 struct space {
-    u32 chunk[NET_CONN_CHUNKS]; /* 0: none */
+    u32 chunk[NET_CONN_CHUNKS]; /* 0: none. That of near_entry is always 0 */
+    u32 near;                   /* the chunk of near_entry; 0: none */
+    u32 near_entry;
 };
+
+/* The number of its chunks. */
+u32 space_chunks(const struct space *s);
 
 /* A pool of `chunks` chunks with memory from `m`. */
 void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks);
@@ -67,11 +76,8 @@ const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq
  */
 void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty);
 
-/* Asks for the table's entry of the byte at `seq`. */
-void space_prefetch_entry(const struct space *s, u32 seq);
-
-/* Asks for the memory of the byte at `seq`, if its chunk is there. */
-void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq);
+/* Asks for the memory of `n` <= CACHE_LINE bytes at `seq`, if their chunk is there, and near. */
+void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n);
 
 /* Gives all chunks back. */
 void space_clear(struct space *s, struct chunk_pool *pool);

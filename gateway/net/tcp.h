@@ -14,10 +14,12 @@
  *    application   | taken yet            |      |           |      |       |
  *               rcv_read               rcv_nxt                           rcv_read + NET_SPACE_BYTES
  *
- * Timers: a connection has two on the wheel. `fast` serves retransmission (rtx_at_ns) and the
- * delayed ACK (ack_at_ns), `slow` keepalive, TIME_WAIT and orphans (slow_at_ns). The deadlines are
- * the truth; the wheel's timer is set at or before them and, when it fires too early, only set
- * again. So a segment that moves a deadline away does not touch the wheel.
+ * Timers: a connection has two. `fast` serves retransmission (rtx_at_ns) and the delayed ACK
+ * (ack_at_ns), `slow` keepalive, TIME_WAIT and orphans (slow_at_ns). The deadlines are the truth;
+ * the timer is set at or before them and, when it fires too early, only set again. So a segment
+ * that moves a deadline away does not touch it. Most deadlines of `fast` are gone within the time
+ * of a delayed ACK: so it waits for that time in a queue, net.soon, which is in order by itself,
+ * and goes to the wheel only for what is still there then.
  */
 #ifndef WIREBOOK_NET_TCP_H
 #define WIREBOOK_NET_TCP_H
@@ -49,10 +51,14 @@ struct net;
 #define TCP_RTO_INITIAL_NS   (1 * NS_PER_SEC)  /* RFC 6298 (2.1) */
 #define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC)  /* (5.7): when the SYN had to be sent again */
 #define TCP_CHALLENGE_NS     (100 * NS_PER_MS) /* at most one challenge ACK a connection */
+#define TCP_SOON_NS          (3 * NS_PER_MS)   /* so much later it is worth looking again */
 #define TCP_REUSE_GAP        65536u /* a connection's numbers begin so far beyond its last life's */
 #define TCP_NAME_INDEX_BITS  20u    /* up to 1,000,000 connections; 2^44 generations never wrap */
 #define TCP_WSCALE_MAX       14u    /* RFC 7323 2.3 */
 #define TCP_WSCALE_OURS      0u     /* our window never exceeds 16 bits */
+#define TCP_CONN_HOT         128u   /* of struct tcp_conn: where the hot lines begin, */
+#define TCP_CONN_COLD        384u   /* and end */
+#define TCP_CONN_ALIGN       128u   /* two lines: processors fetch the other one of a pair, too */
 _Static_assert(NET_SPACE_BYTES <= 65535, "our window fits the field without scaling");
 
 /*
@@ -110,12 +116,16 @@ struct tcp_range {
 };
 
 /*
- * A connection. What a segment in order and its reply touch lies in the first four cache lines, in
- * one of those of `snd`, and in no other: with tens of thousands of connections each line that is
- * touched is fetched from memory. So the order of the fields is by use, not by theme. What lists
- * and the wheel link is apart in struct tcp_links, so that walking them does not walk these.
+ * A connection. What a segment in order and its reply touch lies in four cache lines, and in no
+ * others but those of the bytes: with tens of thousands of connections each line that is touched is
+ * fetched from memory. So the order of the fields is by use, not by theme; flags among the hot
+ * fields say when a look at the others is due. What links the wheel is apart in struct tcp_links,
+ * so that walking a slot does not walk these.
  */
 struct tcp_conn {
+    /* two cold lines, and the first eight bytes of line 0 */
+    struct space snd;
+
     /* line 0: found by and judged by */
     u64 name; /* generation << TCP_NAME_INDEX_BITS | index + 1; 0: free */
     u32 remote_ipv4;
@@ -153,63 +163,63 @@ struct tcp_conn {
     bool urg_out : 1;      /* what lies before snd_up is urgent */
     bool urg_in : 1;       /* the peer said so of what lies before rcv_up */
     bool rack_valid : 1;   /* rack's us, end and fack say something */
+    bool owes_dsack : 1;   /* the bytes from dsack_start to dsack_end came twice, to be told */
+    bool mtu_open : 1;     /* tcp_mtu_acked has something to find out */
+    bool out_queued : 1;   /* its index is in net.out: something to send at the next flush; */
+    bool soon_queued : 1;  /* in net.soon. Both outlive the connection and are the next one's */
     u8 tos;                /* of our IPv4 headers: the DSCP, shifted */
     u16 mss;               /* bytes of payload in a full segment, options not yet taken off */
-    u16 held_mtu;          /* what an ICMP message told that is not believed yet; 0: nothing */
     u32 rcv_nxt;
     u32 snd_una;
     u32 snd_max;
     u32 snd_end;
     u32 snd_wnd;
     u32 snd_wl1;
-    u32 snd_wl2;
-    u32 snd_wnd_max;
 
     /* line 1 */
+    u32 snd_wl2;
     u32 rcv_read;
     u32 rcv_adv;  /* right edge of the window that the peer knows */
     u32 ack_sent; /* last ACK number that went out */
     u32 ts_recent;
     u32 ts_offset; /* added to our milliseconds */
     u32 cwnd;
-    u32 ssthresh;
     u32 rtt_seq;
-    u32 dsack_start; /* [start, end) came twice, to be told with the next ACK; equal: nothing */
-    u32 dsack_end;
-    u32 big_end;   /* where the largest packet sent ends, */
-    u16 big_sent;  /* its bytes, */
-    u16 big_acked; /* and those of the largest acknowledged */
     u8 peer_mac[6];
+    u16 big_sent;  /* bytes of the largest packet sent */
     u64 rtx_at_ns; /* 0: not armed */
+    u64 ack_at_ns; /* 0: not armed */
+    u64 look_ns;   /* when fast_timer looks at both, at the latest; 0: not */
 
     /* line 2: times */
-    u64 rto_base_ns; /* the RTO runs from here: last progress, or first byte in flight */
-    u64 reo_at_ns;   /* when RACK looks again; 0: not */
-    u64 ack_at_ns;   /* 0: not armed */
-    u64 srtt_ns;     /* 0: no sample yet */
+    u64 rto_base_ns;  /* the RTO runs from here: last progress, or first byte in flight */
+    u32 min_rtt_us;   /* the shortest round trip of late, for RACK; 0: none yet */
+    u32 min_rtt_at_s; /* when it was measured */
+    u64 srtt_ns;      /* 0: no sample yet */
     u64 rttvar_ns;
     u64 rto_ns;
     u64 rtt_ns;
     u64 progress_ns; /* when the peer last acknowledged something, or the first byte was queued */
+    u64 heard_ns;    /* when its last acceptable segment came */
 
     /* line 3, and a part of line 4 that only more than two runs of data in flight need */
-    u64 heard_ns;     /* when its last acceptable segment came */
     u64 sent_ns;      /* when we last sent data */
-    u32 min_rtt_us;   /* the shortest round trip of late, for RACK; 0: none yet */
-    u32 min_rtt_at_s; /* when it was measured */
+    u64 reo_at_ns;    /* when RACK looks again; 0: not */
     struct sent sent; /* the scoreboard */
 
     /* seldom */
+    u32 ssthresh;
+    u32 snd_wnd_max;
+    u32 dsack_start;
+    u32 dsack_end;
+    u32 big_end;   /* where the largest packet sent ends */
+    u16 big_acked; /* bytes of the largest packet acknowledged */
+    u16 held_mtu;  /* what an ICMP message told that is not believed yet; 0: nothing */
     struct tcp_rack rack;
     u32 probe_end;
     u32 recover; /* snd_max when recovery began */
     u32 room_seen;
     u32 fin_seq;
-
-    /* two lines, one of them in use */
-    struct space snd;
-
-    /* seldom */
     struct space rcv;
     struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
     struct list node;                        /* in net.held, .time_wait or .arp_wait */
@@ -232,17 +242,16 @@ struct tcp_conn {
     u8 icmp_code;
     u8 syn_retries;
     u8 range_newest; /* the range that grew last */
-} CACHE_ALIGNED;
-_Static_assert(offsetof(struct tcp_conn, rcv_read) == 64, "line 1");
-_Static_assert(offsetof(struct tcp_conn, rto_base_ns) == 128, "line 2");
-_Static_assert(offsetof(struct tcp_conn, heard_ns) == 192, "line 3");
-_Static_assert(offsetof(struct tcp_conn, sent.few[2]) <= 256, "two runs in line 3");
-_Static_assert(offsetof(struct tcp_conn, snd) == 320, "lines 5 and 6");
-_Static_assert(sizeof(struct tcp_conn) <= 832, "below 1 KiB in all when idle, tables included");
+} __attribute__((aligned(TCP_CONN_ALIGN)));
+_Static_assert(offsetof(struct tcp_conn, snd.near) == TCP_CONN_HOT, "line 0");
+_Static_assert(offsetof(struct tcp_conn, snd_wl2) == TCP_CONN_HOT + 64, "line 1");
+_Static_assert(offsetof(struct tcp_conn, rto_base_ns) == TCP_CONN_HOT + 128, "line 2");
+_Static_assert(offsetof(struct tcp_conn, sent_ns) == TCP_CONN_HOT + 192, "line 3");
+_Static_assert(offsetof(struct tcp_conn, sent.few[2]) <= TCP_CONN_COLD, "two runs in line 3");
+_Static_assert(sizeof(struct tcp_conn) <= 896, "below 1 KiB in all when idle, tables included");
 
-/* The part of a connection that its neighbours in lists touch: of the same index. */
+/* The part of a connection that its neighbours in the wheel touch: of the same index. */
 struct tcp_links {
-    struct list out; /* in net.out: something to send at the next flush */
     struct wheel_timer fast;
 } CACHE_ALIGNED;
 
@@ -290,18 +299,19 @@ void tcp_free(struct net *net, struct tcp_conn *c);
 void tcp_pin(struct tcp_conn *c);
 bool tcp_unpin(struct net *net, struct tcp_conn *c);
 
-/* The connection of a 4-tuple, or NULL. Hash table under a secret seed, O(1). */
+/*
+ * The connection of a 4-tuple, or NULL. Hash table under a secret seed, O(1); net.likely comes
+ * first.
+ */
 struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
 
 /*
- * The way of a segment to its connection, in four steps that only ask for memory: the hash of its
- * 4-tuple (0: not TCP) and its slot, then the connection (NULL: none likely), then where its send
- * space ends, then the bytes there. Any frame will do. With `few` frames the third step is taken
- * together with the second, at the cost of a line that is not needed.
+ * The way of a segment to its connection, in three steps that only ask for memory: the hash of its
+ * 4-tuple (0: not TCP) and its slot, then the connection (NULL: none likely), then the bytes where
+ * its send space ends. Any frame will do.
  */
 u64 tcp_prefetch_slot(const struct net *net, const struct packet *p);
-const struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash, bool few);
-void tcp_prefetch_space(const struct tcp_conn *c);
+struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash);
 void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c);
 
 /*
@@ -310,8 +320,15 @@ void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c);
  */
 __attribute__((always_inline)) static inline void tcp_prefetch(const struct tcp_conn *c)
 {
-    for (size_t at = 0; at < offsetof(struct tcp_conn, sent.few[2]); at += CACHE_LINE)
+    for (size_t at = TCP_CONN_HOT; at < TCP_CONN_COLD; at += CACHE_LINE)
         __builtin_prefetch((const u8 *)c + at, 1);
+}
+
+/* The same for a look at its timers. */
+__attribute__((always_inline)) static inline void tcp_prefetch_look(const struct tcp_conn *c)
+{
+    __builtin_prefetch(&c->name, 1);
+    __builtin_prefetch(&c->look_ns, 1);
 }
 
 /* The connection of that name, or NULL when it is gone. */

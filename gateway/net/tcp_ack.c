@@ -98,7 +98,8 @@ static void new_ack(struct net *net, struct tcp_conn *c, const struct tcp_segmen
     sent_ack(&c->sent, &net->snd_pool, c->snd_una, seg->ack, &ack->news);
     c->snd_una = seg->ack;
     c->progress_ns = net->now_ns;
-    tcp_mtu_acked(c);
+    if (UNLIKELY(c->mtu_open))
+        tcp_mtu_acked(c);
     if (UNLIKELY(c->urg_out) && seq_ge(seg->ack, c->snd_up))
         c->urg_out = false;
     if (c->ca != TCP_CA_FAST || c->sack_ok)

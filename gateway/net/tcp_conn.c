@@ -52,6 +52,10 @@ static bool is(const struct tcp_conn *c, u32 remote_ipv4, u16 remote_port, u16 l
 
 struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port)
 {
+    struct tcp_conn *likely = net->likely;
+
+    if (likely != NULL && likely->name != 0 && is(likely, remote_ipv4, remote_port, local_port))
+        return likely;
     u64 hash = hash_of(net, remote_ipv4, remote_port, local_port);
 
     for (u32 i = (u32)hash;; i++) {
@@ -59,7 +63,7 @@ struct tcp_conn *tcp_find(struct net *net, u32 remote_ipv4, u16 remote_port, u16
         if (slot->conn == 0)
             return NULL;
         struct tcp_conn *c = &net->conns[slot->conn - 1];
-        if (slot->tag == (u32)(hash >> 32) && is(c, remote_ipv4, remote_port, local_port))
+        if (slot->tag == net_tag(hash) && is(c, remote_ipv4, remote_port, local_port))
             return c;
     }
 }
@@ -90,39 +94,24 @@ static struct tcp_conn *likely_conn(const struct net *net, u64 hash)
         const struct net_slot *slot = &net->slots[i & net->slots_mask];
         if (slot->conn == 0)
             return NULL;
-        if (slot->tag == (u32)(hash >> 32))
+        if (slot->tag == net_tag(hash))
             return &net->conns[slot->conn - 1];
     }
 }
 
-const struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash, bool few)
+struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash)
 {
-    const struct tcp_conn *c = likely_conn(net, hash);
+    struct tcp_conn *c = likely_conn(net, hash);
 
-    if (c == NULL)
-        return NULL;
-    tcp_prefetch(c);
-    __builtin_prefetch(net_links(net, c), 1);
-    for (size_t at = 0; few && at < sizeof c->snd; at += CACHE_LINE)
-        __builtin_prefetch((const u8 *)&c->snd + at, 1);
-    return c;
-}
-
-void tcp_prefetch_space(const struct tcp_conn *c)
-{
     if (c != NULL)
-        space_prefetch_entry(&c->snd, c->snd_end);
+        tcp_prefetch(c);
+    return c;
 }
 
 void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c)
 {
     if (c != NULL)
-        space_prefetch(&c->snd, &net->snd_pool, c->snd_end);
-}
-
-static u32 index_of(const struct net *net, const struct tcp_conn *c)
-{
-    return (u32)(c - net->conns);
+        space_prefetch(&c->snd, &net->snd_pool, c->snd_end, CACHE_LINE);
 }
 
 static void table_add(struct net *net, const struct tcp_conn *c)
@@ -132,7 +121,7 @@ static void table_add(struct net *net, const struct tcp_conn *c)
 
     while (net->slots[i].conn != 0)
         i = (i + 1) & net->slots_mask;
-    net->slots[i] = (struct net_slot){.tag = (u32)(hash >> 32), .conn = index_of(net, c) + 1};
+    net->slots[i] = (struct net_slot){.tag = net_tag(hash), .conn = net_index(net, c) + 1};
 }
 
 /* Fills the hole at `hole` with later entries of the same run that may lie there. */
@@ -153,7 +142,7 @@ static void table_remove(struct net *net, const struct tcp_conn *c)
 {
     u32 i = (u32)conn_hash(net, c) & net->slots_mask;
 
-    while (net->slots[i].conn != index_of(net, c) + 1) {
+    while (net->slots[i].conn != net_index(net, c) + 1) {
         ASSERT_NE(net->slots[i].conn, 0);
         i = (i + 1) & net->slots_mask;
     }
@@ -213,7 +202,6 @@ static void init_conn(struct net *net, struct tcp_conn *c)
     c->ssthresh = UINT32_MAX;
     c->heard_ns = net->now_ns;
     c->progress_ns = net->now_ns;
-    list_init(&net_links(net, c)->out);
     list_init(&c->node);
     list_init(&c->starve_node);
     wheel_timer_init(&net_links(net, c)->fast, TCP_TIMER_FAST);
@@ -239,7 +227,10 @@ struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 
     ASSERT(tcp_find(net, remote_ipv4, remote_port, local_port) == NULL);
     u32 index = net->free[--net->free_used];
     struct tcp_conn *c = &net->conns[index];
+    bool out_queued = c->out_queued, soon_queued = c->soon_queued;
     memset(c, 0, sizeof *c);
+    c->out_queued = out_queued;
+    c->soon_queued = soon_queued;
     net->next_generation++;
     c->name = net->next_generation << TCP_NAME_INDEX_BITS | (index + 1);
     c->remote_ipv4 = remote_ipv4;
@@ -255,8 +246,9 @@ static void detach(struct net *net, struct tcp_conn *c)
 {
     table_remove(net, c);
     wheel_stop(&net->wheel, &net_links(net, c)->fast);
+    c->look_ns = 0;
+    c->ack_at_ns = 0;
     wheel_stop(&net->wheel, &c->slow);
-    list_del(&net_links(net, c)->out);
     list_del(&c->node);
     list_del(&c->starve_node);
     space_clear(&c->snd, &net->snd_pool);
@@ -269,7 +261,7 @@ static void detach(struct net *net, struct tcp_conn *c)
 static void give_back(struct net *net, struct tcp_conn *c)
 {
     ASSERT_LT(net->free_used, net->conf.conns_max);
-    net->free[net->free_used++] = index_of(net, c);
+    net->free[net->free_used++] = net_index(net, c);
 }
 
 void tcp_free(struct net *net, struct tcp_conn *c)
@@ -369,6 +361,18 @@ static void check_timer(const struct net *net, const struct wheel_timer *t, u64 
     ASSERT(t->tick <= at_ns / net->wheel.tick_ns + 1 || t->tick <= net->wheel.now + 1);
 }
 
+static void check_timers(const struct net *net, const struct tcp_conn *c)
+{
+    const struct wheel_timer *fast = &net_links(net, c)->fast;
+
+    ASSERT(c->look_ns == 0 || c->soon_queued || wheel_armed(fast));
+    if (!c->soon_queued)
+        check_timer(net, fast, c->look_ns);
+    ASSERT(c->rtx_at_ns == 0 || (c->look_ns != 0 && c->look_ns <= c->rtx_at_ns));
+    ASSERT(c->ack_at_ns == 0 || (c->look_ns != 0 && c->look_ns <= c->ack_at_ns));
+    check_timer(net, &c->slow, c->slow_at_ns);
+}
+
 void tcp_invariant(const struct net *net, const struct tcp_conn *c)
 {
     ASSERT_NE(c->name, 0);
@@ -381,9 +385,7 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c)
     ASSERT_LE(c->rcv_nxt - c->rcv_read, NET_SPACE_BYTES + 1); /* the FIN comes on top */
     ASSERT(!c->app || c->state != TCP_TIME_WAIT);
     check_ranges(c);
-    check_timer(net, &net_links(net, c)->fast, c->rtx_at_ns);
-    check_timer(net, &net_links(net, c)->fast, c->ack_at_ns);
-    check_timer(net, &c->slow, c->slow_at_ns);
+    check_timers(net, c);
     if (tcp_outstanding(c) > 0 && c->state != TCP_TIME_WAIT && !c->arp_wait)
         ASSERT_NE(c->rtx_at_ns, 0);
     if (c->state == TCP_TIME_WAIT)
@@ -392,6 +394,24 @@ void tcp_invariant(const struct net *net, const struct tcp_conn *c)
 }
 
 /* ---- tests ---- */
+
+/* Each entry is that of a connection that knows of it, and there are no two of the same. */
+static void check_queues(const struct net *net)
+{
+    u32 out = net->out_tail - net->out_head;
+    u32 soon = net->soon_tail - net->soon_head;
+
+    for (u32 i = net->out_head; i != net->out_tail; i++)
+        ASSERT(net->conns[net->out[i & net->queue_mask]].out_queued);
+    for (u32 i = net->soon_head; i != net->soon_tail; i++)
+        ASSERT(net->conns[net->soon[i & net->queue_mask].conn].soon_queued);
+    for (u32 i = 0; i < net->conf.conns_max; i++) {
+        out -= net->conns[i].out_queued;
+        soon -= net->conns[i].soon_queued;
+    }
+    ASSERT_EQ(out, 0);
+    ASSERT_EQ(soon, 0);
+}
 
 void net_check(const struct net *net, u64 now_ns)
 {
@@ -405,13 +425,12 @@ void net_check(const struct net *net, u64 now_ns)
         const struct tcp_conn *c = &net->conns[net->slots[i].conn - 1];
         used++;
         tcp_invariant(net, c);
-        ASSERT_EQ(net->slots[i].tag, (u32)(conn_hash(net, c) >> 32));
-        for (u32 k = 0; k < NET_CONN_CHUNKS; k++)
-            chunks += (c->snd.chunk[k] != 0) + (c->rcv.chunk[k] != 0);
-        chunks += c->sent.chunk != 0;
+        ASSERT_EQ(net->slots[i].tag, net_tag(conn_hash(net, c)));
+        chunks += space_chunks(&c->snd) + space_chunks(&c->rcv) + (c->sent.chunk != 0);
         ASSERT(tcp_snd_limit(c) == c->snd_max || tcp_outstanding(c) > 0 || c->rtx_at_ns != 0 ||
-               list_is_linked(&net_links(net, c)->out) || c->arp_wait);
+               c->out_queued || c->arp_wait);
     }
+    check_queues(net);
     ASSERT_EQ(used, net_conns(net));
     ASSERT_EQ(chunks, net_chunks_used(net));
 }

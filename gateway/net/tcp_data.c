@@ -158,6 +158,7 @@ void tcp_note_twice(struct tcp_conn *c, u32 start, u32 end)
 {
     if (!c->sack_ok || !seq_lt(start, end))
         return;
+    c->owes_dsack = true;
     c->dsack_start = start;
     c->dsack_end = end;
 }

@@ -314,8 +314,9 @@ static bool ack_valid(struct net *net, struct tcp_conn *c, const struct tcp_segm
         tcp_refuse(net, seg);
         return false;
     }
-    if (seq_gt(seg->ack, c->snd_max) ||
-        seq_lt(seg->ack, c->snd_una - max_u32(c->snd_wnd_max, 1))) { /* RFC 5961 5.2 */
+    if (UNLIKELY(seg->ack - c->snd_una > tcp_outstanding(c)) && /* neither new nor the last one */
+        (seq_gt(seg->ack, c->snd_max) ||
+         seq_lt(seg->ack, c->snd_una - max_u32(c->snd_wnd_max, 1)))) { /* RFC 5961 5.2 */
         net_count(net, NET_DROP_TCP_ACK);
         tcp_challenge(net, c);
         return false;

@@ -132,16 +132,10 @@ static u32 write_syn(const struct net *net, const struct tcp_conn *c, u8 flags, 
     return n;
 }
 
-/* Bytes that came twice are to be reported: RFC 2883. */
-static bool owes_dsack(const struct tcp_conn *c)
-{
-    return c->dsack_start != c->dsack_end;
-}
-
 /* Blocks that fit beside the timestamps: 3 with them, 4 without. */
 static u32 sack_blocks(const struct tcp_conn *c)
 {
-    return c->sack_ok ? min_u32(owes_dsack(c) + c->ranges_used, c->ts_ok ? 3 : 4) : 0;
+    return c->sack_ok ? min_u32(c->owes_dsack + c->ranges_used, c->ts_ok ? 3 : 4) : 0;
 }
 
 u32 tcp_options_bytes(const struct tcp_conn *c)
@@ -158,7 +152,7 @@ u32 tcp_options_bytes(const struct tcp_conn *c)
 static u32 write_sacks(const struct tcp_conn *c, u32 blocks, u8 *out)
 {
     struct tcp_range twice = {.start = c->dsack_start, .end = c->dsack_end};
-    u32 first = owes_dsack(c);
+    u32 first = c->owes_dsack;
 
     out[0] = TCP_OPT_NOP;
     out[1] = TCP_OPT_NOP;

@@ -18,10 +18,10 @@
 
 void tcp_want_output(struct net *net, struct tcp_conn *c)
 {
-    struct list *node = &net_links(net, c)->out;
-
-    if (!list_is_linked(node))
-        list_add_tail(&net->out, node);
+    if (c->out_queued)
+        return;
+    c->out_queued = true;
+    net->out[net->out_tail++ & net->queue_mask] = net_index(net, c);
 }
 
 u32 tcp_payload_max(const struct tcp_conn *c)
@@ -105,9 +105,9 @@ static void fill_ip(const struct net *net, const struct tcp_conn *c, struct pack
 /* With each ACK that leaves, none is owed any more, and what came twice was told once. */
 static void note_ack_sent(struct net *net, struct tcp_conn *c)
 {
-    if (UNLIKELY(c->dsack_start != c->dsack_end)) {
+    if (UNLIKELY(c->owes_dsack)) {
         net_count(net, NET_DSACKS_OUT);
-        c->dsack_start = c->dsack_end;
+        c->owes_dsack = false;
     }
     c->ack_sent = c->rcv_nxt;
     c->ack_now = false;
@@ -145,6 +145,7 @@ static bool send_segment(struct net *net, struct tcp_conn *c, u32 seq, u32 len, 
     if (UNLIKELY(sizeof(struct ipv4_hdr) + bytes > c->big_sent) && len > 0) {
         c->big_sent = (u16)(sizeof(struct ipv4_hdr) + bytes);
         c->big_end = seq + len;
+        c->mtu_open = true;
     }
     metric_add(&net->stats[NET_TX_BYTES], len);
     net_transmit(net, &p);

@@ -84,6 +84,9 @@ void tcp_rtx_restart(struct net *net, struct tcp_conn *c);
 /* An ACK is due within the delay. */
 void tcp_ack_arm(struct net *net, struct tcp_conn *c);
 
+/* The entry of `c` in net.soon, made for a look at `at_ns`, was taken out. */
+void tcp_soon(struct net *net, struct tcp_conn *c, u64 at_ns);
+
 /* The slow deadline is `at_ns`; 0: none. */
 void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns);
 

@@ -23,6 +23,27 @@ static void cover(struct net *net, struct wheel_timer *t, u64 at_ns)
         wheel_start(&net->wheel, t, at_ns);
 }
 
+/*
+ * A look at or before `at_ns`: by the queue, where it is not earlier than what is asked for there
+ * now and not much later, else by the wheel.
+ */
+static void cover_fast(struct net *net, struct tcp_conn *c, u64 at_ns)
+{
+    u64 soon_ns = net->now_ns + net->conf.delayed_ack_ns;
+
+    if (c->look_ns != 0 && c->look_ns <= at_ns)
+        return;
+    if (at_ns < soon_ns || at_ns > soon_ns + TCP_SOON_NS || c->soon_queued) {
+        c->look_ns = at_ns;
+        wheel_start(&net->wheel, &net_links(net, c)->fast, at_ns);
+        return;
+    }
+    c->look_ns = soon_ns;
+    c->soon_queued = true;
+    net->soon[net->soon_tail++ & net->queue_mask] =
+        (struct net_soon){.at_ns = soon_ns, .conn = net_index(net, c)};
+}
+
 static u64 timeout_ns(const struct net *net, const struct tcp_conn *c)
 {
     u64 rto = c->rto_ns << min_u32(c->backoff, TCP_BACKOFF_MAX);
@@ -41,10 +62,10 @@ static bool may_probe(const struct net *net, const struct tcp_conn *c)
  * Something waits that could not be sent, and nothing is in flight: only the peer's window can be
  * why.
  */
-static bool must_persist(const struct net *net, const struct tcp_conn *c)
+static bool must_persist(const struct tcp_conn *c)
 {
     return tcp_outstanding(c) == 0 && c->snd_max != tcp_snd_limit(c) && tcp_synchronized(c) &&
-           !list_is_linked(&net_links(net, c)->out);
+           !c->out_queued;
 }
 
 void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
@@ -65,7 +86,7 @@ void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
             c->rtx_at_ns = c->reo_at_ns;
             c->rtx = TCP_RTX_REORDER;
         }
-    } else if (must_persist(net, c)) {
+    } else if (must_persist(c)) {
         if (c->rtx_at_ns == 0 || c->rtx != TCP_RTX_PERSIST)
             c->rtx_at_ns = net->now_ns + timeout_ns(net, c);
         c->rtx = TCP_RTX_PERSIST;
@@ -73,7 +94,7 @@ void tcp_rtx_arm(struct net *net, struct tcp_conn *c)
         c->rtx_at_ns = 0;
         return;
     }
-    cover(net, &net_links(net, c)->fast, c->rtx_at_ns);
+    cover_fast(net, c, c->rtx_at_ns);
 }
 
 void tcp_rtx_restart(struct net *net, struct tcp_conn *c)
@@ -87,7 +108,7 @@ void tcp_ack_arm(struct net *net, struct tcp_conn *c)
     if (c->ack_at_ns != 0)
         return;
     c->ack_at_ns = net->now_ns + net->conf.delayed_ack_ns;
-    cover(net, &net_links(net, c)->fast, c->ack_at_ns);
+    cover_fast(net, c, c->ack_at_ns);
 }
 
 void tcp_slow_arm(struct net *net, struct tcp_conn *c, u64 at_ns)
@@ -228,13 +249,14 @@ static bool is_due(const struct net *net, u64 at_ns)
 static void cover_both(struct net *net, struct tcp_conn *c)
 {
     if (c->ack_at_ns != 0)
-        cover(net, &net_links(net, c)->fast, c->ack_at_ns);
+        cover_fast(net, c, c->ack_at_ns);
     if (c->rtx_at_ns != 0)
-        cover(net, &net_links(net, c)->fast, c->rtx_at_ns);
+        cover_fast(net, c, c->rtx_at_ns);
 }
 
 static void fast_timer(struct net *net, struct tcp_conn *c)
 {
+    c->look_ns = 0;
     if (!is_due(net, c->ack_at_ns) && !is_due(net, c->rtx_at_ns)) {
         cover_both(net, c); /* it moved away: nothing else of the connection is touched */
         return;
@@ -252,6 +274,13 @@ static void fast_timer(struct net *net, struct tcp_conn *c)
     }
     cover_both(net, c);
     tcp_invariant(net, c);
+}
+
+void tcp_soon(struct net *net, struct tcp_conn *c, u64 at_ns)
+{
+    c->soon_queued = false;
+    if (c->look_ns == at_ns) /* the wheel is not earlier */
+        fast_timer(net, c);
 }
 
 /* RFC 9293 3.8.4. Unanswered data and closed windows have their own timers: only into silence. */

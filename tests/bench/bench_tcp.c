@@ -7,11 +7,15 @@
  * reply, and is answered in the same turn with 64 bytes of its own. A turn is what a gateway's is:
  * a burst of up to 32 frames (each for another connection, so that nothing coalesces), the timers,
  * the flush. Frames are made outside the timed part, a burst at a time, and lie in buffers that
- * stay in the cache, as a device's do. With `single` in the name a turn has one frame. Counted is
- * the thread's CPU time, the best of WB_ROUNDS (5) rounds. First with checksums by the device, as
- * on ENA, then in software both ways.
+ * stay in the cache, as a device's do. With `single` in the name a turn has one frame: then nothing
+ * else can be done while the segment's memory comes, which is the price of one order at a time on
+ * an idle core, not that of a core that is busy. Counted is the thread's CPU time, the best of
+ * WB_ROUNDS (5) rounds. First with checksums by the device, as on ENA, then in software both ways.
  *
- * Prints lines `tcp.segment.CONNECTIONS[.single][.software].ns VALUE ns`.
+ * Prints lines `tcp.segment.CONNECTIONS[.single][.software].ns VALUE ns`, before them the frames of
+ * a turn (`tcp.segment.burst`, fewer with fewer connections; `single`: 1), and how much of the
+ * endpoint's memory lies on huge pages if that is not all of it: elsewhere each segment costs a
+ * walk of the page table on top.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,6 +274,9 @@ static void run(u32 conns, u32 burst, bool software, u64 segments, u32 rounds)
         if (round > 0 && (double)took / (double)done < best)
             best = (double)took / (double)done;
     }
+    if (mem_huge_bytes(&b->mem) < b->mem.used_bytes) /* else ordinary pages are what is measured */
+        printf("tcp.segment.%u.huge_pages %.0f percent\n", conns,
+               100.0 * (double)mem_huge_bytes(&b->mem) / (double)b->mem.used_bytes);
     printf("tcp.segment.%u%s%s.ns %.1f ns\n", conns, burst == 1 ? ".single" : "",
            software ? ".software" : "", best);
     mem_free_all(&b->mem);
@@ -285,6 +292,7 @@ int main(int argc, char **argv)
     const char *text = getenv("WB_ROUNDS");
     u32 rounds = text != NULL ? (u32)strtoul(text, NULL, 10) : 5;
 
+    printf("tcp.segment.burst %u frames\n", BURST);
     for (u32 kind = 0; kind < 3; kind++)
         for (u32 i = 0; i < ARRAY_LEN(conns); i++)
             if (only == 0 || only == conns[i])

@@ -296,7 +296,8 @@ static void judge(struct pair *p)
         ASSERT_EQ(net->half_open, 0);
         ASSERT_EQ(net->time_waits, 0);
         ASSERT_EQ(net->wheel.armed, 0);
-        ASSERT(list_empty(&net->out) && list_empty(&net->held) && list_empty(&net->starved));
+        ASSERT(net->out_head == net->out_tail && list_empty(&net->held) &&
+               list_empty(&net->starved));
         add_counts(p, net);
     }
     for (u32 k = 0; k < p->conns && !p->reset_run; k++)

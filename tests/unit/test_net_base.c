@@ -160,6 +160,7 @@ static void space_is_a_queue(void **state)
             assert_int_equal(out[i], (u8)((head + i) * 31 + ((head + i) >> 9)));
         space_release(&f.space, &f.pool, head, head + n, head + n == tail);
         head += n;
+        assert_int_equal(space_chunks(&f.space), f.pool.total - f.pool.free);
         assert_true(head != tail || f.pool.free == f.pool.total);
     }
     space_clear(&f.space, &f.pool);

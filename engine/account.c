@@ -66,7 +66,7 @@ u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
 
 void account_rewatch(struct account *a)
 {
-    a->watch = (a->terms.disabled || a->blocked_used || a->killed ? WATCH_ENTRY : 0) |
+    a->watch = (a->terms.disabled || a->blocked_used || a->killed || a->barred ? WATCH_ENTRY : 0) |
                (a->terms.stp != STP_OFF ? WATCH_STP : 0);
 }
 

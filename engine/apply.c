@@ -448,38 +448,3 @@ void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id)
     e->orders.info[id].executed += ev->qty;
     reduce(e, id, ev->qty);
 }
-
-static void firm_killed(struct kills *k, u32 firm, bool killed)
-{
-    u32 i = 0;
-
-    while (i < k->firms_used && k->firms[i] != firm)
-        i++;
-    if (killed && i == k->firms_used) {
-        ASSERT_LT(i, KILLED_FIRMS_MAX);
-        k->firms[k->firms_used++] = firm;
-    } else if (!killed && i < k->firms_used) {
-        k->firms[i] = k->firms[--k->firms_used];
-        k->firms[k->firms_used] = 0;
-    }
-}
-
-void apply_killed(struct engine *e, const struct msg_kill *ev)
-{
-    bool killed = ev->ev.type == EV_KILLED;
-    u32 first = ev->scope == KILL_ACCOUNT ? ev->account : 1;
-
-    if (ev->scope == KILL_ACCOUNT) {
-        e->accounts.at[ev->account].killed = killed;
-        account_rewatch(&e->accounts.at[ev->account]);
-    } else if (ev->scope == KILL_FIRM) {
-        firm_killed(&e->kills, kill_firm(ev), killed);
-    } else {
-        e->kills.venue = killed;
-    }
-    if (!killed || e->accounts.names.used == 0)
-        return;
-    e->kill = *ev;
-    e->kill.ev.flags = 0;
-    e->work = (struct work){.kind = WORK_KILL, .owner = owner_of(first, 0)};
-}

@@ -28,7 +28,6 @@ void apply_bound(struct engine *e, const struct msg_bound *ev);
 void apply_unbound(struct engine *e, const struct msg_unbind *ev);
 void apply_system(struct engine *e, const struct msg_system *ev);
 void apply_queried(struct engine *e, const struct msg_query *ev);
-void apply_killed(struct engine *e, const struct msg_kill *ev);
 void apply_mass(struct engine *e, const struct msg_mass *ev);
 void apply_firm(struct engine *e, const struct msg_firm *ev);
 void apply_rejected(struct engine *e, const struct msg_rejected *ev);
@@ -47,6 +46,15 @@ void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id);
 
 void apply_modified(struct engine *e, const struct msg_modified *ev, u32 id);
 void apply_executed(struct engine *e, const struct msg_executed *ev, u32 id);
+
+/* ---- apply_operator.c ---- */
+
+void apply_killed(struct engine *e, const struct msg_kill *ev);
+void apply_barred(struct engine *e, const struct msg_bar *ev);
+
+/* The request begins: e->request; and is over. */
+void apply_operator(struct engine *e, const struct msg_operated *ev);
+void apply_operated(struct engine *e, const struct msg_operated *ev);
 
 /* ---- apply_course.c ---- */
 

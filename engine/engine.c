@@ -91,6 +91,12 @@ static void step_rare(struct engine *e, const union msg *cmd)
     case CMD_RESTORE:
         step_kill(e, &cmd->kill);
         break;
+    case CMD_OPERATOR:
+        step_operator(e, &cmd->operator);
+        break;
+    case CMD_LOOK:
+        step_look(e, &cmd->look);
+        break;
     case CMD_PHASE:
         step_phase(e, &cmd->course);
         break;

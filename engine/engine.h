@@ -37,7 +37,8 @@ struct engine_rings {
     u32 cmd_used;
     struct ring *events[GATEWAYS_MAX];
     u32 events_used;
-    struct ring *tx; /* to persist: whole transactions */
+    struct ring *tx;      /* to persist: whole transactions */
+    struct ring *answers; /* to admin: EV_OPERATED and EV_SEEN; NULL: nobody asks */
 };
 
 /* One transaction: the numbered and stamped command, then its events. */

@@ -91,7 +91,7 @@ static u64 hash_account(const struct engine *e, u32 id)
         a->next_session_seq,
         a->bind_id ? a->conn : 0,
         (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
-        a->blocked_used | (u64)a->killed << 32,
+        a->blocked_used | (u64)a->killed << 32 | (u64)a->barred << 40,
     };
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
@@ -178,6 +178,7 @@ u64 engine_state_hash(const struct engine *e)
         h += hash_course(e);
     h += risk_hash(e);
     h += hash_bytes(PART_KILL, &e->kills, sizeof e->kills);
+    h += hash_2u64(PART_KILL, e->request.id, (u64)e->request.open << 32 | e->request.uid);
     if (e->work.kind == WORK_KILL)
         h += hash_bytes(PART_KILL, &e->kill, sizeof e->kill);
     if (e->work.kind == WORK_DROP || e->work.kind == WORK_KILL)
@@ -340,6 +341,7 @@ void engine_check(const struct engine *e)
     ASSERT_EQ(check_lines(e), e->books.line_pool.used);
     ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
     ASSERT_EQ(e->exhausted, 0);
+    ASSERT(!e->request.id || e->work.kind != WORK_NONE);
     ASSERT(e->work.kind != WORK_DAY_END || e->day);
     ASSERT(e->work.kind >= WORK_COURSE || !e->cross.instrument);
     ASSERT(e->work.kind != WORK_MASS || e->mass.ev.account == owner_account(e->work.owner));

@@ -39,6 +39,9 @@ static void register_metrics(const struct engine *e)
     metrics_register("wirebook_engine_refused_total", "",
                      "Starts, days and reference data refused as impossible.", METRIC_COUNTER,
                      &m->refused);
+    metrics_register("wirebook_engine_unanswered_total", "",
+                     "Answers to operators that were dropped because nobody took them.",
+                     METRIC_COUNTER, &m->unanswered);
     metrics_register("wirebook_engine_unknown_total", "", "Commands of an unknown type.",
                      METRIC_COUNTER, &m->unknown);
     metrics_register("wirebook_engine_continues_total", "", "Further pieces of long work.",
@@ -63,6 +66,12 @@ void engine_attach(struct engine *e, const struct engine_rings *rings)
     memset(e->announced, 0, sizeof e->announced);
     e->started = false;
     register_metrics(e);
+}
+
+void engine_answer(struct engine *e, const union msg *m, u32 slots)
+{
+    if (e->rings.answers && !ring_push(e->rings.answers, m, slots))
+        metric_add(&e->metrics.unanswered, 1);
 }
 
 static bool have_room(struct engine *e)
@@ -117,6 +126,12 @@ static void route(struct engine *e, const union msg *m)
     case EV_BANDS:
     case EV_LIMIT:
     case EV_UNTRADED:
+    case EV_OPERATOR:
+    case EV_BARRED:
+    case EV_UNBARRED:
+        break;
+    case EV_OPERATED:
+        engine_answer(e, m, n);
         break;
     case EV_STARTED:
         e->started = true;

@@ -433,6 +433,8 @@ static const char *recover_event(struct engine *e, const union msg *m)
         return "an order that shows nothing";
     if (risk_short(e))
         return unfit(e, "orders_max", e->conf.orders_max);
+    if (type >= EV_OPERATOR && type <= EV_UNBARRED)
+        return recover_operator_event(e, m);
     if (!client && type != EV_BOUND && type != EV_UNBOUND)
         return recover_course(e, m);
     if (!account_known(&e->accounts, m->ev.account))
@@ -456,6 +458,8 @@ static const char *recover_command(const struct engine *e, const union msg *m)
 /* What the transaction has left behind is a state between transactions. */
 static const char *recover_end(const struct engine *e)
 {
+    if (e->request.id && e->work.kind == WORK_NONE)
+        return "an operator's request without its end";
     if (e->exhausted)
         return "an order that shows nothing";
     if (e->cross.instrument && e->work.kind < WORK_COURSE)

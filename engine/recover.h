@@ -22,6 +22,8 @@ const char *recover_killed(struct engine *e, const struct msg_kill *ev);
 
 const char *recover_limit(struct engine *e, const struct msg_limit *ev);
 const char *recover_untraded(struct engine *e, const struct msg_untraded *ev);
+/* EV_BARRED, EV_UNBARRED, EV_OPERATOR, EV_OPERATED. */
+const char *recover_operator_event(struct engine *e, const union msg *m);
 
 /* EV_BROKEN. */
 const char *recover_broken(struct engine *e, const struct msg_broken *ev);

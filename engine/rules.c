@@ -183,8 +183,8 @@ bool rules_barred(const struct engine *e, u32 account, const char firm[4])
 
     u32 key = account_firm(a, firm);
 
-    return a->terms.disabled || a->killed || e->kills.venue || account_blocks(a, key) ||
-           kills_firm(e, key);
+    return a->terms.disabled || a->killed || a->barred || e->kills.venue ||
+           account_blocks(a, key) || kills_firm(e, key);
 }
 
 enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)

@@ -44,6 +44,7 @@ struct engine_metrics {
     struct metric rejects;         /* orders rejected, by the gateway or here */
     struct metric pool_full;       /* ... because a pool was full */
     struct metric refused;         /* reference data, days and epochs that cannot be */
+    struct metric unanswered;      /* answers to operators that found no room */
     struct metric unknown;         /* commands of a type that is none */
     struct metric continues;       /* pieces of long work */
     struct metric day;             /* gauge: the open day, 0: none */
@@ -53,13 +54,22 @@ struct engine_metrics {
     struct metric orders_open_max; /* high-water mark */
 };
 
-#define KILLED_FIRMS_MAX 16u
-
 /* What operators have stopped beside accounts. */
 struct kills {
     u32 venue; /* 1: everybody */
     u32 firms_used;
     u32 firms[KILLED_FIRMS_MAX];
+};
+
+/* The operator's request under way: from its EV_OPERATOR to its EV_OPERATED. */
+struct request {
+    u64 id;        /* 0: none */
+    u64 first_seq; /* the transaction that it began with */
+    u32 open;      /* orders that were open then */
+    u32 uid;
+    u8 type;    /* of the command that it carries */
+    u8 outcome; /* enum operated_outcome, so far */
+    u8 why;     /* enum operated_why */
 };
 
 struct engine {
@@ -83,6 +93,7 @@ struct engine {
     struct msg_mass mass; /* WORK_MASS: what is looked for */
     struct msg_kill kill; /* WORK_KILL: what is looked for */
     struct kills kills;
+    struct request request;
     struct orders orders;
     struct books books;
     struct dark dark;
@@ -175,16 +186,40 @@ void drop_begin(struct engine *e, u32 account);
 /* The account whose grace is over, if there is one. */
 void step_drop(struct engine *e);
 
-/* A connection that ended for `reason` of enum unbind_reason was lost, not given up by us. */
+/* A connection that ended for `reason` of enum unbind_reason was lost, or taken away by us: nobody
+ * has another. */
 static inline bool unbind_drops(u8 reason)
 {
     return reason == UNBIND_CLOSED || reason == UNBIND_LOGOUT || reason == UNBIND_SILENT ||
-           reason == UNBIND_PROTOCOL || reason == UNBIND_SLOW;
+           reason == UNBIND_PROTOCOL || reason == UNBIND_SLOW || reason == UNBIND_EXPELLED;
 }
 
 /* Goes on with the kill e->kill. */
 void work_kill(struct engine *e);
 void step_kill(struct engine *e, const struct msg_kill *c);
+void step_operator(struct engine *e, const struct msg_operator *c);
+void step_look(struct engine *e, const struct msg_look *c);
+
+/* An answer to the admin agent, if anybody takes it. */
+void engine_answer(struct engine *e, const union msg *m, u32 slots);
+
+/* Nothing of the operator's request is left to do: its last event. */
+void operator_end(struct engine *e);
+
+/* The command cannot be, because of `why` of enum operated_why: it makes no event. */
+static inline void request_refuse(struct engine *e, u8 why)
+{
+    metric_add(&e->metrics.refused, 1);
+    e->request.outcome = OPERATED_REFUSED;
+    e->request.why = why;
+}
+
+/* It is so already: no event. */
+static inline void request_superfluous(struct engine *e)
+{
+    metric_add(&e->metrics.superfluous, 1);
+    e->request.outcome = OPERATED_NOTHING;
+}
 
 static inline u32 kill_firm(const struct msg_kill *k)
 {

@@ -10,15 +10,10 @@
 #include "engine/event.h"
 #include "engine/phase.h"
 
-static void refuse(struct engine *e)
-{
-    metric_add(&e->metrics.refused, 1);
-}
-
 void step_start(struct engine *e, const struct msg_start *c)
 {
     if (c->epoch <= e->epoch || (e->journal_id && c->journal_id != e->journal_id)) {
-        refuse(e);
+        request_refuse(e, WHY_TERMS);
         return;
     }
     union msg *m = event_room(e, 1);
@@ -50,11 +45,11 @@ static const struct msg_day *event_day(struct engine *e, u8 type, u32 day, u64 m
 void step_day_open(struct engine *e, const struct msg_day *c)
 {
     if (e->day == c->day && e->day) {
-        metric_add(&e->metrics.superfluous, 1);
+        request_superfluous(e);
         return;
     }
     if (e->day || c->day <= e->day_last) {
-        refuse(e);
+        request_refuse(e, WHY_DAY);
         return;
     }
     apply_day_opened(e, event_day(e, EV_DAY_OPENED, c->day, c->midnight_ns));
@@ -125,7 +120,7 @@ void work_day_end(struct engine *e)
 void step_day_end(struct engine *e, const struct msg_day *c)
 {
     if (!e->day || (c->day && c->day != e->day)) {
-        refuse(e);
+        request_refuse(e, WHY_DAY);
         return;
     }
     work_day_end(e);
@@ -133,23 +128,35 @@ void step_day_end(struct engine *e, const struct msg_day *c)
 
 /* ---- reference data ---- */
 
+/* Why it cannot be; 0: it can. `id` is 0 for a new one. */
+static u8 instrument_refusal(const struct engine *e, const struct msg_instrument *c, u32 id)
+{
+    const struct names *names = &e->instruments.names;
+
+    if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
+        c->tier > TIER_MAX || c->collar_bps > COLLAR_BPS_MAX || c->by_operator > 1)
+        return WHY_TERMS;
+    if (id)
+        return market_tick_fits(e, (u16)id, c->tick) ? WHY_NONE : WHY_TICK;
+    return names->used == names->max ? WHY_FULL : WHY_NONE;
+}
+
 void step_instrument(struct engine *e, const struct msg_instrument *c)
 {
     struct names *names = &e->instruments.names;
     u32 id = names_find(names, names_key(c->symbol, sizeof c->symbol));
 
-    if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
-        c->tier > TIER_MAX || c->collar_bps > COLLAR_BPS_MAX ||
-        (id ? !market_tick_fits(e, (u16)id, c->tick) : names->used == names->max)) {
-        refuse(e);
+    u8 why = instrument_refusal(e, c, id);
+    if (why) {
+        request_refuse(e, why);
         return;
     }
     if (id) {
         const struct msg_instrument *old = &e->instruments.terms[id];
         if (old->tick == c->tick && old->lot == c->lot && old->halted == c->halted &&
             old->tier == c->tier && old->collar_bps == c->collar_bps &&
-            old->reference_price == c->reference_price) {
-            metric_add(&e->metrics.superfluous, 1);
+            old->reference_price == c->reference_price && old->by_operator == c->by_operator) {
+            request_superfluous(e);
             return;
         }
     }
@@ -162,6 +169,7 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
         .halted = c->halted,
         .tier = c->tier,
         .collar_bps = c->collar_bps,
+        .by_operator = c->by_operator,
         .reference_price = c->reference_price,
     };
     memcpy(m->instrument.symbol, c->symbol, sizeof c->symbol);
@@ -180,11 +188,11 @@ void step_account(struct engine *e, const struct msg_account *c)
     u32 id = names_find(names, names_key(c->user, sizeof c->user));
 
     if (!account_terms_sound(c) || (!id && names->used == names->max)) {
-        refuse(e);
+        request_refuse(e, WHY_TERMS);
         return;
     }
     if (id && msg_account_same(c, &e->accounts.at[id].terms)) {
-        metric_add(&e->metrics.superfluous, 1);
+        request_superfluous(e);
         return;
     }
     union msg *m = event_room(e, 2);

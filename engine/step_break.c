@@ -33,18 +33,30 @@ static bool trade_sound(const struct engine *e, const struct msg_break *c)
            c->instrument <= e->instruments.names.used && c->side[0].sold + c->side[1].sold == 1;
 }
 
-static bool can_break(const struct engine *e, const struct msg_break *c)
+/* Why it cannot be; 0: it can. */
+static u8 break_refusal(const struct engine *e, const struct msg_break *c)
 {
-    return e->day && c->match >= e->day_match && c->match < e->next_match && c->reason &&
-           strchr("ECSX", c->reason) && side_is_there(e, &c->side[0]) &&
-           side_is_there(e, &c->side[1]) && trade_sound(e, c) && !broken_before(e, c->match) &&
-           e->broken_used < BROKEN_MAX;
+    if (!c->reason || !strchr("ECSX", c->reason))
+        return WHY_TERMS;
+    if (!e->day)
+        return WHY_DAY;
+    if (!trade_sound(e, c))
+        return WHY_TERMS;
+    if (c->match < e->day_match || c->match >= e->next_match)
+        return WHY_MATCH;
+    if (!side_is_there(e, &c->side[0]) || !side_is_there(e, &c->side[1]))
+        return WHY_STREAM;
+    if (broken_before(e, c->match))
+        return WHY_BROKEN;
+    return e->broken_used < BROKEN_MAX ? WHY_NONE : WHY_FULL;
 }
 
 void step_break(struct engine *e, const struct msg_break *c)
 {
-    if (!can_break(e, c)) {
-        metric_add(&e->metrics.refused, 1);
+    u8 why = break_refusal(e, c);
+
+    if (why) {
+        request_refuse(e, why);
         return;
     }
     for (u32 i = 0; i < ARRAY_LEN(c->side); i++) {

@@ -468,10 +468,11 @@ void step_phase(struct engine *e, const struct msg_course *c)
         to.wide = e->venue.wide;
         to.late = e->venue.late;
     }
-    if (i > e->instruments.names.used || !phase_known(to.phase) || to.wide > 1 || to.late > 1 ||
-        to.closing > 1 || (to.due_ns && (i || to.reason != COURSE_SCHEDULE)) || !to.reason ||
+    bool there = i <= e->instruments.names.used;
+    if (!there || !phase_known(to.phase) || to.wide > 1 || to.late > 1 || to.closing > 1 ||
+        (to.due_ns && (i || to.reason != COURSE_SCHEDULE)) || !to.reason ||
         !strchr("SO", to.reason)) {
-        metric_add(&e->metrics.refused, 1);
+        request_refuse(e, there ? WHY_TERMS : WHY_INSTRUMENT);
         return;
     }
     bool scheduled = !i && to.due_ns;
@@ -479,7 +480,7 @@ void step_phase(struct engine *e, const struct msg_course *c)
     bool same = m->phase == to.phase && m->wide == to.wide && m->late == to.late &&
                 (i || to.reason == COURSE_SCHEDULE);
     if (scheduled ? to.due_ns <= e->course_due_ns : same) {
-        metric_add(&e->metrics.superfluous, 1);
+        request_superfluous(e);
         return;
     }
     course_begin(e, (u16)i, &to);

@@ -9,18 +9,23 @@
 #include "engine/apply.h"
 #include "engine/event.h"
 
-static bool kill_sound(const struct engine *e, const struct msg_kill *c)
+/* Why it cannot be; 0: it can. */
+static u8 kill_refusal(const struct engine *e, const struct msg_kill *c)
 {
     bool named = c->firm[0] && memcmp(c->firm, "    ", sizeof c->firm) != 0;
 
     switch (c->scope) {
     case KILL_ACCOUNT:
-        return account_known(&e->accounts, c->account);
+        return account_known(&e->accounts, c->account) ? WHY_NONE : WHY_ACCOUNT;
     case KILL_FIRM:
-        return named && (c->cmd.type == CMD_RESTORE || kills_firm(e, kill_firm(c)) ||
-                         e->kills.firms_used < KILLED_FIRMS_MAX);
+        if (!named)
+            return WHY_TERMS;
+        return c->cmd.type == CMD_RESTORE || kills_firm(e, kill_firm(c)) ||
+                       e->kills.firms_used < KILLED_FIRMS_MAX
+                   ? WHY_NONE
+                   : WHY_FULL;
     default:
-        return c->scope == KILL_VENUE;
+        return c->scope == KILL_VENUE ? WHY_NONE : WHY_TERMS;
     }
 }
 
@@ -82,13 +87,14 @@ void work_kill(struct engine *e)
 void step_kill(struct engine *e, const struct msg_kill *c)
 {
     bool kill = c->cmd.type == CMD_KILL;
+    u8 why = kill_refusal(e, c);
 
-    if (!kill_sound(e, c)) {
-        metric_add(&e->metrics.refused, 1);
+    if (why) {
+        request_refuse(e, why);
         return;
     }
     if (!kill && !is_killed(e, c)) {
-        metric_add(&e->metrics.superfluous, 1);
+        request_superfluous(e);
         return;
     }
     union msg *m = event_room(e, 1);

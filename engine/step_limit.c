@@ -26,11 +26,11 @@ void step_limit(struct engine *e, const struct msg_limit *c)
     union msg *m;
 
     if (!limit_sound(e, c)) {
-        metric_add(&e->metrics.refused, 1);
+        request_refuse(e, WHY_TERMS);
         return;
     }
     if (limit_same(e, c)) {
-        metric_add(&e->metrics.superfluous, 1);
+        request_superfluous(e);
         return;
     }
     m = event_room(e, 2);

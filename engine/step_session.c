@@ -18,7 +18,8 @@ static u8 login_refusal(const struct engine *e, const struct msg_login *c)
 {
     u32 id = c->head.account;
 
-    if (!account_known(&e->accounts, id) || e->accounts.at[id].terms.disabled)
+    if (!account_known(&e->accounts, id) || e->accounts.at[id].terms.disabled ||
+        e->accounts.at[id].barred)
         return 'A';
     if (!e->day || (c->requested_day && c->requested_day != e->day))
         return 'S';

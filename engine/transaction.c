@@ -57,6 +57,8 @@ bool tx_end(struct engine *e)
         tx_rest(e);
     if (UNLIKELY(e->books.marks->used) && e->work.kind == WORK_NONE)
         work_pegs(e);
+    if (UNLIKELY(e->request.id) && e->work.kind == WORK_NONE)
+        operator_end(e);
     union msg *last = (union msg *)(void *)&e->tx->slots[e->tx_last];
     ASSERT(!msg_is_command(last->ev.type));
     last->ev.flags |= MSG_TX_END;

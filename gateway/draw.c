@@ -173,6 +173,7 @@ static void draw_rings(const struct conf *c, FILE *out)
     draw_handover_rings(c, out);
     draw_ring("engine", "tx", "persist", TX_RING_SLOTS, out);
     draw_ring("admin", "admin_cmd", "engine", SIDE_RING_SLOTS, out);
+    draw_ring("engine", "admin_answers", "admin", SIDE_RING_SLOTS, out);
     draw_ring("persist", "reader_tap", "reader", TAP_RING_SLOTS, out);
     if (c->postgres.enabled)
         draw_ring("persist", "postgres", "export", TAP_RING_SLOTS, out);

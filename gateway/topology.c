@@ -56,6 +56,7 @@ static void rings_init(struct topology *t)
         ring_init(&r->reader_answers[g], m, "reader_answers", REPLAY_RING_SLOTS);
     }
     ring_init(&r->admin_cmd, m, "admin_cmd", SIDE_RING_SLOTS);
+    ring_init(&r->admin_answers, m, "admin_answers", SIDE_RING_SLOTS);
     ring_init(&r->tx, m, "tx", TX_RING_SLOTS);
     ring_init(&r->reader_tap, m, "reader_tap", TAP_RING_SLOTS);
     for (u32 s = 0; s < t->world.sinks_used; s++)
@@ -201,7 +202,7 @@ static void gateways_make(struct topology *t)
 
 static void engine_join(struct topology *t)
 {
-    struct engine_rings rings = {.tx = &t->rings.tx};
+    struct engine_rings rings = {.tx = &t->rings.tx, .answers = &t->rings.admin_answers};
 
     for (u32 g = 0; g < t->conf.gateways; g++) {
         rings.cmd[rings.cmd_used++] = &t->rings.cmd[g];
@@ -281,6 +282,7 @@ static void metrics_add(struct topology *t)
             ring_metrics(of_gateway[i], g);
     }
     ring_metrics(&r->admin_cmd, 0);
+    ring_metrics(&r->admin_answers, 0);
     ring_metrics(&r->tx, 0);
     admin_register_metrics(&t->admin);
 }

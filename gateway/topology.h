@@ -74,6 +74,7 @@ struct topology_world {
 struct topology_rings {
     struct ring cmd[GATEWAYS_MAX];             /* gateway -> engine */
     struct ring admin_cmd;                     /* admin -> engine */
+    struct ring admin_answers;                 /* engine -> admin: what it has asked as operator */
     struct ring events[GATEWAYS_MAX];          /* engine -> gateway */
     struct ring tx;                            /* engine -> persist */
     struct ring auth_requests[GATEWAYS_MAX];   /* gateway -> auth */

@@ -119,7 +119,8 @@ static void row_raw(struct rows *w)
     w->batch->rows++;
 }
 
-/* What stands in the raw log alone: where long work is, answers to questions, a stream's ends. */
+/* What stands in the raw log alone: where long work is, answers to questions, a stream's ends, and
+ * requests of operators (event_log). */
 static void row_none(struct rows *w, const union msg *m, u32 idx)
 {
     (void)w;
@@ -131,6 +132,13 @@ static void (*const makers[256])(struct rows *w, const union msg *m, u32 idx) = 
     [EV_WORK] = row_none,
     [EV_SYSTEM] = row_none,
     [EV_QUERIED] = row_none,
+    [EV_LIMIT] = row_none,
+    [EV_UNTRADED] = row_none,
+    [EV_OPERATOR] = row_none,
+    [EV_OPERATED] = row_none,
+    [EV_BARRED] = row_none,
+    [EV_UNBARRED] = row_none,
+    [EV_SEEN] = row_none, /* never journalled */
     [EV_ACCEPTED] = row_order,
     [EV_REPLACED] = row_order,
     [EV_CANCELLED] = row_cancelled,

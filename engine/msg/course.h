@@ -53,7 +53,8 @@ struct msg_instrument {
     u8 halted;           /* 50 1: no new orders */
     u8 tier;             /* 51 of its price bands: 1 2; 0: it has none */
     u16 collar_bps;      /* 52 static collar around reference_price, 1/100 %; 0: none */
-    u8 zero[6];          /* 54 */
+    u8 by_operator;      /* 54 1: an operator has set it: a start does not take the file's */
+    u8 zero[5];          /* 55 */
     u32 reference_price; /* 60 what a price collar is measured from; 0: no collar on it */
 };
 _Static_assert(sizeof(struct msg_instrument) == 64, "one slot");

@@ -37,8 +37,14 @@ enum msg_type {
     CMD_BREAK = 0x29, /* a trade is broken */
     CMD_LIMIT = 0x2A, /* what an account or a firm may risk */
     /* from operators */
-    CMD_KILL = 0x30,    /* nothing more is entered, all that is open goes */
-    CMD_RESTORE = 0x31, /* ... until here */
+    CMD_KILL = 0x30,     /* nothing more is entered, all that is open goes */
+    CMD_RESTORE = 0x31,  /* ... until here */
+    CMD_OPERATOR = 0x38, /* a request with who and why; it carries another command */
+    CMD_BAR = 0x39,      /* carried: an account may neither log in nor enter orders */
+    CMD_UNBAR = 0x3A,    /* carried: ... until here */
+    CMD_EXPEL = 0x3B,    /* carried: an account's connection ends */
+    CMD_NOTE = 0x3C,     /* carried: what was asked of the process, for the record */
+    CMD_LOOK = 0x3D,     /* how do things stand? Changes nothing, is never journalled */
 
     /* the venue's course */
     EV_STARTED = 0x81,
@@ -78,6 +84,11 @@ enum msg_type {
     /* what operators have done */
     EV_KILLED = 0xC0,
     EV_RESTORED = 0xC1,
+    EV_OPERATOR = 0xCA, /* a request begins */
+    EV_OPERATED = 0xCB, /* ... and is over */
+    EV_BARRED = 0xCC,
+    EV_UNBARRED = 0xCD,
+    EV_SEEN = 0xCE, /* answers a look; never journalled */
 };
 
 enum msg_flags {

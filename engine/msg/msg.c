@@ -28,7 +28,8 @@ static const struct field day_fields[] = {
 static const struct field instrument_fields[] = {
     F(msg_instrument, symbol, TEXT), F(msg_instrument, instrument, NUM),
     F(msg_instrument, tick, PRICE), F(msg_instrument, lot, NUM), F(msg_instrument, halted, NUM),
-    F(msg_instrument, tier, NUM), F(msg_instrument, collar_bps, NUM),
+    F(msg_instrument, by_operator, NUM), F(msg_instrument, tier, NUM),
+    F(msg_instrument, collar_bps, NUM),
     F(msg_instrument, reference_price, PRICE),
 };
 static const struct field account_fields[] = {
@@ -188,6 +189,25 @@ static const struct field priority_fields[] = {
     F(msg_priority, display, CHAR),
 };
 
+static const struct field operator_fields[] = {
+    F(msg_operator, request, NUM), F(msg_operator, type, HEX), F(msg_operator, user, TEXT),
+    F(msg_operator, uid, NUM), F(msg_operator, role, NUM), F(msg_operator, reason, TEXT),
+};
+static const struct field operated_fields[] = {
+    F(msg_operated, request, NUM), F(msg_operated, type, HEX), F(msg_operated, uid, NUM),
+    F(msg_operated, first_seq, NUM), F(msg_operated, outcome, NUM), F(msg_operated, why, NUM),
+    F(msg_operated, gone, NUM),
+};
+static const struct field bar_fields[] = {{"of", offsetof(struct msg_bar, account), 4, NUM, 0}};
+static const struct field note_fields[] = {F(msg_note, what, NUM)};
+static const struct field look_fields[] = {
+    F(msg_look, request, NUM), F(msg_look, what, NUM), F(msg_look, from, NUM),
+    F(msg_look, name, TEXT),
+};
+static const struct field seen_fields[] = {
+    F(msg_seen, request, NUM), F(msg_seen, what, NUM), F(msg_seen, id, NUM), F(msg_seen, last, NUM),
+};
+
 /* The second slot of the messages that have two. */
 const struct field msg_terms_fields[MSG_TERMS_FIELDS] = {
     T(clordid, TEXT, 0), T(tags, HEX, ~0u), T(firm, TEXT, TAG_BIT(2)),
@@ -273,6 +293,19 @@ const struct shape msg_shapes[256] = {
                            ZERO(msg_late, zero)},
     [EV_CANCEL_REJECTED] = {"EV_CANCEL_REJECTED", FIELDS(late_fields), MSG_TX_END, 1,
                             ZERO(msg_late, zero)},
+    [CMD_OPERATOR] = {"CMD_OPERATOR", FIELDS(operator_fields), 0, 4, ZERO(msg_operator, zero)},
+    [CMD_BAR] = {"CMD_BAR", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
+    [CMD_UNBAR] = {"CMD_UNBAR", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
+    [CMD_EXPEL] = {"CMD_EXPEL", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
+    [CMD_NOTE] = {"CMD_NOTE", FIELDS(note_fields), 0, 1, ZERO(msg_note, zero)},
+    [CMD_LOOK] = {"CMD_LOOK", FIELDS(look_fields), 0, 1, ZERO(msg_look, zero)},
+    [EV_OPERATOR] = {"EV_OPERATOR", FIELDS(operated_fields), MSG_TX_END, 1,
+                     ZERO(msg_operated, zero)},
+    [EV_OPERATED] = {"EV_OPERATED", FIELDS(operated_fields), MSG_TX_END, 1,
+                     ZERO(msg_operated, zero)},
+    [EV_BARRED] = {"EV_BARRED", FIELDS(bar_fields), MSG_TX_END, 1, ZERO(msg_bar, zero)},
+    [EV_UNBARRED] = {"EV_UNBARRED", FIELDS(bar_fields), MSG_TX_END, 1, ZERO(msg_bar, zero)},
+    [EV_SEEN] = {"EV_SEEN", FIELDS(seen_fields), MSG_TX_END, 4, ZERO(msg_seen, zero)},
     [EV_PRIORITY] = {"EV_PRIORITY", FIELDS(priority_fields), MSG_TX_END, 1,
                      ZERO(msg_priority, zero)},
 };

@@ -24,6 +24,7 @@
 #include "engine/msg/course.h"
 #include "engine/msg/head.h"
 #include "engine/msg/limit.h"
+#include "engine/msg/operator.h"
 #include "engine/msg/phase.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -65,6 +66,7 @@ enum unbind_reason {
     UNBIND_TAKEOVER = 'T', /* a second login took the session over */
     UNBIND_PROTOCOL = 'P', /* the client broke the protocol */
     UNBIND_SLOW = 'L',     /* the client acknowledged nothing for too long */
+    UNBIND_EXPELLED = 'X', /* by an operator */
     UNBIND_SHUTDOWN = 'D', /* the venue is going down, or the day has ended */
 };
 
@@ -407,6 +409,12 @@ union msg {
     struct msg_priority priority;
     struct msg_limit limit;
     struct msg_untraded untraded;
+    struct msg_operator operator;
+    struct msg_operated operated;
+    struct msg_bar bar;
+    struct msg_note note;
+    struct msg_look look;
+    struct msg_seen seen;
 };
 
 static inline bool msg_is_command(u8 type)

@@ -101,7 +101,7 @@ struct session_metrics {
     struct metric space_stops, space_rejects, rate_stops, rate_rejects;
     struct metric tokens_ignored, tokens_full, tokens_used, tokens_learned;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
-    struct metric ended[8]; /* in the order of session_ends in session_metrics.c */
+    struct metric ended[9]; /* in the order of session_ends in session_metrics.c */
     struct metric store_free, store_free_min, events;
     struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
     struct metric moved_back;

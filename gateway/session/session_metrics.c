@@ -86,7 +86,7 @@ struct session_end_row {
 static const struct session_end_row session_ends[] = {
     {UNBIND_CLOSED, "closed"},     {UNBIND_LOGOUT, "logout"},     {UNBIND_SILENT, "silent"},
     {UNBIND_TAKEOVER, "takeover"}, {UNBIND_PROTOCOL, "protocol"}, {UNBIND_SLOW, "slow"},
-    {UNBIND_SHUTDOWN, "shutdown"},
+    {UNBIND_SHUTDOWN, "shutdown"}, {UNBIND_EXPELLED, "expelled"},
 };
 _Static_assert(ARRAY_LEN(session_ends) < ARRAY_LEN(((struct session_metrics *)0)->ended),
                "the last one counts any other");

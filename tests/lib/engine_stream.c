@@ -256,6 +256,7 @@ static void make_instrument(struct stream *s, union msg *m, u32 n)
                                      : one_in(s, 10) ? 200
                                                      : 0);
     m->instrument.halted = s->step > 20 && one_in(s, 8);
+    m->instrument.by_operator = s->step > 20 && one_in(s, 4);
 }
 
 static void make_account(struct stream *s, union msg *m, u32 n)
@@ -352,7 +353,7 @@ static bool make_setup(struct stream *s, union msg *m)
     return true;
 }
 
-void stream_next(struct stream *s, struct timed *out)
+static void make_next(struct stream *s, struct timed *out)
 {
     u32 account = stream_below(s, STREAM_ACCOUNTS) + 1;
     u32 channel = one_in(s, 3) ? stream_below(s, STREAM_CHANNELS) : 0;
@@ -366,12 +367,12 @@ void stream_next(struct stream *s, struct timed *out)
     if (one_in(s, 1000))
         s->now_ns += 290 * NS_PER_SEC;
     out->now_ns = one_in(s, 50) ? s->now_ns - stream_below(s, 5000) : s->now_ns;
-    if (make_setup(s, m)) {
-        s->step++;
+    if (make_setup(s, m))
         return;
-    }
     if (one_in(s, 60))
         make_kill(s, m);
+    else if (one_in(s, 400))
+        stream_make_bar(s, m);
     else if (stream_make_back(s, m))
         ;
     else if (s->limits && one_in(s, 80))
@@ -405,6 +406,12 @@ void stream_next(struct stream *s, struct timed *out)
         stream_head(s, m, CMD_QUERY, account), m->query.user_ref_idx = stream_channel(channel);
     else
         make_venue(s, m);
+    stream_operate(s, m);
+}
+
+void stream_next(struct stream *s, struct timed *out)
+{
+    make_next(s, out);
     s->step++;
 }
 

@@ -16,6 +16,12 @@ void stream_head(struct stream *s, union msg *m, u8 type, u32 account);
 u8 stream_channel(u32 channel);
 
 void stream_make_phase(struct stream *s, union msg *m);
+/* A bar, its end, an end of a connection or a note: refused unless stream_operate takes it up. */
+void stream_make_bar(struct stream *s, union msg *m);
+
+/* Makes a request of an operator of `m`, mostly, if it can be one. */
+void stream_operate(struct stream *s, union msg *m);
+
 void stream_make_break(struct stream *s, union msg *m);
 void stream_make_limit(struct stream *s, union msg *m);
 

@@ -24,4 +24,7 @@ bool ref_step(struct ref *r, const union msg *cmd, u64 now_ns, struct tx *out);
 bool ref_busy(const struct ref *r);
 void ref_continue(struct ref *r, u64 now_ns, struct tx *out);
 
+/* In EV_OPERATED of the reference: the request did nothing; why is not its business. */
+#define REF_NOT_DONE 0xFF
+
 #endif

@@ -20,7 +20,7 @@ static bool disabled(const struct ref *r, u32 account, const char *firm)
 
 bool ref_blocked(const struct ref *r, u32 account, const char *firm)
 {
-    if (r->accounts[account].killed || r->venue_killed)
+    if (r->accounts[account].killed || r->accounts[account].barred || r->venue_killed)
         return true;
     for (u32 i = 0; i < r->killed_firms_used; i++)
         if (memcmp(r->killed_firms[i], ref_firm_meant(r, account, firm), 4) == 0)

@@ -43,7 +43,7 @@ struct ref_account {
     u32 last[256];
     char blocked[8][4];
     u32 blocked_used;
-    bool killed;
+    bool killed, barred;
     u64 drop; /* when its orders go; 0: they stay */
 };
 
@@ -91,6 +91,7 @@ struct ref {
     u8 next, cross, liquidity; /* ... where that goes, by which cross, */
     u32 price, looked_at;      /* ... its price, or how far the search for it is */
     struct ref_order *expiring;
+    struct msg_operated request; /* of an operator, under way; request.request 0: none */
     struct msg_kill kill;
     bool venue_killed;
     struct ref_party firms[32];
@@ -173,6 +174,14 @@ void ref_risk_day(struct ref *r);
 struct ref_order *ref_first_from(struct ref *r, u32 account, u32 idx, u32 user_ref);
 
 void ref_kill(struct ref *r, const struct msg_kill *c);
+
+/* A request of an operator begins; is over, if all of it is done. */
+void ref_operator(struct ref *r, const struct msg_operator *c);
+void ref_operated(struct ref *r);
+
+/* Does what a command says. The account's binding ends. */
+void ref_dispatch(struct ref *r, const union msg *c);
+void ref_unbound(struct ref *r, u32 account, u8 reason);
 
 /* Goes on with r->kill. */
 void ref_go_on_kill(struct ref *r);

@@ -34,7 +34,7 @@ void ref_free(struct ref *r)
 
 /* ---- sessions ---- */
 
-static void unbound(struct ref *r, u32 account, u8 reason)
+void ref_unbound(struct ref *r, u32 account, u8 reason)
 {
     struct ref_account *a = &r->accounts[account];
     union msg *m = ref_add(r, EV_UNBOUND, 1, account);
@@ -51,7 +51,7 @@ static void login(struct ref *r, const struct msg_login *c)
     struct ref_account *a = id && id <= r->accounts_used ? &r->accounts[id] : NULL;
     u8 reason = 0;
 
-    if (!a || a->terms.disabled)
+    if (!a || a->terms.disabled || a->barred)
         reason = 'A';
     else if (!r->day || (c->requested_day && c->requested_day != r->day) ||
              (c->requested_seq > a->next_seq && !(c->terms & LOGIN_AHEAD_NEXT)) ||
@@ -66,7 +66,7 @@ static void login(struct ref *r, const struct msg_login *c)
         return;
     }
     if (a->bind_id)
-        unbound(r, id, 'T');
+        ref_unbound(r, id, 'T');
     union msg *m = ref_add(r, EV_BOUND, 1, id);
     m->bound.conn = c->conn;
     m->bound.next_seq = a->next_seq;
@@ -164,7 +164,7 @@ static bool end_account(struct ref *r, u32 id, u32 *budget)
     if (stream)
         ref_add(r, EV_SYSTEM, 1, id)->system.code = 'E';
     if (a->bind_id)
-        unbound(r, id, 'D');
+        ref_unbound(r, id, 'D');
     a->stream = false;
     a->next_seq = 1;
     memset(a->last, 0, sizeof a->last);
@@ -209,8 +209,8 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     struct msg_instrument *i = &r->instruments[id];
     bool is_new = id > r->instruments_used;
 
-    if (c->tick == 0 || c->tick > 1999999900 || c->lot == 0 || c->halted > 1 || c->tier > 2 ||
-        c->collar_bps > 10000)
+    if (c->tick == 0 || c->tick > 1999999900 || c->lot == 0 || c->halted > 1 ||
+        c->by_operator > 1 || c->tier > 2 || c->collar_bps > 10000)
         return;
     if (is_new && r->instruments_used == r->conf.instruments_max)
         return;
@@ -219,7 +219,7 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     if (!is_new && ref_queued_on(r, id) && c->tick != i->tick)
         return;
     if (!is_new && i->tick == c->tick && i->lot == c->lot && i->halted == c->halted &&
-        i->tier == c->tier && i->collar_bps == c->collar_bps &&
+        i->tier == c->tier && i->collar_bps == c->collar_bps && i->by_operator == c->by_operator &&
         i->reference_price == c->reference_price)
         return;
     if (is_new) {
@@ -235,6 +235,7 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     m->instrument.halted = c->halted;
     m->instrument.tier = c->tier;
     m->instrument.collar_bps = c->collar_bps;
+    m->instrument.by_operator = c->by_operator;
     m->instrument.reference_price = c->reference_price;
     m->instrument.instrument = (u16)id;
     *i = m->instrument;
@@ -275,8 +276,8 @@ static void disconnect(struct ref *r, const struct msg_unbind *c)
 
     if (!a)
         return;
-    unbound(r, account, c->reason);
-    if (!strchr("COHPL", c->reason))
+    ref_unbound(r, account, c->reason);
+    if (!strchr("COHPLX", c->reason))
         return;
     ref_drop_arm(r, account);
     if (a->drop && a->terms.drop_ms == 0)
@@ -297,7 +298,7 @@ static void due_drop(struct ref *r)
         ref_drop(r, first);
 }
 
-static void dispatch(struct ref *r, const union msg *c)
+void ref_dispatch(struct ref *r, const union msg *c)
 {
     switch (c->cmd.type) {
     case CMD_START:
@@ -341,6 +342,8 @@ static void dispatch(struct ref *r, const union msg *c)
     case CMD_KILL:
     case CMD_RESTORE:
         return ref_kill(r, &c->kill);
+    case CMD_OPERATOR:
+        return ref_operator(r, &c->operator);
     case CMD_PHASE:
         return ref_phase(r, &c->course);
     case CMD_QUERY:
@@ -375,13 +378,15 @@ bool ref_step(struct ref *r, const union msg *cmd, u64 now_ns, struct tx *out)
     out->used = cmd->cmd.slots;
     ((union msg *)(void *)out->slots)->cmd.seq = r->seq + 1;
     ((union msg *)(void *)out->slots)->cmd.time_ns = r->time;
-    dispatch(r, cmd);
+    ref_dispatch(r, cmd);
     if (!r->last) {
         r->time = before;
         return false;
     }
     if (r->work == WORK_NONE)
         ref_settle(r);
+    if (r->work == WORK_NONE)
+        ref_operated(r);
     ((union msg *)(void *)&out->slots[r->last])->ev.flags |= MSG_TX_END;
     ref_bands_settle(r);
     r->seq++;

@@ -32,7 +32,7 @@
 #endif
 #define STREAM_LEN 5000u
 #define CHECK_EACH 250u
-#define TOTALS     15u
+#define TOTALS     17u
 
 /* What varies from stream to stream beside the commands. */
 struct shape {
@@ -49,6 +49,7 @@ struct rig {
     u64 transactions, fills, chunks, cuts, crosses, late, offsets;
     u64 bands, slides, pauses, collared, posts;
     u64 limited, untraded, counts;
+    u64 requests, refused;
 };
 
 static u64 current_seed;
@@ -93,8 +94,24 @@ static void rig_free(struct rig *r)
     mem_free_all(&r->mem);
 }
 
-static bool same(struct rig *r, bool made, const struct tx *a, bool made_ref, const struct tx *b)
+/* Why a request came to nothing is the engine's to say. */
+static void pardon(const struct tx *a, struct tx *b)
 {
+    for (u32 at = 0; at < b->used && at < a->used; at += msg_slots(&b->slots[at])) {
+        const union msg *mine = (const union msg *)(const void *)&a->slots[at];
+        union msg *m = (union msg *)(void *)&b->slots[at];
+        if (m->ev.type == EV_OPERATED && m->operated.outcome == REF_NOT_DONE &&
+            mine->ev.type == EV_OPERATED && mine->operated.outcome != OPERATED_DONE) {
+            m->operated.outcome = mine->operated.outcome;
+            m->operated.why = mine->operated.why;
+        }
+    }
+}
+
+static bool same(struct rig *r, bool made, const struct tx *a, bool made_ref, struct tx *b)
+{
+    if (made && made_ref)
+        pardon(a, b);
     if (made == made_ref &&
         (!made || (a->used == b->used && !memcmp(a->slots, b->slots, a->used * SLOT_BYTES))))
         return true;
@@ -122,6 +139,8 @@ static void count(struct rig *r, const struct tx *tx)
         r->offsets += m->ev.type == EV_EXECUTED && strchr("ML", m->executed.liquidity);
         r->bands += m->ev.type == EV_BANDS;
         r->slides += m->ev.type == EV_PRIORITY;
+        r->requests += m->ev.type == EV_OPERATED && m->operated.outcome == OPERATED_DONE;
+        r->refused += m->ev.type == EV_OPERATED && m->operated.outcome != OPERATED_DONE;
         r->pauses += m->ev.type == EV_COURSE && m->course.reason == COURSE_LIMIT;
         r->posts += (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED) &&
                     m->order.terms.yes & YES_POST_ONLY && m->order.price != price;
@@ -265,6 +284,8 @@ static u32 run_stream(u64 seed, u32 len, u64 *totals)
     totals[12] += r.limited;
     totals[13] += r.untraded;
     totals[14] += r.counts;
+    totals[15] += r.requests;
+    totals[16] += r.refused;
     rig_free(&r);
     free(list);
     return crc;
@@ -294,7 +315,9 @@ static void test_engine_equals_reference(void **state)
                                         "post-only orders slid",
                                         "orders beyond limits",
                                         "trades that count no more",
-                                        "pieces of counting"};
+                                        "pieces of counting",
+                                        "requests of operators",
+                                        "... that came to nothing"};
     u64 totals[TOTALS] = {0};
     (void)state;
 
@@ -312,6 +335,7 @@ static void test_engine_equals_reference(void **state)
     assert_true(totals[7] > 0 && totals[8] > 0 && totals[9] > 0);
     assert_true(totals[11] > commands / 10000);
     assert_true(totals[12] > commands / 1000 && totals[13] > 0 && totals[14] > 0);
+    assert_true(totals[15] > commands / 1000 && totals[16] > commands / 1000);
 }
 
 /* The same on every compiler and at every level of optimisation: the constant is the test. */
@@ -322,7 +346,7 @@ static void test_bytes_do_not_depend_on_the_build(void **state)
     (void)state;
 
     assert_int_equal(crc, run_stream(12, STREAM_LEN, totals));
-    assert_int_equal(crc, 0x34FAE0F6);
+    assert_int_equal(crc, 0x2E562638);
 }
 
 static void on_abort(int sig)

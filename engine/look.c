@@ -1,0 +1,120 @@
+/*
+ * look.c - answers to CMD_LOOK: how the venue, an account, an instrument stand. Engine thread.
+ *
+ * Enters: a look of the admin agent. Leaves: EV_SEEN by the ring of answers, at most LOOK_PAGE of
+ * them, each a copy of a few fields; the state does not change and the journal hears nothing of it.
+ * The engine never waits for that ring: an answer without room is dropped and counted, and the
+ * admin agent, which has one look under way at a time, says that it got none.
+ */
+#include "engine/event.h"
+#include "engine/queue.h"
+
+static void seen_venue(const struct engine *e, struct seen_venue *v)
+{
+    *v = (struct seen_venue){
+        .time_ns = e->time_ns,
+        .epoch = e->epoch,
+        .next_match = e->next_match,
+        .day = e->day,
+        .day_last = e->day_last,
+        .accounts = e->accounts.names.used,
+        .instruments = e->instruments.names.used,
+        .orders_open = e->orders.pool.used,
+        .orders_max = e->orders.pool.max,
+        .broken = e->broken_used,
+        .phase = e->venue.phase,
+        .wide = e->venue.wide,
+        .late = e->venue.late,
+        .killed = (u8)e->kills.venue,
+        .firms_used = e->kills.firms_used,
+    };
+    memcpy(v->firms, e->kills.firms, sizeof v->firms);
+}
+
+static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
+{
+    const struct account *a = &e->accounts.at[id];
+
+    *s = (struct seen_account){
+        .next_session_seq = a->next_session_seq,
+        .conn = a->bind_id ? a->conn : 0,
+        .bind_id = a->bind_id,
+        .open = a->open,
+        .gateway = a->gateway,
+        .stream = a->stream,
+        .killed = a->killed,
+        .barred = a->barred,
+    };
+    memcpy(s->terms, (const u8 *)&a->terms + sizeof a->terms.ev, sizeof s->terms);
+}
+
+static void seen_instrument(const struct engine *e, u32 id, struct seen_instrument *s)
+{
+    const struct market *m = &e->markets[id];
+    const struct book *b = &e->books.at[id];
+    const struct msg_instrument *t = &e->instruments.terms[id];
+
+    *s = (struct seen_instrument){
+        .until_ns = m->until_ns,
+        .bid_qty = b->best_level[BUY] ? e->books.levels[b->best_level[BUY]].qty : 0,
+        .ask_qty = b->best_level[SELL] ? e->books.levels[b->best_level[SELL]].qty : 0,
+        .bid = b->best_price[BUY],
+        .ask = b->best_price[SELL],
+        .last = m->last_price,
+        .reference = m->reference,
+        .lower = m->lower,
+        .upper = m->upper,
+        .queued = m->queued,
+        .phase = m->phase,
+        .wide = m->wide,
+        .late = m->late,
+    };
+    memcpy(s->terms, (const u8 *)t + sizeof t->ev, sizeof s->terms);
+}
+
+/* One answer; `id` is 0 when there is nothing to be told. */
+static void answer(struct engine *e, const struct msg_look *c, u32 id, bool last)
+{
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.seen.head = (struct event_head){.type = EV_SEEN, .slots = 4, .seq = e->seq};
+    m.seen.head.time_ns = e->time_ns;
+    m.seen.request = c->request;
+    m.seen.id = id;
+    m.seen.what = c->what;
+    m.seen.last = last;
+    if (c->what == LOOK_VENUE)
+        seen_venue(e, &m.seen.venue);
+    else if (id && c->what == LOOK_ACCOUNT)
+        seen_account(e, id, &m.seen.account);
+    else if (id)
+        seen_instrument(e, id, &m.seen.instrument);
+    engine_answer(e, &m, 4);
+}
+
+static void answer_page(struct engine *e, const struct msg_look *c, u32 used)
+{
+    u32 from = max_u32(c->from, 1);
+    u32 end = from + min_u32(LOOK_PAGE, from <= used ? used + 1 - from : 0);
+
+    if (from == end)
+        answer(e, c, 0, true);
+    for (u32 id = from; id < end; id++)
+        answer(e, c, id, id + 1 == end);
+}
+
+void step_look(struct engine *e, const struct msg_look *c)
+{
+    bool account = c->what == LOOK_ACCOUNT;
+    const struct names *names = account ? &e->accounts.names : &e->instruments.names;
+
+    if (c->what == LOOK_VENUE)
+        answer(e, c, 0, true);
+    else if (c->what != LOOK_ACCOUNT && c->what != LOOK_INSTRUMENT)
+        request_refuse(e, WHY_TERMS);
+    else if (c->name[0])
+        answer(e, c, names_find(names, names_key(c->name, account ? 6 : 8)), true);
+    else
+        answer_page(e, c, names->used);
+}

@@ -178,8 +178,11 @@ $(BUILD)/$1/obj/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(call Q,CC  )$$(CC_$1) $$(FLAGS) $$(FLAGS_$1) $$(PKG_CFLAGS) -MMD -MP -c $$< -o $$@
 
+# Of two functions with one name the linker would take whichever comes first, and say nothing.
 $(BUILD)/$1/libwirebook.a: $(call objects,$1,$(LIB)) $(BUILD)/$1/files.list
 	@rm -f $$@; ar rcs $$@ $$(filter %.o,$$^)
+	@twice=$$$$(nm -g --defined-only $$@ | awk '$$$$2 ~ /[TDBR]/ {print $$$$3}' | sort | uniq -d | grep -v '^__'); \
+	    [ -z "$$$$twice" ] || { rm -f $$@; echo "defined twice: $$$$twice" >&2; exit 1; }
 
 $(BUILD)/$1/libwbtest.a: $(call objects,$1,$(WBTEST)) $(BUILD)/$1/files.list
 	@rm -f $$@; ar rcs $$@ $$(filter %.o,$$^)

@@ -328,7 +328,7 @@ void engine_check(const struct engine *e)
     u32 open = 0;
     u32 resting = 0;
 
-    risk_check(e);
+    risk_recount(e);
     expiry_check(&e->expiry);
     alarms_check(&e->alarms);
     alarms_check(&e->drops);

@@ -11,7 +11,7 @@
  * anew with each day. Engine thread; only apply_*.c changes it, so recovery has the same.
  *
  * Invariant: for each party the exposure, and for each position the open shares, are the sums over
- * its open orders (risk_check).
+ * its open orders (risk_recount).
  */
 #ifndef WIREBOOK_ENGINE_RISK_H
 #define WIREBOOK_ENGINE_RISK_H
@@ -134,7 +134,7 @@ void risk_break(struct engine *e, const struct msg_break *c);
 /* ---- risk_check.c ---- */
 
 /* Recounts everything from the open orders. Slow. */
-void risk_check(const struct engine *e);
+void risk_recount(const struct engine *e);
 
 /* A hash over all of it. Slow. */
 u64 risk_hash(const struct engine *e);

@@ -49,7 +49,7 @@ static void check_party(const struct engine *e, u32 party)
         ASSERT(p->exposure == 0 && p->traded == 0);
 }
 
-void risk_check(const struct engine *e)
+void risk_recount(const struct engine *e)
 {
     const struct risk *r = &e->risk;
 

@@ -148,6 +148,14 @@ const struct msg_instrument *engine_instrument(const struct engine *e, u16 instr
 /* The id of a padded, upper-case user name or symbol; 0 when there is none. */
 u32 engine_account_find(const struct engine *e, const char user[6]);
 u16 engine_instrument_find(const struct engine *e, const char symbol[8]);
+/*
+ * The four limits of the party that `scope` and `user` or `firm` of `m` name to `m`; all 0 when it is
+ * unknown. Returns true when there is one.
+ */
+bool engine_limit(const struct engine *e, struct msg_limit *m);
+/* Firms that have, or had, limits, by id from 1; the name of one. */
+u32 engine_firms(const struct engine *e);
+void engine_firm(const struct engine *e, u32 id, char firm[4]);
 /* session_seq of the account's next message of this day, from 1. */
 u64 engine_next_session_seq(const struct engine *e, u32 account);
 

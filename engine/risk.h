@@ -21,8 +21,6 @@
 
 struct engine;
 
-#define FIRMS_MAX 1024u /* that have limits of their own */
-
 /* Price units times shares. An order is up to 2 * 10^15: 64 bits would not hold a pool of them. */
 __extension__ typedef unsigned __int128 money;
 
@@ -131,7 +129,7 @@ void step_limit(struct engine *e, const struct msg_limit *c);
 /* The broken trade of a CMD_BREAK that says what it was counts no more. */
 void risk_break(struct engine *e, const struct msg_break *c);
 
-/* ---- risk_check.c ---- */
+/* ---- risk_recount.c ---- */
 
 /* Recounts everything from the open orders. Slow. */
 void risk_recount(const struct engine *e);

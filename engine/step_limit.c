@@ -9,16 +9,45 @@
 #include "engine/risk_party.h"
 #include "engine/apply.h"
 
+/* The party that is named; one that is unknown has no limits. */
+static const struct party *limit_find(const struct engine *e, const struct msg_limit *c)
+{
+    bool account = c->scope == LIMIT_ACCOUNT;
+    u64 key = account ? names_key(c->user, sizeof c->user) : names_key(c->firm, sizeof c->firm);
+    u32 id = names_find(account ? &e->accounts.names : &e->risk.firm_names, key);
+
+    return party_at(e, account ? id : FIRM_PARTY | id);
+}
+
+bool engine_limit(const struct engine *e, struct msg_limit *m)
+{
+    const struct party *p = limit_find(e, m);
+
+    m->exposure_max = p->exposure_max;
+    m->daily_max = p->daily_max;
+    m->position_max = p->position_max;
+    m->collar_bps = p->collar_bps;
+    return p->exposure_max || p->daily_max || p->position_max || p->collar_bps;
+}
+
+u32 engine_firms(const struct engine *e)
+{
+    return e->risk.firm_names.used;
+}
+
+void engine_firm(const struct engine *e, u32 id, char firm[4])
+{
+    ASSERT(id >= 1 && id <= e->risk.firm_names.used);
+    memcpy(firm, &e->risk.firm_names.keys[id], 4);
+}
+
 /* The party's limits are these already. */
 static bool limit_same(const struct engine *e, const struct msg_limit *c)
 {
-    u64 key = c->scope == LIMIT_ACCOUNT ? names_key(c->user, sizeof c->user)
-                                        : names_key(c->firm, sizeof c->firm);
-    u32 id = names_find(c->scope == LIMIT_ACCOUNT ? &e->accounts.names : &e->risk.firm_names, key);
-    const struct party *p = party_at(e, c->scope == LIMIT_ACCOUNT ? id : FIRM_PARTY | id);
+    struct msg_limit now = *c;
 
-    return p->exposure_max == c->exposure_max && p->daily_max == c->daily_max &&
-           p->position_max == c->position_max && p->collar_bps == c->collar_bps;
+    engine_limit(e, &now);
+    return memcmp(&now, c, sizeof now) == 0;
 }
 
 void step_limit(struct engine *e, const struct msg_limit *c)

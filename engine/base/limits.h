@@ -28,6 +28,7 @@ _Static_assert(CHUNK_CANCELS_MAX + 2 * MSG_SLOTS_MAX + TX_EVENTS_TAIL_MAX <= TX_
 
 /* ---- shape of a process ---- */
 #define GATEWAYS_MAX    16u
+#define FIRMS_MAX       1024u     /* firms that have limits of their own */
 #define ACCOUNTS_MAX    65536u    /* ids are u32; the config sizes the tables */
 #define INSTRUMENTS_MAX 65535u    /* ids are u16, 0 means none */
 #define ORDERS_MAX      16777216u /* open orders; slab ids are 32 bits, 0 means none */

@@ -1,5 +1,5 @@
 /*
- * risk_check.c - what accounts and firms have at stake, counted anew, and a hash of it. Slow; for
+ * risk_recount.c - what accounts and firms have at stake, counted anew, and a hash of it. Slow; for
  * tests, the simulator and recovery. See engine_check.c.
  */
 #include "engine/base/hash.h"

@@ -149,8 +149,8 @@ const struct msg_instrument *engine_instrument(const struct engine *e, u16 instr
 u32 engine_account_find(const struct engine *e, const char user[6]);
 u16 engine_instrument_find(const struct engine *e, const char symbol[8]);
 /*
- * The four limits of the party that `scope` and `user` or `firm` of `m` name to `m`; all 0 when it is
- * unknown. Returns true when there is one.
+ * The four limits of the party that `scope` and `user` or `firm` of `m` name to `m`; all 0 when it
+ * is unknown. Returns true when there is one.
  */
 bool engine_limit(const struct engine *e, struct msg_limit *m);
 /* Firms that have, or had, limits, by id from 1; the name of one. */

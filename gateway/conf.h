@@ -217,6 +217,7 @@ struct conf {
     struct conf_schedule schedule;
     char instruments_file[CONF_TEXT_BYTES];
     char accounts_file[CONF_TEXT_BYTES];
+    char firms_file[CONF_TEXT_BYTES]; /* "": none */
     struct conf_gateway gateway;
     struct conf_dpdk dpdk;
     struct conf_auth auth;

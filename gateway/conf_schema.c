@@ -96,6 +96,10 @@ TEXT("reference.instruments_file", instruments_file, 1, PATH_MAX_CHARS, "config/
      "Instruments; relative to the working directory."),
 TEXT("reference.accounts_file", accounts_file, 1, PATH_MAX_CHARS, "config/accounts.csv",
      "Accounts with password hashes and limits; relative to the working directory."),
+TEXT("reference.firms_file", firms_file, 0, PATH_MAX_CHARS, "",
+     "Limits of firms (CSV: firm,max_exposure,max_daily_notional,max_position,"
+     "last_price_collar_percent), over all orders that name them or are theirs by default. Empty: "
+     "none. config/firms.csv is an example."),
 
 SECTION("gateway", "Client connections and their sessions."),
 INT("gateway.count", gateway.count, 1, GATEWAYS_MAX, "agents", "1",

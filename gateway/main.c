@@ -107,7 +107,8 @@ static int load(const char *path)
         max = (struct refdata_max){(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
     schedule_fill(&schedule, &conf.schedule);
     errors += schedule_load(&schedule, conf.schedule.calendar_file, stderr);
-    return errors + refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
+    errors += refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
+    return errors + refdata_load_firms(conf.firms_file, &refs, stderr);
 }
 
 static int check_config(const char *path)

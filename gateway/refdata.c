@@ -244,6 +244,7 @@ void refdata_free(struct refdata *r)
     for (u32 i = 0; i < r->accounts_used; i++)
         free((void *)(uintptr_t)r->accounts[i].limits.restricted);
     free(r->accounts);
+    free(r->firms);
     free(r->instruments);
     memset(r, 0, sizeof *r);
 }

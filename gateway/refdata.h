@@ -1,8 +1,9 @@
 /*
- * refdata.h - the venue's reference data from two CSV files: instruments and accounts.
+ * refdata.h - the venue's reference data from CSV files: instruments, accounts and, where
+ * wanted, firms.
  *
  * Loaded once at the start; main turns it into commands for the engine, limits for the gateways and
- * password hashes for auth. Both files: a header line with the columns' names in any order, then a
+ * password hashes for auth. All files: a header line with the columns' names in any order, then a
  * line each; # begins a comment line; fields may be quoted ("" is a quote). Prices are decimal
  * text, parsed exactly. All that is wrong is said at once. Cold, malloc.
  *
@@ -10,7 +11,9 @@
  *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
- *                cancel_on_disconnect,post_only,password_hash_2,networks
+ *                cancel_on_disconnect,post_only,password_hash_2,networks,max_exposure,
+ *                max_daily_notional,max_position,last_price_collar_percent
+ *   firms:       firm and, where wanted, the last four of these
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H
@@ -42,7 +45,8 @@ struct refdata_account {
     struct account_networks networks;
     struct msg_account terms; /* what the engine is told beside these four */
     struct risk_limits
-        limits; /* the restricted list is sorted, with the venue's restricted symbols */
+        limits;             /* the restricted list is sorted, with the venue's restricted symbols */
+    struct msg_limit stake; /* what it may have at stake in the engine; the four limits alone */
     u32 line;
 };
 
@@ -51,6 +55,8 @@ struct refdata {
     u32 instruments_used;
     struct refdata_account *accounts;
     u32 accounts_used;
+    struct msg_limit *firms; /* their names and limits */
+    u32 firms_used;
 };
 
 /* At most so many of each: the pools of the engine. */
@@ -66,6 +72,12 @@ struct refdata_max {
  */
 int refdata_load(const char *instruments_file, const char *accounts_file,
                  const struct refdata_max *max, struct refdata *out, FILE *errors);
+
+/*
+ * Reads the firms' limits to `out`, too; "" is no file. Returns the number of errors, which are
+ * reported as those of refdata_load.
+ */
+int refdata_load_firms(const char *file, struct refdata *out, FILE *errors);
 void refdata_free(struct refdata *r);
 
 /*

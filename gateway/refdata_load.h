@@ -52,6 +52,14 @@ bool refdata_limit(struct csv *c, u32 column, u32 decimals, u64 max, u64 *out, c
 /* Reads these columns, of which `first` is the first, to `out`; all that is wrong is reported. */
 bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
 
+/* ... and those of what it may have at stake. */
+#define REFDATA_LIMITS \
+    "max_exposure", "max_daily_notional", "max_position", "last_price_collar_percent"
+#define REFDATA_LIMITS_USED 4u
+
+/* Reads these columns to the four limits of `out`; all that is wrong is reported. */
+bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out);
+
 /* Reads the accounts to l->out; l->symbols is sorted. */
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l);
 

@@ -18,6 +18,7 @@ struct opening {
     u32 at;       /* within the step */
     u32 accounts; /* known to the recovered engine */
     u32 instruments;
+    u32 firms;
 };
 
 enum opening_step {
@@ -26,6 +27,9 @@ enum opening_step {
     STEP_INSTRUMENTS_GONE, /* known to the engine, no longer in the files */
     STEP_ACCOUNTS,
     STEP_ACCOUNTS_GONE,
+    STEP_LIMITS, /* of accounts */
+    STEP_FIRMS,
+    STEP_FIRMS_GONE,
     STEP_DONE,
 };
 
@@ -121,11 +125,53 @@ static bool account_gone_command(struct opening *o, union msg *m)
     return true;
 }
 
+/* An account's limits. False: it has none in the file, and none in the engine. */
+static bool limit_command(const struct opening *o, union msg *m)
+{
+    const struct refdata_account *a = &o->refs->accounts[o->at];
+    struct msg_limit known;
+    struct cmd_head head;
+
+    command_init(m, CMD_LIMIT);
+    head = m->cmd;
+    m->limit = a->stake;
+    m->cmd = head;
+    m->limit.scope = LIMIT_ACCOUNT;
+    memcpy(m->limit.user, a->user, sizeof a->user);
+    known = m->limit;
+    return engine_limit(o->t->engine, &known) || m->limit.exposure_max || m->limit.daily_max ||
+           m->limit.position_max || m->limit.collar_bps;
+}
+
+static void firm_command(const struct msg_limit *firm, union msg *m)
+{
+    struct cmd_head head;
+
+    command_init(m, CMD_LIMIT);
+    head = m->cmd;
+    m->limit = *firm;
+    m->cmd = head;
+}
+
+/* A firm that the file no longer has has no limits any more. False: it is still there. */
+static bool firm_gone_command(const struct opening *o, union msg *m)
+{
+    struct msg_limit gone = {.scope = LIMIT_FIRM};
+
+    engine_firm(o->t->engine, o->at + 1, gone.firm);
+    for (u32 i = 0; i < o->refs->firms_used; i++)
+        if (memcmp(o->refs->firms[i].firm, gone.firm, sizeof gone.firm) == 0)
+            return false;
+    firm_command(&gone, m);
+    return true;
+}
+
 /* The next command to `m`; false when this place needs none. Moves on in either case. */
 static bool next_command(struct opening *o, union msg *m)
 {
-    u32 counts[STEP_DONE] = {1, o->refs->instruments_used, o->instruments, o->refs->accounts_used,
-                             o->accounts};
+    u32 counts[STEP_DONE] = {
+        1,           o->refs->instruments_used, o->instruments,      o->refs->accounts_used,
+        o->accounts, o->refs->accounts_used,    o->refs->firms_used, o->firms};
     bool some = false;
 
     if (o->at == counts[o->step]) {
@@ -151,6 +197,16 @@ static bool next_command(struct opening *o, union msg *m)
         break;
     case STEP_ACCOUNTS_GONE:
         some = account_gone_command(o, m);
+        break;
+    case STEP_LIMITS:
+        some = limit_command(o, m);
+        break;
+    case STEP_FIRMS:
+        firm_command(&o->refs->firms[o->at], m);
+        some = true;
+        break;
+    case STEP_FIRMS_GONE:
+        some = firm_gone_command(o, m);
         break;
     case STEP_DONE:
         break;
@@ -280,6 +336,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         .refs = refs,
         .accounts = engine_accounts(t->engine),
         .instruments = engine_instruments(t->engine),
+        .firms = engine_firms(t->engine),
     };
     union msg m;
 

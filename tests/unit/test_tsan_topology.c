@@ -66,7 +66,12 @@ static struct refdata_instrument instruments[] = {
     {.symbol = "AAPL    ", .tick = 100, .lot = 100, .reference_price = PRICE},
 };
 static struct refdata_account accounts[TRADERS];
-static struct refdata refs = {instruments, ARRAY_LEN(instruments), accounts, TRADERS};
+static struct refdata refs = {
+    .instruments = instruments,
+    .instruments_used = ARRAY_LEN(instruments),
+    .accounts = accounts,
+    .accounts_used = TRADERS,
+};
 
 /* ---- the process ---- */
 

@@ -1,0 +1,154 @@
+/* test_refdata_limits.c - what accounts and firms may have at stake, as files say it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/refdata.h"
+
+#define HASH \
+    "\"$argon2id$v=19$m=16384,t=2,p=1$nFTjUpOMbtqB7+VJirno6Q$uenH44ld7wjVBa7CpuKR5EeMkZc6\""
+#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
+#define ACCOUNTS                                                                           \
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
+    "restricted,max_exposure,max_daily_notional,max_position,last_price_collar_percent\n"
+#define ROW  "A,F," HASH ",yes,1,1,1,none,,"
+#define FIRM "firm,max_exposure,max_daily_notional,max_position,last_price_collar_percent\n"
+
+static struct refdata refs;
+static char *errors;
+static char dir[] = "/tmp/test_refdata_limits_XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Both loads, as main does them; the number of errors. */
+static int load(const char *accounts, const char *firms)
+{
+    struct refdata_max max = {10, 10};
+    size_t n;
+
+    free(errors);
+    refdata_free(&refs);
+    write_file("i", INSTRUMENTS);
+    write_file("a", accounts);
+    if (firms)
+        write_file("f", firms);
+    FILE *f = open_memstream(&errors, &n);
+    int count = refdata_load("i", "a", &max, &refs, f);
+    count += refdata_load_firms(firms ? "f" : "", &refs, f);
+    fclose(f);
+    return count;
+}
+
+static void test_limits(void **state)
+{
+    const struct msg_limit *l;
+    (void)state;
+
+    assert_int_equal(load(ACCOUNTS ROW "1000.5,2000,300,12.5\n", NULL), 0);
+    l = &refs.accounts[0].stake;
+    assert_int_equal(l->exposure_max, 10005000);
+    assert_int_equal(l->daily_max, 20000000);
+    assert_int_equal(l->position_max, 300);
+    assert_int_equal(l->collar_bps, 1250);
+    assert_int_equal(
+        load(ACCOUNTS ROW ",none,,\n", FIRM "ab,none,100000000000,1000000000000,100\nF,,,,\n"), 0);
+    l = &refs.accounts[0].stake;
+    assert_int_equal(l->exposure_max + l->daily_max + l->position_max + l->collar_bps, 0);
+    assert_int_equal(refs.firms_used, 2);
+    l = &refs.firms[0];
+    assert_memory_equal(l->firm, "AB  ", 4);
+    assert_int_equal(l->scope, LIMIT_FIRM);
+    assert_int_equal(l->exposure_max, 0);
+    assert_int_equal(l->daily_max, LIMIT_MONEY_MAX);
+    assert_int_equal(l->position_max, LIMIT_SHARES_MAX);
+    assert_int_equal(l->collar_bps, 10000);
+    assert_int_equal(load(ACCOUNTS ROW ",,,\n", "firm\nF\n"), 0); /* columns may be left out */
+    assert_int_equal(refs.firms_used, 1);
+}
+
+static void assert_wrong(const char *limits, const char *firms, const char *expected)
+{
+    char text[900];
+
+    snprintf(text, sizeof text, ACCOUNTS ROW "%s", limits);
+    assert_int_equal(load(text, firms), 1);
+    assert_string_equal(errors, expected);
+}
+
+static void test_wrong_limits(void **state)
+{
+    (void)state;
+    assert_wrong("0,,,\n", NULL,
+                 "a:2: max_exposure: 0: not such a limit; allowed: 0.0001 to 100000000000, or "
+                 "none\n");
+    assert_wrong(",100000000000.0001,,\n", NULL,
+                 "a:2: max_daily_notional: 100000000000.0001: not such a limit; allowed: 0.0001 to "
+                 "100000000000, or none\n");
+    assert_wrong(",,1.5,\n", NULL,
+                 "a:2: max_position: 1.5: not such a limit; allowed: 1 to 1000000000000 shares, or "
+                 "none\n");
+    assert_wrong(",,,101\n", NULL,
+                 "a:2: last_price_collar_percent: 101: not such a limit; allowed: 0.01 to 100 per "
+                 "cent, or none\n");
+    assert_wrong(",,,\n", FIRM "ABCDE,,,,\n",
+                 "f:2: firm: ABCDE: not a name; allowed: 1 to 4 letters and digits\n");
+    assert_wrong(",,,\n", FIRM "AB,,,,\nab,,,,\n",
+                 "f:3: firm: AB: given twice, before in line 2\n");
+    assert_wrong(",,,\n", FIRM "AB,x,,,\n",
+                 "f:2: max_exposure: x: not such a limit; allowed: 0.0001 to 100000000000, or "
+                 "none\n");
+}
+
+static void test_too_many_firms(void **state)
+{
+    size_t n;
+    char *text;
+    FILE *f = open_memstream(&text, &n);
+    (void)state;
+
+    fputs(FIRM, f);
+    for (u32 i = 0; i < FIRMS_MAX + 1; i++)
+        fprintf(f, "%04u,1,,,\n", i);
+    fclose(f);
+    assert_wrong(",,,\n", text, "f: 1025 firms; allowed: 1024\n");
+    free(text);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? chdir(dir) : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink("i");
+    unlink("a");
+    unlink("f");
+    refdata_free(&refs);
+    free(errors);
+    return chdir("/") || rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_wrong_limits),
+        cmocka_unit_test(test_too_many_firms),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

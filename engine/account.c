@@ -33,35 +33,16 @@ void accounts_limit(struct accounts *a, u32 max)
     names_limit(&a->names, max);
 }
 
-struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)
+struct channel *account_channel_new(struct accounts *a, u32 id, u8 idx)
 {
-    ASSERT(account_known(a, id));
-    struct account *acc = &a->at[id];
-    u32 block = acc->blocks[idx / CHANNEL_GROUP];
-
-    if (idx == 0)
-        return &acc->base;
-    return block ? &a->blocks[block].at[idx % CHANNEL_GROUP] : NULL;
-}
-
-struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx)
-{
-    struct channel *c = account_channel(a, id, idx);
-    if (LIKELY(c != NULL))
-        return c;
-
     u32 block = pool_take(&a->block_pool);
+
     if (!block)
         return NULL;
+    ASSERT_EQ(a->at[id].blocks[idx / CHANNEL_GROUP], 0);
     memset(&a->blocks[block], 0, sizeof a->blocks[block]);
     a->at[id].blocks[idx / CHANNEL_GROUP] = block;
     return &a->blocks[block].at[idx % CHANNEL_GROUP];
-}
-
-u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
-{
-    const struct channel *c = account_channel(a, id, idx);
-    return c ? c->last : 0;
 }
 
 void account_rewatch(struct account *a)

@@ -70,13 +70,35 @@ static inline bool account_known(const struct accounts *a, u32 id)
 }
 
 /* The channel, or NULL while it has never been used today. */
-struct channel *account_channel(const struct accounts *a, u32 id, u8 idx);
+static inline struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)
+{
+    ASSERT(account_known(a, id));
+    struct account *acc = &a->at[id];
+
+    if (LIKELY(idx == 0))
+        return &acc->base;
+    u32 block = acc->blocks[idx / CHANNEL_GROUP];
+    return block ? &a->blocks[block].at[idx % CHANNEL_GROUP] : NULL;
+}
+
+/* Makes a channel that is not there. NULL when the pool of channels is full. */
+struct channel *account_channel_new(struct accounts *a, u32 id, u8 idx);
 
 /* The channel, made if need be. NULL when the pool of channels is full. */
-struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx);
+static inline struct channel *account_channel_get(struct accounts *a, u32 id, u8 idx)
+{
+    struct channel *c = account_channel(a, id, idx);
+
+    return LIKELY(c != NULL) ? c : account_channel_new(a, id, idx);
+}
 
 /* The highest UserRefNum used on the channel today. */
-u32 account_last_ref(const struct accounts *a, u32 id, u8 idx);
+static inline u32 account_last_ref(const struct accounts *a, u32 id, u8 idx)
+{
+    const struct channel *c = account_channel(a, id, idx);
+
+    return c ? c->last : 0;
+}
 
 /* A firm as one number; blank or absent: the account's default firm. */
 static inline u32 account_firm(const struct account *a, const char firm[4])

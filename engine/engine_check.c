@@ -298,6 +298,7 @@ static u32 check_market(const struct engine *e, u32 id)
     ASSERT_EQ(queued, m->queued);
     ASSERT_EQ((k->special & BOOK_PHASED) != 0, m->phase != PHASE_TRADING);
     ASSERT_EQ((k->special & BOOK_STILL) != 0, !phase_trades(m->phase));
+    ASSERT_EQ((k->special & BOOK_HALTED) != 0, e->instruments.terms[id].halted != 0);
     ASSERT_EQ(m->touched, 0);
     ASSERT(e->work.kind >= WORK_COURSE || bands_keep(e, id));
     ASSERT((k->special & BOOK_STILL) || !book_crossed(&e->books, (u16)id));

@@ -93,6 +93,7 @@ enum book_special {
     BOOK_PHASED = 1,  /* another phase than continuous trading */
     BOOK_STILL = 2,   /* ... in which nothing matches */
     BOOK_GUARDED = 4, /* it has bands or a collar */
+    BOOK_HALTED = 8,  /* its terms say so: it takes no orders */
 };
 
 static inline bool phase_trades(u8 phase)

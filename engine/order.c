@@ -14,8 +14,8 @@ void orders_init(struct orders *o, struct mem *m, u32 max)
     o->terms = mem_alloc(m, ((u64)max + 1) * sizeof *o->terms, CACHE_LINE);
 }
 
-/* enum order_special of an order. */
-static u8 special_of(const struct msg_order *ev)
+/* enum order_special of an order that is not plain. */
+COLD static u8 special_closely(const struct msg_order *ev)
 {
     const struct order_terms *t = &ev->terms;
     bool aiq = t->aiq_strategy == AIQ_NONE || t->aiq_strategy == AIQ_FIRM_OLDEST;
@@ -30,6 +30,13 @@ static u8 special_of(const struct msg_order *ev)
                 (ev->cross_type != 'N' ? SPECIAL_CROSS : 0));
 }
 
+static inline u8 special_of(const struct msg_order *ev)
+{
+    bool plain = terms_plain(&ev->terms) && ev->tif != TIF_GTT && ev->cross_type == 'N';
+
+    return LIKELY(plain) ? 0 : special_closely(ev);
+}
+
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
 {
     ASSERT(id != 0 && id <= o->pool.fresh);
@@ -40,11 +47,8 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
         .open = ev->qty,
         .user_ref = ev->user_ref,
         .owner = owner_of(ev->head.account, ev->user_ref_idx),
-        .order_ref = ev->order_ref,
-        .rare = special != 0,
-        .sell = side_is_sell(ev->side),
-        .hidden = ev->display == 'N',
-        .instrument = ev->instrument,
+        .packed = order_pack(ev->order_ref, special != 0, side_is_sell(ev->side),
+                             ev->display == 'N', ev->instrument),
     };
     o->info[id] = (struct order_info){
         .price = ev->price,

@@ -23,13 +23,28 @@ struct order {
     u32 open;     /* 12 open shares, never 0 while the order lives */
     u32 user_ref; /* 16 */
     u32 owner;    /* 20 account << 8 | user_ref_idx */
-    u64 order_ref : 45; /* 24 the venue's number of the order, never used twice */
-    u64 rare : 1;       /*    it has something special: look at its order_info */
-    u64 sell : 1;
-    u64 hidden : 1; /* ranks behind all displayed ones of its price */
-    u64 instrument : 16;
+    union {
+        u64 packed; /* 24 the fields below, see order_pack */
+        struct {
+            u64 order_ref : 45; /* the venue's number of the order, never used twice */
+            u64 rare : 1;       /* it has something special: look at its order_info */
+            u64 sell : 1;
+            u64 hidden : 1; /* ranks behind all displayed ones of its price */
+            u64 instrument : 16;
+        };
+    };
 };
 _Static_assert(sizeof(struct order) == 32, "two orders to a cache line");
+
+/*
+ * The fields in one store: written one by one, the next read of order_ref would have to wait until
+ * all of them are in the cache.
+ */
+static inline u64 order_pack(u64 order_ref, bool rare, bool sell, bool hidden, u16 instrument)
+{
+    return order_ref | (u64)rare << 45 | (u64)sell << 46 | (u64)hidden << 47 |
+           (u64)instrument << 48;
+}
 
 /* What an order has that most have not. */
 enum order_special {
@@ -125,6 +140,20 @@ static inline u64 order_priority(const struct orders *o, u32 id)
 static inline u32 order_left(const struct orders *o, u32 id)
 {
     return o->hot[id].open + (UNLIKELY(o->hot[id].rare) ? o->reserve[id].left : 0);
+}
+
+/*
+ * True when no tag asks for anything that changes how the order is executed. Some harmless ones
+ * (an explicit `L` for a limit order) are not plain either: then the long way says so.
+ */
+static inline bool terms_plain(const struct order_terms *t)
+{
+    const u8 letters = t->price_type | t->discretion_price_type | (t->yes & YES_POST_ONLY) |
+                       t->handle_inst | t->aiq_strategy;
+    const u32 numbers = t->min_qty | t->max_floor | (u32)t->peg_offset | t->discretion_price |
+                        (u32)t->discretion_peg_offset | t->random_reserves | t->expire_s;
+
+    return !(letters | numbers | (t->tags & TAG_BIT(30)));
 }
 
 static inline u32 owner_of(u32 account, u8 user_ref_idx)

@@ -187,7 +187,44 @@ bool rules_barred(const struct engine *e, u32 account, const char firm[4])
            account_blocks(a, key) || kills_firm(e, key);
 }
 
-enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
+/* One of the letters that `set` has a bit for, counted from @. */
+static inline bool letter_in(u8 letter, u32 set)
+{
+    return (u8)(letter - '@') < 32 && (set >> (letter - '@') & 1);
+}
+
+#define LETTER(c)       (1u << ((c) - '@'))
+#define LETTERS_SIDE    (LETTER('B') | LETTER('S') | LETTER('T') | LETTER('E'))
+#define LETTERS_DISPLAY (LETTER('Y') | LETTER('A') | LETTER('N'))
+
+/*
+ * What most orders are, seen at one look: a day order or an IOC with a limit and without conditions,
+ * for an instrument in continuous trading without bands. True: all rules would say yes; false: they
+ * are to be asked. Its account's limits are not looked at.
+ */
+static inline bool order_plain(const struct book *k, u8 side, u8 tif, u8 display, u32 price,
+                               const struct order_terms *t)
+{
+    return !k->special && letter_in(side, LETTERS_SIDE) && letter_in(display, LETTERS_DISPLAY) &&
+           (tif == TIF_DAY || tif == TIF_IOC) && price - 1 < PRICE_LIMIT_MAX &&
+           price % k->tick == 0 && terms_plain(t);
+}
+
+static inline bool enter_plain(const struct engine *e, const struct msg_enter *c)
+{
+    const struct account *a = &e->accounts.at[c->head.account];
+
+    if (c->instrument == 0 || c->instrument > e->instruments.names.used)
+        return false;
+    if ((a->watch & WATCH_ENTRY) | e->kills.venue | e->kills.firms_used)
+        return false;
+    return order_plain(&e->books.at[c->instrument], c->side, c->tif, c->display, c->price,
+                       &c->terms) &&
+           c->cross_type == 'N' && c->qty - 1 < QTY_MAX;
+}
+
+/* Rule by rule. */
+COLD static enum reject_reason rules_closely(const struct engine *e, const struct msg_enter *c)
 {
     if (c->instrument == 0 || c->instrument > e->instruments.names.used)
         return REJECT_SYMBOL;
@@ -216,6 +253,13 @@ enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c
     return check_risk(e, c);
 }
 
+enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
+{
+    if (LIKELY(enter_plain(e, c) && !e->risk_on))
+        return check_exposure(e, c);
+    return rules_closely(e, c);
+}
+
 /* As check_risk, for what takes the place of order `id`. */
 static enum reject_reason replace_risk(const struct engine *e, const struct msg_order *next, u32 id)
 {
@@ -230,6 +274,27 @@ static enum reject_reason replace_risk(const struct engine *e, const struct msg_
     };
 
     return risk_refuses(e, &w);
+}
+
+/* Rule by rule, behind what rules_replace looks at in any case. */
+COLD static enum reject_reason replace_closely(const struct engine *e, const struct msg_order *next,
+                                               u32 id)
+{
+    const struct order_info *info = &e->orders.info[id];
+    enum reject_reason reason =
+        check_phase(e, next->instrument, next->tif, next->cross_type, &next->terms);
+    if (!reason)
+        reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type,
+                             next->terms.price_type);
+    if (!reason)
+        reason =
+            check_letters(next->tif, next->display, next->cross_type, next->price, &next->terms);
+    if (!reason)
+        reason = check_kind(e, next->instrument, &next->terms, next->tif, next->display,
+                            next->qty - info->executed);
+    if (LIKELY(!e->risk_on) || reason)
+        return reason;
+    return replace_risk(e, next, id);
 }
 
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
@@ -247,20 +312,12 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
         return REJECT_COLLAR;
     if (notional_breached(next->price, reference, next->qty, c->notional_max))
         return REJECT_NOTIONAL;
-    enum reject_reason reason =
-        check_phase(e, next->instrument, next->tif, next->cross_type, &next->terms);
-    if (!reason)
-        reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type,
-                             next->terms.price_type);
-    if (!reason)
-        reason =
-            check_letters(next->tif, next->display, next->cross_type, next->price, &next->terms);
-    if (!reason)
-        reason = check_kind(e, next->instrument, &next->terms, next->tif, next->display,
-                            next->qty - info->executed);
-    if (LIKELY(!e->risk_on) || reason)
-        return reason;
-    return replace_risk(e, next, id);
+    bool plain = order_plain(&e->books.at[next->instrument], next->side, next->tif, next->display,
+                             next->price, &next->terms) &&
+                 next->cross_type == 'N';
+    if (LIKELY(plain && !e->risk_on))
+        return REJECT_NONE;
+    return replace_closely(e, next, id);
 }
 
 bool rules_spares_original(u16 reason)

@@ -20,7 +20,10 @@ void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns
     e->tx_last = 0;
     e->tx_seq = e->seq + 1;
     e->tx_time_ns = max_u64(e->time_ns, now_ns);
-    for (u32 i = 0; i < n; i++)
+    out->slots[0] = cmd->slots[0];
+    if (n > 1)
+        out->slots[1] = cmd->slots[1];
+    for (u32 i = 2; i < n; i++)
         out->slots[i] = cmd->slots[i];
     union msg *m = (union msg *)(void *)out->slots;
     m->cmd.seq = e->tx_seq;
@@ -40,8 +43,15 @@ static void reserve_begin(struct engine *e, u32 id)
 
 void tx_rest(struct engine *e)
 {
+    const struct order *o = &e->orders.hot[e->taker];
     const struct order_info *info = &e->orders.info[e->taker];
 
+    if (LIKELY(!(o->rare | e->books.at[o->instrument].special))) {
+        ASSERT_NE(info->tif, TIF_IOC);
+        book_insert(&e->books, e->taker, info->price);
+        e->taker = 0;
+        return;
+    }
     ASSERT(info->tif != TIF_IOC || (info->special & SPECIAL_CROSS));
     if (UNLIKELY(info->special & SPECIAL_RESERVE))
         reserve_begin(e, e->taker);

@@ -29,6 +29,9 @@ typedef int64_t i64;
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* A function off the common path: it is kept out of those that call it, and away from them. */
+#define COLD __attribute__((cold, noinline))
+
 #define NS_PER_US  1000ull
 #define NS_PER_MS  1000000ull
 #define NS_PER_SEC 1000000000ull

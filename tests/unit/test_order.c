@@ -92,12 +92,56 @@ static void test_an_order_is_what_was_announced(void **state)
     mem_free_all(&m);
 }
 
+/* One store has the fields where the compiler looks for them. */
+static void test_packed_fields(void **state)
+{
+    for (u32 i = 0; i < 8; i++) {
+        struct order o = {.packed = order_pack(ORDER_REF_MAX - 5, i & 1, i & 2, i & 4, 65535)};
+        assert_true(o.order_ref == ORDER_REF_MAX - 5);
+        assert_true(o.rare == (i & 1) && o.sell == (i >> 1 & 1) && o.hidden == i >> 2);
+        assert_int_equal(o.instrument, 65535);
+        o.packed = order_pack(1, i & 1, i & 2, i & 4, 0);
+        assert_true(o.order_ref == 1 && o.instrument == 0);
+        assert_true(o.rare == (i & 1) && o.sell == (i >> 1 & 1) && o.hidden == i >> 2);
+    }
+    (void)state;
+}
+
+/* Every byte of the terms: what changes an execution is not plain, all else is. */
+static void test_plain_terms(void **state)
+{
+    static const struct {
+        u32 from, to;
+    } harmless[] = {
+        {0, 16},  /* clordid, group_id */
+        {20, 24}, /* firm */
+        {52, 59}, /* locate_broker, aiq_group (tag 30 says that it counts), customer_type */
+    };
+    (void)state;
+
+    for (u32 at = 0; at < sizeof(struct order_terms); at++) {
+        struct order_terms t = {0};
+        bool plain = false;
+        if (at >= 16 && at < 20)
+            continue; /* tags, below */
+        for (u32 i = 0; i < ARRAY_LEN(harmless); i++)
+            plain |= at >= harmless[i].from && at < harmless[i].to;
+        ((u8 *)&t)[at] = 1;
+        assert_int_equal(terms_plain(&t), plain);
+    }
+    for (u32 tag = 0; tag < 32; tag++)
+        assert_int_equal(terms_plain(&(struct order_terms){.tags = TAG_BIT(tag)}), tag != 30);
+    assert_true(terms_plain(&(struct order_terms){.yes = YES_TRADE_NOW | YES_SHARES_LOCATED}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_gives_each_id_once_and_then_none),
         cmocka_unit_test(test_pool_reuses_the_last_given_back_first),
         cmocka_unit_test(test_an_order_is_what_was_announced),
+        cmocka_unit_test(test_packed_fields),
+        cmocka_unit_test(test_plain_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/metrics.h"
 #include "engine/base/ring.h"
+#include "engine/base/stamps.h"
 #include "engine/msg/msg.h"
 
 struct engine;
@@ -37,8 +38,9 @@ struct engine_rings {
     u32 cmd_used;
     struct ring *events[GATEWAYS_MAX];
     u32 events_used;
-    struct ring *tx;      /* to persist: whole transactions */
-    struct ring *answers; /* to admin: EV_OPERATED and EV_SEEN; NULL: nobody asks */
+    struct ring *tx;       /* to persist: whole transactions */
+    struct ring *answers;  /* to admin: EV_OPERATED and EV_SEEN; NULL: nobody asks */
+    struct stamps *stamps; /* when commands came and were matched; NULL: not wanted */
 };
 
 /* One transaction: the numbered and stamped command, then its events. */

@@ -228,10 +228,21 @@ static void announce(struct engine *e, u32 i)
     e->announced[i] = at;
 }
 
+/* The command at the ring's head has become the transaction in e->out. Returns the count now. */
+static u64 stamp(struct engine *e, u32 i, u64 taken)
+{
+    const struct cmd_head *head = (const struct cmd_head *)(const void *)&e->out.slots[0];
+
+    return stamps_matched(e->rings.stamps, i, e->rings.cmd[i]->head_own, taken, head->seq,
+                          head->account);
+}
+
 /* Commands of ring `i`. Returns how many were taken. */
 static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
 {
     struct ring *r = e->rings.cmd[i];
+    bool stamped = e->rings.stamps != NULL && ring_avail(r, 1) > 0;
+    u64 taken = stamped ? clock_ticks() : 0;
     union msg copy;
     const union msg *cmd;
     u32 done = 0;
@@ -239,8 +250,11 @@ static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
     while (done < budget && !engine_busy(e) && have_room(e) && (cmd = msg_peek(r, &copy))) {
         announce(e, i);
         u32 n = cmd->cmd.slots;
-        if (engine_step(e, cmd, now_ns, &e->out))
+        if (engine_step(e, cmd, now_ns, &e->out)) {
+            if (UNLIKELY(stamped))
+                taken = stamp(e, i, taken);
             hand_out(e);
+        }
         ring_take(r, n);
         done++;
         done += go_on(e, now_ns, budget - done);

@@ -178,11 +178,14 @@ static u32 keep_own(struct link *l, struct port_queue *q, struct packet *packets
 /* Frames of one queue to its endpoint. */
 static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
 {
+    struct transport *t = &l->owner->head;
     struct packet packets[PORT_RX_BURST];
     int work = 0;
 
     for (u32 burst = 0; burst < BURSTS_PER_TURN; burst++) {
         u32 n = port_receive(q, packets);
+        if (UNLIKELY(t->stamped) && n > 0)
+            t->rx_ticks = clock_ticks();
         u32 own = l->shared ? keep_own(l, q, packets, n) : n;
         net_input_burst(l->net, packets, own, now_ns);
         port_release(q);
@@ -195,6 +198,8 @@ static int take_in(struct link *l, struct port_queue *q, u64 now_ns)
 
 static void take_handed(struct bypass *b, const struct handed *what, u64 now_ns)
 {
+    if (UNLIKELY(b->head.stamped))
+        b->head.rx_ticks = clock_ticks();
     ASSERT_LT(what->link, b->links_used);
     struct link *l = &b->links[what->link];
 

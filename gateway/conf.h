@@ -235,6 +235,9 @@ struct conf {
     enum log_level log_level;
     char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
     u64 metrics_interval_ms;
+    bool stages_enabled;
+    u64 stages_skip;
+    char stages_file[CONF_TEXT_BYTES]; /* "": no report is written */
     u32 management_ipv4;               /* management.address, network order */
     u64 management_port;               /* 0: not served */
     char console_dir[CONF_TEXT_BYTES]; /* "": there is no web console */

@@ -102,6 +102,8 @@ static u32 up_data(void *ctx, u64 conn, const u8 *bytes, u32 n)
     struct gateway *g = ctx;
     struct session *s = session_find(&g->sessions, conn);
 
+    if (UNLIKELY(g->rings.stamps != NULL))
+        g->rings.stamps->rx = g->transport->rx_ticks;
     if (UNLIKELY(s == NULL))
         return arrival_data(g, conn, bytes, n);
     if (UNLIKELY(g->draining) && s->state != SESSION_CLOSING)
@@ -329,12 +331,16 @@ int gateway_do_work(void *gateway, u64 now_ns)
     work += (int)sessions_hand_over(&g->sessions);
     sessions_durable(&g->sessions,
                      atomic_load_explicit(g->rings.durable_seq, memory_order_acquire));
+    if (UNLIKELY(g->rings.stamps != NULL) && !list_empty(&g->sessions.ready))
+        g->rings.stamps->released = clock_ticks();
     work += send_ready(g);
     work += drain_reader(g);
     work += serve_timers(g, now_ns);
     work += close_ended(g);
     work += lobby_close(&g->lobby, g->transport, now_ns);
     work += ops->flush(g->transport, now_ns);
+    if (UNLIKELY(g->rings.stamps != NULL) && g->rings.stamps->sent_used > 0)
+        stamps_sent(g->rings.stamps);
     return work;
 }
 
@@ -401,8 +407,10 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
     g->rings = *rings;
     g->out = mem_alloc(m, GATEWAY_OUT_BYTES, CACHE_LINE);
     lobby_make(g, conf, m);
+    g->sessions.stamps = rings->stamps;
     t->up = &up;
     t->up_ctx = g;
+    t->stamped = rings->stamps != NULL;
     snprintf(g->labels, sizeof g->labels, "gateway=\"%u\"", conf->index);
     session_metrics_register(&g->sessions, g->labels);
     lobby_metrics_register(&g->lobby, g->labels);

@@ -69,6 +69,7 @@ struct gateway_rings {
     const _Atomic u64 *durable_seq; /* last durable transaction; persist writes it */
     const _Atomic u32 *space_level; /* enum space_level of side.h; NULL: there is always enough */
     struct store_memory *stores;    /* shared with all gateways of the process */
+    struct stamps_gateway *stamps;  /* where its stages are counted; NULL: nowhere */
 };
 
 /*

@@ -40,8 +40,7 @@
 #define STALL_NS            (10 * NS_PER_SEC)  /* an agent without a turn for so long is stuck */
 #define START_EXTEND_NS     (600 * NS_PER_SEC) /* for a journal that takes long to read */
 
-/* One of each; static because they are large. */
-static struct conf conf;
+static struct conf conf; /* one of each; static because they are large */
 static struct refdata refs;
 static struct schedule schedule;
 static struct machine machine;
@@ -222,6 +221,8 @@ static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
     t->admin.day_end_minute = (int)c->day_end_minute;
     t->schedule = schedule;
     t->admin.clock_step_ns = clock_step_ns;
+    t->stages = c->stages_enabled;
+    t->stages_skip = c->stages_skip;
     t->admin.metrics_file = c->metrics_file;
     t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
 }
@@ -415,6 +416,7 @@ static int lead(void)
     if (rc == 0)
         drain_notice(&topology, &signals, conf.gateway.drain_notice_ms * NS_PER_MS, tick);
     threads_stop();
+    stamps_write(topology.stamps, conf.stages_file);
     if (rc == 0) {
         u64 now_ns = clock_now_ns();
         if (!topology_close(&topology, now_ns, now_ns + conf.gateway.drain_timeout_ms * NS_PER_MS))
@@ -464,8 +466,7 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
 
-    signal(SIGPIPE,
-           SIG_IGN); /* hiredis writes with write(): a peer that is gone must be an errno */
+    signal(SIGPIPE, SIG_IGN); /* hiredis uses write(): a peer that is gone must be an errno */
     int what = getopt_long(argc, argv, "h", options, NULL);
     const char *checked = optarg;
     bool takes_file = what == -1 || what == 'p' || what == 't';

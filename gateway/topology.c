@@ -190,6 +190,7 @@ static void gateways_make(struct topology *t)
             .durable_seq = &persist_durable(t->persist)->seq,
             .space_level = persist_space_level(t->persist),
             .stores = &t->stores,
+            .stamps = t->stamps ? t->stamps->gateways[g] : NULL,
         };
         conf.index = (u16)g;
         mem_node(&t->mem, t->conf.nodes.gateways[g]);
@@ -202,7 +203,11 @@ static void gateways_make(struct topology *t)
 
 static void engine_join(struct topology *t)
 {
-    struct engine_rings rings = {.tx = &t->rings.tx, .answers = &t->rings.admin_answers};
+    struct engine_rings rings = {
+        .tx = &t->rings.tx,
+        .answers = &t->rings.admin_answers,
+        .stamps = t->stamps,
+    };
 
     for (u32 g = 0; g < t->conf.gateways; g++) {
         rings.cmd[rings.cmd_used++] = &t->rings.cmd[g];
@@ -309,6 +314,10 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
     if (rc != 0)
         return rc;
     mem_node(&t->mem, -1);
+    if (conf->stages) {
+        t->stamps = stamps_new(&t->mem, t->conf.gateways, conf->stages_skip);
+        persist_stamp(t->persist, t->stamps);
+    }
     export_make(t);
     if (t->shadow && conf->keep_segments > 0)
         persist_recycle(t->persist, conf->keep_segments, journal_passed, t);

@@ -47,6 +47,8 @@ struct topology_conf {
     struct export_conf export;
     struct admin_conf admin;
     u64 snapshot_every; /* transactions between two snapshots; 0: none are made */
+    bool stages;        /* where orders' time goes is measured (engine/base/stamps.h) */
+    u64 stages_skip;    /* ... but for the first so many orders of each gateway */
     u32 keep_segments;  /* that nobody needs stay, older ones are recycled; 0: all stay */
     struct schedule schedule;
 };
@@ -95,6 +97,7 @@ struct topology {
     struct replay_result recovered;
     u64 journal_id; /* the recovered one, or the new one */
 
+    struct stamps *stamps; /* NULL: no stages */
     struct engine *engine;
     struct persist *persist;
     struct reader *reader;

@@ -84,6 +84,8 @@ struct transport {
     const struct transport_ops *ops;
     const struct transport_up *up; /* set by gateway_init */
     void *up_ctx;
+    bool stamped; /* set by gateway_init: rx_ticks is wanted */
+    u64 rx_ticks; /* clock_ticks when the bytes that are handed up were taken from the network */
 };
 
 #endif

@@ -42,6 +42,7 @@ struct persist {
     struct tap taps[PERSIST_TAPS_MAX];
     u32 taps_used;
     struct journal journal;
+    struct stamps *stamps; /* NULL: none are wanted */
     u64 write_ns; /* DURABILITY_NONE: when what is not yet written is; 0: there is nothing */
 
     struct durable released;
@@ -144,6 +145,11 @@ void persist_free(struct persist *p)
     segments_close(&p->segments);
 }
 
+void persist_stamp(struct persist *p, struct stamps *stamps)
+{
+    p->stamps = stamps;
+}
+
 void persist_tap_add(struct persist *p, struct ring *tap)
 {
     static const char *const labels[PERSIST_TAPS_MAX] = {"tap=\"0\"", "tap=\"1\"", "tap=\"2\"",
@@ -155,6 +161,15 @@ void persist_tap_add(struct persist *p, struct ring *tap)
                      "Blocks that a slow consumer has to read from the files.", METRIC_COUNTER,
                      &p->taps[p->taps_used].skipped);
     p->taps[p->taps_used++].ring = tap;
+}
+
+/* Transactions first..last are about to be covered by the mark. */
+static void stamp(struct persist *p, u64 first, u64 last)
+{
+    u64 now = clock_ticks();
+
+    for (u64 seq = first; seq <= last; seq++)
+        stamps_journalled(p->stamps, seq, now);
 }
 
 /* Blocks first..last have become durable: to the taps, then the mark. */
@@ -172,8 +187,11 @@ static void publish(struct persist *p, u64 first, u64 last)
         durable_move(&p->released, journal_seq_end(&p->journal, p->journal.forming));
     ASSERT_GE(seq, durable_get(&p->stored));
     durable_move(&p->stored, seq);
-    if (seq > durable_get(&p->released))
+    if (seq > durable_get(&p->released)) {
+        if (UNLIKELY(p->stamps != NULL))
+            stamp(p, durable_get(&p->released) + 1, seq);
         durable_move(&p->released, seq);
+    }
     metric_set(&p->durable_seq, seq);
 }
 
@@ -206,8 +224,11 @@ static u64 take_tx(struct persist *p, u64 i, u64 avail)
     if (run < end - i) /* the rest lies at the ring's beginning */
         journal_put(&p->journal, p->tx->slots, end - i - run);
     journal_tx_end(&p->journal, seq);
-    if (p->conf.durability == DURABILITY_NONE)
+    if (p->conf.durability == DURABILITY_NONE) {
+        if (UNLIKELY(p->stamps != NULL))
+            stamp(p, seq, seq);
         durable_move(&p->released, seq);
+    }
     return end;
 }
 

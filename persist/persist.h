@@ -11,6 +11,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/ring.h"
+#include "engine/base/stamps.h"
 #include "engine/msg/side.h"
 #include "persist/disk.h"
 #include "persist/durable.h"
@@ -59,6 +60,9 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
 
 /* Closes the files; what was not written is lost. After its threads have stopped. */
 void persist_free(struct persist *p);
+
+/* Notes from now on when transactions are covered by the mark. Before the threads start. */
+void persist_stamp(struct persist *p, struct stamps *stamps);
 
 /* One more consumer of durable blocks: a ring of TAP_RING_SLOTS. Before the threads start. */
 void persist_tap_add(struct persist *p, struct ring *tap);

@@ -8,6 +8,8 @@
 #ifndef WIREBOOK_BASE_CLOCK_H
 #define WIREBOOK_BASE_CLOCK_H
 
+#include <stdio.h>
+
 #include "engine/base/types.h"
 
 /* Takes the wall clock. Once, before the threads start. */
@@ -18,6 +20,26 @@ u64 clock_now_ns(void);
 
 /* How far the wall clock has moved away from clock_now_ns since clock_init. Any thread. */
 i64 clock_step_ns(void);
+
+/*
+ * A counter for latency stamps: the processor's time stamp counter where it is invariant (a few ns),
+ * else the monotonic clock in ns. Counts of two cores may be compared. Never for logic.
+ */
+u64 clock_ticks(void);
+
+/* Learns the counter's rate, at least 10 ms after clock_init: sleeps until then. Before the
+ * threads that call clock_ticks_ns start. */
+void clock_ticks_calibrate(void);
+
+/* A difference of two counts in nanoseconds. After clock_ticks_calibrate. Any thread. */
+u64 clock_ticks_ns(u64 ticks);
+
+/*
+ * What a report says of the clocks: the source, what stamps are made of, whether UTC is kept, by
+ * whom and within which bound (chrony's, as it tells the kernel), and what that means for RTS 25.
+ * Cold.
+ */
+void clock_quality_print(FILE *out);
 
 /* Sleeps about `ns`. Cold code and idle strategies only. */
 void clock_sleep_ns(u64 ns);

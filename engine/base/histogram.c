@@ -24,6 +24,11 @@ static u32 bucket_of(u64 value)
     return (shift << HISTOGRAM_SUB_BITS) + (u32)(value >> shift);
 }
 
+u32 histogram_bucket(u64 value)
+{
+    return bucket_of(min_u64(value, VALUE_MAX));
+}
+
 u64 histogram_bucket_top(u32 i)
 {
     if (i < 2 * SUB_COUNT)

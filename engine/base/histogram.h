@@ -26,6 +26,9 @@ void histogram_init(struct histogram *h);
 /* Counts `value` (ns). */
 void histogram_record(struct histogram *h, u64 value);
 
+/* The bucket that counts `value`, below HISTOGRAM_BUCKETS; values too large have the last one. */
+u32 histogram_bucket(u64 value);
+
 /*
  * The smallest recorded level that at least `percent` (0..100) of the values do not exceed, as the
  * upper end of its step but never above the maximum. 0 when nothing was recorded.

@@ -6,9 +6,9 @@
 
 #include <sched.h>
 #include <string.h>
-#include <sys/timex.h>
 #include <sys/utsname.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/types.h"
 
 /* The rest of the first line of `path` that begins with `key`, or "unknown". */
@@ -43,22 +43,6 @@ static void print_cores(FILE *out)
     fputc('\n', out);
 }
 
-/* The bound on the clock's error that the kernel was told, by chrony or another. */
-static void print_clock(FILE *out)
-{
-    struct timex t = {.modes = 0};
-    char source[64];
-    int state = adjtimex(&t);
-
-    read_line(source, sizeof source,
-              "/sys/devices/system/clocksource/clocksource0/current_clocksource", "");
-    fprintf(out, "clock: %s, ", source);
-    if (state < 0 || state == TIME_ERROR || (t.status & STA_UNSYNC))
-        fputs("not synchronised: its distance from UTC is unknown\n", out);
-    else
-        fprintf(out, "within %ld us of UTC\n", t.maxerror);
-}
-
 void bench_machine_print(FILE *out)
 {
     struct utsname os;
@@ -69,5 +53,5 @@ void bench_machine_print(FILE *out)
     if (uname(&os) == 0)
         fprintf(out, "kernel: %s %s %s\n", os.sysname, os.release, os.machine);
     print_cores(out);
-    print_clock(out);
+    clock_quality_print(out);
 }

@@ -29,6 +29,7 @@
 
 #include "engine/base/list.h"
 #include "engine/base/metrics.h"
+#include "engine/base/stamps.h"
 #include "engine/base/wheel.h"
 #include "engine/msg/side.h"
 #include "gateway/session/auth.h"
@@ -149,6 +150,7 @@ struct sessions {
     enum space_level space; /* of the journal, as read in this turn */
     u32 day;                /* yyyymmdd of the open day or the last one; 0: none yet */
     u64 midnight_ns;
+    struct stamps_gateway *stamps; /* NULL: none are taken */
     u64 day_end_tx; /* transaction of an EV_DAY_ENDED that is not yet durable; 0: none */
     char id[10];    /* of the day's SoupBinTCP sessions */
     struct session *all;

@@ -270,8 +270,11 @@ u32 session_data(struct sessions *S, struct session *s, const u8 *bytes, u32 n)
         else if (status == SOUP_BAD)
             protocol_error(S, s);
     }
-    if (S->rings.cmd->staged != staged)
+    if (S->rings.cmd->staged != staged) {
+        if (UNLIKELY(S->stamps != NULL))
+            stamps_parsed(S->stamps, staged, S->rings.cmd->staged);
         ring_publish(S->rings.cmd);
+    }
     if (s->state == SESSION_CLOSING)
         at = n; /* whatever it still says */
     metric_add(&S->metrics.bytes_in, at);

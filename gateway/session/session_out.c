@@ -133,6 +133,8 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
         if (!fits(out, FRAME_ROOM))
             return sent;
         put_message(S, s, m, out);
+        if (UNLIKELY(S->stamps != NULL))
+            stamps_note(S->stamps, m->ev.seq, m->ev.account);
         s->next_seq++;
         sent++;
     }

@@ -86,12 +86,42 @@ static void test_reset(void **state)
     assert_int_equal(metrics_sum("wirebook_b"), 0);
 }
 
+/* Cumulative buckets in seconds, then sum and count, as Prometheus reads them. */
+static void test_print_histogram(void **state)
+{
+    static struct metric_histogram h;
+    static struct histogram copy;
+
+    (void)state;
+    metrics_reset();
+    metric_histogram_init(&h);
+    metrics_register_histogram("wirebook_t_seconds", "stage=\"x\"", "Times.", &h);
+    metric_histogram_add(&h, 100);
+    metric_histogram_add(&h, 1500);
+    metric_histogram_add(&h, 3 * NS_PER_SEC);
+    char *text = printed();
+    assert_non_null(strstr(text, "# TYPE wirebook_t_seconds histogram\n"));
+    assert_non_null(strstr(text, "_bucket{stage=\"x\",le=\"0.000000250\"} 1\n"));
+    assert_non_null(strstr(text, "_bucket{stage=\"x\",le=\"0.000001000\"} 1\n"));
+    assert_non_null(strstr(text, "_bucket{stage=\"x\",le=\"0.000002000\"} 2\n"));
+    assert_non_null(strstr(text, "_bucket{stage=\"x\",le=\"1.000000000\"} 2\n"));
+    assert_non_null(strstr(text, "_bucket{stage=\"x\",le=\"+Inf\"} 3\n"));
+    assert_non_null(strstr(text, "wirebook_t_seconds_sum{stage=\"x\"} 3.000001600\n"));
+    assert_non_null(strstr(text, "wirebook_t_seconds_count{stage=\"x\"} 3\n"));
+    free(text);
+    assert_int_equal(metrics_sum("wirebook_t_seconds"), 3);
+    metric_histogram_copy(&h, &copy);
+    assert_int_equal(copy.count, 3);
+    assert_int_equal(copy.min, 100);
+    assert_int_equal(copy.max, 3 * NS_PER_SEC);
+    assert_int_equal(histogram_percentile(&copy, 1), 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add_set_max),
-        cmocka_unit_test(test_print_groups_by_name),
-        cmocka_unit_test(test_print_seconds),
+        cmocka_unit_test(test_add_set_max),     cmocka_unit_test(test_print_groups_by_name),
+        cmocka_unit_test(test_print_histogram), cmocka_unit_test(test_print_seconds),
         cmocka_unit_test(test_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

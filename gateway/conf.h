@@ -152,6 +152,7 @@ struct conf_dpdk {
 struct conf_auth {
     u64 failures_max; /* 0: no limit */
     u64 failures_window_ms;
+    u64 remember_days;
 };
 
 struct conf_engine {

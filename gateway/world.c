@@ -63,6 +63,7 @@ static int auth_open(struct world *w, const struct conf *conf, const struct refd
         .users_max = (u32)conf->engine.accounts_max,
         .failures_max = (u32)conf->auth.failures_max,
         .failures_window_ns = conf->auth.failures_window_ms * NS_PER_MS,
+        .waiting_max = (u32)conf->gateway.connections_max,
     };
 
     w->auth = auth_new(&auth);
@@ -85,6 +86,9 @@ static int auth_open(struct world *w, const struct conf *conf, const struct refd
             return EXIT_WORLD;
         }
     }
+    if (conf->auth.remember_days > 0)
+        auth_remember(w->auth, conf->data_dir, (u32)conf->auth.remember_days);
+    auth_register_metrics(w->auth);
     w->topology.auth = w->auth;
     return 0;
 }

@@ -21,12 +21,13 @@ struct auth_request {
 _Static_assert(sizeof(struct auth_request) == 64, "one slot");
 
 enum auth_result {
+    AUTH_UNKNOWN = 0, /* inside auth: it takes a slow hash to say; never an answer */
     AUTH_OK = 1,
     AUTH_BAD = 2,     /* wrong password, unknown user */
-    AUTH_LIMITED = 3, /* too many failures from that address; the password was not looked at */
+    AUTH_LIMITED = 3, /* too many failures from that address, or too many wait; not looked at */
 };
 
-/* Auth -> gateway, one for each request, in the same order. */
+/* Auth -> gateway, one for each request, in any order. */
 struct auth_answer {
     u64 conn;    /*  0 */
     u8 result;   /*  8 enum auth_result */
@@ -40,6 +41,7 @@ struct auth_conf {
     u32 users_max;
     u32 failures_max;       /* from one address within the window; 0: no limit */
     u64 failures_window_ns; /* how long an address over the limit is refused; typically 60 s */
+    u32 waiting_max; /* logins that may wait for a slow hash, twice (auth.c); more: refused */
 };
 
 #define AUTH_HASH_BYTES 128u /* of a stored hash, with its final zero */
@@ -66,7 +68,17 @@ bool auth_user_set(struct auth *a, const char user[6], const char *hash);
  */
 bool auth_user_next(struct auth *a, const char user[6], const char *hash);
 
-/* The agent: at most one slow hash a turn. `auth` is a struct auth. */
+/*
+ * Remembers successes over restarts: in the file of the directory `dir`, under a key that the kernel
+ * keeps for `days` after the process has ended (auth_memory.h), and takes those of earlier processes.
+ * After the users were set, before the threads start. False: only this process will remember.
+ */
+bool auth_remember(struct auth *a, const char *dir, u32 days);
+
+/* Makes its numbers known. Before the threads start. */
+void auth_register_metrics(struct auth *a);
+
+/* The agent: answers all that it can at once and at most one slow hash a turn. `auth` is a struct auth. */
 int auth_do_work(void *auth, u64 now_ns);
 
 /*

@@ -1,12 +1,16 @@
 /* test_auth.c - passwords, the remembered digest, limits per address, queues, secrets wiped. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/metrics.h"
 #include "gateway/session/auth.h"
 
 struct rig {
@@ -17,12 +21,18 @@ struct rig {
     u64 conn;
 };
 
+#define WAITING_MAX 4u
+
 static char hash[AUTH_HASH_BYTES]; /* of SECRET1; made once: it takes its time */
 
 static void rig_open(struct rig *r, u32 failures_max)
 {
     struct auth_conf conf = {
-        .users_max = 2, .failures_max = failures_max, .failures_window_ns = 60 * NS_PER_SEC};
+        .users_max = 2,
+        .failures_max = failures_max,
+        .failures_window_ns = 60 * NS_PER_SEC,
+        .waiting_max = WAITING_MAX,
+    };
 
     memset(r, 0, sizeof *r);
     mem_init(&r->mem, 0);
@@ -55,6 +65,28 @@ static enum auth_result ask(struct rig *r, const char *user, const char *passwor
     ring_take(&r->answers, 1);
     assert_int_equal(a.conn, r->conn);
     return (enum auth_result)a.result;
+}
+
+static void put(struct rig *r, const char *user, const char *password, u32 ipv4)
+{
+    struct auth_request q = {.conn = ++r->conn, .peer_ipv4 = ipv4};
+
+    memcpy(q.user, user, 6);
+    memcpy(q.password, password, 10);
+    assert_true(ring_push(&r->requests, &q, 1));
+}
+
+/* The next answer's connection, and its result. */
+static u64 get(struct rig *r, enum auth_result *result)
+{
+    struct auth_answer a = {0};
+
+    if (ring_avail(&r->answers, 1) == 0)
+        return 0;
+    memcpy(&a, ring_at(&r->answers, 0), sizeof a);
+    ring_take(&r->answers, 1);
+    *result = (enum auth_result)a.result;
+    return a.conn;
 }
 
 static void test_right_wrong_unknown(void **state)
@@ -180,6 +212,211 @@ static void test_requests_are_wiped_and_answers_wait(void **state)
     rig_close(&r);
 }
 
+/* A remembered password is answered before hashes that others wait for; a full queue refuses. */
+static void test_known_ones_overtake(void **state)
+{
+    struct rig r;
+    enum auth_result result;
+    (void)state;
+
+    rig_open(&r, 0);
+    auth_user_set(r.auth, "ALICE ", hash);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    for (u32 i = 0; i < WAITING_MAX + 1; i++)
+        put(&r, "ALICE ", "WRONG     ", 7);
+    put(&r, "ALICE ", "SECRET1   ", 1);
+    assert_int_equal(auth_do_work(r.auth, r.now_ns), 3);
+    assert_int_equal(get(&r, &result), 6); /* there was no place for it */
+    assert_int_equal(result, AUTH_LIMITED);
+    assert_int_equal(get(&r, &result), 7); /* the right one, last to come */
+    assert_int_equal(result, AUTH_OK);
+    assert_int_equal(get(&r, &result), 2);
+    assert_int_equal(result, AUTH_BAD);
+    assert_int_equal(get(&r, &result), 0);
+    for (u32 i = 3; i <= 5; i++) { /* one hash a turn */
+        assert_int_equal(auth_do_work(r.auth, r.now_ns), 1);
+        assert_int_equal(get(&r, &result), i);
+        assert_int_equal(result, AUTH_BAD);
+    }
+    assert_int_equal(auth_do_work(r.auth, r.now_ns), 0);
+    rig_close(&r);
+}
+
+/* Addresses with a failure get one hash in four while others wait, and never none. */
+static void test_suspects_wait_apart(void **state)
+{
+    static const u64 order[] = {4, 5, 2, 6, 3}; /* hashes 1 to 5 behind the first one */
+    struct rig r;
+    enum auth_result result;
+    (void)state;
+
+    rig_open(&r, 0);
+    auth_user_set(r.auth, "ALICE ", hash);
+    assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD);
+    put(&r, "ALICE ", "WRONG     ", 7);
+    put(&r, "ALICE ", "WRONG     ", 7);
+    for (u32 i = 0; i < 3; i++)
+        put(&r, "NOBODY", "WRONG     ", 8 + i);
+    for (u32 i = 0; i < ARRAY_LEN(order); i++) {
+        auth_do_work(r.auth, r.now_ns);
+        assert_int_equal(get(&r, &result), order[i]);
+    }
+    rig_close(&r);
+}
+
+/* What came while an address had no failure yet is refused once it has too many. */
+static void test_limit_counts_for_those_that_wait(void **state)
+{
+    struct rig r;
+    enum auth_result result;
+    (void)state;
+
+    rig_open(&r, 2);
+    auth_user_set(r.auth, "ALICE ", hash);
+    for (u32 i = 0; i < 4; i++)
+        put(&r, "ALICE ", "WRONG     ", 7);
+    for (u32 i = 1; i <= 4; i++) {
+        auth_do_work(r.auth, r.now_ns);
+        assert_int_equal(get(&r, &result), i);
+        assert_int_equal(result, i <= 2 ? AUTH_BAD : AUTH_LIMITED);
+    }
+    rig_close(&r);
+}
+
+/* --- over a restart --- */
+
+struct place {
+    char dir[64];
+    char file[96];
+};
+
+static void place_open(struct place *p)
+{
+    strcpy(p->dir, "/tmp/wirebook-test_auth-XXXXXX");
+    assert_non_null(mkdtemp(p->dir));
+    snprintf(p->file, sizeof p->file, "%s/auth_digests", p->dir);
+}
+
+static void place_close(struct place *p)
+{
+    unlink(p->file);
+    assert_int_equal(rmdir(p->dir), 0);
+}
+
+/* A process' start: the users of the accounts file, then what is remembered. */
+static void rig_restart(struct rig *r, const struct place *p, const char *first, const char *next)
+{
+    rig_open(r, 0);
+    assert_true(auth_user_set(r->auth, "ALICE ", first));
+    if (next != NULL)
+        assert_true(auth_user_next(r->auth, "ALICE ", next));
+    auth_register_metrics(r->auth);
+    assert_true(auth_remember(r->auth, p->dir, 1));
+}
+
+static void test_restart_costs_no_hash(void **state)
+{
+    struct place p;
+    struct rig r;
+    struct stat st;
+    (void)state;
+
+    place_open(&p);
+    for (u32 life = 0; life < 3; life++) {
+        rig_restart(&r, &p, hash, NULL);
+        assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), life > 0);
+        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), life == 0);
+        assert_int_equal(ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
+        assert_int_equal(ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_BAD);
+        assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), life == 0 ? 3 : 2);
+        rig_close(&r);
+        metrics_reset();
+        assert_int_equal(stat(p.file, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        assert_int_equal(st.st_size, 64);
+    }
+    place_close(&p);
+}
+
+/* Another hash, even of the same password, is none that was seen; rotated ones are remembered. */
+static void test_changed_hash_is_not_recalled(void **state)
+{
+    static char other[AUTH_HASH_BYTES];
+    struct place p;
+    struct rig r;
+    (void)state;
+
+    assert_true(auth_hash("changed", other));
+    place_open(&p);
+    rig_restart(&r, &p, hash, other);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    rig_close(&r);
+    metrics_reset();
+    rig_restart(&r, &p, other, NULL); /* the new one has become the only one */
+    assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 1);
+    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), 0);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
+    rig_close(&r);
+    metrics_reset();
+    rig_restart(&r, &p, hash, NULL); /* and back: the old record is gone for good */
+    assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 0);
+    rig_close(&r);
+    metrics_reset();
+    place_close(&p);
+}
+
+/* The file alone is worth nothing: under another key nothing of it is taken. */
+static void test_file_without_its_key(void **state)
+{
+    struct place p, q;
+    struct rig r;
+    (void)state;
+
+    place_open(&p);
+    place_open(&q);
+    rig_restart(&r, &p, hash, NULL);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    rig_close(&r);
+    metrics_reset();
+    assert_int_equal(rename(p.file, q.file), 0); /* the other directory has its own key */
+    rig_restart(&r, &q, hash, NULL);
+    assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 0);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), 1);
+    rig_close(&r);
+    metrics_reset();
+    place_close(&p);
+    place_close(&q);
+}
+
+/* Bytes that are no records, a half one at the end, a directory that takes no file. */
+static void test_broken_file(void **state)
+{
+    static const char noise[100] = "ALICE  not a record";
+    struct place p;
+    struct rig r;
+    (void)state;
+
+    place_open(&p);
+    FILE *f = fopen(p.file, "w");
+    assert_int_equal(fwrite(noise, 1, sizeof noise, f), sizeof noise);
+    fclose(f);
+    rig_restart(&r, &p, hash, NULL);
+    assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    rig_close(&r);
+    metrics_reset();
+    place_close(&p);
+    rig_open(&r, 0);
+    assert_false(auth_remember(r.auth, "/nowhere", 1));
+    assert_true(auth_user_set(r.auth, "ALICE ", hash));
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    rig_close(&r);
+}
+
 static void test_what_is_no_hash(void **state)
 {
     struct rig r;
@@ -214,6 +451,13 @@ int main(void)
         cmocka_unit_test(test_two_passwords),
         cmocka_unit_test(test_too_many_failures),
         cmocka_unit_test(test_requests_are_wiped_and_answers_wait),
+        cmocka_unit_test(test_known_ones_overtake),
+        cmocka_unit_test(test_suspects_wait_apart),
+        cmocka_unit_test(test_limit_counts_for_those_that_wait),
+        cmocka_unit_test(test_restart_costs_no_hash),
+        cmocka_unit_test(test_changed_hash_is_not_recalled),
+        cmocka_unit_test(test_file_without_its_key),
+        cmocka_unit_test(test_broken_file),
         cmocka_unit_test(test_what_is_no_hash),
     };
     return cmocka_run_group_tests(tests, make_hash, NULL);

@@ -21,7 +21,7 @@ static inline void price_index(struct engine *e, struct ahead_price *p)
     u32 ticks = k->step ? p->price / k->step : 0;
 
     p->index = (p->sell ? ticks : ticks ^ INDEX_MAX) & INDEX_MAX;
-    fetch(book_cache_of(&e->books, p->instrument * BOOK_SIDES + side, p->index >> LINE_BITS));
+    fetch(book_cache_at(&e->books, p->instrument * BOOK_SIDES + side, p->index >> LINE_BITS));
     fetch(&e->books.levels[k->best_level[!p->sell]]);
 }
 
@@ -30,8 +30,7 @@ static inline void price_level(struct engine *e, struct ahead_price *p)
     const struct book *k = &e->books.at[p->instrument];
     u32 key = p->index >> LINE_BITS;
     u32 side = p->instrument * BOOK_SIDES + (p->sell ? SELL : BUY);
-    const struct line_cached *c = book_cache_of(&e->books, side, key);
-    u32 line = c->key == key ? c->line : 0;
+    u32 line = book_cached(&e->books, side, key);
     u32 best = k->best_price[!p->sell];
     bool meets = p->sell ? best >= p->price : best - 1 < p->price;
     u32 head = e->books.levels[k->best_level[!p->sell]].head;
@@ -109,6 +108,7 @@ static void ahead_order(struct engine *e, u32 owner, u32 user_ref, u32 price)
 
 void engine_ahead(struct engine *e, const union msg *cmd)
 {
+    __builtin_prefetch(&cmd->slots[1]);
     u32 account = account_known(&e->accounts, cmd->cmd.account) ? cmd->cmd.account : 0;
 
     if (cmd->cmd.type == CMD_ENTER) {

@@ -224,6 +224,7 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     struct channel *c = account_channel_get(&e->accounts, account, ev->user_ref_idx);
     u32 id = pool_take(&e->orders.pool);
 
+    orders_expect(&e->orders);
     ASSERT(c != NULL);
     ASSERT_NE(id, 0);
     ASSERT_EQ(e->taker, 0);

@@ -3,8 +3,8 @@
  *
  * Invariants: a level's `qty` is the sum of its orders' open shares; a line's bit is set exactly
  * when its level has orders; a line in use has a bit set; the best level of a side is the first bit
- * of its first line; the queue of a level ascends by priority. A freed line's `side` is 0, so that
- * no cache entry that still names it can be mistaken for a hit.
+ * of its first line; the queue of a level ascends by priority; a line that the cache names is in use,
+ * under that side and key.
  */
 #include "engine/book.h"
 
@@ -22,8 +22,11 @@ void books_init(struct books *b, struct mem *m, u32 instruments, const struct or
     b->levels = mem_alloc(m, ((u64)lines + 1) * LINE_LEVELS * sizeof *b->levels, CACHE_LINE);
     b->forks = pool_init(&b->fork_pool, m, lines, sizeof *b->forks, CACHE_LINE);
     b->marks = mem_alloc(m, sizeof *b->marks, CACHE_LINE);
-    b->cache = mem_alloc(m, ((u64)instruments + 1) * BOOK_SIDES * SIDE_CACHE * sizeof *b->cache,
-                         CACHE_LINE);
+    u64 places = 1ull << CACHE_BITS;
+    while (places < lines)
+        places *= 2;
+    b->cache = mem_alloc(m, places * sizeof *b->cache, CACHE_LINE);
+    b->cache_mask = places - 1;
 }
 
 bool book_tick_fits(const struct books *b, u16 instrument, u32 tick)
@@ -76,13 +79,15 @@ static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
 /* The line of `key`, made if there is none. */
 static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
 {
-    struct line_cached *c = book_cache_of(b, side, key);
+    u32 line = book_cached(b, side, key);
 
-    if (UNLIKELY(c->key != key || c->line == 0)) {
-        u32 line = ladder_find(b, *root, key);
-        *c = (struct line_cached){.key = key, .line = line ? line : line_new(b, root, side, key)};
+    if (UNLIKELY(line == 0)) {
+        line = ladder_find(b, *root, key);
+        if (!line)
+            line = line_new(b, root, side, key);
+        *book_cache_at(b, side, key) = book_cache_entry(side, key, line);
     }
-    return c->line;
+    return line;
 }
 
 u16 books_marked(struct books *b)
@@ -170,11 +175,10 @@ void book_insert(struct books *b, u32 id, u32 price)
 static void line_drop(struct books *b, u32 *root, u32 line)
 {
     const struct line *l = &b->lines[line];
-    struct line_cached *c = book_cache_of(b, l->side, l->key);
 
     ASSERT_EQ(l->bits, 0);
-    if (c->line == line)
-        c->line = 0;
+    if (book_cached(b, l->side, l->key) == line)
+        *book_cache_at(b, l->side, l->key) = 0;
     ladder_del(b, root, line);
     pool_give(&b->line_pool, line);
 }

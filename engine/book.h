@@ -8,7 +8,7 @@
  *
  *   side ──▶ best level                     (touch, cached with its price)
  *        ──▶ ladder: a binary trie over the lines' keys with its paths compressed (ladder.h)
- *        ──▶ a small cache by the key's last bits, so that the ladder is rarely walked
+ *        ──▶ a cache by side and key, so that the ladder is rarely walked
  *   line ──▶ better, worse line; bitmap; 16 levels ──▶ head, tail of the queue, shares
  *
  * Any price of the protocol has its place; memory goes with the number of lines that have orders; a
@@ -21,8 +21,14 @@
 
 #define LINE_LEVELS 16u
 #define LINE_BITS   4u
-#define SIDE_CACHE  32u         /* lines remembered per side */
 #define INDEX_MAX   0x7FFFFFFFu /* indices have 31 bits, keys of lines 27 */
+#define KEY_BITS    27u
+
+/* An entry of the cache of lines has 18 bits of side, the key but its last 6 bits, and a line. */
+#define CACHE_BITS   6u
+#define LINE_ID_BITS 25u
+_Static_assert(18 + KEY_BITS - CACHE_BITS + LINE_ID_BITS <= 64, "in one word");
+_Static_assert(ORDERS_MAX < 1u << LINE_ID_BITS, "a line for each order");
 
 /* Orders that are not displayed have sides of their own: they rank behind at the same price. */
 enum side_index {
@@ -51,12 +57,6 @@ struct line {
     u32 zero[3];
 };
 _Static_assert(sizeof(struct line) == 32, "two to a cache line");
-
-/* A line by its key's last bits: found without a look at the line. */
-struct line_cached {
-    u32 key;
-    u32 line; /* 0: none */
-};
 
 /* One place of the ladder where two groups of lines part. */
 struct fork {
@@ -91,7 +91,8 @@ struct books {
     struct line *lines;
     struct level *levels; /* level id = line * 16 + index % 16, from 16 */
     struct fork *forks;
-    struct line_cached *cache; /* SIDE_CACHE entries a side */
+    u64 *cache; /* lines by side and key, see book_cache_at */
+    u64 cache_mask;
     struct pool line_pool;
     struct pool fork_pool;
     struct marks *marks; /* the touch or a conditional order of the instrument has changed */
@@ -142,10 +143,31 @@ void book_refill(struct books *b, u32 id, u32 qty);
 /* The next worse level of the same side; 0: there is none. */
 u32 book_level_worse(const struct books *b, u32 level);
 
-/* Where the line of `key` is remembered, of side instrument * 4 + enum side_index. */
-static inline struct line_cached *book_cache_of(const struct books *b, u32 side, u32 key)
+/*
+ * Where the line of `key` is remembered, of side instrument * 4 + enum side_index: one table for
+ * all, in which neighbouring keys are neighbours and each place holds the last line that was looked
+ * for there.
+ */
+static inline u64 *book_cache_at(const struct books *b, u32 side, u32 key)
 {
-    return &b->cache[side * SIDE_CACHE + key % SIDE_CACHE];
+    return &b->cache[(key + (u64)side * 0x9E3779B1u) & b->cache_mask];
+}
+
+/*
+ * What stands there: side and key without the key's last bits, which the place tells, and the line.
+ */
+static inline u64 book_cache_entry(u32 side, u32 key, u32 line)
+{
+    return ((u64)side << KEY_BITS | key) >> CACHE_BITS << LINE_ID_BITS | line;
+}
+
+/* The line that is remembered for `key`, 0: none. */
+static inline u32 book_cached(const struct books *b, u32 side, u32 key)
+{
+    u64 entry = *book_cache_at(b, side, key);
+    u64 differ = entry ^ book_cache_entry(side, key, 0);
+
+    return differ < 1ull << LINE_ID_BITS ? (u32)differ : 0;
 }
 
 /* The side of its book that an order rests on. */

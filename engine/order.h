@@ -106,6 +106,13 @@ void orders_init(struct orders *o, struct mem *m, u32 max);
  */
 void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
 
+/* The place that the next order will have comes into the cache. */
+static inline void orders_expect(const struct orders *o)
+{
+    __builtin_prefetch(&o->info[o->pool.free], 1);
+    __builtin_prefetch(&o->terms[o->pool.free], 1);
+}
+
 /* Tag 6 beside the plain limit order L. */
 #define PEG_PRIMARY        'R'
 #define PEG_MARKET         'P'

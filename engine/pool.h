@@ -52,10 +52,12 @@ static inline u32 pool_take(struct pool *p)
     u32 id = p->free;
     if (UNLIKELY(p->used >= p->max))
         return 0;
-    if (id)
+    if (id) {
         memcpy(&p->free, p->items + (u64)id * p->stride, sizeof p->free);
-    else
+        __builtin_prefetch(p->items + (u64)p->free * p->stride, 1); /* for the next one */
+    } else {
         id = ++p->fresh; /* nothing is free, so as many are used as are fresh */
+    }
     p->used++;
     return id;
 }

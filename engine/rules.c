@@ -198,9 +198,9 @@ static inline bool letter_in(u8 letter, u32 set)
 #define LETTERS_DISPLAY (LETTER('Y') | LETTER('A') | LETTER('N'))
 
 /*
- * What most orders are, seen at one look: a day order or an IOC with a limit and without conditions,
- * for an instrument in continuous trading without bands. True: all rules would say yes; false: they
- * are to be asked. Its account's limits are not looked at.
+ * What most orders are, seen at one look: a day order or an IOC with a limit and without
+ * conditions, for an instrument in continuous trading without bands. True: all rules would say yes;
+ * false: they are to be asked. Its account's limits are not looked at.
  */
 static inline bool order_plain(const struct book *k, u8 side, u8 tif, u8 display, u32 price,
                                const struct order_terms *t)

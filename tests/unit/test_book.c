@@ -141,12 +141,34 @@ static void test_a_line_given_back_is_not_found(void **state)
     (void)state;
 
     desk_init(&d, 10, 1);
-    u32 id = rest(&d, 1, SELL, SIDE_CACHE * LINE_LEVELS, 1);
+    u32 id = rest(&d, 1, SELL, 64 * LINE_LEVELS, 1);
     take_out(&d, id);
     rest(&d, 1, SELL, 5, 1);
-    rest(&d, 1, SELL, SIDE_CACHE * LINE_LEVELS, 1);
+    rest(&d, 1, SELL, 64 * LINE_LEVELS, 1);
     assert_int_equal(book_check(&d.b, 1), 2);
     assert_int_equal(d.b.line_pool.used, 2);
+    mem_free_all(&d.m);
+}
+
+/* More lines than the cache has places, on both sides: whoever is remembered, all are found. */
+static void test_lines_share_places_of_the_cache(void **state)
+{
+    struct desk d;
+    u32 ids[2][100];
+    (void)state;
+
+    desk_init(&d, 200, 1);
+    for (u32 round = 0; round < 2; round++) {
+        for (u32 i = 0; i < 200; i++)
+            ids[i % 2][i / 2] = rest(&d, 1, i % 2 ? SELL : BUY, (i / 2 + 1) * 2048, 1);
+        assert_int_equal(d.b.line_pool.used, 200);
+        assert_int_equal(book_check(&d.b, 1), 200);
+        for (u32 i = 0; i < 200; i++)
+            take_out(&d, ids[i % 2][i / 2]);
+        assert_int_equal(d.b.line_pool.used, 0);
+        for (u64 i = 0; i <= d.b.cache_mask; i++)
+            assert_true(d.b.cache[i] == 0);
+    }
     mem_free_all(&d.m);
 }
 
@@ -246,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_the_ends_of_the_price_range),
         cmocka_unit_test(test_memory_goes_with_what_is_open),
         cmocka_unit_test(test_a_line_given_back_is_not_found),
+        cmocka_unit_test(test_lines_share_places_of_the_cache),
         cmocka_unit_test(test_the_tick_changes_only_when_it_fits),
         cmocka_unit_test(test_against_an_array),
     };

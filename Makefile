@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
+.PHONY: all setup test tidy format demo run torture sim fuzz bench bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -119,6 +119,10 @@ bench-tcp: setup ## measure our TCP: segments, lost replies, needless recoveries
 bench-load: setup ## four clients, 20,000 requests a second, disk, both exports, two cores (ARGS=...)
 	@$(INNER) $(JOBS) programs
 	@WB_BIN=$(BUILD)/bin scripts/bench-load $(ARGS)
+
+bench: setup ## the whole set of latency measurements into build/bench (ARGS=...; scripts/bench --help)
+	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-engine
+	@WB_BIN=$(BUILD)/bin scripts/bench $(ARGS)
 
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
 	@$(INNER) $(JOBS) programs

@@ -141,7 +141,7 @@ static void print_table(FILE *out, const struct bench_options *o, const struct b
 
 /* ---- for machines ---- */
 
-static void print_latency_lines(FILE *out, const char *name, const struct histogram *h)
+void bench_latency_lines(FILE *out, const char *name, const struct histogram *h)
 {
     static const struct {
         const char *name;
@@ -149,12 +149,12 @@ static void print_latency_lines(FILE *out, const char *name, const struct histog
     } points[] = {
         {"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99},
     };
-    fprintf(out, "bench.%s.count %llu requests\n", name, (unsigned long long)h->count);
-    fprintf(out, "bench.%s.min_us %.3f us\n", name, (double)(h->count > 0 ? h->min : 0) / 1000);
+    fprintf(out, "%s.count %llu requests\n", name, (unsigned long long)h->count);
+    fprintf(out, "%s.min_us %.3f us\n", name, (double)(h->count > 0 ? h->min : 0) / 1000);
     for (size_t i = 0; i < ARRAY_LEN(points); i++)
-        fprintf(out, "bench.%s.%s_us %.3f us\n", name, points[i].name,
+        fprintf(out, "%s.%s_us %.3f us\n", name, points[i].name,
                 (double)histogram_percentile(h, points[i].percent) / 1000);
-    fprintf(out, "bench.%s.max_us %.3f us\n", name, (double)h->max / 1000);
+    fprintf(out, "%s.max_us %.3f us\n", name, (double)h->max / 1000);
 }
 
 static void print_lines(FILE *out, const struct bench_result *r)
@@ -185,9 +185,12 @@ static void print_lines(FILE *out, const struct bench_result *r)
     fprintf(out, "bench.offered %.1f requests/s\n", r->offered);
     fprintf(out, "bench.achieved %.1f requests/s\n", r->achieved);
     fprintf(out, "bench.late_max_us %.3f us\n", (double)r->late_max_ns / 1000);
-    print_latency_lines(out, "all", &r->all);
-    for (u32 k = 0; k < BENCH_KINDS; k++)
-        print_latency_lines(out, kind_names[k], &r->latency[k]);
+    bench_latency_lines(out, "bench.all", &r->all);
+    for (u32 k = 0; k < BENCH_KINDS; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "bench.%s", kind_names[k]);
+        bench_latency_lines(out, name, &r->latency[k]);
+    }
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         fprintf(out, "bench.%s %llu count\n", counts[i].name, (unsigned long long)counts[i].value);
     fprintf(out, "bench.exit_code %d code\n", r->code);

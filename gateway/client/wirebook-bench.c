@@ -11,6 +11,7 @@
 
 #include "engine/base/clock.h"
 #include "gateway/client/bench_files.h"
+#include "gateway/client/bench_jitter.h"
 #include "gateway/client/bench_ladder.h"
 #include "gateway/client/bench_machine.h"
 #include "gateway/client/bench_report.h"
@@ -67,6 +68,7 @@ static const char help[] =
     "                         cores, durability and commit; may be given several times\n"
     "  --lines                print `name value unit` lines instead of the report\n"
     "  --spin                 never sleep: wants a core of its own\n"
+    "  --jitter               no venue: how late a thread that spins sees moments at --rate\n"
     "  --help\n"
     "\n"
     "Exit codes: 0 good, 1 options that make no sense, 2 login rejected, 3 connection lost, 4 "
@@ -102,6 +104,7 @@ enum {
     OPT_NOTE,
     OPT_LINES,
     OPT_SPIN,
+    OPT_JITTER,
     OPT_HELP,
 };
 
@@ -134,6 +137,7 @@ static const struct option option_list[] = {
     {"note", required_argument, NULL, OPT_NOTE},
     {"lines", no_argument, NULL, OPT_LINES},
     {"spin", no_argument, NULL, OPT_SPIN},
+    {"jitter", no_argument, NULL, OPT_JITTER},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -278,6 +282,8 @@ static bool take_load_option(struct bench_options *o, int option)
 
 static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
 
+static bool jitter; /* only the machine is measured */
+
 #define NOTES_MAX 16u
 
 /* Where the results go besides the standard output. */
@@ -357,6 +363,9 @@ static void take_option(struct bench_options *o, int option)
         return;
     case OPT_SPIN:
         o->spin = true;
+        return;
+    case OPT_JITTER:
+        jitter = true;
         return;
     case OPT_HELP:
         fputs(help, stdout);
@@ -465,6 +474,9 @@ int main(int argc, char **argv)
         take_option(&o, option);
     if (optind < argc)
         usage("not an option", argv[optind]);
+    clock_init();
+    if (jitter)
+        return bench_jitter_print(stdout, o.rate, o.run_ms * NS_PER_MS);
     if (o.sessions == 0)
         usage("--accounts is needed", "");
     if (ladder.rungs > 0 && (outputs.hgrm != NULL || outputs.hlog != NULL || outputs.csv != NULL))
@@ -472,7 +484,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    clock_init();
     char error[512];
     if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
         usage(error, "");

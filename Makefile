@@ -121,11 +121,11 @@ bench-load: setup ## four clients, 20,000 requests a second, disk, both exports,
 	@WB_BIN=$(BUILD)/bin scripts/bench-load $(ARGS)
 
 bench: setup ## the whole set of latency measurements into build/bench (ARGS=...; scripts/bench --help)
-	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-engine
+	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-engine $(BUILD)/bin/bench-baseline
 	@WB_BIN=$(BUILD)/bin scripts/bench $(ARGS)
 
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
-	@$(INNER) $(JOBS) programs
+	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-baseline
 	@WB_BIN=$(BUILD)/bin scripts/bench-wire $(ARGS)
 
 console: setup ## the web console's page, into build/console

@@ -218,8 +218,8 @@ INT("auth.failures_window_ms", auth.failures_window_ms, 1000, 3600000, MS, "6000
     "The window."),
 INT("auth.remember_days", auth.remember_days, 0, 365, "days", "7",
     "How long after the process has ended the right passwords of its clients are still known as "
-    "keyed digests (data_dir/auth_digests; the key lies with the kernel and ends with a reboot), so "
-    "that thousands log in again in a second. 0: only while the process runs."),
+    "keyed digests (data_dir/auth_digests; the key lies with the kernel and ends with a reboot), "
+    "so that thousands log in again in a second. 0: only while the process runs."),
 
 SECTION("engine", "Sizes of the engine's pools. All of it is taken at the start."),
 INT("engine.accounts_max", engine.accounts_max, 1, ACCOUNTS_MAX, "accounts", "64",

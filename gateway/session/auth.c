@@ -10,10 +10,10 @@
  * password costs microseconds, and a wrong one as much as ever. The digest is of the stored hash,
  * too: with another hash in the accounts file it matches nothing.
  *
- * Who is remembered is answered in the turn in which he asks. The others wait in two queues of their
- * own for one slow hash a turn: so no number of wrong passwords delays a right one that is known,
- * by more than one hash. Addresses with a failure wait apart from those without and get one turn in
- * SUSPECT_TURNS while both want one. A queue that is full refuses.
+ * Who is remembered is answered in the turn in which he asks. The others wait in two queues of
+ * their own for one slow hash a turn: so no number of wrong passwords delays a right one that is
+ * known, by more than one hash. Addresses with a failure wait apart from those without and get one
+ * turn in SUSPECT_TURNS while both want one. A queue that is full refuses.
  *
  * An unknown user costs a hash too, so that time does not tell who exists. An address with too many
  * failures gets its answer without a hash until its window is over; it is tested first, or the
@@ -102,6 +102,7 @@ struct auth *auth_new(const struct auth_conf *conf)
 {
     struct mem mem;
 
+    ASSERT_GT(conf->waiting_max, 0);
     if (sodium_init() < 0)
         return NULL;
     mem_init(&mem, 0);

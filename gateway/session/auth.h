@@ -69,16 +69,20 @@ bool auth_user_set(struct auth *a, const char user[6], const char *hash);
 bool auth_user_next(struct auth *a, const char user[6], const char *hash);
 
 /*
- * Remembers successes over restarts: in the file of the directory `dir`, under a key that the kernel
- * keeps for `days` after the process has ended (auth_memory.h), and takes those of earlier processes.
- * After the users were set, before the threads start. False: only this process will remember.
+ * Remembers successes over restarts: in the file of the directory `dir`, under a key that the
+ * kernel keeps for `days` after the process has ended (auth_memory.h), and takes those of earlier
+ * processes. After the users were set, before the threads start. False: only this process will
+ * remember.
  */
 bool auth_remember(struct auth *a, const char *dir, u32 days);
 
 /* Makes its numbers known. Before the threads start. */
 void auth_register_metrics(struct auth *a);
 
-/* The agent: answers all that it can at once and at most one slow hash a turn. `auth` is a struct auth. */
+/*
+ * The agent: answers all that it can at once and at most one slow hash a turn. `auth` is a struct
+ * auth.
+ */
 int auth_do_work(void *auth, u64 now_ns);
 
 /*

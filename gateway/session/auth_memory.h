@@ -45,7 +45,7 @@ bool auth_memory_key(struct auth_memory *m, const char *dir, u32 days, u8 key[AU
 void auth_memory_load(struct auth_memory *m, const char *dir,
                       bool (*take)(void *ctx, const struct auth_record *r), void *ctx);
 
-/* Appends a record; an error ends the keeping, nothing else. Not synced: to lose it costs a hash. */
+/* Appends a record; an error ends the keeping, nothing else. Unsynced: to lose it costs a hash. */
 void auth_memory_add(struct auth_memory *m, const struct auth_record *r);
 
 /* Once in a while: the key lives on as long as the process does. `now_ns` as for an agent. */

@@ -12,6 +12,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/metrics.h"
 #include "gateway/session/auth.h"
+#include "gateway/session/auth_memory.h"
 
 struct rig {
     struct mem mem;
@@ -292,7 +293,7 @@ struct place {
 
 static void place_open(struct place *p)
 {
-    strcpy(p->dir, "/tmp/wirebook-test_auth-XXXXXX");
+    snprintf(p->dir, sizeof p->dir, "/tmp/wirebook-test_auth-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->file, sizeof p->file, "%s/auth_digests", p->dir);
 }
@@ -334,7 +335,7 @@ static void test_restart_costs_no_hash(void **state)
         metrics_reset();
         assert_int_equal(stat(p.file, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(st.st_size, 64);
+        assert_int_equal(st.st_size, sizeof(struct auth_record));
     }
     place_close(&p);
 }

@@ -84,7 +84,7 @@ static u64 pass_time(void *ctx)
 
 static struct auth *real_auth(void)
 {
-    struct auth_conf conf = {.users_max = TRADERS};
+    struct auth_conf conf = {.users_max = TRADERS, .waiting_max = TRADERS};
     struct auth *a = auth_new(&conf);
     char hash[AUTH_HASH_BYTES];
 

@@ -163,6 +163,23 @@ bool metrics_fold(const char *name, struct metrics_fold *out)
     return found > 0;
 }
 
+u32 metrics_histogram(const char *name, const char *label, struct histogram *out)
+{
+    static struct histogram one; /* cold callers, one at a time */
+    u32 found = 0;
+
+    histogram_init(out);
+    for (u32 i = 0; i < entries_used; i++) {
+        const struct entry *e = &entries[i];
+        if (e->histogram == NULL || strcmp(e->name, name) != 0 || !strstr(e->labels, label))
+            continue;
+        metric_histogram_copy(e->histogram, &one);
+        histogram_merge(out, &one);
+        found++;
+    }
+    return found;
+}
+
 u64 metrics_sum(const char *name)
 {
     struct metrics_fold fold;

@@ -105,6 +105,13 @@ struct metrics_fold {
  * none. Cold thread and tests. */
 bool metrics_fold(const char *name, struct metrics_fold *out);
 
+/*
+ * Merges the histograms called `name` whose labels contain `label`, such as `stage="own"`, into
+ * `out`. Returns how many there are. One
+ * cold thread at a time; a little blurred while they count.
+ */
+u32 metrics_histogram(const char *name, const char *label, struct histogram *out);
+
 /* The sum over all labels of the metric `name`; 0 when there is none. Cold thread and tests. */
 u64 metrics_sum(const char *name);
 

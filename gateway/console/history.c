@@ -2,7 +2,8 @@
  * history.c - see history.h. Enters: metrics. Leaves: rows of numbers.
  *
  * A ring of rows, the newest overwrites the oldest.
- * Failure modes: a metric that this process does not have is null in every row.
+ * Failure modes: a metric that this process does not have is null in every row; so are a second's
+ * percentiles when nothing was measured in it.
  */
 #include "gateway/console/history.h"
 
@@ -47,16 +48,26 @@ static const struct series series[] = {
     {"link_up", "wirebook_port_link_up", FOLD_MIN, false},
 };
 
-#define SERIES ARRAY_LEN(series)
+/* Percentiles of the orders of one second, from the burst that brings one to its answer's. */
+static const struct {
+    const char *name;
+    double percent;
+} latencies[] = {{"latency_p50", 50}, {"latency_p99", 99}, {"latency_p999", 99.9}};
+
+#define SERIES    ARRAY_LEN(series)
+#define LATENCIES ARRAY_LEN(latencies)
+#define NOTHING   UINT64_MAX /* measured in that second */
 
 struct row {
     u64 second; /* since 1970 UTC */
     u64 values[SERIES];
+    u64 latencies_ns[LATENCIES];
 };
 
 struct history {
-    bool there[SERIES]; /* this process has that metric */
-    u64 used;           /* rows written so far; the last HISTORY_SAMPLES of them are kept */
+    bool there[SERIES];                    /* this process has that metric */
+    struct histogram before, now, between; /* orders' times: at the last row, at this one */
+    u64 used; /* rows written so far; the last HISTORY_SAMPLES of them are kept */
     struct row rows[HISTORY_SAMPLES];
 };
 
@@ -79,6 +90,23 @@ static u64 value_now(const struct series *s)
     return s->fold == FOLD_SUM ? fold.sum : s->fold == FOLD_MIN ? fold.min : fold.max;
 }
 
+/* What was counted since the row before. */
+static void look_at_latencies(struct history *h, struct row *row)
+{
+    metrics_histogram("wirebook_stage_seconds", "stage=\"total\"", &h->now);
+    h->between = h->now;
+    h->between.count = 0;
+    for (u32 i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        h->between.buckets[i] -= h->before.buckets[i];
+        h->between.count += h->between.buckets[i];
+    }
+    h->before = h->now;
+    for (u32 i = 0; i < LATENCIES; i++)
+        row->latencies_ns[i] = h->between.count == 0
+                                   ? NOTHING
+                                   : histogram_percentile(&h->between, latencies[i].percent);
+}
+
 int history_look(struct history *h, u64 now_ns)
 {
     u64 second = now_ns / HISTORY_INTERVAL_NS;
@@ -89,8 +117,14 @@ int history_look(struct history *h, u64 now_ns)
     row->second = second;
     for (u32 i = 0; i < SERIES; i++)
         row->values[i] = value_now(&series[i]);
+    look_at_latencies(h, row);
     h->used++;
     return 1;
+}
+
+static void print_ns(u64 ns, FILE *out)
+{
+    fprintf(out, ",%" PRIu64 ".%09" PRIu64, (u64)(ns / NS_PER_SEC), (u64)(ns % NS_PER_SEC));
 }
 
 static void print_row(const struct history *h, const struct row *row, FILE *out)
@@ -101,11 +135,15 @@ static void print_row(const struct history *h, const struct row *row, FILE *out)
         if (!h->there[i])
             fputs(",null", out);
         else if (series[i].ns)
-            fprintf(out, ",%" PRIu64 ".%09" PRIu64, (u64)(value / NS_PER_SEC),
-                    (u64)(value % NS_PER_SEC));
+            print_ns(value, out);
         else
             fprintf(out, ",%" PRIu64, value);
     }
+    for (u32 i = 0; i < LATENCIES; i++)
+        if (row->latencies_ns[i] == NOTHING)
+            fputs(",null", out);
+        else
+            print_ns(row->latencies_ns[i], out);
     fputc(']', out);
 }
 
@@ -117,6 +155,8 @@ void history_print(const struct history *h, u64 since_ms, FILE *out)
     fputs("{\"names\":[", out);
     for (u32 i = 0; i < SERIES; i++)
         fprintf(out, "%s\"%s\"", i > 0 ? "," : "", series[i].name);
+    for (u32 i = 0; i < LATENCIES; i++)
+        fprintf(out, ",\"%s\"", latencies[i].name);
     fputs("],\"rows\":[", out);
     for (u64 i = first; i < h->used; i++) {
         const struct row *row = &h->rows[i % HISTORY_SAMPLES];

@@ -157,8 +157,10 @@ def test_page():
         env = databases.env
         conninfo = f'host={env["PGHOST"]} port={env["PGPORT"]} user={env["PGUSER"]} dbname={env["PGDATABASE"]}'
         more = f', conninfo: "{conninfo}", password_file: "{databases.pgpass}"'
-        with Venue("page", management(port, token_file("token3"), more) + databases.export("page")) as venue:
+        with Venue("page", management(port, token_file("token3"), more) + databases.export("page") + "stages: {enabled: yes}\n") as venue:
             trade(venue.port)
+            time.sleep(1.5)  # so that the latencies' line has two ends
+            client(venue.port, "CHAR01", "buy 1 NONE 1; expect rejected")
             browser = open_browser(1280, 1000, TMP)
             browser.get(f"http://127.0.0.1:{port}/console/")
             log_in(browser, "x" * 32)
@@ -173,7 +175,7 @@ def test_page():
             check("ALFA01\taway" in text_of(browser, "#sessions tbody"), text_of(browser, "#sessions"))
             browser.execute_script("const s = document.querySelector('#symbol'); s.value = 'MSFT'; s.dispatchEvent(new Event('change'))")
             wait_for("MSFT's book", lambda: "400.00" in text_of(browser, "#books tbody") and "220" not in text_of(browser, "#books tbody"))
-            wait_for("charts are drawn", lambda: painted(browser) >= 2)
+            wait_for("charts are drawn, latencies too", lambda: painted(browser) >= 3)
             look(browser, "desktop", 1280, 1000)
             look(browser, "phone", 390, 844)
             databases.call("stop")

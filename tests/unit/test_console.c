@@ -20,6 +20,7 @@
 static const char token[] = "0123456789abcdef";
 static const char *const files[] = {"index.html", "console.js", "console.css", "icon.svg"};
 static char dir[] = "/tmp/wb_console.XXXXXX";
+static struct metric_histogram total;
 static struct metric fills = {5}, lag_a = {1500000000}, lag_b = {250000000};
 
 static const char *path_of(const char *name)
@@ -58,6 +59,9 @@ static int setup(void **state)
     write_file("token", "0123456789abcdef\r\n", 0600);
     metrics_reset();
     metrics_register("wirebook_engine_fills_total", "", "Fills.", METRIC_COUNTER, &fills);
+    metric_histogram_init(&total);
+    metrics_register_histogram("wirebook_stage_seconds", "gateway=\"0\",stage=\"total\"", "Time.",
+                               &total);
     metrics_register("wirebook_export_lag_seconds", "sink=\"a\"", "Lag.", METRIC_GAUGE_NS, &lag_a);
     metrics_register("wirebook_export_lag_seconds", "sink=\"b\"", "Lag.", METRIC_GAUGE_NS, &lag_b);
     return 0;
@@ -215,8 +219,16 @@ static void test_history(void **state)
     assert_non_null(strstr(history_text(h, 0), "[[1795379920000,null,5,null,"));
     assert_non_null(strstr(history_text(h, 0), "],[1795379921000,null,6,null,"));
     assert_non_null(strstr(history_text(h, 0), ",1.500000000,"));
-    assert_int_equal(count(history_text(h, 1795379920000), "[1795"), 1);
-    assert_int_equal(count(history_text(h, 1795379921000), "[1795"), 0);
+    assert_non_null(strstr(history_text(h, 0), "null,null,null]"));
+    for (u32 i = 0; i < 100; i++)
+        metric_histogram_add(&total, i < 98 ? 500 : 900); /* exact below 1,024 ns */
+    assert_int_equal(history_look(h, T0_NS + 2 * NS_PER_SEC), 1);
+    assert_int_equal(history_look(h, T0_NS + 3 * NS_PER_SEC), 1);
+    assert_non_null(strstr(history_text(h, 1795379921000),
+                           ",0.000000500,0.000000900,0.000000900],[1795379923000,"));
+    assert_non_null(strstr(history_text(h, 1795379922000), "null,null,null]"));
+    assert_int_equal(count(history_text(h, 1795379920000), "[1795"), 3);
+    assert_int_equal(count(history_text(h, 1795379923000), "[1795"), 0);
     history_free(h);
 }
 

@@ -12,6 +12,7 @@ interface Line {
 
 interface Chart {
   title: string;
+  spans?: boolean; // seconds in which nothing was measured are no gaps
   value: (v: number) => string;
   lines: Line[];
 }
@@ -33,6 +34,7 @@ const charts: Chart[] = [
   },
   {
     title: "Order to answer",
+    spans: true,
     value: duration,
     lines: [
       { label: "p50", stroke: GREEN, column: gauge("latency_p50") },
@@ -72,6 +74,7 @@ function options(chart: Chart, width: number): uPlot.Options {
         stroke: line.stroke,
         width: 1.5,
         points: { show: false },
+        spanGaps: chart.spans ?? false,
         value: (_u: uPlot, v: number | null) => (v === null ? "–" : chart.value(v)),
       })),
     ],

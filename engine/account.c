@@ -80,6 +80,7 @@ void account_day_close(struct accounts *a, u32 id)
     }
     acc->base = (struct channel){0};
     acc->stream = 0;
+    acc->told = 0;
     acc->blocked_used = 0;
     memset(acc->blocked, 0, sizeof acc->blocked);
     account_rewatch(acc);

@@ -40,7 +40,8 @@ struct account {
     u32 open;  /* orders of all channels */
     u8 killed; /* 1: by an operator, until he takes it back */
     u8 barred; /* 1: by an operator: no login either, but what is open stays */
-    u8 zero[2];
+    u8 told;   /* 1: System Event E has been sent today */
+    u8 zero;
     u32 watch;                      /* enum account_watch: what the common path must not pass by */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */

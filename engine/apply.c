@@ -65,6 +65,12 @@ void apply_day_ended(struct engine *e, const struct msg_day *ev)
 {
     ASSERT_EQ(ev->day, e->day);
     ASSERT_EQ(e->orders.pool.used, 0);
+    for (u32 id = 1; id <= e->accounts.names.used; id++) {
+        if (!e->accounts.at[id].stream)
+            continue;
+        account_day_close(&e->accounts, id);
+        alarm_set(&e->drops, id, 0);
+    }
     e->day = 0;
     metric_set(&e->metrics.day, 0);
 }
@@ -121,6 +127,8 @@ void apply_work(struct engine *e, const struct msg_work *ev)
         e->mass = (struct msg_mass){0};
     if (ev->kind == WORK_COURSE)
         e->course.at = ev->cursor;
+    if (ev->kind == WORK_TELL)
+        e->course.at = 0;
     if (ev->kind == WORK_SCAN)
         apply_scan(e, ev->cursor);
     if (ev->kind == WORK_PEGS && e->taker)
@@ -157,15 +165,13 @@ void apply_unbound(struct engine *e, const struct msg_unbind *ev)
 
 void apply_system(struct engine *e, const struct msg_system *ev)
 {
-    u32 account = ev->head.account;
+    struct account *a = &e->accounts.at[ev->head.account];
 
     stream_advance(e, &ev->head);
     if (ev->code == 'S')
-        e->accounts.at[account].stream = 1 + ev->dialect;
+        a->stream = 1 + ev->dialect;
     else
-        account_day_close(&e->accounts, account);
-    if (ev->code == 'E')
-        alarm_set(&e->drops, account, 0);
+        a->told = 1;
 }
 
 void apply_queried(struct engine *e, const struct msg_query *ev)

@@ -91,7 +91,7 @@ static u64 hash_account(const struct engine *e, u32 id)
         a->next_session_seq,
         a->bind_id ? a->conn : 0,
         (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
-        a->blocked_used | (u64)a->killed << 32 | (u64)a->barred << 40,
+        a->blocked_used | (u64)a->told << 16 | (u64)a->killed << 32 | (u64)a->barred << 40,
     };
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
@@ -246,7 +246,7 @@ static u32 check_account(const struct engine *e, u32 id)
 
     ASSERT_GE(a->next_session_seq, 1);
     ASSERT(!a->bind_id || (a->stream && a->bind_id < e->next_bind_id && e->day));
-    ASSERT(a->stream || a->next_session_seq == 1);
+    ASSERT(a->stream || (a->next_session_seq == 1 && !a->told));
     for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
         const struct channel *c = account_channel(&e->accounts, id, (u8)idx);
         ASSERT(!c || a->stream || (c->last == 0 && c->open == 0));

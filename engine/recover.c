@@ -245,6 +245,7 @@ static const char *recover_work(struct engine *e, const struct msg_work *ev)
     case WORK_SCAN:
     case WORK_CROSS:
     case WORK_EXPIRE:
+    case WORK_TELL:
     case WORK_SLIDE: {
         const char *wrong = recover_course_work(e, ev);
         if (wrong)
@@ -302,16 +303,6 @@ static const char *recover_binding(struct engine *e, const union msg *m)
     if (!a->bind_id || a->bind_id != m->unbind.bind_id)
         return "the end of a binding that does not exist";
     apply_unbound(e, &m->unbind);
-    return NULL;
-}
-
-static const char *recover_system(struct engine *e, const struct msg_system *ev)
-{
-    const struct account *a = &e->accounts.at[ev->head.account];
-
-    if ((ev->code == 'S') == (a->stream != 0) || a->base.open || ev->dialect > DIALECT_MAX)
-        return "a System Event out of its turn";
-    apply_system(e, ev);
     return NULL;
 }
 

@@ -25,6 +25,9 @@ const char *recover_untraded(struct engine *e, const struct msg_untraded *ev);
 /* EV_BARRED, EV_UNBARRED, EV_OPERATOR, EV_OPERATED. */
 const char *recover_operator_event(struct engine *e, const union msg *m);
 
+/* EV_SYSTEM. */
+const char *recover_system(struct engine *e, const struct msg_system *ev);
+
 /* EV_BROKEN. */
 const char *recover_broken(struct engine *e, const struct msg_broken *ev);
 

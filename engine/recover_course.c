@@ -97,6 +97,10 @@ const char *recover_course_work(const struct engine *e, const struct msg_work *e
 {
     if (!phase_known(e->course.phase))
         return "a change of phase that nobody asked for";
+    if (ev->kind == WORK_TELL)
+        return e->cross.instrument || !account_known(&e->accounts, ev->cursor)
+                   ? "accounts that are told and stand nowhere"
+                   : NULL;
     if (ev->kind == WORK_COURSE)
         return e->cross.instrument || !instrument_known(e, ev->cursor)
                    ? "a change of phase that stands nowhere"
@@ -138,5 +142,15 @@ const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id)
     if (!id || !(e->orders.hot[id].level & LEVEL_QUEUED))
         return "a late cancel of an order that does not wait for a cross";
     apply_late(e, ev, id);
+    return NULL;
+}
+
+const char *recover_system(struct engine *e, const struct msg_system *ev)
+{
+    const struct account *a = &e->accounts.at[ev->head.account];
+
+    if ((ev->code == 'S' ? a->stream != 0 : !a->stream || a->told) || ev->dialect > DIALECT_MAX)
+        return "a System Event out of its turn";
+    apply_system(e, ev);
     return NULL;
 }

@@ -174,6 +174,12 @@ void work_match(struct engine *e);
 /* The order under way (e->taker) begins to rest. */
 void tx_rest(struct engine *e);
 
+/*
+ * Accounts from `from` on hear System Event E, one that is looked at or told for a unit of
+ * `budget`. False: more is to come (WORK_TELL).
+ */
+bool accounts_tell(struct engine *e, u32 from, u32 *budget);
+
 /* Goes on closing the day with the account e->work.cursor. */
 void work_day_end(struct engine *e);
 

@@ -1,5 +1,5 @@
 /*
- * step_admin.c - the venue's own course: starts, days, reference data. Engine thread.
+ * step_admin.c - the venue's own course: starts, new days, reference data. Engine thread.
  *
  * A command that repeats what is known makes no event. One that cannot be (an epoch that does not
  * grow, a start of another journal, a day that is not later, a tick that does not fit what rests)
@@ -29,18 +29,6 @@ void step_start(struct engine *e, const struct msg_start *c)
     apply_started(e, &m->start);
 }
 
-static const struct msg_day *event_day(struct engine *e, u8 type, u32 day, u64 midnight_ns)
-{
-    union msg *m = event_room(e, 1);
-
-    m->day = (struct msg_day){
-        .ev = event_head(e, type, 1, 0),
-        .midnight_ns = midnight_ns,
-        .day = day,
-    };
-    return &m->day;
-}
-
 /* A day is opened once and only forwards: session numbers of one day are never given out twice. */
 void step_day_open(struct engine *e, const struct msg_day *c)
 {
@@ -52,78 +40,13 @@ void step_day_open(struct engine *e, const struct msg_day *c)
         request_refuse(e, WHY_DAY);
         return;
     }
-    apply_day_opened(e, event_day(e, EV_DAY_OPENED, c->day, c->midnight_ns));
-}
-
-/* ---- the day's end: long work over all accounts ---- */
-
-/* Cancels what the channel has open, oldest first, within the budget. True when nothing is left. */
-static bool channel_expire(struct engine *e, const struct channel *c, u32 *budget)
-{
-    for (u32 id = refs_first(&e->refs, c); id; id = refs_first(&e->refs, c)) {
-        if (*budget == 0)
-            return false;
-        (*budget)--;
-        apply_cancelled(e, event_cancelled(e, id, order_left(&e->orders, id), 'E'), id);
-    }
-    return true;
-}
-
-static bool account_expire(struct engine *e, u32 id, u32 *budget)
-{
-    const struct account *a = &e->accounts.at[id];
-
-    if (!channel_expire(e, &a->base, budget))
-        return false;
-    for (u32 b = 0; b < CHANNEL_BLOCKS; b++) {
-        for (u32 i = 0; a->blocks[b] && i < CHANNEL_GROUP; i++) {
-            if (!channel_expire(e, &e->accounts.blocks[a->blocks[b]].at[i], budget))
-                return false;
-        }
-    }
-    return true;
-}
-
-/* One account: its orders, then the end of its stream. False when the budget did not suffice. */
-static bool account_end(struct engine *e, u32 id, u32 *budget)
-{
-    const struct account *a = &e->accounts.at[id];
-
-    if (!account_expire(e, id, budget) || *budget < 2)
-        return false;
-    *budget -= 2;
-    if (a->stream)
-        apply_system(e, event_system(e, id, 'E', 0));
-    if (a->bind_id)
-        apply_unbound(e, event_unbound(e, id, UNBIND_SHUTDOWN));
-    return true;
-}
-
-void work_day_end(struct engine *e)
-{
-    bool resumed = e->work.kind == WORK_DAY_END;
-    u32 budget = e->chunk_cancels;
-    u32 id = resumed ? e->work.cursor : 1;
-
-    ASSERT_GE(budget, 2);
-    while (id <= e->accounts.names.used && account_end(e, id, &budget))
-        id++;
-    if (id <= e->accounts.names.used) {
-        apply_work(e, event_work(e, WORK_DAY_END, id));
-        return;
-    }
-    if (resumed)
-        apply_work(e, event_work(e, WORK_NONE, 0));
-    apply_day_ended(e, event_day(e, EV_DAY_ENDED, e->day, e->midnight_ns));
-}
-
-void step_day_end(struct engine *e, const struct msg_day *c)
-{
-    if (!e->day || (c->day && c->day != e->day)) {
-        request_refuse(e, WHY_DAY);
-        return;
-    }
-    work_day_end(e);
+    union msg *m = event_room(e, 1);
+    m->day = (struct msg_day){
+        .ev = event_head(e, EV_DAY_OPENED, 1, 0),
+        .midnight_ns = c->midnight_ns,
+        .day = c->day,
+    };
+    apply_day_opened(e, &m->day);
 }
 
 /* ---- reference data ---- */

@@ -377,7 +377,7 @@ static void course_go_on(struct engine *e, u8 kind)
     u32 last = e->course.instrument ? e->course.instrument : e->instruments.names.used;
 
     ASSERT_GE(budget, 2);
-    for (; e->course.at <= last; e->course.at++) {
+    for (; kind != WORK_TELL && e->course.at <= last; e->course.at++) {
         if (kind != WORK_SLIDE) {
             if (!e->cross.instrument && !instrument_begin(e, e->course.at, &budget))
                 return;
@@ -388,6 +388,9 @@ static void course_go_on(struct engine *e, u8 kind)
             return;
         kind = WORK_NONE;
     }
+    bool closes = !e->course.instrument && e->course.phase == PHASE_CLOSED;
+    if (closes && !accounts_tell(e, kind == WORK_TELL ? e->work.cursor : 1, &budget))
+        return;
     if (e->work.kind != WORK_NONE)
         apply_work(e, event_work(e, WORK_NONE, 0));
 }

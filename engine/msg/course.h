@@ -137,6 +137,7 @@ enum work_kind {
     WORK_SCAN = 17,   /* a cross whose price is being looked for */
     WORK_CROSS = 18,  /* a cross whose orders are being filled, or cancelled behind it */
     WORK_EXPIRE = 19, /* an instrument's orders that end with its phase */
+    WORK_TELL = 21,   /* telling accounts that the venue is closed */
     WORK_SLIDE = 20,  /* orders that follow their instrument's bands */
 };
 
@@ -144,7 +145,7 @@ enum work_kind {
 struct msg_work {
     struct event_head head;
     u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
-    u32 cursor;    /* 40 WORK_DAY_END: the account, WORK_MASS, WORK_EXPIRE: the order to go on with,
+    u32 cursor;    /* 40 WORK_DAY_END, WORK_TELL: the account, WORK_MASS, WORK_EXPIRE: the order to go on with,
                       WORK_COURSE, WORK_SLIDE: the instrument, WORK_SCAN: prices looked at here */
     u32 account;   /* 44 WORK_MATCH, WORK_MASS, WORK_EXPIRE: whose order that is */
     u8 kind;       /* 48 enum work_kind */

@@ -289,7 +289,7 @@ void ref_go_on_course(struct ref *r, u8 kind)
     u32 budget = r->chunk_cancels;
     u32 last = r->course.instrument ? r->course.instrument : r->instruments_used;
 
-    for (; r->at <= last; r->at++) {
+    for (; kind != WORK_TELL && r->at <= last; r->at++) {
         if (kind != WORK_SLIDE && !r->next) {
             if (budget < 2) {
                 ref_stop(r, WORK_COURSE, r->at);
@@ -303,6 +303,16 @@ void ref_go_on_course(struct ref *r, u8 kind)
         if (!ref_slide(r, &budget))
             return;
         kind = WORK_NONE;
+    }
+    u32 a = kind == WORK_TELL ? r->cursor : 1;
+    for (; !r->course.instrument && r->course.phase == 'Z' && a <= r->accounts_used; a++) {
+        if (budget < 2) {
+            r->cursor = a;
+            ref_stop(r, WORK_TELL, a);
+            return;
+        }
+        budget--;
+        ref_tell(r, a, &budget);
     }
     if (r->work != WORK_NONE)
         ref_work(r, WORK_NONE);

@@ -33,6 +33,7 @@ struct ref_party {
 
 struct ref_account {
     struct ref_party party;
+    bool told; /* System Event E */
     struct msg_account terms;
     bool stream;
     u8 dialect;
@@ -197,6 +198,9 @@ void ref_go_on_mass(struct ref *r);
 
 /* True when order entry of the firm is disabled on the account. */
 bool ref_blocked(const struct ref *r, u32 account, const char *firm);
+
+/* The account hears System Event E, unless it has. False: there is no budget for it. */
+bool ref_tell(struct ref *r, u32 account, u32 *budget);
 
 /* Goes on with r->course, from where work of `kind` stopped. */
 void ref_go_on_course(struct ref *r, u8 kind);

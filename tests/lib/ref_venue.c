@@ -147,31 +147,50 @@ static struct ref_order *first_open(struct ref *r, u32 account)
     return first;
 }
 
+bool ref_tell(struct ref *r, u32 account, u32 *budget)
+{
+    struct ref_account *a = &r->accounts[account];
+
+    if (!a->stream || a->told)
+        return true;
+    if (*budget == 0)
+        return false;
+    --*budget;
+    ref_add(r, EV_SYSTEM, 1, account)->system.code = 'E';
+    a->told = true;
+    return true;
+}
+
 static bool end_account(struct ref *r, u32 id, u32 *budget)
 {
-    struct ref_account *a = &r->accounts[id];
     struct ref_order *o;
 
+    if (!ref_tell(r, id, budget))
+        return false;
     for (; (o = first_open(r, id)) != NULL; --*budget) {
         if (*budget == 0)
             return false;
         ref_cancelled(r, o, o->o.qty, 'E');
     }
-    if (*budget < 2)
+    if (*budget == 0)
         return false;
-    *budget -= 2;
-    bool stream = a->stream;
-    if (stream)
-        ref_add(r, EV_SYSTEM, 1, id)->system.code = 'E';
-    if (a->bind_id)
+    --*budget;
+    if (r->accounts[id].bind_id)
         ref_unbound(r, id, 'D');
-    a->stream = false;
-    a->next_seq = 1;
-    memset(a->last, 0, sizeof a->last);
-    a->blocked_used = 0;
-    if (stream)
-        a->drop = 0;
     return true;
+}
+
+/* All begin anew. */
+static void close_accounts(struct ref *r)
+{
+    for (u32 i = 1; i <= r->accounts_used; i++) {
+        struct ref_account *a = &r->accounts[i];
+        a->drop = a->stream ? 0 : a->drop;
+        a->stream = a->told = false;
+        a->next_seq = 1;
+        memset(a->last, 0, sizeof a->last);
+        a->blocked_used = 0;
+    }
 }
 
 static void end_day(struct ref *r)
@@ -190,6 +209,7 @@ static void end_day(struct ref *r)
     union msg *m = ref_add(r, EV_DAY_ENDED, 1, 0);
     m->day.day = r->day;
     m->day.midnight_ns = r->midnight;
+    close_accounts(r);
     r->day = 0;
 }
 

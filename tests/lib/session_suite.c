@@ -258,10 +258,10 @@ static void case_day_end(struct suite *s)
     suite_stream(s, 3);
     rig_day_end(&s->rig);
     struct rig_frame f;
-    for (u32 i = 0; i < 3; i++)
-        client_expect_message(&s->a, 'C'); /* day orders expire */
     f = client_expect_message(&s->a, 'S');
     assert_int_equal(f.payload[9], 'E');
+    for (u32 i = 0; i < 3; i++)
+        client_expect_message(&s->a, 'C'); /* day orders expire */
     client_expect(&s->a, SOUP_END);
     client_expect_end(&s->a);
     assert_int_equal(gateway_sessions(s->rig.gateway), 0);
@@ -287,9 +287,9 @@ static void case_day_end_and_open_at_once(struct suite *s)
     rig_day_open(&s->rig, RIG_DAY + 1, RIG_MIDNIGHT_NS + 24 * 3600 * NS_PER_SEC);
     client_expect_nothing(&s->a);
     s->rig.hold_durable = false;
+    client_expect_message(&s->a, 'S');
     for (u32 i = 0; i < 3; i++)
         client_expect_message(&s->a, 'C');
-    client_expect_message(&s->a, 'S');
     client_expect(&s->a, SOUP_END);
     client_expect_end(&s->a);
     client_open(&s->b, &s->rig);

@@ -231,12 +231,12 @@ static void system_event(struct fact *f)
     FACT_CHECK(f, f->m.event == 'S' || f->m.event == 'E', "an unknown event");
     FACT_CHECK(f, (f->m.event == 'S') == (f->seq == 1), "S stands first and only there");
     f->s->ended = f->m.event == 'E';
-    FACT_CHECK(f, !f->s->ended || f->s->live == 0, "the day ended with live orders");
 }
 
 static void model(struct fact *f)
 {
-    FACT_CHECK(f, !f->s->ended, "a message after the day's end");
+    FACT_CHECK(f, !f->s->ended || strchr("CBJ", f->m.type),
+               "neither a late cancel, break nor reject");
     switch (f->m.type) {
     case 'S':
         system_event(f);

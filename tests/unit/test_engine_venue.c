@@ -254,10 +254,10 @@ static void test_the_day_ends_orders_and_streams(void **state)
     venue_enter(&v, ANN, 12, 'S', 10, 10100, '0');
     venue_send(&v, &m);
     venue_day_end(&v);
-    assert_string_equal(venue_letters(&v), "CCSuCSe");
-    assert_int_equal(venue_event(&v, 0)->cancelled.user_ref, 9);
-    assert_int_equal(venue_event(&v, 0)->cancelled.reason, 'E');
-    assert_int_equal(venue_event(&v, 2)->system.code, 'E');
+    assert_string_equal(venue_letters(&v), "SCCuSCe");
+    assert_int_equal(venue_event(&v, 0)->system.code, 'E');
+    assert_int_equal(venue_event(&v, 1)->cancelled.user_ref, 9);
+    assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'E');
     assert_int_equal(venue_event(&v, 3)->unbind.reason, UNBIND_SHUTDOWN);
     assert_int_equal(venue_event(&v, 4)->ev.account, BOB);
     assert_int_equal(venue_event(&v, 6)->ev.type, EV_DAY_ENDED);

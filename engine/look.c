@@ -5,7 +5,11 @@
  * them, each a copy of a few fields; the state does not change and the journal hears nothing of it.
  * The engine never waits for that ring: an answer without room is dropped and counted, and the
  * admin agent, which has one look under way at a time, says that it got none.
+ *
+ * A look at an instrument before a cross is its indication: it pairs orders in thought as the cross
+ * will (auction.h), INDICATION_PRICES_MAX prices at most, so that a look is short whatever waits.
  */
+#include "engine/auction.h"
 #include "engine/event.h"
 #include "engine/queue.h"
 
@@ -48,6 +52,42 @@ static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
     memcpy(s->terms, (const u8 *)&a->terms + sizeof a->terms.ev, sizeof s->terms);
 }
 
+#define INDICATION_PRICES_MAX 1000u
+
+/* The cross that the instrument comes to next, as far as it is near; 0: none. */
+static u8 cross_to_come(const struct market *m)
+{
+    switch (m->phase) {
+    case PHASE_PRE_OPEN:
+        return 'O';
+    case PHASE_HALTED:
+    case PHASE_PAUSED:
+        return 'H';
+    default:
+        return m->phase == PHASE_TRADING && m->late ? 'C' : 0;
+    }
+}
+
+static void seen_indication(const struct engine *e, u16 id, struct seen_instrument *s)
+{
+    u8 cross = cross_to_come(&e->markets[id]);
+    u32 prices = INDICATION_PRICES_MAX;
+    struct scan scan = {0};
+
+    s->cross = cross;
+    if (!cross)
+        return;
+    auction_scan_begin(e, &scan, id, cross);
+    s->found = auction_scan(e, &scan, &prices);
+    if (!s->found)
+        return;
+    struct cross_price p = auction_price(e, &scan, id, cross);
+    s->paired = p.paired;
+    s->imbalance = p.imbalance;
+    s->cross_price = p.price;
+    s->side = p.side;
+}
+
 static void seen_instrument(const struct engine *e, u32 id, struct seen_instrument *s)
 {
     const struct market *m = &e->markets[id];
@@ -70,6 +110,7 @@ static void seen_instrument(const struct engine *e, u32 id, struct seen_instrume
         .late = m->late,
     };
     memcpy(s->terms, (const u8 *)t + sizeof t->ev, sizeof s->terms);
+    seen_indication(e, (u16)id, s);
 }
 
 /* One answer; `id` is 0 when there is nothing to be told. */

@@ -271,7 +271,8 @@ static void gateway_learn_recovered(struct gateway *g, const struct engine *e)
     u32 day = engine_day(e);
 
     for (u32 id = 1; id <= engine_instruments(e); id++)
-        gateway_instrument_add(g, (u16)id, engine_instrument(e, (u16)id)->symbol, 0);
+        gateway_instrument_add(g, (u16)id, engine_instrument(e, (u16)id)->symbol,
+                               engine_instrument(e, (u16)id)->reference_price);
     for (u32 id = 1; id <= engine_accounts(e); id++)
         gateway_account_add(g, id, engine_account(e, id)->user, NULL);
     gateway_day_set(g, day, day ? calendar_midnight_ns(day) : 0);

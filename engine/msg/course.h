@@ -145,8 +145,9 @@ enum work_kind {
 struct msg_work {
     struct event_head head;
     u64 order_ref; /* 32 WORK_MATCH: the order that sweeps */
-    u32 cursor;    /* 40 WORK_DAY_END, WORK_TELL: the account, WORK_MASS, WORK_EXPIRE: the order to go on with,
-                      WORK_COURSE, WORK_SLIDE: the instrument, WORK_SCAN: prices looked at here */
+    u32 cursor;    /* 40 WORK_DAY_END, WORK_TELL: the account, WORK_MASS, WORK_EXPIRE: the order to
+                      go on with, WORK_COURSE, WORK_SLIDE: the instrument, WORK_SCAN: prices looked
+                      at here */
     u32 account;   /* 44 WORK_MATCH, WORK_MASS, WORK_EXPIRE: whose order that is */
     u8 kind;       /* 48 enum work_kind */
     u8 phase;      /* 49 the order's channel */

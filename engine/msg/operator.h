@@ -166,8 +166,17 @@ struct seen_instrument {
     u8 late;      /* 54 */
     u8 zero[9];   /* 55 */
     u8 terms[32]; /* 64 struct msg_instrument from behind its head on */
+    /* What its next cross would give now; before the opening, while halted or paused, and in the
+     * late period before the closing: */
+    u64 paired;      /* 96 shares that would trade */
+    u64 imbalance;   /* 104 shares that the other side lacks */
+    u32 cross_price; /* 112 0: nothing would trade */
+    u8 cross;        /* 116 O C H; 0: none is to come */
+    u8 side;         /* 117 B S: of which there are too many; N: none */
+    u8 found;        /* 118 1: these hold; 0: more prices meet than a look may look at */
+    u8 zero2;        /* 119 */
 };
-_Static_assert(sizeof(struct seen_instrument) == 96, "offsets as in the margin");
+_Static_assert(sizeof(struct seen_instrument) == 120, "offsets as in the margin");
 
 /* EV_SEEN: one answer to a look. Not journalled; what it says was so at transaction head.seq. */
 struct msg_seen {

@@ -205,6 +205,14 @@ static void day_end_released(struct sessions *S)
     }
 }
 
+/* An instrument that comes, or changes, during the day has its collar from its first order on. */
+static void on_instrument(struct sessions *S, const struct msg_instrument *m)
+{
+    struct instrument *i = directory_instrument_add(&S->directory, m->instrument, m->symbol);
+
+    i->reference_price = m->reference_price;
+}
+
 bool sessions_event(struct sessions *S, const union msg *m)
 {
     if (m->ev.type == EV_DAY_OPENED && S->day_end_tx != 0)
@@ -227,7 +235,7 @@ bool sessions_event(struct sessions *S, const union msg *m)
         S->day_end_tx = m->ev.seq;
         break;
     case EV_INSTRUMENT:
-        directory_instrument_add(&S->directory, m->instrument.instrument, m->instrument.symbol);
+        on_instrument(S, &m->instrument);
         break;
     case EV_ACCOUNT:
         sessions_account(S, m->ev.account, m->account.user);

@@ -64,15 +64,20 @@ static void add_account(struct rig *r, const char *user)
     rig_venue(r, &m);
 }
 
-static void add_instrument(struct rig *r, const char *symbol)
+void rig_instrument(struct rig *r, const char *symbol, u32 reference_price)
 {
     union msg m = venue_command(CMD_INSTRUMENT);
 
     memcpy(m.instrument.symbol, symbol, 8);
     m.instrument.tick = 100;
     m.instrument.lot = 100;
-    m.instrument.reference_price = 1500000;
+    m.instrument.reference_price = reference_price;
     rig_venue(r, &m);
+}
+
+static void add_instrument(struct rig *r, const char *symbol)
+{
+    rig_instrument(r, symbol, 1500000);
     gateway_instrument_add(r->gateway, 0, symbol, 1500000);
 }
 

@@ -53,6 +53,9 @@ struct rig {
 /* The usual sizes. */
 struct rig_conf rig_conf_usual(void);
 
+/* The engine gets an instrument, or new terms of one, from its operators. */
+void rig_instrument(struct rig *r, const char *symbol, u32 reference_price);
+
 /*
  * A venue on an open day: accounts ALICE (no limits), BOB (limits: 1,000 shares, 100,000.0000
  * notional, collar 10 %, MSFT restricted), CAROL; instruments AAPL, MSFT (reference 150.0000).

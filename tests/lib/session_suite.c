@@ -103,6 +103,28 @@ static void case_replace_keeps_the_limits(struct suite *s)
     }
 }
 
+/* One that comes during the day is known at once, and so is what its prices are measured from. */
+static void case_instrument_of_the_day(struct suite *s)
+{
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "BOB", 1);
+    client_expect_message(&s->b, 'S');
+    client_enter(&s->b, 1, 'B', 1, "NEWS", 100000);
+    expect_reject(&s->b, 0x0017);
+    rig_instrument(&s->rig, "NEWS    ", 100000);
+    rig_turns(&s->rig, 3);
+    client_enter(&s->b, 2, 'B', 1, "NEWS", 110100);
+    expect_reject(&s->b, 0x0026);
+    client_enter(&s->b, 3, 'B', 1, "NEWS", 110000);
+    client_expect_message(&s->b, 'A');
+    rig_instrument(&s->rig, "NEWS    ", 120000); /* new terms */
+    rig_turns(&s->rig, 3);
+    client_enter(&s->b, 4, 'B', 1, "NEWS", 110000);
+    client_expect_message(&s->b, 'A');
+    client_enter(&s->b, 5, 'B', 1, "NEWS", 107900);
+    expect_reject(&s->b, 0x0026);
+}
+
 static void case_ignored(struct suite *s)
 {
     client_open(&s->a, &s->rig);
@@ -329,6 +351,7 @@ static const struct suite_case cases[] = {
     {"orders", case_orders, 0, false},
     {"rejects", case_rejects, 0, false},
     {"replace keeps the limits", case_replace_keeps_the_limits, 0, false},
+    {"an instrument of the day", case_instrument_of_the_day, 0, false},
     {"ignored", case_ignored, 0, false},
     {"release", case_release, 0, false},
     {"replay from the store", case_replay_from_the_store, 0, false},

@@ -275,6 +275,48 @@ static void test_looks(void **state)
     assert_int_equal(metric_get(&v.e->metrics.unanswered), 1);
 }
 
+static void phase(u8 to, u8 late)
+{
+    union msg m = venue_cmd(CMD_PHASE, 0);
+
+    m.course.phase = to;
+    m.course.late = late;
+    m.course.reason = COURSE_OPERATOR;
+    venue_send(&v, &m);
+}
+
+/* A look before a cross says what it would give; the cross then gives that. */
+static void test_indications(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 2, 'B', 200, PRICE_MARKET, '0');
+    (void)state;
+
+    assert_int_equal(look(LOOK_INSTRUMENT, 0, "AAA     ", 1)->instrument.cross, 0);
+    phase('P', 0);
+    const struct seen_instrument *s = &look(LOOK_INSTRUMENT, 0, "AAA     ", 1)->instrument;
+    assert_int_equal(s->cross, 'O');
+    assert_int_equal(s->found, 1);
+    assert_int_equal(s->cross_price, 0); /* nobody is there */
+    venue_enter(&v, ANN, 1, 'B', 300, 10100, '0');
+    venue_enter(&v, BOB, 1, 'S', 400, 10000, '0');
+    m.enter.cross_type = 'O';
+    venue_send(&v, &m);
+    struct seen_instrument was = look(LOOK_INSTRUMENT, 0, "AAA     ", 1)->instrument;
+    assert_int_equal(was.paired, 400);
+    assert_int_equal(was.imbalance, 100);
+    assert_int_equal(was.side, 'B');
+    phase('T', 0);
+    const union msg *x = venue_event(&v, 2);
+    assert_int_equal(x->ev.type, EV_CROSS);
+    assert_int_equal(x->cross.price, was.cross_price);
+    assert_int_equal(x->cross.paired, was.paired);
+    assert_int_equal(x->cross.imbalance, was.imbalance);
+    phase('T', 1);
+    assert_int_equal(look(LOOK_INSTRUMENT, 0, "AAA     ", 1)->instrument.cross, 'C');
+    phase('H', 0);
+    assert_int_equal(look(LOOK_INSTRUMENT, 0, "AAA     ", 1)->instrument.cross, 'H');
+}
+
 static const char *applied(struct slot *tx, u32 slots)
 {
     return engine_apply(v.shadow, tx, slots);
@@ -322,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_instruments_and_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_be_carried, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_looks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_indications, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recovery_refuses, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ bench-session: setup ## a session's part of an Enter Order in ns: decode, risk, 
 	@$(BUILD)/bin/bench-session
 
 bench-tcp: setup ## measure our TCP: segments, lost replies, needless recoveries (ARGS=...)
-	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-tcp $(BUILD)/bin/bench-tcp-spurious
+	@$(INNER) $(JOBS) programs
 	@$(BUILD)/bin/bench-tcp $(ARGS)
 	@$(BUILD)/bin/bench-tcp-spurious
 	@WB_BIN=$(BUILD)/bin scripts/bench-tcp-loss

@@ -41,7 +41,7 @@ class Namespaces:
 
     def __init__(self):
         check(os.geteuid() == 0, "root is needed for network namespaces and devices")
-        self.router, self.clients = NAME + "r", NAME + "c"
+        self.router, self.clients, self.wire = NAME + "r", NAME + "c", None
         self.home = open("/proc/self/ns/net", encoding="utf-8")
         atexit.register(self.remove)
         for ns in (self.router, self.clients):
@@ -67,6 +67,23 @@ class Namespaces:
         self.up(self.router, NAME + "b", "10.213.0.2/24")
         return NAME + "a"
 
+    def long_veth(self, delay_us, one_in):
+        """The same with bench-tcp-path between NAMEa and NAMEb, in a namespace of its own: `delay_us` each way, and of the
+        venue's packets with data one in `one_in` is lost. Returns the name, and the program, which tells of each loss."""
+        self.wire = NAME + "w"
+        run("ip", "netns", "add", self.wire)
+        run("ip", "link", "add", NAME + "a", "type", "veth", "peer", "name", NAME + "p", "netns", self.wire)
+        run("ip", "-n", self.wire, "link", "add", NAME + "q", "type", "veth", "peer", "name", NAME + "b", "netns", self.router)
+        for ns, link in ((self.wire, NAME + "p"), (self.wire, NAME + "q")):
+            run("ip", "netns", "exec", ns, "ethtool", "-K", link, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+            run("ip", "-n", ns, "link", "set", link, "up")
+        run("ip", "link", "set", NAME + "a", "up")
+        self.up(self.router, NAME + "b", "10.213.0.2/24")
+        path = start(["ip", "netns", "exec", self.wire, program("bench-tcp-path"), NAME + "p", NAME + "q", str(delay_us),
+                      str(one_in)], stdout=subprocess.PIPE)
+        check(path.stdout.readline() == b"ready\n", "bench-tcp-path runs")
+        return NAME + "a", path
+
     def adopt_tap(self):
         """The TAP interface NAMEb that the venue has made goes to the router."""
         run("ip", "link", "set", NAME + "b", "netns", self.router)
@@ -89,7 +106,7 @@ class Namespaces:
 
     def remove(self):
         self.leave()
-        for ns in (self.clients, self.router):
+        for ns in (self.clients, self.router, self.wire or ""):
             quiet("ip", "netns", "del", ns)
         quiet("ip", "link", "del", NAME + "a")
 

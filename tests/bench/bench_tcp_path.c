@@ -3,9 +3,9 @@
  *
  *   bench-tcp-path FROM TO DELAY_US ONE_IN
  *
- * Each frame that comes in at one of them leaves by the other DELAY_US later, or a bit more:
- * in order, as it is. Of the frames of FROM that carry more than MIN_PAYLOAD bytes of TCP payload
- * one in ONE_IN (0: none) is dropped, by chance from a fixed seed, and a line on the standard output
+ * Each frame that comes in at one of them leaves by the other DELAY_US later, or a bit more: in
+ * order, as it is. Of the frames of FROM that carry more than MIN_PAYLOAD bytes of TCP payload one
+ * in ONE_IN (0: none) is dropped, by chance from a fixed seed, and a line on the standard output
  * tells when it came: nanoseconds of CLOCK_MONOTONIC. The kernel here has no netem. One thread,
  * until SIGTERM; as root. A full queue drops silently: it is larger than any window here.
  */

@@ -251,6 +251,19 @@ static void take_ack(struct pair *p, struct naive_conn *c, u32 ack, u32 wnd)
     c->timer_ns = 0;
 }
 
+/*
+ * For what came late: after the end, or after a SYN that was given up. Or the last ACK was lost, and
+ * a jump of the other's clock ended its TIME_WAIT before our FIN came again.
+ */
+static void take_reset(const struct pair *p, struct naive_conn *c)
+{
+    ASSERT(c->got == 0 || (c->fin_got && c->una >= p->conf.bytes));
+    if (c->got == 0 || c->una > p->conf.bytes)
+        return;
+    ASSERT_GT(p->ends[0].jump_ns, 0);
+    c->una = p->conf.bytes + 1;
+}
+
 void naive_input(struct pair *p, const u8 *frame, u32 len)
 {
     const u8 *ip = frame + 14, *tcp = frame + 34;
@@ -274,8 +287,8 @@ void naive_input(struct pair *p, const u8 *frame, u32 len)
     }
     if (!c->open)
         return;
-    if ((tcp[13] & RST) != 0) { /* for what came late: after the end, or after a SYN given up */
-        ASSERT(c->got == 0 || (c->fin_got && c->una > p->conf.bytes));
+    if ((tcp[13] & RST) != 0) {
+        take_reset(p, c);
         return;
     }
     take_ack(p, c, get32(tcp + 8), (u32)tcp[14] << 8 | tcp[15]);

@@ -113,6 +113,7 @@ bench-session: setup ## a session's part of an Enter Order in ns: decode, risk, 
 bench-tcp: setup ## measure our TCP: segments, lost replies, needless recoveries (ARGS=...)
 	@$(INNER) $(JOBS) programs
 	@$(BUILD)/bin/bench-tcp $(ARGS)
+	@$(BUILD)/bin/bench-tcp-kernel
 	@$(BUILD)/bin/bench-tcp-spurious
 	@WB_BIN=$(BUILD)/bin scripts/bench-tcp-loss
 

@@ -7,8 +7,8 @@
  * limit on open files says so; the name tells). In turns of 32 random connections the clients send,
  * then the venue's side reads each request and answers it, and then the clients read. Only the
  * middle part is timed, in CPU time: a read, a write, and the segment that the write makes, which
- * the loopback takes through the kernel's TCP to the other end at once - as the request's way in was
- * taken in the clients' part. No event is waited for; an epoll would come on top. The best of
+ * the loopback takes through the kernel's TCP to the other end at once - as the request's way in
+ * was taken in the clients' part. No event is waited for; an epoll would come on top. The best of
  * WB_ROUNDS (5) rounds. Prints `tcp.segment.CONNECTIONS.kernel.ns VALUE ns`.
  */
 #include <arpa/inet.h>

@@ -252,8 +252,8 @@ static void take_ack(struct pair *p, struct naive_conn *c, u32 ack, u32 wnd)
 }
 
 /*
- * For what came late: after the end, or after a SYN that was given up. Or the last ACK was lost, and
- * a jump of the other's clock ended its TIME_WAIT before our FIN came again.
+ * For what came late: after the end, or after a SYN that was given up. Or the last ACK was lost,
+ * and a jump of the other's clock ended its TIME_WAIT before our FIN came again.
  */
 static void take_reset(const struct pair *p, struct naive_conn *c)
 {

@@ -334,7 +334,8 @@ TEXT("metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
 INT("metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
     "Time between two writes."),
 
-SECTION("stages", "Where an order's time goes, from the burst that brings it to the one that takes its "
+SECTION("stages",
+        "Where an order's time goes, from the burst that brings it to the one that takes its "
         "answer: histograms in the metrics, and a report at the end."),
 BOOL("stages.enabled", stages_enabled, "false",
      "Measure it: costs about 0.1 us an order."),

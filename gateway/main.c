@@ -173,9 +173,7 @@ static u64 secret(void)
 /* A name that nobody else has; never 0. */
 static u64 random_id(void)
 {
-    u64 id = secret();
-
-    return id ? id : 1;
+    return max_u64(secret(), 1);
 }
 
 static void topology_conf_fill(struct topology_conf *t, const struct conf *c)

@@ -27,7 +27,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "gateway/socket_impl.h"
 
@@ -232,8 +231,7 @@ static bool read_in(struct socket_transport *t, struct conn *c)
     } else if (n > 0) {
         bool drained = (size_t)n < sizeof t->buffer && !c->hangup;
         metric_add(&t->metrics.in_bytes, (u64)n);
-        if (UNLIKELY(t->head.stamped))
-            t->head.rx_ticks = clock_ticks();
+        transport_stamp(&t->head);
         deliver(t, c, t->buffer, (u32)n);
         if (c->state != CONN_FREE && (c->held > 0 || !drained))
             list_add_tail(&t->readable, &c->readable);

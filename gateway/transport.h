@@ -18,6 +18,7 @@
 #ifndef WIREBOOK_GATEWAY_TRANSPORT_H
 #define WIREBOOK_GATEWAY_TRANSPORT_H
 
+#include "engine/base/clock.h"
 #include "engine/base/types.h"
 
 struct transport;
@@ -87,5 +88,12 @@ struct transport {
     bool stamped; /* set by gateway_init: rx_ticks is wanted */
     u64 rx_ticks; /* clock_ticks when the bytes that are handed up were taken from the network */
 };
+
+/* Bytes have just been taken from the network. For the implementations. */
+static inline void transport_stamp(struct transport *t)
+{
+    if (UNLIKELY(t->stamped))
+        t->rx_ticks = clock_ticks();
+}
 
 #endif

@@ -22,7 +22,7 @@ u64 clock_now_ns(void);
 i64 clock_step_ns(void);
 
 /*
- * A counter for latency stamps: the processor's time stamp counter where it is invariant (a few ns),
+ * A counter for latency stamps: the processor's time stamp counter where it is invariant,
  * else the monotonic clock in ns. Counts of two cores may be compared. Never for logic.
  */
 u64 clock_ticks(void);

@@ -11,8 +11,8 @@
  * depends on a stamp; without stamps (a NULL pointer) each place costs one test.
  *
  * What an entry of `in` holds is made visible by the command ring's publish and given back by its
- * take, as the slot beside it. Entries of `tx` are relaxed atomics: a reader that comes so late that
- * the entry is another transaction's sees that by the number, or at worst counts a wrong time once.
+ * take, as the slot beside it. Entries of `tx` are relaxed atomics: a reader that comes so late
+ * that the entry is another transaction's sees that by the number, or at worst counts a wrong time once.
  */
 #ifndef WIREBOOK_BASE_STAMPS_H
 #define WIREBOOK_BASE_STAMPS_H
@@ -101,8 +101,8 @@ static inline void stamps_parsed(struct stamps_gateway *g, u64 first, u64 end)
 }
 
 /*
- * ---- engine: transaction `seq` came of the command at slot `index` of gateway `from`'s ring, which
- * was taken out at `taken`. `from` beyond the gateways: no order. Returns the count now.
+ * ---- engine: transaction `seq` came of the command at slot `index` of gateway `from`'s ring,
+ * which was taken out at `taken`. `from` beyond the gateways: no order. Returns the count now.
  */
 static inline u64 stamps_matched(struct stamps *s, u32 from, u64 index, u64 taken, u64 seq,
                                  u32 account)

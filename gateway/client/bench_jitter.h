@@ -1,5 +1,5 @@
 /*
- * bench_jitter.h - what a machine does to a thread that only spins: the floor under every tail. Cold.
+ * bench_jitter.h - what a machine does to a thread that only spins: the floor of all tails. Cold.
  */
 #ifndef WIREBOOK_CLIENT_BENCH_JITTER_H
 #define WIREBOOK_CLIENT_BENCH_JITTER_H
@@ -9,8 +9,8 @@
 #include "engine/base/histogram.h"
 
 /*
- * Spins for `run_ns` and notes how late it sees each of `rate` moments a second (1..10,000,000): the
- * latency, from the intended time, of a venue that costs nothing. clock_init has been called.
+ * Spins for `run_ns` and notes how late it sees each of `rate` moments a second (1..10,000,000):
+ * the latency, from the intended time, of a venue that costs nothing. clock_init has been called.
  */
 void bench_jitter_run(struct histogram *h, u64 rate, u64 run_ns);
 

@@ -4,8 +4,8 @@
  *     bench-baseline PORT none|disk FILE [CPU]
  *
  * The same protocol code (gateway/session's SoupBinTCP and OUCH 5.0) and the same engine as
- * wirebook, and the plainest loop around them: wait for readable sockets, read each, step the engine
- * for every frame, write the round's transactions to FILE at once, then send every answer. With
+ * wirebook, and the plainest loop around them: wait for readable sockets, read each, step the
+ * engine for every frame, write the round's transactions to FILE at once, then send every answer. With
  * `disk` that write is O_DIRECT|O_DSYNC into a file that was filled before (a group commit, one a
  * round; nothing is sent before it is through); with `none` it is a plain write. Like a venue's hot
  * thread it never sleeps. wirebook-bench is its client; scripts/bench-baseline runs both in turn.
@@ -360,6 +360,18 @@ static void journal_open(const char *path)
         die(path);
 }
 
+/* A number up to `max`, or the end. */
+static long number(const char *text, long max)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    errno = EINVAL;
+    if (*end != '\0' || text == end || n < 0 || n > max)
+        die(text);
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4 || (strcmp(argv[2], "none") != 0 && strcmp(argv[2], "disk") != 0)) {
@@ -369,7 +381,7 @@ int main(int argc, char **argv)
     if (argc > 4) {
         cpu_set_t set;
         CPU_ZERO(&set);
-        CPU_SET((unsigned)atoi(argv[4]), &set);
+        CPU_SET((unsigned)number(argv[4], CPU_SETSIZE - 1), &set);
         if (sched_setaffinity(0, sizeof set, &set) != 0)
             die("core");
     }
@@ -380,7 +392,7 @@ int main(int argc, char **argv)
     self.disk = strcmp(argv[2], "disk") == 0;
     journal_open(argv[3]);
     engine_open();
-    listen_on((u16)atoi(argv[1]));
+    listen_on((u16)number(argv[1], UINT16_MAX));
     serve();
     return 0;
 }

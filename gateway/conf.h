@@ -168,6 +168,8 @@ struct conf_journal {
     u64 hard_space_mb;
     u64 snapshot_transactions;
     u64 keep_segments;
+    char archive_to[CONF_TEXT_BYTES];      /* "": there is no archive */
+    char archive_command[CONF_TEXT_BYTES]; /* persist/archive_hook.h */
     enum conf_journal_io io;
 };
 

@@ -1,10 +1,13 @@
 /*
  * conf_check.c - what must hold between keys of the configuration, each of them right alone.
  *
- * Pure but for its reports. Each rule names the key that a person would most likely change, at its
- * line or, when that key has its default, at the other one's.
+ * Looks at its arguments, and at the file system for what must be there. Each rule names the key
+ * that a person would most likely change, at its line or, when that key has its default, at the
+ * other one's.
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/limits.h"
 #include "gateway/conf_schema.h"
@@ -230,6 +233,22 @@ static void check_console(const struct conf *c, const struct conf_lines *lines, 
                      "missing although there is a console; allowed: a file with its token");
 }
 
+static void check_archive(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    const struct conf_journal *j = &c->journal;
+
+    if (j->archive_to[0] != '\0' && access(j->archive_command, X_OK) != 0)
+        report_error(e, lines->key[conf_key_row("journal.archive_command")],
+                     "journal.archive_command", j->archive_command,
+                     "cannot be run: %s; allowed: the path of a program such as scripts/archive",
+                     strerror(errno));
+    if (j->keep_segments > 0 && (j->archive_to[0] == '\0' || j->snapshot_transactions == 0))
+        report_error(e, lines->key[conf_key_row("journal.keep_segments")], "journal.keep_segments",
+                     NULL,
+                     "segments are used again only when they are in an archive and there are "
+                     "snapshots; allowed: with journal.archive_to and snapshot_transactions, or 0");
+}
+
 void conf_check(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     const struct conf_gateway *g = &c->gateway;
@@ -251,6 +270,7 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
         report_error(e, 0, "venue.timezone", c->timezone,
                      "the default is no time zone on this machine; install tzdata or name another");
     check_schedule(c, lines, e);
+    check_archive(c, lines, e);
     if (!lines->bad[conf_key_row("gateway.listen")])
         check_listen(c, lines, e);
     if (!lines->bad[conf_key_row("threads")]) {

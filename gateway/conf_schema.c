@@ -244,9 +244,16 @@ INT("journal.snapshot_transactions", journal.snapshot_transactions, 0, INT64_MAX
     "its own (a second set of pools); a start reads the newest good one and the journal behind "
     "it. Two are kept. 0: none, a start reads the whole journal."),
 INT("journal.keep_segments", journal.keep_segments, 0, 1000000, "files", "0",
-    "Segments that no export, no snapshot and no stream of the day needs any more are used again, "
-    "but so many of them stay, for a database that falls back to a standby. Wants snapshots. 0: "
-    "all stay. After an upgrade a start may need all: keep copies."),
+    "Segments that no export, no archive, no snapshot and no stream of the day needs any more are "
+    "used again, but so many of them stay, for a database that falls back to a standby. Wants "
+    "snapshots and archive_to: after an upgrade a start needs all, and takes them from there. 0: "
+    "all stay."),
+TEXT("journal.archive_to", journal.archive_to, 0, PATH_MAX_CHARS, "",
+    "Where full segments go, and at each day's end the rest of the day and a manifest: "
+    "s3://BUCKET/PREFIX or a directory, for this shard alone. Empty: nowhere."),
+TEXT("journal.archive_command", journal.archive_command, 1, PATH_MAX_CHARS,
+    "/usr/lib/wirebook/archive",
+    "The program that puts them there, one at a time (persist/archive_hook.h). With its path."),
 WORD("journal.io", journal.io, "io_uring pwrite", NULL, "io_uring",
      "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight. pwrite: "
      "one at a time, in the persist agent's thread, which should then be its own; wins where every "

@@ -193,4 +193,6 @@ void draw_topology(const struct conf *c, const struct machine *m, FILE *out)
     draw_rings(c, out);
     fprintf(out, "journal: %s, durability %s\n", c->data_dir,
             c->durability == CONF_DURABILITY_DISK ? "disk" : "none");
+    if (c->journal.archive_to[0] != '\0')
+        fprintf(out, "archive: %s, by %s\n", c->journal.archive_to, c->journal.archive_command);
 }

@@ -163,12 +163,31 @@ static void export_make(struct topology *t)
     export_register_metrics(&t->exporter);
 }
 
+static int archive_make(struct topology *t)
+{
+    struct archive_conf conf = {
+        .cursor = live_cursor(t, NULL),
+        .hook = t->world.archive,
+        .journal_id = t->journal_id,
+    };
+    struct why why = {""};
+
+    if (!conf.hook.begin)
+        return 0;
+    t->archive = archive_new(&conf, &why);
+    if (!t->archive)
+        log_error("%s", why.text);
+    return t->archive ? 0 : PERSIST_EXIT_OPEN;
+}
+
 /* The last transaction that nobody will ask the journal for. */
 static u64 journal_passed(void *ctx)
 {
     const struct topology *t = ctx;
     u64 passed = durable_get(shadow_passed(t->shadow));
 
+    if (t->archive)
+        passed = min_u64(passed, durable_get(archive_passed(t->archive)));
     for (u32 i = 0; i < t->exporter.lanes_used; i++)
         passed = min_u64(passed, metric_get(&t->exporter.lanes[i].m_mark_seq));
     return passed;
@@ -243,6 +262,8 @@ static void agents_add(struct topology *t)
     agent_add(t, "reader", reader_do_work, t->reader, 0);
     if (t->shadow)
         agent_add(t, "snapshots", shadow_do_work, t->shadow, 0);
+    if (t->archive)
+        agent_add(t, "archive", archive_do_work, t->archive, 0);
     agent_add(t, "export", export_do_work, &t->exporter, 0);
     agent_add(t, "admin", admin_do_work, &t->admin, 0);
     if (t->world.auth)
@@ -311,6 +332,8 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
         t->journal_id = conf->journal_id;
     if (rc == 0)
         rc = persist_make(t);
+    if (rc == 0)
+        rc = archive_make(t);
     if (rc != 0)
         return rc;
     mem_node(&t->mem, -1);
@@ -349,6 +372,8 @@ void topology_free(struct topology *t)
         export_cursor_close(&t->cursors[s]);
     if (t->reader)
         reader_free(t->reader);
+    if (t->archive)
+        archive_free(t->archive);
     if (t->shadow)
         shadow_free(t->shadow);
     if (t->persist)

@@ -17,13 +17,14 @@
 #include "gateway/gateway.h"
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
+#include "persist/archive.h"
 #include "persist/export.h"
 #include "persist/persist.h"
 #include "persist/reader.h"
 #include "persist/recovery.h"
 #include "persist/shadow.h"
 
-#define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 10u)
+#define TOPOLOGY_AGENTS_MAX (GATEWAYS_MAX + 11u)
 #define TOPOLOGY_EXIT_CONF  1 /* the config does not fit the journal; beside enum persist_exit */
 
 /* The nodes whose memory the hot agents get; -1: wherever. */
@@ -66,7 +67,8 @@ struct topology_world {
     struct transport *transports[GATEWAYS_MAX];
     struct topology_sink sinks[EXPORT_LANES_MAX];
     u32 sinks_used;
-    struct auth *auth; /* NULL: the caller answers the auth rings itself */
+    struct archive_hook archive; /* begin NULL: there is none */
+    struct auth *auth;           /* NULL: the caller answers the auth rings itself */
     /* Lets some time pass while the topology waits for the disk; returns the new now_ns. */
     u64 (*pass_time)(void *ctx);
     void *ctx;
@@ -101,7 +103,8 @@ struct topology {
     struct engine *engine;
     struct persist *persist;
     struct reader *reader;
-    struct shadow *shadow; /* NULL: no snapshots */
+    struct shadow *shadow;   /* NULL: no snapshots */
+    struct archive *archive; /* NULL: none */
     struct gateway *gateways[GATEWAYS_MAX];
     struct exporter exporter;
     struct export_cursor cursors[EXPORT_LANES_MAX]; /* one a sink */

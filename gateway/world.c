@@ -10,6 +10,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "persist/archive_hook.h"
 #include "persist/postgres.h"
 #include "persist/pwrite.h"
 #include "persist/redis.h"
@@ -165,11 +166,18 @@ int world_open(struct world *w, const struct conf *conf, const struct refdata *r
     if (rc == 0)
         rc = redis_open(w, conf);
     w->topology.disk = w->disk;
+    if (rc == 0 && conf->journal.archive_to[0] != '\0') {
+        w->archive = archive_program_new(conf->journal.archive_command, conf->data_dir,
+                                         conf->journal.archive_to);
+        w->topology.archive = archive_program_hook(w->archive);
+    }
     return rc;
 }
 
 void world_close(struct world *w)
 {
+    if (w->archive)
+        archive_program_free(w->archive);
     postgres_free(w->postgres);
     redis_free(w->redis);
     if (w->auth)

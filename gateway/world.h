@@ -19,6 +19,7 @@ struct world {
     struct sink *postgres; /* NULL: not configured */
     struct sink *redis;    /* NULL: not configured */
     struct auth *auth;
+    struct archive_program *archive; /* NULL: not configured */
 };
 
 /*

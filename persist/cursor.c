@@ -376,6 +376,7 @@ static enum cursor_status offer(struct cursor *c, struct cursor_tx *tx, bool *wa
         .used = c->builder.used,
         .epoch = c->builder.begin_epoch,
         .block = c->builder.begin_block,
+        .end_block = c->block - 1, /* the last one that the builder was given */
     };
     c->seq = seq + 1;
     return CURSOR_TX;

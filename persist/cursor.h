@@ -43,6 +43,7 @@ struct cursor_tx {
     u32 used;                 /* slots */
     u64 epoch;                /* of the process that wrote it */
     u64 block;                /* number of the block in which it begins */
+    u64 end_block;            /* ... in which it ends */
 };
 
 /* A cursor that will read from the transaction `seq` (>= 1) on. Reads nothing yet. */

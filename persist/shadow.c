@@ -40,6 +40,7 @@ struct shadow {
     bool stopped;
 
     struct durable passed;
+    _Atomic bool asked; /* set by anybody, taken back by the agent */
     struct metric seq;
     struct metric made;
     struct metric failed;
@@ -87,6 +88,11 @@ void shadow_free(struct shadow *s)
 const struct durable *shadow_passed(const struct shadow *s)
 {
     return &s->passed;
+}
+
+void shadow_ask(struct shadow *s)
+{
+    atomic_store_explicit(&s->asked, true, memory_order_relaxed); /* pairs with shadow_do_work */
 }
 
 /* Nothing more can be read; snapshots that exist stay good. */
@@ -173,8 +179,10 @@ int shadow_do_work(void *shadow, u64 now_ns)
     if (s->stopped)
         return 0;
     if (s->target == 0) {
-        if (stored < s->last + s->conf.every || stored == engine_seq(s->engine))
-            return 0;
+        bool asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
+        if (stored == engine_seq(s->engine) || (!asked && stored < s->last + s->conf.every))
+            return 0; /* after a start, too: where its last transaction stands is not known */
+        atomic_store_explicit(&s->asked, false, memory_order_relaxed);
         s->target = stored;
     }
     if (engine_seq(s->engine) < s->target)

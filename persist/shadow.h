@@ -34,6 +34,10 @@ void shadow_free(struct shadow *s);
 /* The agent's turn: some transactions, or one snapshot. Blocks. */
 int shadow_do_work(void *shadow, u64 now_ns);
 
+/* A snapshot is wanted now, whatever `every` says: of what is durable when it looks, or, when that
+ * is nothing new, of the next transaction. Any thread. */
+void shadow_ask(struct shadow *s);
+
 /*
  * The last transaction that neither a start from one of the last two snapshots needs, nor a stream
  * of the day that was open in the older one. 0: there are not two. Any thread.

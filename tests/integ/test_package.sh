@@ -40,7 +40,7 @@ check "the programs run" "$root/usr/bin/wirebook" --version
 sed "s#: /etc/wirebook#: $root/etc/wirebook#; s#/var/lib/wirebook#$tmp/state#" "$root/etc/wirebook/wirebook.yaml" > "$tmp/installed.yaml"
 check "its config is good" "$root/usr/bin/wirebook" --check-config "$tmp/installed.yaml"
 check "the web console comes with it" test -s "$root/usr/share/wirebook/console/console.js"
-check "its scripts are clean" shellcheck "$root"/DEBIAN/p* scripts/deb scripts/console scripts/man scripts/tune
+check "its scripts are clean" shellcheck "$root"/DEBIAN/p* scripts/archive scripts/deb scripts/console scripts/man scripts/tune
 
 # Verified with the programs where they now are; their man page is looked at below.
 sed "s#=/usr/bin/#=$root/usr/bin/#" "$unit" > "$tmp/wirebook.service"

@@ -11,7 +11,7 @@
 
 #include "persist/disk.h"
 
-#define FAKE_FILES   64u
+#define FAKE_FILES   512u
 #define FAKE_PENDING 16u
 
 struct fake_file {

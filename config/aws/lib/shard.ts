@@ -137,7 +137,7 @@ export class ShardInstance extends Construct {
         data.redisSecret.grantRead(role);
         role.addToPolicy(new iam.PolicyStatement({
             sid: "ArchiveWriteOnce", // no delete, no overwrite: the bucket keeps versions and locks them
-            actions: ["s3:PutObject", "s3:PutObjectRetention"],
+            actions: ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject"], // what it put and did not note, it looks at
             resources: [data.archive.arnForObjects(`shard-${shard.number}/*`)],
         }));
         key.grantEncryptDecrypt(role);

@@ -57,9 +57,9 @@ static void ahead_price(struct engine *e, u32 instrument, u32 sell, u32 price)
         (struct ahead_price){.instrument = instrument, .sell = sell, .price = price};
     fetch(&e->books.at[instrument]);
     fetch(&e->instruments.terms[instrument]);
-    price_index(e, &a->prices[(at - 1) % AHEAD_NOTES]);
-    price_level(e, &a->prices[(at - 2) % AHEAD_NOTES]);
-    price_queue(e, &a->prices[(at - 3) % AHEAD_NOTES]);
+    price_index(e, &a->prices[(at - AHEAD_STEP) % AHEAD_NOTES]);
+    price_level(e, &a->prices[(at - 2 * AHEAD_STEP) % AHEAD_NOTES]);
+    price_queue(e, &a->prices[(at - 3 * AHEAD_STEP) % AHEAD_NOTES]);
 }
 
 /* ---- an order ---- */
@@ -96,14 +96,14 @@ static void ahead_order(struct engine *e, u32 owner, u32 user_ref, u32 price)
     *o = (struct ahead_order){.owner = owner, .user_ref = user_ref, .price = price};
     o->at = refs_at(&e->refs, owner, user_ref);
     fetch(&e->refs.table[o->at]);
-    o = &a->orders[(n - 1) % AHEAD_NOTES];
+    o = &a->orders[(n - AHEAD_STEP) % AHEAD_NOTES];
     o->page = (u32)e->refs.table[o->at];
     fetch(&e->refs.pages[o->page]);
-    o = &a->orders[(n - 2) % AHEAD_NOTES];
+    o = &a->orders[(n - 2 * AHEAD_STEP) % AHEAD_NOTES];
     o->line = refs_page_get(&e->refs, o->page, o->user_ref);
     fetch(&e->refs.lines[o->line]);
-    order_found(e, &a->orders[(n - 3) % AHEAD_NOTES]);
-    order_queue(e, &a->orders[(n - 4) % AHEAD_NOTES]);
+    order_found(e, &a->orders[(n - 3 * AHEAD_STEP) % AHEAD_NOTES]);
+    order_queue(e, &a->orders[(n - 4 * AHEAD_STEP) % AHEAD_NOTES]);
 }
 
 void engine_ahead(struct engine *e, const union msg *cmd)

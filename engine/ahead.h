@@ -16,7 +16,8 @@
 
 #include "engine/msg/msg.h"
 
-#define AHEAD_NOTES 8u /* a power of two, more than the steps of a chain */
+#define AHEAD_NOTES 16u /* a power of two, more than a chain of 4 further steps needs */
+#define AHEAD_STEP  2u  /* announcements from one step of a chain to its next one */
 
 /* An order on its way from its number to its neighbours. */
 struct ahead_order {

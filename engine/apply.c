@@ -217,9 +217,9 @@ void apply_rejected(struct engine *e, const struct msg_rejected *ev)
 }
 
 /* An order that ends by time ends so many seconds after the event that made it. */
-static inline void order_time(struct engine *e, u32 id, const struct msg_order *ev)
+static inline void order_time(struct engine *e, u32 id, u8 special, const struct msg_order *ev)
 {
-    if (UNLIKELY(e->orders.info[id].special & SPECIAL_TIMED))
+    if (UNLIKELY(special & SPECIAL_TIMED))
         expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
 }
 
@@ -235,8 +235,7 @@ void apply_accepted(struct engine *e, const struct msg_order *ev)
     ASSERT_NE(id, 0);
     ASSERT_EQ(e->taker, 0);
     ASSERT_GT(ev->user_ref, c->last);
-    orders_fill(&e->orders, id, ev);
-    order_time(e, id, ev);
+    order_time(e, id, orders_fill(&e->orders, id, ev), ev);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     c->last = ev->user_ref;
     e->accounts.at[account].open++;
@@ -305,8 +304,7 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
         expiry_del(&e->expiry, id);
-    orders_fill(&e->orders, id, ev);
-    order_time(e, id, ev);
+    order_time(e, id, orders_fill(&e->orders, id, ev), ev);
     e->orders.info[id].executed = executed;
     c->last = ev->user_ref;
     e->next_order_ref = ev->order_ref + 1;

@@ -329,6 +329,9 @@ static inline void meet(struct engine *e, const struct sweep *s, u32 taker_id, s
         return;
     }
     bool rare = maker->rare;
+
+    __builtin_prefetch(&e->orders.hot[maker->next], 1); /* who is met then */
+    __builtin_prefetch(&e->orders.info[maker->next], 1);
     u8 added = maker_liquidity(e, maker_id);
     ev = event_executed(e, taker, qty, o.price, s->instrument, flags | MSG_TAKER,
                         UNLIKELY(added == 'k') ? 'm' : 'R');

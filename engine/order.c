@@ -37,7 +37,7 @@ static inline u8 special_of(const struct msg_order *ev)
     return LIKELY(plain) ? 0 : special_closely(ev);
 }
 
-void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
+u8 orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
 {
     ASSERT(id != 0 && id <= o->pool.fresh);
     ASSERT(ev->qty >= 1 && ev->qty <= QTY_MAX);
@@ -63,4 +63,5 @@ void orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
     o->terms[id] = ev->terms;
     if (UNLIKELY(special))
         o->reserve[id] = (struct reserve){0};
+    return special;
 }

@@ -103,8 +103,9 @@ void orders_init(struct orders *o, struct mem *m, u32 max);
 
 /*
  * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
+ * Returns its enum order_special.
  */
-void orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
+u8 orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
 
 /* The place that the next order will have comes into the cache. */
 static inline void orders_expect(const struct orders *o)

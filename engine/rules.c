@@ -212,11 +212,9 @@ static inline bool order_plain(const struct book *k, u8 side, u8 tif, u8 display
 
 static inline bool enter_plain(const struct engine *e, const struct msg_enter *c)
 {
-    const struct account *a = &e->accounts.at[c->head.account];
-
     if (c->instrument == 0 || c->instrument > e->instruments.names.used)
         return false;
-    if ((a->watch & WATCH_ENTRY) | e->kills.venue | e->kills.firms_used)
+    if (rules_bar(e, c->head.account))
         return false;
     return order_plain(&e->books.at[c->instrument], c->side, c->tif, c->display, c->price,
                        &c->terms) &&
@@ -233,9 +231,7 @@ COLD static enum reject_reason rules_closely(const struct engine *e, const struc
     enum reject_reason reason = check_phase(e, c->instrument, c->tif, c->cross_type, &c->terms);
     if (reason)
         return reason;
-    if (UNLIKELY((e->accounts.at[c->head.account].watch & WATCH_ENTRY) | e->kills.venue |
-                 e->kills.firms_used) &&
-        rules_barred(e, c->head.account, c->terms.firm))
+    if (UNLIKELY(rules_bar(e, c->head.account)) && rules_barred(e, c->head.account, c->terms.firm))
         return REJECT_FIRM;
     if (!side_known(c->side))
         return REJECT_SIDE;

@@ -43,6 +43,12 @@ static inline bool display_known(u8 display)
     return display == 'Y' || display == 'A' || display == 'N';
 }
 
+/* It may be that something is barred on the account: rules_barred is to be asked. */
+static inline bool rules_bar(const struct engine *e, u32 account)
+{
+    return (e->accounts.at[account].watch & WATCH_ENTRY) | e->kills.venue | e->kills.firms_used;
+}
+
 /* Nothing may be entered or replaced for the firm on the account. */
 bool rules_barred(const struct engine *e, u32 account, const char firm[4]);
 

@@ -145,7 +145,7 @@ void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns
 /* Ends it: marks the last event and commits. False, and nothing changed, when it has no event. */
 bool tx_end(struct engine *e);
 
-/* What a whole transaction leaves: the order under way rests, number and time move on. */
+/* In recovery, what a whole transaction leaves: the order under way rests, time moves on. */
 void tx_settle(struct engine *e, u64 seq, u64 time_ns);
 
 /* ---- step_*.c: one function a command ---- */

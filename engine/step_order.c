@@ -179,23 +179,17 @@ void step_enter(struct engine *e, const struct msg_enter *c)
 
 /* ---- replace ---- */
 
-/*
- * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
- * A time to live (15) is kept only by an order that still has one.
- */
-static void terms_inherit(struct order_terms *t, const struct order_terms *old, u8 tif)
+/* What the tags in `keep` say, all but the firm's. */
+COLD static void terms_inherit_more(struct order_terms *t, const struct order_terms *old, u32 keep)
 {
     static const u8 yes_tags[] = {12, 16};
     static const u8 yes_bits[] = {YES_POST_ONLY, YES_TRADE_NOW};
-    u32 drop = TAG_BIT(25) | TAG_BIT(26) | (tif == TIF_GTT ? 0 : TAG_BIT(15));
-    u32 keep = old->tags & ~t->tags & ~drop;
 
 #define INHERIT(tag, member)                                     \
     do {                                                         \
         if (keep & TAG_BIT(tag))                                 \
             memcpy(&t->member, &old->member, sizeof(t->member)); \
     } while (0)
-    INHERIT(2, firm);
     INHERIT(3, min_qty);
     INHERIT(4, customer_type);
     INHERIT(5, max_floor);
@@ -215,6 +209,21 @@ static void terms_inherit(struct order_terms *t, const struct order_terms *old, 
         if (keep & TAG_BIT(yes_tags[i]))
             t->yes |= old->yes & yes_bits[i];
     }
+}
+
+/*
+ * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
+ * A time to live (15) is kept only by an order that still has one.
+ */
+static inline void terms_inherit(struct order_terms *t, const struct order_terms *old, u8 tif)
+{
+    u32 drop = TAG_BIT(25) | TAG_BIT(26) | (tif == TIF_GTT ? 0 : TAG_BIT(15));
+    u32 keep = old->tags & ~t->tags & ~drop;
+
+    if (keep & TAG_BIT(2))
+        memcpy(t->firm, old->firm, sizeof t->firm);
+    if (UNLIKELY(keep & ~TAG_BIT(2)))
+        terms_inherit_more(t, old, keep);
     t->tags = (t->tags | keep) & ~TAG_BIT(27); /* the side is in the order itself */
 }
 
@@ -251,8 +260,11 @@ static u16 replace_refusal(const struct engine *e, const struct msg_replace *c, 
 {
     if (rules_spares_original(c->reject))
         return c->reject;
-    if (rules_barred(e, c->head.account, e->orders.terms[id].firm))
+    if (UNLIKELY(rules_bar(e, c->head.account)) &&
+        rules_barred(e, c->head.account, e->orders.terms[id].firm))
         return REJECT_REPLACE;
+    if (LIKELY(!(e->books.at[e->orders.hot[id].instrument].special | e->orders.hot[id].rare)))
+        return REJECT_NONE;
     if (e->instruments.terms[e->orders.hot[id].instrument].halted)
         return REJECT_HALTED;
     return phase_keeps(e, id);

@@ -59,6 +59,17 @@ void tx_rest(struct engine *e)
     e->taker = 0;
 }
 
+/* The transaction counts from here on. */
+static inline void commit(struct engine *e, u64 seq, u64 time_ns)
+{
+    ASSERT_EQ(seq, e->seq + 1);
+    ASSERT_GE(time_ns, e->time_ns);
+    if (UNLIKELY(e->touched))
+        bands_settle(e, time_ns);
+    e->seq = seq;
+    e->time_ns = time_ns;
+}
+
 bool tx_end(struct engine *e)
 {
     if (e->tx_last == 0)
@@ -73,20 +84,15 @@ bool tx_end(struct engine *e)
     ASSERT(!msg_is_command(last->ev.type));
     last->ev.flags |= MSG_TX_END;
     metric_add(&e->metrics.transactions, 1);
-    tx_settle(e, e->tx_seq, e->tx_time_ns);
+    commit(e, e->tx_seq, e->tx_time_ns);
     return true;
 }
 
 void tx_settle(struct engine *e, u64 seq, u64 time_ns)
 {
-    ASSERT_EQ(seq, e->seq + 1);
-    ASSERT_GE(time_ns, e->time_ns);
     if (e->taker && e->work.kind != WORK_MATCH)
-        tx_rest(e); /* in recovery; live it does so already */
-    if (UNLIKELY(e->books.marks->used) && e->work.kind == WORK_NONE)
-        books_unmark_all(&e->books); /* live nothing is marked any more */
-    if (UNLIKELY(e->touched))
-        bands_settle(e, time_ns);
-    e->seq = seq;
-    e->time_ns = time_ns;
+        tx_rest(e);
+    if (e->books.marks->used && e->work.kind == WORK_NONE)
+        books_unmark_all(&e->books); /* what pegs have traded stands in the transaction */
+    commit(e, seq, time_ns);
 }

@@ -37,7 +37,7 @@ static u32 id_of(u32 user_ref)
     return refs_find(&v.e->refs, owner_of(ANN, 0), user_ref);
 }
 
-/* Each announcement takes those before it one step further: after three more an order is found. */
+/* Each announcement takes some before it one step further: after three steps an order is found. */
 static void test_an_order_is_found_step_by_step(void **state)
 {
     union msg m = venue_cmd(CMD_CANCEL, ANN);
@@ -46,11 +46,12 @@ static void test_an_order_is_found_step_by_step(void **state)
     for (u32 i = 1; i <= ORDERS; i++) {
         m.cancel.user_ref = i;
         engine_ahead(v.e, &m);
-        if (i > 3)
-            assert_int_equal(v.e->ahead.orders[(i - 4) % AHEAD_NOTES].id, id_of(i - 3));
+        if (i > 3 * AHEAD_STEP)
+            assert_int_equal(v.e->ahead.orders[(i - 1 - 3 * AHEAD_STEP) % AHEAD_NOTES].id,
+                             id_of(i - 3 * AHEAD_STEP));
     }
     m.cancel.user_ref = ORDERS + 1; /* of nobody */
-    for (u32 i = 0; i < 5; i++)
+    for (u32 i = 0; i < 2 + 3 * AHEAD_STEP; i++)
         engine_ahead(v.e, &m);
     assert_int_equal(v.e->ahead.orders[(ORDERS + 1) % AHEAD_NOTES].id, 0);
 }
@@ -66,9 +67,8 @@ static void test_a_price_finds_its_level(void **state)
 
     engine_ahead(v.e, &buy);
     engine_ahead(v.e, &sell);
-    engine_ahead(v.e, &far);
-    engine_ahead(v.e, &far);
-    engine_ahead(v.e, &far);
+    for (u32 i = 0; i < 1 + 2 * AHEAD_STEP; i++)
+        engine_ahead(v.e, &far);
     assert_int_equal(at[0].level, v.e->orders.hot[id_of(3)].level);
     assert_int_equal(at[0].meets, 0);
     assert_int_equal(at[1].meets, id_of(49));
@@ -81,7 +81,7 @@ static void test_a_replacement_finds_order_and_level(void **state)
     union msg m = venue_replace_cmd(ANN, 7, ORDERS + 1, 10, 12000);
     (void)state;
 
-    for (u32 i = 0; i < 8; i++)
+    for (u32 i = 0; i < 1 + 6 * AHEAD_STEP; i++)
         engine_ahead(v.e, &m);
     assert_int_equal(v.e->ahead.orders[0].id, id_of(7));
     assert_int_equal(v.e->ahead.prices[0].level, v.e->orders.hot[id_of(20)].level);

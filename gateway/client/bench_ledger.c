@@ -274,7 +274,7 @@ static const char *take_cancelled(struct ledger *l, struct ledger_order *o, cons
 const char *ledger_take(struct ledger *l, const struct wb_msg *m, struct ledger_answer *answer)
 {
     answer->measured = false;
-    if (!m->known || m->type == 'S' || m->type == 'Q')
+    if (!m->known || !memchr("AJUEC", m->type, 5)) /* what else happens to orders is not measured */
         return NULL;
     if (m->user_ref < l->first_ref) {
         l->counts.foreign++;

@@ -42,7 +42,9 @@ static const struct outbound outbounds[] = {
     {'S', 10, APP_NONE},     {'A', 62, APP_REQUIRED}, {'U', 66, APP_REQUIRED},
     {'C', 18, APP_OPTIONAL}, {'E', 34, APP_REQUIRED}, {'J', 29, APP_OPTIONAL},
     {'Q', 13, APP_OPTIONAL}, {'M', 18, APP_OPTIONAL}, {'X', 25, APP_REQUIRED},
-    {'G', 17, APP_REQUIRED}, {'K', 17, APP_REQUIRED},
+    {'G', 17, APP_REQUIRED}, {'K', 17, APP_REQUIRED}, {'D', 32, APP_OPTIONAL},
+    {'B', 36, APP_OPTIONAL}, {'P', 13, APP_OPTIONAL}, {'I', 13, APP_OPTIONAL},
+    {'T', 30, APP_OPTIONAL}, {'R', 14, APP_REQUIRED},
 };
 
 u32 wb_tag_bytes(u32 tag)
@@ -269,6 +271,36 @@ static const char *get_order(struct wb_msg *m, const u8 *p)
     return NULL;
 }
 
+/* What happens less often to an order. P and I have nothing more than its number. */
+static void get_rare(struct wb_msg *m, const u8 *p)
+{
+    switch (m->type) {
+    case 'D':
+        m->qty = wb_get32(p + 13);
+        m->reason = (char)p[17];
+        m->prevented = wb_get32(p + 18);
+        m->price = wb_get64(p + 22);
+        m->liquidity = (char)p[30];
+        m->strategy = (char)p[31];
+        return;
+    case 'B':
+        m->match = wb_get64(p + 13);
+        m->reason = (char)p[21];
+        wb_get_text(m->clordid, p + 22, 14);
+        return;
+    case 'T':
+        m->price = wb_get64(p + 13);
+        m->display = (char)p[21];
+        m->order_ref = wb_get64(p + 22);
+        return;
+    case 'R':
+        m->reason = (char)p[13];
+        return;
+    default:
+        return;
+    }
+}
+
 static const char *get_fields(struct wb_msg *m, const u8 *p)
 {
     m->time_ns = wb_get64(p + 1);
@@ -311,6 +343,7 @@ static const char *get_fields(struct wb_msg *m, const u8 *p)
         wb_get_text(m->firm, p + 13, 4);
         return NULL;
     default: /* Q has nothing more */
+        get_rare(m, p);
         return NULL;
     }
 }

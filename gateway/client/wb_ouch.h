@@ -91,29 +91,31 @@ u32 wb_encode_query(u8 *out, const struct wb_tags *tags);
 
 /* What a message of the host says. Fields that its type does not have are zero or empty. */
 struct wb_msg {
-    u8 type;          /* S A U C E J Q M X G K are decoded; others have only this and raw */
+    u8 type;          /* outbound types are decoded; unknown ones have only this and raw */
     bool known;       /* the type is one of those */
     u64 time_ns;      /* since midnight of the venue */
     u32 user_ref;     /* Q: the next number that may be used */
     u32 orig_ref;     /* U: the number that was replaced */
-    u32 qty;          /* A accepted, U and M open, C taken off, E filled */
-    u64 price;        /* A U limit, E of the fill */
-    u64 order_ref;    /* A U */
-    u64 match;        /* E: the same number on both sides */
+    u32 qty;          /* A accepted, U and M open, C D taken off, E filled */
+    u32 prevented;    /* D: shares that would have been filled */
+    u64 price;        /* A U T limit, E of the fill, D of the one prevented */
+    u64 order_ref;    /* A U, T the new one */
+    u64 match;        /* E B: the same number on both sides */
     u16 reject;       /* J: reason, see wb_reject_text */
     char event;       /* S: S start, E end of day */
-    char reason;      /* C: see wb_cancel_text */
-    char liquidity;   /* E: see wb_liquidity_text */
+    char reason;      /* C D: see wb_cancel_text; B R: a letter of the protocol */
+    char liquidity;   /* E D: see wb_liquidity_text */
+    char strategy;    /* D: of self-match prevention, as tag 29 */
     char state;       /* A U: L live, D dead */
     char side;        /* A U M */
     char tif;         /* A U */
-    char display;     /* A U */
+    char display;     /* A U T */
     char capacity;    /* A U */
     char iso;         /* A U */
     char cross;       /* A U */
     char symbol[9];   /* A U X */
     char firm[5];     /* X G K */
-    char clordid[15]; /* A U J */
+    char clordid[15]; /* A U J B */
     u32 unknown_tags; /* option tags that were passed over */
     struct wb_tags tags;
     const u8 *raw; /* the message itself; lives as long as the bytes given to wb_decode */

@@ -17,9 +17,11 @@ struct word {
 };
 
 static const struct word types[] = {
-    {'S', "system"},      {'A', "accepted"}, {'U', "replaced"}, {'C', "cancelled"},
-    {'E', "executed"},    {'J', "rejected"}, {'Q', "query"},    {'M', "modified"},
-    {'X', "mass cancel"}, {'G', "disabled"}, {'K', "enabled"},
+    {'S', "system"},      {'A', "accepted"},       {'U', "replaced"},        {'C', "cancelled"},
+    {'E', "executed"},    {'J', "rejected"},       {'Q', "query"},           {'M', "modified"},
+    {'X', "mass cancel"}, {'G', "disabled"},       {'K', "enabled"},         {'D', "aiq cancelled"},
+    {'B', "broken"},      {'P', "cancel pending"}, {'I', "cancel rejected"}, {'T', "priority"},
+    {'R', "restated"},
 };
 
 static const struct word rejects[] = {
@@ -284,6 +286,36 @@ static void describe_order(struct text *t, const struct wb_msg *m)
         add(t, "  clordid %s", m->clordid);
 }
 
+static void describe_rare(struct text *t, const struct wb_msg *m)
+{
+    char price[WB_PRICE_TEXT];
+
+    switch (m->type) {
+    case 'D':
+        add(t, "ref %-6u %u off: %s, %u @ %s prevented  strategy %c", m->user_ref, m->qty,
+            wb_cancel_text(m->reason), m->prevented, wb_price_text(price, m->price), m->strategy);
+        return;
+    case 'B':
+        add(t, "ref %-6u match %llu  reason %c", m->user_ref, (unsigned long long)m->match,
+            m->reason);
+        return;
+    case 'T':
+        add(t, "ref %-6u @ %s  order %llu", m->user_ref, wb_price_text(price, m->price),
+            (unsigned long long)m->order_ref);
+        return;
+    case 'R':
+        add(t, "ref %-6u reason %c", m->user_ref, m->reason);
+        return;
+    case 'P':
+    case 'I':
+        add(t, "ref %-6u too late for the cross", m->user_ref);
+        return;
+    default:
+        add(t, "next ref %u", m->user_ref);
+        return;
+    }
+}
+
 void wb_describe(char out[WB_LINE_BYTES], const struct wb_msg *m)
 {
     struct text t = {out, 0};
@@ -325,7 +357,7 @@ void wb_describe(char out[WB_LINE_BYTES], const struct wb_msg *m)
         add(&t, "ref %-6u firm %s", m->user_ref, m->firm);
         break;
     default:
-        add(&t, "next ref %u", m->user_ref);
+        describe_rare(&t, m);
         break;
     }
     add_tags(&t, &m->tags);
@@ -376,6 +408,22 @@ static void json_order(struct text *t, const struct wb_msg *m)
     add_string(t, "clordid", m->clordid);
 }
 
+static void json_rare(struct text *t, const struct wb_msg *m)
+{
+    if (m->type == 'D')
+        add(t, ",\"qty\":%u,\"prevented\":%u", m->qty, m->prevented);
+    if (m->type == 'D' || m->type == 'T')
+        add_price(t, m->price);
+    if (m->type == 'D')
+        add_letter(t, "strategy", m->strategy);
+    if (m->type == 'B')
+        add(t, ",\"match\":%llu", (unsigned long long)m->match);
+    if (m->type == 'T')
+        add(t, ",\"order_ref\":%llu", (unsigned long long)m->order_ref);
+    if (m->reason != 0)
+        add_letter(t, "reason", m->reason);
+}
+
 static void json_fields(struct text *t, const struct wb_msg *m)
 {
     switch (m->type) {
@@ -415,6 +463,7 @@ static void json_fields(struct text *t, const struct wb_msg *m)
         add_string(t, "firm", m->firm);
         return;
     default:
+        json_rare(t, m);
         return;
     }
 }

@@ -220,11 +220,53 @@ static void test_firm_wide(void **state)
     assert_int_equal(decoded(&v).user_ref, 5);
 }
 
+static void test_rare_answers(void **state)
+{
+    char text[WB_LINE_BYTES];
+    (void)state;
+    struct vector v = vector("out", "D");
+    struct wb_msg m = decoded(&v);
+    assert_int_equal(m.qty, 60);
+    assert_int_equal(m.reason, 'Q');
+    assert_int_equal(m.prevented, 60);
+    assert_int_equal(m.price, 1503400);
+    assert_int_equal(m.liquidity, 'R');
+    assert_int_equal(m.strategy, 'O');
+    wb_describe(text, &m);
+    assert_non_null(strstr(text, "60 @ 150.3400 prevented  strategy O"));
+    v = vector("out", "B");
+    m = decoded(&v);
+    assert_int_equal(m.match, 0xF1206);
+    assert_int_equal(m.reason, 'E');
+    assert_string_equal(m.clordid, "CLORD1");
+    wb_json(text, &m, 7);
+    assert_non_null(strstr(text, "\"type\":\"broken\""));
+    assert_non_null(strstr(text, "\"match\":987654,\"reason\":\"E\""));
+    v = vector("out", "T");
+    m = decoded(&v);
+    assert_int_equal(m.price, 1503400);
+    assert_int_equal(m.display, 'Y');
+    assert_int_equal(m.order_ref, 0x4F);
+    v = vector("out", "R");
+    m = decoded(&v);
+    assert_int_equal(m.reason, 'R');
+    assert_int_equal(m.tags.value[22], 100);
+    assert_int_equal(m.tags.value[1], 80);
+    v = vector("out", "P");
+    assert_int_equal(decoded(&v).user_ref, 1);
+    v = vector("out", "I");
+    m = decoded(&v);
+    assert_int_equal(m.user_ref, 1);
+    wb_describe(text, &m);
+    assert_string_equal(text, "ref 1      too late for the cross");
+}
+
 /* No cut or lengthened message of a known type passes for a whole one. */
 static void test_lengths(void **state)
 {
     (void)state;
-    const char *types[] = {"S", "A", "A+tags", "U", "C", "E", "J", "Q", "M", "X", "G", "K"};
+    const char *types[] = {"S", "A", "A+tags", "U", "C", "E", "J", "Q", "M",
+                           "X", "G", "K",      "D", "B", "P", "I", "T", "R"};
     struct wb_msg m;
     for (u32 i = 0; i < ARRAY_LEN(types); i++) {
         struct vector v = vector("out", types[i]);
@@ -376,12 +418,13 @@ static void test_hex(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_request_max),
-        cmocka_unit_test(test_accepted), cmocka_unit_test(test_other_answers),
-        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_firm_wide),
-        cmocka_unit_test(test_damage),   cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_noise),    cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_words),    cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_requests),     cmocka_unit_test(test_request_max),
+        cmocka_unit_test(test_accepted),     cmocka_unit_test(test_other_answers),
+        cmocka_unit_test(test_lengths),      cmocka_unit_test(test_firm_wide),
+        cmocka_unit_test(test_rare_answers), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_unknown),      cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_prices),       cmocka_unit_test(test_words),
+        cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

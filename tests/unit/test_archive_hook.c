@@ -93,7 +93,7 @@ static void clean_test(void **state)
 
     (void)state;
     assert_int_equal(keep, 77);
-    assert_int_equal(run("[ ! -e /proc/$$/fd/77 ] && grep -q 'SigBlk:.0*$' /proc/$$/status && "
+    assert_int_equal(run("[ ! -e /proc/$$/fd/77 ] && grep -q 'SigBlk:.0*$' /proc/self/status && "
                          "echo " SUM,
                          sum),
                      1);

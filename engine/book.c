@@ -3,8 +3,8 @@
  *
  * Invariants: a level's `qty` is the sum of its orders' open shares; a line's bit is set exactly
  * when its level has orders; a line in use has a bit set; the best level of a side is the first bit
- * of its first line; the queue of a level ascends by priority; a line that the cache names is in use,
- * under that side and key.
+ * of its first line; the queue of a level ascends by priority; a line that the cache names is in
+ * use, under that side and key.
  */
 #include "engine/book.h"
 

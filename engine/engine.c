@@ -285,3 +285,9 @@ u64 engine_best_qty(const struct engine *e, u16 instrument, char side)
     u32 level = e->books.at[instrument].best_level[side_is_sell((u8)side) ? SELL : BUY];
     return level ? e->books.levels[level].qty : 0;
 }
+
+u8 engine_phase(const struct engine *e, u16 instrument)
+{
+    ASSERT(engine_instrument(e, instrument) != NULL);
+    return e->markets[instrument].phase;
+}

@@ -166,6 +166,8 @@ u32 engine_open_orders(const struct engine *e);
 /* Best price of a side ('B' or 'S') and the shares there; 0 when the side is empty. */
 u32 engine_best_price(const struct engine *e, u16 instrument, char side);
 u64 engine_best_qty(const struct engine *e, u16 instrument, char side);
+/* Where the instrument stands in its day (enum phase). */
+u8 engine_phase(const struct engine *e, u16 instrument);
 /* Asserts every invariant of books, indexes and sums; slow. For tests and the simulator. */
 void engine_check(const struct engine *e);
 

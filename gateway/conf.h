@@ -185,12 +185,18 @@ struct conf_postgres {
 
 struct conf_redis {
     bool enabled;
-    char host[CONF_TEXT_BYTES];
-    u64 port;
+    char host[CONF_TEXT_BYTES];   /* names or addresses, each with a :port or without, by commas */
+    u64 port;                     /* of those without */
     char socket[CONF_TEXT_BYTES]; /* path of a Unix socket; "": host and port */
     char username[CONF_TEXT_BYTES];
     char password_file[CONF_TEXT_BYTES]; /* its first line; "": no password */
-    char prefix[CONF_TEXT_BYTES];        /* in front of every key and channel */
+    bool tls;
+    char tls_ca_file[CONF_TEXT_BYTES];   /* "": the machine's own */
+    char tls_cert_file[CONF_TEXT_BYTES]; /* with its key, or both "" */
+    char tls_key_file[CONF_TEXT_BYTES];
+    char tls_name[CONF_TEXT_BYTES]; /* that the certificate must be for; "": the host's */
+    char prefix[CONF_TEXT_BYTES];   /* in front of every key and channel */
+    bool top_of_book;
     u64 stream_max_len;
     u64 batch_rows;
     u64 batch_ms;

@@ -208,6 +208,36 @@ static void check_dpdk(const struct conf *c, const struct conf_lines *lines, str
     }
 }
 
+/* What is said about TLS must come to something. */
+static void check_redis_tls(const struct conf_redis *c, const struct conf_lines *lines,
+                            struct report *e)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } given[] = {
+        {"export.redis.tls_ca_file", c->tls_ca_file},
+        {"export.redis.tls_cert_file", c->tls_cert_file},
+        {"export.redis.tls_key_file", c->tls_key_file},
+        {"export.redis.tls_name", c->tls_name},
+    };
+
+    for (u32 i = 0; i < ARRAY_LEN(given) && !c->tls; i++)
+        if (given[i].value[0] != '\0')
+            report_error(e, lines->key[conf_key_row(given[i].key)], given[i].key, given[i].value,
+                         "means nothing without export.redis.tls; set that to yes, or drop this");
+    if ((c->tls_cert_file[0] == '\0') != (c->tls_key_file[0] == '\0')) {
+        bool cert = c->tls_cert_file[0] != '\0';
+        const char *key = cert ? "export.redis.tls_cert_file" : "export.redis.tls_key_file";
+        report_error(e, lines->key[conf_key_row(key)], key, NULL,
+                     "a certificate and its key go together; set %s, too",
+                     cert ? "export.redis.tls_key_file" : "export.redis.tls_cert_file");
+    }
+    if (c->tls && c->socket[0] != '\0')
+        report_error(e, lines->key[conf_key_row("export.redis.socket")], "export.redis.socket",
+                     c->socket, "a Unix socket has no TLS; drop one of the two");
+}
+
 static void check_export(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     check_above("export.retry_max_ms", c->export_retry_max_ms, "export.retry_min_ms",
@@ -217,6 +247,7 @@ static void check_export(const struct conf *c, const struct conf_lines *lines, s
         report_error(e, lines->key[conf_key_row("export.postgres.enabled")],
                      "export.postgres.conninfo", NULL,
                      "missing although the export is enabled; allowed: libpq's connection string");
+    check_redis_tls(&c->redis, lines, e);
 }
 
 static void check_console(const struct conf *c, const struct conf_lines *lines, struct report *e)

@@ -19,6 +19,7 @@ enum conf_type {
     CONF_SET,      /* u32: a sequence of `words`, bit i for the i-th */
     CONF_TEXT,     /* char[size], of min..max characters, none of them a control character */
     CONF_CONNINFO, /* text that must not contain a password */
+    CONF_HOSTS,    /* text: names or addresses, each with a :port or without, parted by commas */
     CONF_ZONE,     /* text that names a time zone of the tz database */
     CONF_ADDRESS,  /* u32: an IPv4 address, network order */
     CONF_NETWORK,  /* struct conf_network: ADDRESS/BITS */

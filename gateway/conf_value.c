@@ -143,6 +143,38 @@ static const char *parse_zone(const struct conf_key *key, const char *text, char
     return parse_text(key, text, field);
 }
 
+/* One of a list of hosts, `n` characters: NAME, NAME:PORT or [ADDRESS]:PORT. */
+static const char *check_host(const char *text, size_t n)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    bool six = n > 0 && text[0] == '[';
+    size_t name = six ? 1 + strspn(text + 1, "0123456789abcdefABCDEF:.") : strspn(text, letters);
+
+    if (six && (name >= n || text[name++] != ']'))
+        return "an address in [ ] does not end";
+    if (name == 0 || (six && name == 2))
+        return "a host without a name";
+    if (name >= n)
+        return NULL;
+    size_t digits = strspn(text + name + 1, "0123456789");
+    unsigned long port = strtoul(text + name + 1, NULL, 10);
+    if (text[name] != ':' || name + 1 + digits != n || port < 1 || port > 65535)
+        return "not a host, or not a port behind it; write names and ports as in a,b:6380";
+    return NULL;
+}
+
+static const char *parse_hosts(const struct conf_key *key, const char *text, char *field)
+{
+    for (const char *at = text;; at += strcspn(at, ",") + 1) {
+        const char *wrong = check_host(at, strcspn(at, ","));
+        if (wrong)
+            return wrong;
+        if (at[strcspn(at, ",")] == '\0')
+            return parse_text(key, text, field);
+    }
+}
+
 static const char *parse_address(const char *text, u32 *field)
 {
     struct in_addr a;
@@ -228,6 +260,8 @@ const char *conf_value_parse(const struct conf_key *key, const char *text, void 
         return parse_text(key, text, field);
     case CONF_CONNINFO:
         return parse_conninfo(key, text, field);
+    case CONF_HOSTS:
+        return parse_hosts(key, text, field);
     case CONF_ZONE:
         return parse_zone(key, text, field);
     case CONF_ADDRESS:
@@ -293,6 +327,7 @@ static void print_allowed(const struct conf_key *key, FILE *out)
         break;
     case CONF_TEXT:
     case CONF_CONNINFO:
+    case CONF_HOSTS:
         print_range(key, "characters", out);
         break;
     case CONF_ZONE:
@@ -389,6 +424,7 @@ void conf_value_print(const struct conf_key *key, const void *field, FILE *out)
         break;
     case CONF_TEXT:
     case CONF_CONNINFO:
+    case CONF_HOSTS:
     case CONF_ZONE:
         print_quoted(field, out);
         break;

@@ -119,10 +119,11 @@ static int persist_make(struct topology *t)
         persist_tap_add(t->persist, &t->rings.sink_taps[s]);
 
     struct cursor_conf conf = live_cursor(t, &t->rings.reader_tap);
-    if (t->conf.snapshot_every > 0) {
+    if (t->conf.snapshot_every > 0 || t->world.tops) {
         struct shadow_conf shadow = {.cursor = live_cursor(t, NULL),
                                      .engine = *engine_conf(t->engine),
-                                     .every = t->conf.snapshot_every};
+                                     .every = t->conf.snapshot_every,
+                                     .tops = t->world.tops};
         t->shadow = shadow_new(&shadow, &t->engine_mem, &t->recovered);
     }
     t->reader = reader_new(&conf, t->recovered.day_seq, t->recovered.last_seq);

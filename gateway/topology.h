@@ -68,6 +68,7 @@ struct topology_world {
     struct topology_sink sinks[EXPORT_LANES_MAX];
     u32 sinks_used;
     struct archive_hook archive; /* begin NULL: there is none */
+    struct tops *tops;           /* wanted by a sink; NULL: by none */
     struct auth *auth;           /* NULL: the caller answers the auth rings itself */
     /* Lets some time pass while the topology waits for the disk; returns the new now_ns. */
     u64 (*pass_time)(void *ctx);
@@ -103,7 +104,7 @@ struct topology {
     struct engine *engine;
     struct persist *persist;
     struct reader *reader;
-    struct shadow *shadow;   /* NULL: no snapshots */
+    struct shadow *shadow;   /* NULL: neither snapshots nor tops of books */
     struct archive *archive; /* NULL: none */
     struct gateway *gateways[GATEWAYS_MAX];
     struct exporter exporter;

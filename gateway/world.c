@@ -14,6 +14,7 @@
 #include "persist/postgres.h"
 #include "persist/pwrite.h"
 #include "persist/redis.h"
+#include "persist/tops.h"
 #include "persist/uring.h"
 
 #define EXIT_WORLD 1 /* what the operator can mend in the config or around it */
@@ -124,6 +125,23 @@ static int postgres_open(struct world *w, const struct conf *conf)
     return 0;
 }
 
+static void redis_terms(struct redis_conf *rd, const struct conf_redis *c)
+{
+    rd->host = c->host;
+    rd->port = (u16)c->port;
+    rd->socket = c->socket;
+    rd->tls = c->tls;
+    rd->tls_conf = (struct tls_conf){
+        .ca_file = c->tls_ca_file,
+        .cert_file = c->tls_cert_file,
+        .key_file = c->tls_key_file,
+        .name = c->tls_name,
+    };
+    rd->username = c->username;
+    rd->password_file = c->password_file;
+    rd->prefix = c->prefix;
+}
+
 static int redis_open(struct world *w, const struct conf *conf)
 {
     const struct conf_redis *c = &conf->redis;
@@ -132,12 +150,9 @@ static int redis_open(struct world *w, const struct conf *conf)
     if (!c->enabled)
         return 0;
     redis_conf_defaults(&rd);
-    rd.host = c->host;
-    rd.port = (u16)c->port;
-    rd.socket = c->socket;
-    rd.username = c->username;
-    rd.password_file = c->password_file;
-    rd.prefix = c->prefix;
+    redis_terms(&rd, c);
+    if (c->top_of_book)
+        rd.tops = w->topology.tops = tops_new((u32)conf->engine.instruments_max, &w->mem);
     rd.shard = (u32)conf->shard;
     rd.stream_max_len = c->stream_max_len;
     rd.batch_rows = (u32)c->batch_rows;

@@ -317,12 +317,12 @@ static void lane_committed(struct exporter *x, struct export_lane *l)
     metric_set(&l->m_mark_seq, l->sink->mark.seq);
 }
 
-/* Sends the batch off when it is due. A batch without room is due at any age. */
-static bool lane_commit(struct export_lane *l, u64 now_ns)
+/* Sends the batch off when it is due and the sink idle. Without room it is due at any age. */
+static bool lane_commit(struct export_lane *l, bool idle, u64 now_ns)
 {
     bool due = l->has_next || now_ns >= l->batch_since_ns + l->batch_age_ns;
 
-    if (l->committing || l->batch_txs == 0 || !due)
+    if (!idle || l->committing || l->batch_txs == 0 || !due)
         return false;
     ASSERT_GT(l->filled.seq, l->sink->mark.seq);
     l->sink->ops->commit(l->sink, &l->filled, now_ns);
@@ -358,7 +358,7 @@ static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
         lane_unreadable(x, l, now_ns, l->filled.seq + 1);
         return 1;
     }
-    return work + (added > 0 ? added : 0) + lane_commit(l, now_ns);
+    return work + (added > 0 ? added : 0) + lane_commit(l, status == SINK_OK, now_ns);
 }
 
 static void lane_measure(struct export_lane *l, u64 now_ns)

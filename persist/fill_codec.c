@@ -30,14 +30,19 @@ struct field {
     u16 bytes;
 };
 
-#define FIELD(k, what, name, trade, must)                                                 \
-    {                                                                                     \
-        .key = k, .kind = FIELD_##what, .in_trade = trade, .required = must,              \
-        .offset = offsetof(struct fill, name), .bytes = sizeof(((struct fill *)0)->name), \
+#define AT(type, name) \
+    .offset = offsetof(struct type, name), .bytes = sizeof(((struct type *)0)->name)
+#define FIELD(k, what, name, trade, must)                                                   \
+    {                                                                                       \
+        .key = k, .kind = FIELD_##what, .in_trade = trade, .required = must, AT(fill, name) \
+    }
+#define TOP(k, what, name, must)                                             \
+    {                                                                        \
+        .key = k, .kind = FIELD_##what, .required = must, AT(top_news, name) \
     }
 
 /* In the order of the wire. Add at the end only; never take a key of the past. */
-static const struct field fields[] = {
+static const struct field fill_fields[] = {
     FIELD('v', U32, version, true, true),       FIELD('s', U64, seq, true, true),
     FIELD('n', U32, idx, true, true),           FIELD('h', U32, shard, true, false),
     FIELD('d', U32, day, true, false),          FIELD('t', U64, time_ns, true, true),
@@ -49,7 +54,25 @@ static const struct field fields[] = {
     FIELD('r', U32, user_ref, false, false),    FIELD('x', U32, user_ref_idx, false, false),
     FIELD('k', U64, session_seq, false, false), FIELD('l', CHAR, liquidity, false, false),
 };
-_Static_assert(ARRAY_LEN(fields) <= 32, "a bit for each in a u32");
+_Static_assert(ARRAY_LEN(fill_fields) <= 32, "a bit for each in a u32");
+
+static const struct field top_fields[] = {
+    TOP('v', U32, version, true),  TOP('s', U64, seq, true),       TOP('h', U32, shard, false),
+    TOP('t', U64, time_ns, false), TOP('y', TEXT, symbol, true),   TOP('i', U32, bid_price, true),
+    TOP('j', U64, bid_qty, true),  TOP('w', U32, ask_price, true), TOP('z', U64, ask_qty, true),
+    TOP('e', CHAR, phase, false),
+};
+
+/* What a map is made of; `fields[0]` is the version, at the beginning of the struct. */
+struct schema {
+    const struct field *fields;
+    u32 used;
+    u32 struct_bytes;
+};
+
+static const struct schema fill_schema = {fill_fields, ARRAY_LEN(fill_fields), sizeof(struct fill)};
+static const struct schema top_schema = {top_fields, ARRAY_LEN(top_fields),
+                                         sizeof(struct top_news)};
 
 /* ---- encoding ---- */
 
@@ -74,9 +97,9 @@ static void pack_text(msgpack_packer *pk, const char *text, size_t n)
     msgpack_pack_str_body(pk, text, n);
 }
 
-static void pack_field(msgpack_packer *pk, const struct field *field, const struct fill *f)
+static void pack_field(msgpack_packer *pk, const struct field *field, const void *from)
 {
-    const char *at = (const char *)f + field->offset;
+    const char *at = (const char *)from + field->offset;
     u64 wide;
     u32 narrow;
 
@@ -106,39 +129,56 @@ static void pack_field(msgpack_packer *pk, const struct field *field, const stru
     }
 }
 
-static u32 encode(const struct fill *f, bool trade, u8 *out)
+static u32 encode(const struct schema *schema, const void *from, bool trade, u8 *out)
 {
     struct out_bytes to = {.bytes = out};
-    struct fill versioned = *f;
     msgpack_packer pk;
     u32 count = 0;
 
-    if (versioned.version == 0)
-        versioned.version = FILL_VERSION;
-    for (u32 i = 0; i < ARRAY_LEN(fields); i++)
-        count += !trade || fields[i].in_trade;
+    for (u32 i = 0; i < schema->used; i++)
+        count += !trade || schema->fields[i].in_trade;
     msgpack_packer_init(&pk, &to, write_bytes);
     msgpack_pack_map(&pk, count);
-    for (u32 i = 0; i < ARRAY_LEN(fields); i++)
-        if (!trade || fields[i].in_trade)
-            pack_field(&pk, &fields[i], &versioned);
+    for (u32 i = 0; i < schema->used; i++)
+        if (!trade || schema->fields[i].in_trade)
+            pack_field(&pk, &schema->fields[i], from);
     return to.used;
+}
+
+static u32 encode_fill(const struct fill *f, bool trade, u8 *out)
+{
+    struct fill versioned = *f;
+
+    if (versioned.version == 0)
+        versioned.version = FILL_VERSION;
+    return encode(&fill_schema, &versioned, trade, out);
 }
 
 u32 fill_encode(const struct fill *f, u8 *out)
 {
-    return encode(f, false, out);
+    return encode_fill(f, false, out);
 }
 
 u32 fill_encode_trade(const struct fill *f, u8 *out)
 {
-    return encode(f, true, out);
+    return encode_fill(f, true, out);
+}
+
+u32 top_encode(const struct top_news *top, u8 *out)
+{
+    struct top_news versioned = *top;
+
+    if (versioned.version == 0)
+        versioned.version = TOP_VERSION;
+    u32 n = encode(&top_schema, &versioned, false, out);
+    ASSERT_LE(n, TOP_BYTES_MAX);
+    return n;
 }
 
 /* ---- decoding ---- */
 
 /* Takes one value over; false when it is of another kind or does not fit. */
-static bool take_value(const struct field *field, const msgpack_object *v, struct fill *out)
+static bool take_value(const struct field *field, const msgpack_object *v, void *out)
 {
     char *at = (char *)out + field->offset;
     bool number = field->kind == FIELD_U64 || field->kind == FIELD_U32;
@@ -174,7 +214,7 @@ static bool take_value(const struct field *field, const msgpack_object *v, struc
     return false;
 }
 
-static const char *decode_map(const msgpack_object *map, struct fill *out)
+static const char *decode_map(const struct schema *schema, const msgpack_object *map, void *out)
 {
     u32 seen = 0;
 
@@ -184,18 +224,18 @@ static const char *decode_map(const msgpack_object *map, struct fill *out)
         const msgpack_object *key = &map->via.map.ptr[e].key;
         if (key->type != MSGPACK_OBJECT_STR)
             return "a key that is not a text";
-        for (u32 i = 0; i < ARRAY_LEN(fields) && key->via.str.size == 1; i++) {
-            if (fields[i].key != key->via.str.ptr[0])
+        for (u32 i = 0; i < schema->used && key->via.str.size == 1; i++) {
+            if (schema->fields[i].key != key->via.str.ptr[0])
                 continue;
             if (seen & (1u << i))
                 return "a key that comes twice";
-            if (!take_value(&fields[i], &map->via.map.ptr[e].val, out))
+            if (!take_value(&schema->fields[i], &map->via.map.ptr[e].val, out))
                 return "a value of the wrong kind or out of range";
             seen |= 1u << i;
         }
     }
-    for (u32 i = 0; i < ARRAY_LEN(fields); i++)
-        if (fields[i].required && !(seen & (1u << i)))
+    for (u32 i = 0; i < schema->used; i++)
+        if (schema->fields[i].required && !(seen & (1u << i)))
             return "a required key is missing";
     return NULL;
 }
@@ -267,18 +307,28 @@ static bool is_whole(const u8 *bytes, u64 n)
     return true;
 }
 
-const char *fill_decode(const u8 *bytes, u32 n, struct fill *out)
+static const char *decode(const struct schema *schema, const u8 *bytes, u32 n, void *out)
 {
     msgpack_unpacked u;
     size_t offset = 0;
     const char *wrong = "not msgpack, or cut short";
 
-    memset(out, 0, sizeof *out);
+    memset(out, 0, schema->struct_bytes);
     if (!is_whole(bytes, n))
         return wrong;
     msgpack_unpacked_init(&u);
     if (msgpack_unpack_next(&u, (const char *)bytes, n, &offset) == MSGPACK_UNPACK_SUCCESS)
-        wrong = offset == n ? decode_map(&u.data, out) : "more bytes than one map";
+        wrong = offset == n ? decode_map(schema, &u.data, out) : "more bytes than one map";
     msgpack_unpacked_destroy(&u);
     return wrong;
+}
+
+const char *fill_decode(const u8 *bytes, u32 n, struct fill *out)
+{
+    return decode(&fill_schema, bytes, n, out);
+}
+
+const char *top_decode(const u8 *bytes, u32 n, struct top_news *out)
+{
+    return decode(&top_schema, bytes, n, out);
 }

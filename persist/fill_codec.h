@@ -1,5 +1,5 @@
 /*
- * fill_codec.h - what consumers get on Redis: fills and trades as msgpack maps.
+ * fill_codec.h - what consumers get on Redis: fills, trades and tops of books as msgpack maps.
  *
  * The schema stands in config/sql/README.md. Keys are short and stable: none is ever given another
  * meaning. A reader ignores keys that it does not know, so new ones may come at any time; the
@@ -10,6 +10,8 @@
 
 #include "engine/base/types.h"
 
+#define TOP_VERSION    1u
+#define TOP_BYTES_MAX  128u /* an encoded top is never longer */
 #define FILL_VERSION   1u
 #define FILL_BYTES_MAX 256u /* an encoded fill or trade is never longer */
 
@@ -51,5 +53,25 @@ u32 fill_encode_trade(const struct fill *f, u8 *out);
  * while it runs: cold code.
  */
 const char *fill_decode(const u8 *bytes, u32 n, struct fill *out);
+
+/* An instrument's best bid and offer as published: the newest known, never all of them. */
+struct top_news {
+    u32 version;    /* "v" from a decoder: of the writer; 0 for encoding means TOP_VERSION */
+    u64 seq;        /* "s" the transaction that it is as of */
+    u32 shard;      /* "h" */
+    u64 time_ns;    /* "t" its engine time, ns since 1970 UTC */
+    char symbol[9]; /* "y" */
+    u32 bid_price;  /* "i" in 1/10,000; 0: nobody buys */
+    u64 bid_qty;    /* "j" displayed shares at it */
+    u32 ask_price;  /* "w" 0: nobody sells */
+    u64 ask_qty;    /* "z" */
+    char phase;     /* "e" P O T C X Z H V: where nothing trades, bid and offer may cross */
+};
+
+/* Encodes `top` to `out` (TOP_BYTES_MAX bytes). Returns the length. */
+u32 top_encode(const struct top_news *top, u8 *out);
+
+/* As fill_decode; v s y i j w z are required. */
+const char *top_decode(const u8 *bytes, u32 n, struct top_news *out);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * redis.c - see redis.h. The only file that knows hiredis, of which it uses the buffers and the
- * parser; waiting and deadlines are its own. Cold thread; nothing blocks but the look-up of a name.
+ * redis.c - see redis.h. The sink: what is said to a server and what its answers mean. Cold thread;
+ * nothing blocks but the look-up of a name.
  *
  *   CLOSED -> CONNECTING -> CLAIMING -> IDLE <-> SENDING
  *
- * CLAIMING sends, in one go: AUTH if there is a password, SCRIPT LOAD of the batch's script, EVAL
- * of the claim's. A batch is one EVALSHA: the server checks that epoch and claim are still ours,
- * adds the entries - their ids make it refuse by itself what it has - publishes, and moves the
- * mark.
+ * CLAIMING sends, in one go: AUTH if there is a password, SCRIPT LOAD of the two scripts, EVAL of
+ * the claim's. A batch is one EVALSHA: the server checks that epoch and claim are still ours, adds
+ * the entries - their ids make it refuse by itself what it has - publishes, and moves the mark. The
+ * tops of books that have changed go behind a batch, or alone when there is none.
  *
  * Which mark to believe: the stream is the truth. The mark beside it moves with transactions that
  * have no fill, too, so it is used while it belongs to the stream's newest entry. If it does not
@@ -15,24 +15,26 @@
  * transaction, whose entries the stream refuses as far as it has them; with no stream, at the
  * first.
  *
+ * A cluster: all keys are in one slot (a hash tag in the prefix), so one node has them, and MOVED
+ * or ASK say where. That is the end of the connection and the host of the next one.
+ *
  * Failure modes: see redis_text_status; anything that ends the connection is SINK_LOST.
  */
 #include "persist/redis.h"
 
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "engine/base/sm.h"
 #include "persist/fill_codec.h"
 #include "persist/redis_batch.h"
+#include "persist/redis_conn.h"
+#include "persist/redis_tops.h"
 
-#define SECRET_BYTES 512u
+#define CLAIM_BYTES 16384u /* of all commands of a claim */
 
 enum redis_state { RS_CLOSED, RS_CONNECTING, RS_CLAIMING, RS_IDLE, RS_SENDING };
 
@@ -49,13 +51,16 @@ struct redis {
     struct sink sink;
     struct redis_conf conf;
     struct redis_claim claim;
-    redisContext *conn;
+    struct redis_conn conn;
     u8 state; /* enum redis_state */
     u64 deadline_ns;
-    u32 answers_due;     /* CLAIMING: replies that are still to come */
+    u32 answers_due;     /* replies that are still to come */
+    u32 scripts_named;   /* CLAIMING: SCRIPT LOADs that were answered */
+    bool batch_due;      /* SENDING: one of them is the batch's */
     struct sink_mark to; /* what the batch under way moves the mark to */
     struct redis_batch batches[2];
     u32 filling; /* index of the batch being filled; the other one is under way */
+    struct redis_tops tops;
     struct resp command;
     struct mem mem; /* of this struct and all above */
 };
@@ -74,7 +79,10 @@ static enum sink_status fail(struct redis *r, enum sink_status status, const cha
 
 static enum sink_status fail_conn(struct redis *r, const char *what)
 {
-    return fail(r, SINK_LOST, what, r->conn ? r->conn->errstr : "");
+    char why[SINK_ERROR_BYTES - 40];
+
+    redis_conn_why(&r->conn, why, sizeof why);
+    return fail(r, SINK_LOST, what, why);
 }
 
 static enum sink_status fail_deadline(struct redis *r)
@@ -90,6 +98,7 @@ static enum sink_status fail_reply(struct redis *r, const redisReply *reply)
     const char *what;
     enum sink_status status = redis_text_status(reply->str, &what);
 
+    redis_conn_redirect(&r->conn, reply->str);
     return fail(r, status, what, reply->str);
 }
 
@@ -99,11 +108,6 @@ static void progress(struct redis *r, u64 now_ns)
     r->sink.steps++;
 }
 
-static bool given(const char *text)
-{
-    return text && text[0] != '\0';
-}
-
 /* ---- connecting ---- */
 
 static void redis_open(struct sink *s, u64 now_ns)
@@ -111,69 +115,41 @@ static void redis_open(struct sink *s, u64 now_ns)
     struct redis *r = redis_of(s);
 
     ASSERT_EQ(r->state, RS_CLOSED);
-    ASSERT(r->conn == NULL);
     ASSERT_GT(s->epoch, 0);
     ASSERT(s->process_id > 0 && s->journal_id > 0);
     r->claim.epoch = s->epoch;
-    r->conn = given(r->conf.socket) ? redisConnectUnixNonBlock(r->conf.socket)
-                                    : redisConnectNonBlock(r->conf.host, r->conf.port);
+    redis_conn_open(&r->conn);
     r->deadline_ns = now_ns + r->conf.connect_timeout_ns;
     sm_move(states, &r->state, RS_CONNECTING);
-}
-
-/* Queues the command that stands in r->command. */
-static bool queue_command(struct redis *r)
-{
-    return redisAppendFormattedCommand(r->conn, (const char *)r->command.bytes, r->command.used) ==
-           REDIS_OK;
 }
 
 static void begin_command(struct redis *r, u32 args)
 {
     r->command.used = r->command.args = 0;
     resp_head(&r->command, args);
-    r->answers_due++;
 }
 
-/* The first line of the password file: read at each attempt, so that a new one needs no restart. */
-static bool read_password(const struct redis *r, char password[SECRET_BYTES])
+/* Queues the command that stands in r->command. */
+static void queue_command(struct redis *r, bool has_keys)
 {
-    FILE *file = fopen(r->conf.password_file, "re");
-    bool read = file && fgets(password, SECRET_BYTES, file);
-
-    if (file)
-        fclose(file);
-    if (read)
-        password[strcspn(password, "\r\n")] = '\0';
-    return read;
+    r->answers_due += redis_conn_queue(&r->conn, &r->command, has_keys);
 }
 
-static enum sink_status queue_auth(struct redis *r)
+static void queue_load(struct redis *r, const char *script)
 {
-    char password[SECRET_BYTES];
-
-    if (!read_password(r, password))
-        return fail(r, SINK_REFUSED, "cannot read the password file", r->conf.password_file);
-    begin_command(r, given(r->conf.username) ? 3 : 2);
-    resp_text(&r->command, "AUTH");
-    if (given(r->conf.username))
-        resp_text(&r->command, r->conf.username);
-    resp_text(&r->command, password);
-    explicit_bzero(password, sizeof password);
-    bool queued = queue_command(r);
-    explicit_bzero(r->command.bytes, r->command.used);
-    return queued ? SINK_OK : fail_conn(r, "cannot log in");
-}
-
-static enum sink_status queue_claim(struct redis *r)
-{
-    char key[REDIS_KEY_BYTES];
-
     begin_command(r, 3);
     resp_text(&r->command, "SCRIPT");
     resp_text(&r->command, "LOAD");
-    resp_text(&r->command, redis_script_batch);
-    bool queued = queue_command(r);
+    resp_text(&r->command, script);
+    queue_command(r, false);
+}
+
+static void queue_claim(struct redis *r)
+{
+    char key[REDIS_KEY_BYTES];
+
+    queue_load(r, redis_script_batch);
+    queue_load(r, redis_script_tops);
     begin_command(r, 8);
     resp_text(&r->command, "EVAL");
     resp_text(&r->command, redis_script_claim);
@@ -185,31 +161,23 @@ static enum sink_status queue_claim(struct redis *r)
     resp_u64(&r->command, r->claim.epoch);
     resp_id(&r->command, r->sink.process_id);
     resp_id(&r->command, r->sink.journal_id);
-    return queued && queue_command(r) ? SINK_OK : fail_conn(r, "cannot claim the shard");
+    queue_command(r, true);
 }
 
 static enum sink_status poll_connecting(struct redis *r, u64 now_ns)
 {
-    enum sink_status status = SINK_OK;
-    int error = 0;
-    socklen_t size = sizeof error;
-
-    if (!r->conn || r->conn->err)
-        return fail_conn(r, "cannot connect");
-    struct pollfd fd = {.fd = r->conn->fd, .events = POLLOUT};
-    if (poll(&fd, 1, 0) <= 0)
+    switch (redis_conn_ready(&r->conn)) {
+    case LINK_OK:
+        break;
+    case LINK_BUSY:
         return now_ns > r->deadline_ns ? fail_deadline(r) : SINK_BUSY;
-    if (getsockopt(r->conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0)
-        return fail(r, SINK_LOST, "cannot connect", strerror(error ? error : errno));
-    if (!given(r->conf.socket))
-        redisEnableKeepAlive(r->conn);
-    r->answers_due = 0;
-    if (given(r->conf.password_file))
-        status = queue_auth(r);
-    if (status == SINK_OK)
-        status = queue_claim(r);
-    if (status != SINK_OK)
-        return status;
+    case LINK_LOST:
+        return fail_conn(r, "cannot connect");
+    }
+    r->answers_due = r->scripts_named = 0;
+    if (!redis_conn_auth(&r->conn, &r->command, &r->answers_due))
+        return fail(r, SINK_REFUSED, "cannot read the password file", r->conf.password_file);
+    queue_claim(r);
     progress(r, now_ns);
     sm_move(states, &r->state, RS_CLAIMING);
     return SINK_BUSY;
@@ -223,22 +191,17 @@ static enum sink_status poll_connecting(struct redis *r, u64 now_ns)
  */
 static enum sink_status next_reply(struct redis *r, u64 now_ns, redisReply **reply)
 {
-    void *got = NULL;
-    int sent = 0;
-
-    *reply = NULL;
-    if (redisBufferWrite(r->conn, &sent) != REDIS_OK)
-        return fail_conn(r, "lost while sending");
-    if (redisGetReplyFromReader(r->conn, &got) != REDIS_OK)
-        return fail_conn(r, "the answer is no RESP");
-    if (!got && redisBufferRead(r->conn) != REDIS_OK)
-        return fail_conn(r, "lost while waiting");
-    if (!got && redisGetReplyFromReader(r->conn, &got) != REDIS_OK)
-        return fail_conn(r, "the answer is no RESP");
-    if (!got)
+    switch (redis_conn_reply(&r->conn, reply)) {
+    case LINK_BUSY:
         return now_ns > r->deadline_ns ? fail_deadline(r) : SINK_BUSY;
+    case LINK_LOST:
+        return fail_conn(r, "lost while waiting");
+    case LINK_OK:
+        break;
+    }
     progress(r, now_ns);
-    *reply = got;
+    ASSERT_GT(r->answers_due, 0);
+    r->answers_due--;
     return SINK_OK;
 }
 
@@ -296,24 +259,31 @@ static enum sink_status not_ours(struct redis *r, const char *why, const char *t
     return SINK_FENCED;
 }
 
-/* The replies come in the order of the commands: [AUTH], SCRIPT LOAD, EVAL. */
+/* SCRIPT LOAD was answered with the script's name. */
+static enum sink_status take_script(struct redis *r, const redisReply *reply)
+{
+    char *sha = r->scripts_named++ == 0 ? r->claim.sha : r->claim.sha_tops;
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof r->claim.sha - 1 ||
+        r->scripts_named > 2)
+        return fail(r, SINK_REFUSED, "SCRIPT LOAD had no digest for an answer", "");
+    memcpy(sha, reply->str, sizeof r->claim.sha);
+    return SINK_BUSY;
+}
+
+/* The replies come in the order of the commands: [AUTH], SCRIPT LOAD twice, [ASKING], EVAL. */
 static enum sink_status take_claim_reply(struct redis *r, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR)
         return fail_reply(r, reply);
-    r->answers_due--;
-    if (r->answers_due == 1) {
-        if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof r->claim.sha - 1)
-            return fail(r, SINK_REFUSED, "SCRIPT LOAD had no digest for an answer", "");
-        memcpy(r->claim.sha, reply->str, sizeof r->claim.sha);
-    }
     if (r->answers_due > 0)
-        return SINK_BUSY;
+        return reply->type == REDIS_REPLY_STATUS ? SINK_BUSY : take_script(r, reply);
     if (is_claim(reply, 2))
         return not_ours(r, reply->element[0]->str, reply->element[1]->str);
     if (!is_claim(reply, 7))
         return fail(r, SINK_REFUSED, "the claim had no answer that we know", "");
     take_mark(r, reply->element);
+    redis_tops_restart(&r->tops);
     sm_move(states, &r->state, RS_IDLE);
     return SINK_OK;
 }
@@ -335,35 +305,75 @@ static enum sink_status poll_claiming(struct redis *r, u64 now_ns)
     return status;
 }
 
-static enum sink_status poll_sending(struct redis *r, u64 now_ns)
+static void batch_done(struct redis *r, u64 duplicates)
 {
     struct redis_batch *b = &r->batches[!r->filling];
-    redisReply *reply;
-    enum sink_status status = next_reply(r, now_ns, &reply);
 
-    if (status != SINK_OK)
-        return status;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        status = fail_reply(r, reply);
-    } else if (reply->type != REDIS_REPLY_INTEGER) {
-        status = fail(r, SINK_LOST, "the batch had no answer that we know", "");
-    } else {
-        r->sink.mark = r->to;
-        r->sink.duplicates += (u64)reply->integer;
-        r->sink.rows_committed += b->entries_used - (u64)reply->integer;
-        redis_batch_clear(b);
-        sm_move(states, &r->state, RS_IDLE);
-    }
-    freeReplyObject(reply);
+    r->batch_due = false;
+    r->sink.mark = r->to;
+    r->sink.duplicates += duplicates;
+    r->sink.rows_committed += b->entries_used - duplicates;
+    redis_batch_clear(b);
+}
+
+/* Replies: [ASKING], the batch if there is one, [ASKING], the tops if there are some. */
+static enum sink_status take_sent_reply(struct redis *r, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        return fail_reply(r, reply);
+    if (reply->type != REDIS_REPLY_INTEGER && reply->type != REDIS_REPLY_STATUS)
+        return fail(r, SINK_LOST, "a batch had no answer that we know", "");
+    if (reply->type == REDIS_REPLY_INTEGER && r->batch_due)
+        batch_done(r, (u64)reply->integer);
+    if (r->answers_due > 0)
+        return SINK_BUSY;
+    sm_move(states, &r->state, RS_IDLE);
+    return SINK_OK;
+}
+
+static enum sink_status poll_sending(struct redis *r, u64 now_ns)
+{
+    redisReply *reply;
+    enum sink_status status;
+
+    do {
+        status = next_reply(r, now_ns, &reply);
+        if (status != SINK_OK)
+            return status;
+        status = take_sent_reply(r, reply);
+        freeReplyObject(reply);
+    } while (status == SINK_BUSY);
     return status;
 }
 
-/* Nobody speaks to us while we are silent: what comes is the end of the connection. */
-static enum sink_status poll_idle(struct redis *r)
+/* Queues the tops of books that have changed, if there are any. */
+static bool queue_tops(struct redis *r)
 {
-    if (redisBufferRead(r->conn) != REDIS_OK)
+    r->command.used = r->command.args = 0;
+    if (!redis_tops_due(&r->tops) ||
+        !redis_tops_command(&r->tops, &r->claim, r->conf.prefix, r->conf.shard, &r->command))
+        return false;
+    queue_command(r, true);
+    return true;
+}
+
+/* Nobody speaks to us while we are silent: what comes is the end of the connection. */
+static enum sink_status poll_idle(struct redis *r, u64 now_ns)
+{
+    redisReply *reply;
+    enum link_status status = redis_conn_reply(&r->conn, &reply);
+
+    if (reply)
+        freeReplyObject(reply);
+    if (status == LINK_LOST)
         return fail_conn(r, "lost while idle");
-    return SINK_OK;
+    if (status == LINK_OK)
+        return fail(r, SINK_LOST, "the server speaks without being asked", "");
+    if (!queue_tops(r))
+        return SINK_OK;
+    progress(r, now_ns);
+    sm_move(states, &r->state, RS_SENDING);
+    return SINK_BUSY;
 }
 
 /* ---- the sink ---- */
@@ -380,7 +390,7 @@ static enum sink_status redis_poll(struct sink *s, u64 now_ns)
     case RS_SENDING:
         return poll_sending(r, now_ns);
     case RS_IDLE:
-        return poll_idle(r);
+        return poll_idle(r, now_ns);
     case RS_CLOSED:
         break;
     }
@@ -406,8 +416,10 @@ static void redis_commit(struct sink *s, const struct sink_mark *to, u64 now_ns)
     ASSERT_GT(to->seq, s->mark.seq);
     r->command.used = r->command.args = 0;
     redis_batch_command(&r->batches[r->filling], &r->claim, to, &r->command);
-    /* When it cannot be queued the connection has failed: the next poll says so. */
-    queue_command(r);
+    r->answers_due = 0;
+    queue_command(r, true);
+    queue_tops(r);
+    r->batch_due = true;
     r->filling = !r->filling;
     r->to = *to;
     s->batch_rows = 0;
@@ -419,9 +431,9 @@ static void redis_close(struct sink *s)
 {
     struct redis *r = redis_of(s);
 
-    if (r->conn)
-        redisFree(r->conn);
-    r->conn = NULL;
+    redis_conn_close(&r->conn);
+    r->answers_due = 0;
+    r->batch_due = false;
     for (u32 i = 0; i < 2; i++)
         redis_batch_clear(&r->batches[i]);
     s->batch_rows = 0;
@@ -461,8 +473,11 @@ struct sink *redis_new(const struct redis_conf *conf)
     r->claim.stream_max_len = conf->stream_max_len;
     for (u32 i = 0; i < 2; i++)
         redis_batch_init(&r->batches[i], &m, conf->prefix, conf->shard);
-    r->command.room = redis_batch_command_max();
+    r->tops.tops = conf->tops;
+    r->command.room = max_u32(redis_batch_command_max(), redis_tops_command_max());
     r->command.bytes = mem_alloc(&m, r->command.room, CACHE_LINE);
+    redis_conn_init(&r->conn, &r->conf, &m,
+                    redis_batch_command_max() + redis_tops_command_max() + CLAIM_BYTES);
     r->mem = m;
     return &r->sink;
 }

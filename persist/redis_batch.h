@@ -45,6 +45,7 @@ struct redis_claim {
     u64 claim;
     u64 stream_max_len;
     char sha[41]; /* of redis_script_batch, as the server named it */
+    char sha_tops[41];
 };
 
 /* An empty batch with memory from `m` (2 MiB); `prefix` outlives it. */

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char redis_script_claim[] =
@@ -69,6 +70,21 @@ const char redis_script_batch[] =
     "redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'day', ARGV[4], 'last', last, 'time_ns', "
     "ARGV[9])\n"
     "return there\n";
+
+const char redis_script_tops[] =
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'claim')\n"
+    "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] then\n"
+    "  return redis.error_reply('FENCED the shard was claimed by another connection')\n"
+    "end\n"
+    "for i = 2, #KEYS do\n"
+    "  local at = 3 + (i - 2) * 9\n"
+    "  redis.call('HSET', KEYS[i], 'bid', ARGV[at + 2], 'bid_qty', ARGV[at + 3], 'ask', ARGV[at + "
+    "4],\n"
+    "    'ask_qty', ARGV[at + 5], 'phase', ARGV[at + 6], 'seq', ARGV[at + 7], 'time_ns', ARGV[at + "
+    "8])\n"
+    "  redis.call('PUBLISH', ARGV[at], ARGV[at + 1])\n"
+    "end\n"
+    "return #KEYS - 1\n";
 
 void resp_head(struct resp *r, u32 args)
 {
@@ -138,8 +154,10 @@ enum sink_status redis_text_status(const char *error, const char **what)
         {"NOPERM", SINK_REFUSED, "the user lacks a right, see config/sql/README.md"},
         {"OOM", SINK_REFUSED, "the server is out of memory, shorten the stream or raise maxmemory"},
         {"MISCONF", SINK_REFUSED, "the server cannot save to its disk"},
-        {"MOVED", SINK_REFUSED, "this is a cluster, which is not supported yet"},
-        {"CROSSSLOT", SINK_REFUSED, "this is a cluster, which is not supported yet"},
+        {"MOVED", SINK_LOST, "the cluster sends us to another node"},
+        {"ASK", SINK_LOST, "the cluster sends us to another node"},
+        {"CROSSSLOT", SINK_REFUSED,
+         "this is a cluster: give export.redis.prefix a hash tag, such as wirebook{1}"},
     };
 
     for (u32 i = 0; i < ARRAY_LEN(known); i++) {
@@ -150,4 +168,73 @@ enum sink_status redis_text_status(const char *error, const char **what)
     }
     *what = "the server refuses";
     return SINK_REFUSED;
+}
+
+/* ---- where to connect ---- */
+
+/* Takes "name", "name:port" or "[address]:port" of `n` characters apart. */
+static bool parse_host(const char *text, u32 n, u16 port, struct redis_host *out)
+{
+    char copy[REDIS_HOST_BYTES + 8], *name = copy, *colon;
+
+    if (n == 0 || n >= sizeof copy)
+        return false;
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    if (copy[0] == '[') { /* IPv6 */
+        char *end = strchr(copy, ']');
+        if (!end || (end[1] != '\0' && end[1] != ':'))
+            return false;
+        name = copy + 1;
+        colon = end[1] == ':' ? end + 1 : NULL;
+        *end = '\0';
+    } else {
+        colon = strchr(copy, ':');
+    }
+    if (colon) {
+        char *end;
+        unsigned long number = strtoul(colon + 1, &end, 10);
+        if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || number < 1 || number > 65535)
+            return false;
+        port = (u16)number;
+        *colon = '\0';
+    }
+    if (name[0] == '\0' || strlen(name) >= sizeof out->name)
+        return false;
+    snprintf(out->name, sizeof out->name, "%s", name);
+    out->port = port;
+    return true;
+}
+
+bool redis_text_host(const char *list, u32 attempt, u16 port, struct redis_host *out)
+{
+    u32 parts = 1;
+
+    for (const char *c = list; *c; c++)
+        parts += *c == ',';
+    for (u32 i = attempt % parts; i > 0; i--)
+        list = strchr(list, ',') + 1;
+    return parse_host(list, (u32)strcspn(list, ","), port, out);
+}
+
+bool redis_text_redirect(const char *error, const struct redis_host *from, struct redis_host *out,
+                         bool *asking)
+{
+    bool ask = strncmp(error, "ASK ", 4) == 0;
+    const char *where = strrchr(error, ' '), *colon = strrchr(error, ':');
+    char *end;
+
+    if ((!ask && strncmp(error, "MOVED ", 6) != 0) || !where || !colon || colon < where)
+        return false;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    u32 n = (u32)(colon - where - 1);
+    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port < 1 || port > 65535 ||
+        n >= sizeof out->name)
+        return false;
+    *out = *from;
+    if (n > 0 && where[1] != '?')
+        snprintf(out->name, sizeof out->name, "%.*s", (int)n, where + 1);
+    out->port = (u16)port;
+    *asking = ask;
+    return true;
 }

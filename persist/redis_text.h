@@ -49,6 +49,32 @@ extern const char redis_script_claim[];
  */
 extern const char redis_script_batch[];
 
+/*
+ * Sets tops of books. KEYS: mark hash, then a hash for each. ARGV: epoch, claim; then of each its
+ * channel, payload, bid, bid_qty, ask, ask_qty, phase, seq, time_ns. Answers their number.
+ */
+extern const char redis_script_tops[];
+
+#define REDIS_HOST_BYTES 256u
+
+struct redis_host {
+    char name[REDIS_HOST_BYTES]; /* a name or an address */
+    u16 port;
+};
+
+/*
+ * The `attempt`-th of a list "a,b:6380,[::1]:6379", in turn; what names no port has `port`. False:
+ * that part of the list is malformed.
+ */
+bool redis_text_host(const char *list, u32 attempt, u16 port, struct redis_host *out);
+
+/*
+ * Where a cluster's error reply sends us: "MOVED 7 host:port" or "ASK 7 host:port"; `asking` tells
+ * which. Without a host it is the one that was asked, `from`. False: it is another error.
+ */
+bool redis_text_redirect(const char *error, const struct redis_host *from, struct redis_host *out,
+                         bool *asking);
+
 /* SINK_LOST or SINK_REFUSED for an error reply's text, and in words what it means to `what`. */
 enum sink_status redis_text_status(const char *error, const char **what);
 

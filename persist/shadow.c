@@ -5,7 +5,8 @@
  *
  * It rests until `every` transactions are durable that it has not seen, then applies them a bite a
  * turn, writes, and rests again: behind by up to `every` transactions, which is also what a start
- * has to replay. Session streams are in the state as cursors, messages are not.
+ * has to replay. When somebody wants the tops of the books it does not rest, and stands still only
+ * while it writes. Session streams are in the state as cursors, messages are not.
  *
  * Failure modes: a snapshot cannot be written: said, the next one is tried after as many
  * transactions again. The journal cannot be read or does not fit: said, no more snapshots by this
@@ -22,6 +23,7 @@
 #include "engine/base/metrics.h"
 #include "engine/image.h"
 #include "persist/snapshot.h"
+#include "persist/tops.h"
 
 #define TXS_PER_TURN 1024u
 
@@ -61,7 +63,7 @@ struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engi
 {
     struct shadow *s = aligned_alloc(CACHE_LINE, round_up(sizeof *s, CACHE_LINE));
 
-    ASSERT(s != NULL && conf->every >= 1);
+    ASSERT(s != NULL && (conf->every >= 1 || conf->tops));
     memset(s, 0, sizeof *s);
     s->conf = *conf;
     mem_init(&s->mem, 0);
@@ -74,6 +76,8 @@ struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engi
     s->good_day[0] = at->from_day_seq;
     s->day_seq = at->day_seq;
     metric_set(&s->seq, at->from_seq);
+    if (conf->tops)
+        tops_note_all(conf->tops, s->engine);
     register_metrics(s);
     return s;
 }
@@ -124,6 +128,8 @@ static int follow(struct shadow *s)
         const char *what = engine_apply(s->engine, tx.slots, tx.used);
         if (what)
             return stop(s, what);
+        if (s->conf.tops)
+            tops_note(s->conf.tops, s->engine, tx.slots, tx.used);
         s->block = tx.block;
         s->epoch = tx.epoch;
         note_day(s, &tx);
@@ -178,14 +184,22 @@ int shadow_do_work(void *shadow, u64 now_ns)
     (void)now_ns;
     if (s->stopped)
         return 0;
+    bool asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
+    bool due = asked || (s->conf.every > 0 && stored >= s->last + s->conf.every);
     if (s->target == 0) {
-        bool asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
-        if (stored == engine_seq(s->engine) || (!asked && stored < s->last + s->conf.every))
-            return 0; /* after a start, too: where its last transaction stands is not known */
-        atomic_store_explicit(&s->asked, false, memory_order_relaxed);
+        bool behind = stored > engine_seq(s->engine);
+        /* After a start: where its last transaction stands is not known. */
+        bool followed = s->epoch > 0 && engine_seq(s->engine) > s->last;
+        if (!(behind && (due || s->conf.tops)) && !(due && followed))
+            return 0;
         s->target = stored;
     }
     if (engine_seq(s->engine) < s->target)
         return follow(s);
-    return take(s);
+    if (due) {
+        atomic_store_explicit(&s->asked, false, memory_order_relaxed);
+        return take(s);
+    }
+    s->target = 0;
+    return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * shadow.h - the cold agent that makes snapshots without the engine's doing anything for them.
+ * shadow.h - the cold agent that makes snapshots, and knows the top of each book, without the
+ * engine's doing anything for them.
  *
  * It has an engine of its own, which follows the journal by the same engine_apply as recovery does.
  * When enough transactions have come since the last snapshot it reads up to the mark and writes its
@@ -16,11 +17,13 @@
 #include "persist/replay.h"
 
 struct shadow;
+struct tops;
 
 struct shadow_conf {
     struct cursor_conf cursor; /* without a tap: it reads the files */
     struct engine_conf engine; /* the recovered engine's, hash key included */
-    u64 every;                 /* transactions between two snapshots, at least 1 */
+    u64 every;                 /* transactions between two snapshots; 0: none are made */
+    struct tops *tops;         /* told of every transaction as it becomes durable; NULL: nobody */
 };
 
 /*

@@ -60,8 +60,9 @@ struct sink_ops {
 
     /*
      * Goes on with what is under way. Once it has answered SINK_OK after open(), `mark` is what the
-     * far end has; after commit(), `mark` is the committed one. When idle it only looks whether the
-     * connection still stands. After any other answer the next call is close().
+     * far end has; after commit(), `mark` is the committed one. When idle it looks whether the
+     * connection still stands, and may begin something of its own (SINK_BUSY). After SINK_OK the
+     * sink is idle. After any other answer but SINK_BUSY the next call is close().
      */
     enum sink_status (*poll)(struct sink *s, u64 now_ns);
 

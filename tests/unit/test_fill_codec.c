@@ -295,10 +295,63 @@ static void test_damage(void **state)
     }
 }
 
+/* tests/data/top_v1.tsv: bytes that must decode for ever, and that the encoder makes. */
+static void test_golden_tops(void **state)
+{
+    static const struct top_news tops[] = {
+        {.version = 1,
+         .seq = 7,
+         .shard = 1,
+         .time_ns = 1795357800000000001ull,
+         .symbol = "AAPL",
+         .bid_price = 1500000,
+         .bid_qty = 300,
+         .ask_price = 1500100,
+         .ask_qty = 100,
+         .phase = 'T'},
+        {.version = 1,
+         .seq = UINT64_MAX,
+         .shard = 99,
+         .time_ns = UINT64_MAX - 1,
+         .symbol = "ABCDEFGH",
+         .bid_price = 1999999900,
+         .bid_qty = UINT64_MAX - 2,
+         .ask_price = 1999999900,
+         .ask_qty = UINT64_MAX - 3,
+         .phase = 'H'},
+        {.version = 1, .symbol = ""},
+    };
+    static const char *const names[] = {"top-small", "top-large", "top-blank"};
+    char line[512], name[64], hex[512];
+    u32 seen = 0;
+
+    (void)state;
+    FILE *file = fopen("tests/data/top_v1.tsv", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        u8 golden[256], own[TOP_BYTES_MAX];
+        struct top_news out;
+        if (line[0] == '#')
+            continue;
+        assert_int_equal(sscanf(line, "%63s %511s", name, hex), 2);
+        assert_string_equal(name, names[seen]);
+        u32 n = from_hex(hex, golden);
+        assert_int_equal(top_encode(&tops[seen], own), n);
+        assert_memory_equal(own, golden, n);
+        assert_null(top_decode(golden, n, &out));
+        assert_memory_equal(&out, &tops[seen], sizeof out);
+        assert_non_null(top_decode(golden, n - 1, &out));
+        seen++;
+    }
+    fclose(file);
+    assert_int_equal(seen, ARRAY_LEN(tops));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_golden_tops),
         cmocka_unit_test(test_trade_names_nobody),
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_readers_ignore_what_they_do_not_know),

@@ -15,6 +15,7 @@
 #include "persist/fill_codec.h"
 #include "persist/redis_batch.h"
 #include "persist/redis_text.h"
+#include "persist/redis_tops.h"
 #include "tests/lib/journal_rows.h"
 #include "tests/lib/made_journal.h"
 
@@ -248,7 +249,9 @@ static void test_errors(void **state)
         {"NOAUTH Authentication required.", SINK_REFUSED},
         {"WRONGPASS invalid", SINK_REFUSED},
         {"OOM command not allowed", SINK_REFUSED},
-        {"MOVED 1234 10.0.0.1:6379", SINK_REFUSED},
+        {"MOVED 1234 10.0.0.1:6379", SINK_LOST},
+        {"ASK 1234 10.0.0.1:6379", SINK_LOST},
+        {"CROSSSLOT Keys in request", SINK_REFUSED},
         {"WRONGTYPE Operation against a key", SINK_REFUSED},
         {"ERR unknown", SINK_REFUSED},
     };
@@ -261,6 +264,141 @@ static void test_errors(void **state)
     }
 }
 
+static void test_hosts(void **state)
+{
+    static const char list[] = "a,b:6380,10.0.0.1,[::1]:7,[fe80::2]";
+    static const struct {
+        const char *name;
+        u16 port;
+    } want[] = {{"a", 1}, {"b", 6380}, {"10.0.0.1", 1}, {"::1", 7}, {"fe80::2", 1}};
+    static const char *const wrong[] = {"",     ":1",   "a:",     "a:0", "a:65536",
+                                        "a:1x", "[::1", "[::1]x", "[]:1"};
+    struct redis_host h;
+
+    (void)state;
+    for (u32 attempt = 0; attempt < 11; attempt++) {
+        assert_true(redis_text_host(list, attempt, 1, &h));
+        assert_string_equal(h.name, want[attempt % 5].name);
+        assert_int_equal(h.port, want[attempt % 5].port);
+    }
+    for (u32 i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(redis_text_host(wrong[i], 0, 1, &h));
+}
+
+static void test_redirects(void **state)
+{
+    const struct redis_host from = {.name = "here", .port = 5};
+    static const struct {
+        const char *error;
+        const char *name;
+        u16 port;
+        bool asking;
+    } cases[] = {
+        {"MOVED 3999 127.0.0.1:6381", "127.0.0.1", 6381, false},
+        {"ASK 3999 node-3.example:6379", "node-3.example", 6379, true},
+        {"MOVED 3999 :6381", "here", 6381, false},
+        {"MOVED 3999 ?:6381", "here", 6381, false},
+        {"MOVED 1 fe80::2:7000", "fe80::2", 7000, false},
+        {"MOVED 1", NULL, 0, false},
+        {"MOVED 1 host", NULL, 0, false},
+        {"MOVED 1 host:0", NULL, 0, false},
+        {"MOVED 1 host:99999", NULL, 0, false},
+        {"ERR 1 host:6379", NULL, 0, false},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
+        struct redis_host h;
+        bool asking = false;
+        bool found = redis_text_redirect(cases[i].error, &from, &h, &asking);
+        assert_int_equal(found, cases[i].name != NULL);
+        if (!found)
+            continue;
+        assert_string_equal(h.name, cases[i].name);
+        assert_int_equal(h.port, cases[i].port);
+        assert_int_equal(asking, cases[i].asking);
+    }
+}
+
+/* A table of tops with `n` instruments, all changed; written by hand. */
+static struct tops *made_tops(struct mem *m, u32 n)
+{
+    struct tops *t = tops_new(1000, m);
+
+    for (u32 id = 1; id <= n; id++) {
+        char symbol[16];
+        u64 word;
+        snprintf(symbol, sizeof symbol, "SYM%-6u", id);
+        memcpy(&word, symbol, 8);
+        t->at[id].words[0] = word;
+        t->at[id].words[1] = 1000000 + id; /* a bid, no offer */
+        t->at[id].words[2] = 100 * id;
+        t->at[id].words[4] = 'T';
+        t->at[id].words[5] = 50 + id;
+        t->at[id].words[6] = 9;
+    }
+    t->used = n;
+    t->changes = n;
+    return t;
+}
+
+static void test_tops_command(void **state)
+{
+    struct bench *b = *state;
+    struct redis_claim c = {.epoch = 5, .claim = 9, .sha_tops = "def"};
+    struct redis_tops r = {.tops = made_tops(&b->mem, 300)};
+    u32 at = 0, n;
+
+    assert_true(b->command.room >= redis_tops_command_max());
+    redis_tops_restart(&r);
+    for (u32 left = 300; left > 0; left -= min_u32(left, REDIS_TOPS_MAX)) {
+        u32 now = min_u32(left, REDIS_TOPS_MAX);
+        char text[64];
+        assert_true(redis_tops_due(&r));
+        b->command.used = b->command.args = 0;
+        assert_true(redis_tops_command(&r, &c, "wb", 7, &b->command));
+        struct parser p = {.at = (const char *)b->command.bytes};
+        p.end = p.at + b->command.used;
+        p.args_left = parse_number(&p, '*');
+        next_is(&p, "EVALSHA");
+        next_is(&p, "def");
+        snprintf(text, sizeof text, "%u", now + 1);
+        next_is(&p, text);
+        next_is(&p, "wb:mark");
+        for (u32 i = 1; i <= now; i++) {
+            snprintf(text, sizeof text, "wb:top:SYM%u", at + i);
+            next_is(&p, text);
+        }
+        next_is(&p, "5");
+        next_is(&p, "9");
+        for (u32 i = 1; i <= now; i++) {
+            u32 id = at + i;
+            struct top_news news;
+            snprintf(text, sizeof text, "wb:tops:SYM%u", id);
+            next_is(&p, text);
+            const u8 *payload = (const u8 *)next_arg(&p, &n);
+            assert_null(top_decode(payload, n, &news));
+            assert_true(news.bid_price == 1000000 + id && news.bid_qty == 100 * id &&
+                        news.ask_price == 0 && news.seq == 50 + id && news.phase == 'T');
+            snprintf(text, sizeof text, "100.%04u", id);
+            next_is(&p, text);
+            snprintf(text, sizeof text, "%u", 100 * id);
+            next_is(&p, text);
+            next_is(&p, "");
+            next_is(&p, "0");
+            next_is(&p, "T");
+            snprintf(text, sizeof text, "%u", 50 + id);
+            next_is(&p, text);
+            next_is(&p, "9");
+        }
+        assert_int_equal(p.args_left, 0);
+        at += now;
+    }
+    b->command.used = b->command.args = 0;
+    assert_false(redis_tops_due(&r));
+    assert_false(redis_tops_command(&r, &c, "wb", 7, &b->command));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +406,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mark_alone, bench_start, bench_stop),
         cmocka_unit_test_setup_teardown(test_full, bench_start, bench_stop),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_redirects),
+        cmocka_unit_test_setup_teardown(test_tops_command, bench_start, bench_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

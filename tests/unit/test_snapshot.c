@@ -15,6 +15,7 @@
 #include "persist/journal_format.h"
 #include "persist/recovery.h"
 #include "persist/shadow.h"
+#include "persist/tops.h"
 #include "persist/snapshot.h"
 #include "tests/lib/engine_stream.h"
 #include "tests/lib/fake_disk.h"
@@ -38,6 +39,8 @@ static struct {
 } venue;
 
 static struct shadow *shadow;
+static struct mem tops_mem;
+static struct tops *tops; /* that it is asked for; NULL: none */
 
 /* The next transaction that the stream makes. */
 static void make_tx(u64 seq, struct tx *out)
@@ -79,6 +82,7 @@ static void shadow_make(const struct mem *engine)
                             persist_live_block(process.persist)}},
         .engine = venue.conf,
         .every = EVERY,
+        .tops = tops,
     };
 
     shadow = shadow_new(&conf, engine, &process.at);
@@ -108,6 +112,13 @@ static int setup(void **state)
     shadow_make(&mem);
     mem_free_all(&mem);
     return 0;
+}
+
+static int setup_tops(void **state)
+{
+    mem_init(&tops_mem, 0);
+    tops = tops_new(STREAM_INSTRUMENTS + 1, &tops_mem);
+    return setup(state);
 }
 
 static int teardown(void **state)
@@ -422,12 +433,46 @@ static void unreadable_test(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static int teardown_tops(void **state)
+{
+    tops = NULL;
+    mem_free_all(&tops_mem);
+    return teardown(state);
+}
+
+/* Asked for the tops it does not wait for a snapshot's turn, and still makes them at theirs. */
+static void test_tops_are_followed(void **state)
+{
+    struct top top;
+    u32 seen = 0;
+
+    (void)state;
+    for (u32 i = 0; i < 3 * EVERY; i += EVERY / 4) {
+        grow(EVERY / 4, EVERY / 4);
+        for (u16 id = 0; (id = tops_next(tops, id, &top)) != 0; seen++) {
+            assert_int_equal(top.bid_price, engine_best_price(venue.engine, id, 'B'));
+            assert_int_equal(top.ask_qty, engine_best_qty(venue.engine, id, 'S'));
+        }
+    }
+    assert_true(seen > 3);
+    assert_true(durable_get(shadow_passed(shadow)) > 0); /* there are two snapshots */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(names_test),       T(two_are_kept_test), T(next_process_test),      T(fallback_test),
-        T(other_pools_test), T(witness_test),      T(shortened_journal_test), T(damage_test),
-        T(wrong_state_test), T(write_errors_test), T(unreadable_test),
+        cmocka_unit_test_setup_teardown(test_tops_are_followed, setup_tops, teardown_tops),
+        T(names_test),
+        T(two_are_kept_test),
+        T(next_process_test),
+        T(fallback_test),
+        T(other_pools_test),
+        T(witness_test),
+        T(shortened_journal_test),
+        T(damage_test),
+        T(wrong_state_test),
+        T(write_errors_test),
+        T(unreadable_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

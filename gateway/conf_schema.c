@@ -303,8 +303,8 @@ SECTION("export.redis", "Every fill on Redis streams and channels, and the last 
 BOOL("export.redis.enabled", redis.enabled, "no",
      "Whether to export there at all."),
 SPECIAL(CONF_HOSTS, "export.redis.host", redis.host, 1, CONF_TEXT_BYTES - 1, "127.0.0.1",
-        "Names or addresses, tried in turn: a,b:6380. The primary's, or those of all nodes: a replica "
-        "is found out and left, and a cluster says which node has our keys."),
+        "Names or addresses, tried in turn: a,b:6380. The primary's, or those of all nodes: a "
+        "replica is found out and left, and a cluster says which node has our keys."),
 INT("export.redis.port", redis.port, 1, 65535, NULL, "6379",
     "TCP port of those that name none."),
 TEXT("export.redis.socket", redis.socket, 0, 107, "",

@@ -32,8 +32,8 @@ enum link_status {
 void far_link_init(struct far_link *l);
 
 /*
- * Begins to connect to `host` and `port`, or to the Unix socket `path` if it is not NULL. `tls` NULL
- * is plain; it outlives the link. What goes wrong here is told by far_link_ready.
+ * Begins to connect to `host` and `port`, or to the Unix socket `path` if it is not NULL. `tls`
+ * NULL is plain; it outlives the link. What goes wrong here is told by far_link_ready.
  */
 void far_link_open(struct far_link *l, const char *host, u16 port, const char *path,
                    const struct tls_conf *tls);
@@ -41,7 +41,7 @@ void far_link_open(struct far_link *l, const char *host, u16 port, const char *p
 /* Goes on connecting. LINK_OK: bytes may be sent. */
 enum link_status far_link_ready(struct far_link *l);
 
-/* Sends up to `n` bytes, how many to `done`; LINK_OK also with fewer than asked, LINK_BUSY: none. */
+/* Sends up to `n` bytes, how many to `done`: maybe fewer than asked; none with LINK_BUSY. */
 enum link_status far_link_write(struct far_link *l, const void *bytes, u32 n, u32 *done);
 
 /* Reads up to `n` bytes, how many to `done`, at least one with LINK_OK. */

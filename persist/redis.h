@@ -37,8 +37,8 @@ struct redis_conf {
 void redis_conf_defaults(struct redis_conf *conf);
 
 /*
- * A sink, disconnected, with its buffers (10 MiB, touched as they fill). The texts of `conf` outlive
- * it. Touches no network. Set sink.epoch before it is used.
+ * A sink, disconnected, with its buffers (10 MiB, touched as they fill). The texts of `conf`
+ * outlive it. Touches no network. Set sink.epoch before it is used.
  */
 struct sink *redis_new(const struct redis_conf *conf);
 

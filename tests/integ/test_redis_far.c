@@ -1,6 +1,6 @@
 /*
- * test_redis_far.c - Redis as it stands elsewhere: by TLS, with replicas that are promoted, and as a
- * cluster of three nodes from which our slot moves away while we write.
+ * test_redis_far.c - Redis as it stands elsewhere: by TLS, with replicas that are promoted, and as
+ * a cluster of three nodes in which our slot moves away while we write.
  *
  * Each case starts servers of its own; at the end the one that has the keys has every fill of the
  * journal, under its id, in order, once.

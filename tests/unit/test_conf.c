@@ -402,31 +402,6 @@ static void test_default_zone_without_tzdata(void **state)
 
 /* ---- all at once ---- */
 
-static void test_redis_hosts_and_tls(void **state)
-{
-    static const char *const wrong[] = {"a:", "a:0", "a:65536", "a:1x",
-                                        "a,", "a b", "[::1",    "[]:1"};
-    char yaml[200];
-
-    (void)state;
-    assert_good("export: {redis: {host: \"a.example,b:6380,[::1]:7\", tls: yes, tls_name: x}}");
-    for (u32 i = 0; i < ARRAY_LEN(wrong); i++) {
-        snprintf(yaml, sizeof yaml, "export: {redis: {host: \"%s\"}}\n", wrong[i]);
-        assert_int_equal(parse(yaml), 1);
-        assert_non_null(strstr(errors, "f.yaml:1: export.redis.host: "));
-        assert_non_null(strstr(errors, "; allowed: "));
-    }
-    assert_error("export:\n  redis:\n    tls_ca_file: /ca.pem\n",
-                 "f.yaml:3: export.redis.tls_ca_file: /ca.pem: means nothing without "
-                 "export.redis.tls; set that to yes, or drop this\n");
-    assert_error("export:\n  redis:\n    tls: yes\n    tls_cert_file: /c\n",
-                 "f.yaml:4: export.redis.tls_cert_file: a certificate and its key go together; set "
-                 "export.redis.tls_key_file, too\n");
-    assert_error("export:\n  redis:\n    tls: yes\n    socket: /s\n",
-                 "f.yaml:4: export.redis.socket: /s: a Unix socket has no TLS; drop one of the "
-                 "two\n");
-}
-
 static void test_all_errors_at_once(void **state)
 {
     (void)state;
@@ -514,7 +489,6 @@ int main(void)
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_passwords_are_refused),
         cmocka_unit_test(test_default_zone_without_tzdata),
-        cmocka_unit_test(test_redis_hosts_and_tls),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_errors_are_printable),
         cmocka_unit_test(test_files),

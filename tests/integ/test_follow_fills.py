@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""The reference consumer (scripts/follow-fills) gets every fill of the journal once and in order from a Redis with gaps made on
+purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written. And the tops of the books.
+wb-test: timeout=120
+"""
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import journal_check  # noqa: E402
+from clients import ACCOUNTS, ROOT, TMP, Venue, bench, check, client, program, wait_for  # noqa: E402
+from databases import Databases  # noqa: E402
+
+PREFIX = "follow"
+
+
+def redis(services, *args):
+    return subprocess.run(services.redis_cli + list(args), check=True, stdout=subprocess.PIPE, text=True,
+                          errors="replace").stdout.strip()  # payloads are no text
+
+
+def follow(services, *args):
+    """Runs the consumer to its end. Returns its fills, and (gaps, fills from PostgreSQL)."""
+    run = subprocess.run([f"{ROOT}/scripts/follow-fills", services.env["REDIS_HOST"], services.env["REDIS_PORT"], PREFIX,
+                          *args], capture_output=True, text=True, timeout=60)
+    check(run.returncode == 0, f"follow-fills {' '.join(args)}: {run.stderr}")
+    words = run.stderr.split()
+    return [json.loads(line) for line in run.stdout.splitlines()], (int(words[0]), int(words[2]))
+
+
+def facts(fills):
+    return [(f["s"], f["n"], f["m"], f["q"], f["p"], f["a"], f["o"]) for f in fills]
+
+
+def journal_of(venue):
+    journal = journal_check.Journal(program("wirebook-journal"), f"{venue.dir}/data")
+    return journal, [(int(m["seq"]), m["idx"], int(m["match"]), int(m["qty"]), journal_check.price(m["price"]),
+                      int(m["account"]), int(m["order_ref"])) for m in journal.of("EV_EXECUTED")]
+
+
+def top(services, symbol):
+    words = redis(services, "HGETALL", f"{PREFIX}:top:{symbol}").split("\n")
+    return dict(zip(words[::2], words[1::2]))
+
+
+def check_tops(services, venue):
+    """Two orders of which only the best are shown, then one goes."""
+    client(venue.port, "ALFA01", "buy 300 MSFT 400.10; expect accepted; buy 100 MSFT 400.00; expect accepted")
+    client(venue.port, "BRAV01", "sell 200 MSFT 400.30; expect accepted; sell 50 MSFT 400.30; expect accepted")
+    want = {"bid": "400.1000", "bid_qty": "300", "ask": "400.3000", "ask_qty": "250", "phase": "T"}
+    wait_for("the top of MSFT's book", lambda: want.items() <= top(services, "MSFT").items())
+    client(venue.port, "CHAR01", "buy 250 MSFT 400.30; expect executed")
+    want = {"bid": "400.1000", "bid_qty": "300", "ask": "", "ask_qty": "0"}
+    wait_for("the offer is gone", lambda: want.items() <= top(services, "MSFT").items())
+
+
+def check_gaps(services, journal, truth):
+    until = ["--until", str(journal.last_seq)]
+    whole, (gaps, filled) = follow(services, *until)
+    check(facts(whole) == truth, "the whole stream is the journal")
+    check((gaps, filled) == (0, 0), f"{gaps} gaps where there are none")
+
+    ids = redis(services, "--raw", "XRANGE", f"{PREFIX}:fills", "-", "+", "COUNT", "3000").split("\n")
+    ids = [line for line in ids if line[:1].isdigit() and line.count("-") == 1 and line.replace("-", "").isdigit()]
+    holes = ids[100:140] + ids[501:502] + ids[700:701] + ids[1000:1100]
+    redis(services, "XDEL", f"{PREFIX}:fills", *holes)
+    again, (gaps, filled) = follow(services, *until)
+    journal_check.same("with holes in its middle", whole, again)
+    check(gaps >= 4 and filled == len(holes), f"{filled} of {len(holes)} were missing")
+
+    redis(services, "XTRIM", f"{PREFIX}:fills", "MAXLEN", "200")
+    again, (gaps, filled) = follow(services, *until)
+    check(again == whole, "trimmed at its beginning")
+    check(filled == len(whole) - 200, f"{filled} from the database")
+
+    state = f"{TMP}/state"
+    at = whole[len(whole) // 2]
+    with open(state, "w", encoding="utf-8") as file:
+        file.write(f"{at['s']}-{at['n']}\n")
+    again, _ = follow(services, *until, "--state", state)
+    check(again == whole[len(whole) // 2 + 1:], "from where it was")
+    check(follow(services, *until, "--state", state)[0] == [], "nothing twice")
+
+    redis(services, "DEL", f"{PREFIX}:fills")
+    again, (gaps, filled) = follow(services, *until)
+    check(again == whole and filled == len(whole), "without a stream: all of it from the database")
+    print(f"{len(whole)} fills, the same with {len(holes)} taken out, trimmed to 200, and without a stream")
+
+
+def check_live(services, venue):
+    """The stream is trimmed again and again while both are at work."""
+    seen, over = [], threading.Event()
+    process = subprocess.Popen([f"{ROOT}/scripts/follow-fills", services.env["REDIS_HOST"], services.env["REDIS_PORT"],
+                                PREFIX], stdout=subprocess.PIPE, text=True)
+    reader = threading.Thread(target=lambda: seen.extend(json.loads(line) for line in process.stdout))
+    reader.start()
+
+    def trim():
+        while not over.wait(0.05):
+            redis(services, "XTRIM", f"{PREFIX}:fills", "MAXLEN", "1")
+    trimmer = threading.Thread(target=trim)
+    trimmer.start()
+    try:
+        bench(venue.port, ACCOUNTS, "--rate", "1000", "--seconds", "2", "--warmup", "0", "--mix", "50,0,0,50")
+        journal, truth = journal_of(venue)
+        wait_for("the consumer has all", lambda: len(seen) >= len(truth), 20)
+        time.sleep(0.3)
+    finally:
+        over.set()
+        trimmer.join()
+        process.terminate()
+        reader.join()
+    check(facts(seen) == truth, "live, while the stream is trimmed: the journal")
+    return journal, truth
+
+
+def main():
+    services = Databases(f"{TMP}/services")
+    try:
+        with Venue("venue", "durability: none\n" + services.export(PREFIX)) as venue:
+            check_tops(services, venue)
+            bench(venue.port, ACCOUNTS, "--rate", "2000", "--seconds", "2", "--warmup", "0", "--mix", "50,0,0,50")
+            journal, truth = journal_of(venue)
+            check(len(truth) > 2000, f"only {len(truth)} fills")
+            wait_for("Redis has all", lambda: redis(services, "HGET", f"{PREFIX}:mark", "seq") == str(journal.last_seq), 20)
+            check_gaps(services, journal, truth)
+            check_live(services, venue)
+            check(venue.stop() == 0, "an orderly stop")
+    finally:
+        services.call("stop")
+
+
+main()

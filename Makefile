@@ -23,7 +23,7 @@ FLAGS_clang   := -O2
 FLAGS_fuzz    := -O1 $(SAN) -fsanitize=fuzzer-no-link
 
 # Asked once, at the first compilation.
-PACKAGES := libpq hiredis openssl msgpack yaml-0.1 liburing libsodium libmicrohttpd libsystemd zlib
+PACKAGES := jansson ncursesw libpq hiredis openssl msgpack yaml-0.1 liburing libsodium libmicrohttpd libsystemd zlib
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := -lpthread -lm $(shell pkg-config --libs $(PACKAGES) libdpdk))$(PKG_LIBS)
 # DPDK's headers are for gateway/port*.c alone, and not clean under our warnings. Its drivers load at run time.

@@ -10,10 +10,12 @@ _wirebook() {
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*')" -- "$cur")
+    elif [[ ${command##*/} == wirebook-ctl ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')" -- "$cur")
     elif [[ ${command##*/} == wirebook-journal && $COMP_CWORD == 1 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | sed -n 's/^  wirebook-journal \([a-z]*\) .*/\1/p')" -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi
 }
-complete -o filenames -F _wirebook wirebook wirebook-client wirebook-bench wirebook-journal
+complete -o filenames -F _wirebook wirebook wirebook-client wirebook-bench wirebook-journal wirebook-ctl

@@ -204,6 +204,15 @@ struct conf_redis {
     u64 commit_timeout_ms;
 };
 
+/* control.*: names of users, and of groups behind an @, with spaces or commas between them. */
+struct conf_control {
+    char socket[CONF_TEXT_BYTES]; /* "": none */
+    char group[CONF_TEXT_BYTES];  /* "": the process' own */
+    char viewers[CONF_TEXT_BYTES];
+    char operators[CONF_TEXT_BYTES];
+    char admins[CONF_TEXT_BYTES];
+};
+
 /* venue.pre_open to venue.calendar_file: minutes after midnight, -1: none. */
 struct conf_schedule {
     i64 pre_open_minute;
@@ -247,6 +256,7 @@ struct conf {
     bool stages_enabled;
     u64 stages_skip;
     char stages_file[CONF_TEXT_BYTES]; /* "": no report is written */
+    struct conf_control control;
     u32 management_ipv4;               /* management.address, network order */
     u64 management_port;               /* 0: not served */
     char console_dir[CONF_TEXT_BYTES]; /* "": there is no web console */

@@ -365,6 +365,20 @@ INT("stages.skip", stages_skip, 0, INT64_MAX, "orders", "0",
 TEXT("stages.file", stages_file, 0, PATH_MAX_CHARS, "",
      "File that the report is written to when the process ends. Empty: none."),
 
+SECTION("control", "Operators on this machine: wirebook-ctl, by a Unix socket."),
+TEXT("control.socket", control.socket, 0, 107, "",
+     "Path of the socket, such as /run/wirebook/control.sock; its folder must be there. Empty: nobody "
+     "can steer."),
+TEXT("control.group", control.group, 0, 32, "",
+     "Group whose members may connect, beside the process' own user and root. Empty: its own."),
+TEXT("control.viewers", control.viewers, 0, CONF_TEXT_BYTES - 1, "",
+     "Who may look: users, and groups behind an @, with commas between them."),
+TEXT("control.operators", control.operators, 0, CONF_TEXT_BYTES - 1, "",
+     "Who may also end connections, disable accounts, halt, change phases and kill."),
+TEXT("control.admins", control.admins, 0, CONF_TEXT_BYTES - 1, "",
+     "Who may do everything: limits, terms of instruments, broken trades, the day's end, draining. "
+     "root and the process' own user always may."),
+
 SECTION("management",
         "Numbers and health over HTTP: /metrics, /livez, /readyz; and the web console, /console/. "
         "No TLS; a login for the console only."),

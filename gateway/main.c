@@ -31,6 +31,7 @@
 #include "gateway/draw.h"
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
+#include "gateway/steer.h"
 #include "gateway/topology.h"
 #include "gateway/world.h"
 
@@ -51,6 +52,7 @@ static struct agent log_agent;
 static struct health health;
 static struct http *http; /* NULL: not configured */
 static struct agent http_agent;
+static struct steer *steer; /* NULL: not configured */
 static struct console *console;
 static struct agent_thread threads[THREADS_MAX];
 static u32 threads_used;
@@ -74,22 +76,6 @@ static void usage(FILE *out)
           out);
 }
 
-static void schedule_fill(struct schedule *to, const struct conf_schedule *c)
-{
-    *to = (struct schedule){
-        .on = c->pre_open_minute >= 0,
-        .pre_open_minute = (int)c->pre_open_minute,
-        .opening_minute = (int)c->opening_minute,
-        .closing_minute = (int)c->closing_minute,
-        .closed_minute = (int)c->closed_minute,
-        .half_closing_minute = (int)c->half_closing_minute,
-        .late_s = (u32)c->late_s,
-        .wide_opening_s = (u32)c->wide_opening_s,
-        .wide_closing_s = (u32)c->wide_closing_s,
-        .weekends = c->weekends,
-    };
-}
-
 /* The config and what it names. Returns the number of errors, each printed to stderr. */
 static int load(const char *path)
 {
@@ -104,7 +90,7 @@ static int load(const char *path)
         return errors;
     if (errors == 0) /* else they may be what is wrong */
         max = (struct refdata_max){(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
-    schedule_fill(&schedule, &conf.schedule);
+    world_schedule(&schedule, &conf.schedule);
     errors += schedule_load(&schedule, conf.schedule.calendar_file, stderr);
     errors += refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
     return errors + refdata_load_firms(conf.firms_file, &refs, stderr);
@@ -399,7 +385,9 @@ static int lead(void)
     if (!edge_accept(&world.edge, TRANSPORT_ALL))
         return 1;
     threads_make();
-    rc = watch_open(clock_now_ns());
+    rc = steer_open(&conf, &topology, &steer);
+    if (rc == 0)
+        rc = watch_open(clock_now_ns());
     if (rc != 0)
         return rc;
     greet();
@@ -446,6 +434,7 @@ static int run(const char *path)
         rc = lead();
     http_free(http);
     console_free(console);
+    steer_close(steer);
     topology_free(&topology);
     world_close(&world);
     refdata_free(&refs);

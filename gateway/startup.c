@@ -68,8 +68,18 @@ static void start_command(struct opening *o, union msg *m)
     m->start.orders_max = o->t->conf.engine.orders_max;
 }
 
-static void instrument_command(const struct refdata_instrument *r, union msg *m)
+static bool terms_same(const struct msg_instrument *a, const struct msg_instrument *b)
 {
+    return a->tick == b->tick && a->lot == b->lot && a->reference_price == b->reference_price &&
+           a->tier == b->tier && a->collar_bps == b->collar_bps;
+}
+
+/* The terms of the file. False: an operator has set others, which stay until he takes them back. */
+static bool instrument_command(const struct engine *e, const struct refdata_instrument *r,
+                               union msg *m)
+{
+    const struct msg_instrument *known = engine_instrument(e, engine_instrument_find(e, r->symbol));
+
     command_init(m, CMD_INSTRUMENT);
     memcpy(m->instrument.symbol, r->symbol, 8);
     m->instrument.tick = r->tick;
@@ -77,6 +87,7 @@ static void instrument_command(const struct refdata_instrument *r, union msg *m)
     m->instrument.reference_price = r->reference_price;
     m->instrument.tier = r->tier;
     m->instrument.collar_bps = r->collar_bps;
+    return !known || !known->by_operator || terms_same(known, &m->instrument);
 }
 
 static void account_command(const struct refdata_account *r, union msg *m)
@@ -97,7 +108,7 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
 {
     const struct msg_instrument *known = engine_instrument(o->t->engine, (u16)(o->at + 1));
 
-    if (refs_instrument(o->refs, known->symbol))
+    if (known->by_operator || refs_instrument(o->refs, known->symbol))
         return false;
     command_init(m, CMD_INSTRUMENT);
     memcpy(m->instrument.symbol, known->symbol, 8);
@@ -185,8 +196,7 @@ static bool next_command(struct opening *o, union msg *m)
         some = true;
         break;
     case STEP_INSTRUMENTS:
-        instrument_command(&o->refs->instruments[o->at], m);
-        some = true;
+        some = instrument_command(o->t->engine, &o->refs->instruments[o->at], m);
         break;
     case STEP_INSTRUMENTS_GONE:
         some = instrument_gone_command(o, m);
@@ -307,7 +317,11 @@ static void compare(const struct engine *e, const struct refdata *refs)
     for (u32 i = 0; i < refs->instruments_used; i++) {
         const struct refdata_instrument *r = &refs->instruments[i];
         const struct msg_instrument *m = engine_instrument(e, engine_instrument_find(e, r->symbol));
-        if (m->tick == r->tick && m->lot == r->lot && m->reference_price == r->reference_price)
+        if (m->by_operator)
+            log_info("instrument %.*s keeps the terms that an operator has set",
+                     text_len(r->symbol, 8), r->symbol);
+        if (m->by_operator ||
+            (m->tick == r->tick && m->lot == r->lot && m->reference_price == r->reference_price))
             continue;
         log_error(
             "instrument %.*s, line %u: its new terms are refused: tick %u.%04u is no multiple "

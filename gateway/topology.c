@@ -357,6 +357,11 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
     return 0;
 }
 
+struct cursor_conf topology_cursor(struct topology *t)
+{
+    return live_cursor(t, NULL);
+}
+
 struct agent *topology_agent(struct topology *t, const char *name)
 {
     for (u32 i = 0; i < t->agents_used; i++)

@@ -147,6 +147,10 @@ bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns);
 /* Gives back all memory and files. Without topology_close before: as a crash would leave things. */
 void topology_free(struct topology *t);
 
+/* What a cursor of its own over the live journal is made with, from the files alone. After
+ * topology_build. */
+struct cursor_conf topology_cursor(struct topology *t);
+
 /* The agent with that name, or NULL. */
 struct agent *topology_agent(struct topology *t, const char *name);
 

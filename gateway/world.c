@@ -202,3 +202,19 @@ void world_close(struct world *w)
         w->disk->ops->free(w->disk);
     mem_free_all(&w->mem);
 }
+
+void world_schedule(struct schedule *to, const struct conf_schedule *c)
+{
+    *to = (struct schedule){
+        .on = c->pre_open_minute >= 0,
+        .pre_open_minute = (int)c->pre_open_minute,
+        .opening_minute = (int)c->opening_minute,
+        .closing_minute = (int)c->closing_minute,
+        .closed_minute = (int)c->closed_minute,
+        .half_closing_minute = (int)c->half_closing_minute,
+        .late_s = (u32)c->late_s,
+        .wide_opening_s = (u32)c->wide_opening_s,
+        .wide_closing_s = (u32)c->wide_closing_s,
+        .weekends = c->weekends,
+    };
+}

@@ -22,6 +22,9 @@ struct world {
     struct archive_program *archive; /* NULL: not configured */
 };
 
+/* The day's course as the config has it; its calendar file is still to be read. */
+void world_schedule(struct schedule *to, const struct conf_schedule *c);
+
 /*
  * Opens everything, in the memory that `place` says: locks the data directory, listens (accepting
  * nothing yet), readies the sinks and the password check. Returns 0, or the process' exit code

@@ -273,11 +273,18 @@ void admin_register_metrics(const struct admin *a)
                      &a->back);
 }
 
+void admin_steer(struct admin *a, struct control *control)
+{
+    a->control = control;
+}
+
 int admin_do_work(void *admin, u64 now_ns)
 {
     struct admin *a = admin;
     int work = day_turn(a, now_ns) + phase_turn(a, now_ns);
 
+    if (a->control)
+        work += control_do_work(a->control, now_ns);
     clock_look(a, now_ns);
 
     if (a->conf.metrics_file[0] != '\0' && now_ns >= a->next_metrics_ns) {

@@ -3,7 +3,8 @@
  * through their phases by commands to the engine, watches the machine's clock, and writes the
  * metrics file.
  *
- * (Operators' commands and the HTTP endpoint join it here with the operators' issue.)
+ * Operators' requests are served in its turns, too (control.h), because it is the only producer of
+ * its ring of commands.
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_ADMIN_H
 #define WIREBOOK_GATEWAY_ADMIN_ADMIN_H
@@ -11,6 +12,7 @@
 #include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
+#include "gateway/admin/control.h"
 #include "gateway/admin/schedule.h"
 
 struct admin_conf {
@@ -39,6 +41,8 @@ struct admin {
     u64 phase_asked; /* change that is under way; 0: none */
     u64 next_metrics_ns;
 
+    struct control *control; /* NULL: nobody steers */
+
     u64 next_clock_ns;     /* when to look at the machine's clock again */
     i64 clock_said_ns;     /* the step that was logged last */
     struct metric forward; /* how far the machine's clock is ahead of ours, ns; else 0 */
@@ -61,6 +65,9 @@ void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmd
  */
 void admin_follow(struct admin *a, const struct schedule *schedule, const struct metric *phase,
                   const struct metric *due, u64 now_ns);
+
+/* From now on its turns serve `control`, too, which outlives it. Before the threads start. */
+void admin_steer(struct admin *a, struct control *control);
 
 /* Makes its metrics known. Once, before the threads start. */
 void admin_register_metrics(const struct admin *a);

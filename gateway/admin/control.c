@@ -1,0 +1,308 @@
+/*
+ * control.c - see control.h. Thread: admin. Enters: bytes of operators, not to be trusted. Leaves:
+ * lines of JSON.
+ *
+ * Failure modes: a peer without a role is told so and cut; so is one whose line is too long or who
+ * does not take his answer before he asks again. One who is gone before his answer does not undo
+ * his request. More than CONTROL_PEERS_MAX peers: the newcomer is told and cut.
+ */
+#include "gateway/admin/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+
+struct peer_conn {
+    int fd; /* -1: free */
+    struct peer peer;
+    u64 serial; /* tells it from a later one in the same place */
+    u32 in_used;
+    char in[CONTROL_LINE_BYTES];
+    bool waits; /* its request is parsed and waits for its turn, or is under way */
+    struct request request;
+    char *out; /* malloc'ed; NULL: nothing to be written */
+    size_t out_at, out_bytes;
+    bool closing; /* cut when `out` is written */
+};
+
+struct control {
+    struct control_conf conf;
+    struct operate *operate;
+    int fd;
+    u64 serials;
+    u64 served; /* whose request is under way; 0: nobody's any more */
+    u32 next;   /* whose turn it is */
+    struct peer_conn peers[CONTROL_PEERS_MAX];
+    struct metric connections;
+    struct metric denied; /* by role */
+};
+
+/* ---- listening ---- */
+
+/* True when another process listens at `at`. */
+static bool is_alive(const struct sockaddr_un *at)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof *at) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return alive;
+}
+
+/* Nobody but owner and group may connect, from the first moment on. */
+static bool listen_at(struct control *c, const struct sockaddr_un *at)
+{
+    const struct group *g = c->conf.group[0] ? getgrnam(c->conf.group) : NULL;
+    mode_t before;
+
+    if (c->conf.group[0] && !g) {
+        errno = ENOENT;
+        return false;
+    }
+    unlink(at->sun_path);
+    before = umask(0177);
+    bool bound = bind(c->fd, (const struct sockaddr *)at, sizeof *at) == 0;
+    umask(before);
+    return bound && (!g || chown(at->sun_path, (uid_t)-1, g->gr_gid) == 0) &&
+           chmod(at->sun_path, 0660) == 0 && listen(c->fd, 16) == 0;
+}
+
+struct control *control_new(const struct control_conf *conf, struct operate *operate)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct control *c = calloc(1, sizeof *c);
+
+    ASSERT(c != NULL);
+    c->conf = *conf;
+    c->operate = operate;
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
+        c->peers[i].fd = -1;
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool fits = strlen(conf->path) < sizeof at.sun_path;
+    if (fits)
+        memcpy(at.sun_path, conf->path, strlen(conf->path));
+    if (c->fd < 0 || !fits || is_alive(&at) || !listen_at(c, &at)) {
+        log_error("control socket %s cannot be made: %s; see control.socket and control.group",
+                  conf->path,
+                  !fits           ? "its path is longer than 107 characters"
+                  : is_alive(&at) ? "another process listens there"
+                                  : strerror(errno));
+        if (c->fd >= 0)
+            close(c->fd);
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void control_register_metrics(const struct control *c)
+{
+    operate_register_metrics(c->operate);
+    metrics_register("wirebook_control_connections_total", "", "Connections to the control socket.",
+                     METRIC_COUNTER, &c->connections);
+    metrics_register("wirebook_control_denied_total", "",
+                     "Connections and requests of those whose role does not allow them.",
+                     METRIC_COUNTER, &c->denied);
+}
+
+/* ---- one peer ---- */
+
+static void drop(struct peer_conn *p)
+{
+    close(p->fd);
+    free(p->out);
+    if (p->waits)
+        request_free(&p->request);
+    *p = (struct peer_conn){.fd = -1};
+}
+
+static void say(struct peer_conn *p, json_t *answer)
+{
+    char *text = json_dumps(answer, JSON_COMPACT);
+
+    json_decref(answer);
+    ASSERT(text != NULL && p->out == NULL);
+    p->out_bytes = strlen(text) + 1;
+    p->out = text;
+    text[p->out_bytes - 1] = '\n'; /* in the place of the final zero */
+    p->out_at = 0;
+}
+
+static void deny(struct control *c, struct peer_conn *p, const char *text)
+{
+    metric_add(&c->denied, 1);
+    say(p, operate_answer("denied", text));
+}
+
+static void take_peers(struct control *c)
+{
+    int fd;
+
+    while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        struct peer_conn *p = NULL;
+        for (u32 i = 0; i < CONTROL_PEERS_MAX && !p; i++)
+            p = c->peers[i].fd < 0 ? &c->peers[i] : NULL;
+        metric_add(&c->connections, 1);
+        if (!p) {
+            static const char full[] = "{\"outcome\":\"error\",\"text\":\"too many operators\"}\n";
+            if (write(fd, full, sizeof full - 1) < 0)
+                log_debug("control: a peer too many did not hear why");
+            close(fd);
+            continue;
+        }
+        p->fd = fd;
+        p->serial = ++c->serials;
+        if (!roles_peer(&c->conf.roles, fd, &p->peer) || p->peer.role == ROLE_NONE) {
+            log_warn("control: user %s (uid %u) has no role", p->peer.user, p->peer.uid);
+            deny(c, p, "you have no role here; see control.viewers, operators, admins");
+            p->closing = true;
+        }
+    }
+}
+
+/* A whole line: a request that waits, or an answer to what it is not. */
+static void line_take(struct control *c, struct peer_conn *p, const char *line, size_t bytes)
+{
+    const char *wrong = request_parse(&p->request, line, bytes);
+    char text[128];
+
+    if (wrong) {
+        say(p, operate_answer("error", wrong));
+        return;
+    }
+    if (p->peer.role < p->request.kind->role) {
+        snprintf(text, sizeof text, "%s wants the role %s; %s has %s", p->request.kind->name,
+                 role_name(p->request.kind->role), p->peer.user, role_name(p->peer.role));
+        log_warn("control: user %s (uid %u): %s", p->peer.user, p->peer.uid, text);
+        request_free(&p->request);
+        deny(c, p, text);
+        return;
+    }
+    p->waits = true;
+}
+
+/* What has come; at most one line is taken before its answer is out. Returns 1 for some work. */
+static int read_some(struct control *c, struct peer_conn *p)
+{
+    ssize_t n = read(p->fd, p->in + p->in_used, sizeof p->in - p->in_used);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        drop(p);
+        return 1;
+    }
+    p->in_used += n > 0 ? (u32)n : 0;
+    char *end = memchr(p->in, '\n', p->in_used);
+    if (end) {
+        u32 bytes = (u32)(end - p->in);
+        line_take(c, p, p->in, bytes);
+        p->in_used -= bytes + 1;
+        memmove(p->in, end + 1, p->in_used);
+    } else if (p->in_used == sizeof p->in) {
+        say(p, operate_answer("error", "the line is too long"));
+        p->closing = true;
+    }
+    return end || n > 0;
+}
+
+static int write_some(struct peer_conn *p)
+{
+    ssize_t n = send(p->fd, p->out + p->out_at, p->out_bytes - p->out_at, MSG_NOSIGNAL);
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        drop(p);
+        return 1;
+    }
+    p->out_at += n > 0 ? (size_t)n : 0;
+    if (p->out_at < p->out_bytes)
+        return n > 0;
+    free(p->out);
+    p->out = NULL;
+    if (p->closing)
+        drop(p);
+    return 1;
+}
+
+/* ---- the turn ---- */
+
+/* The next who waits is served. */
+static int serve_next(struct control *c, u64 now_ns)
+{
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
+        struct peer_conn *p = &c->peers[(c->next + i) % CONTROL_PEERS_MAX];
+        if (p->fd < 0 || !p->waits)
+            continue;
+        c->next = (u32)(p - c->peers) + 1;
+        c->served = p->serial;
+        operate_begin(c->operate, &p->request, &p->peer, now_ns);
+        p->waits = false;
+        p->request.args = NULL;
+        return 1;
+    }
+    return 0;
+}
+
+static int answered(struct control *c, json_t *answer)
+{
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
+        struct peer_conn *p = &c->peers[i];
+        if (p->fd >= 0 && p->serial == c->served && c->served) {
+            c->served = 0;
+            say(p, answer);
+            return 1;
+        }
+    }
+    c->served = 0;
+    json_decref(answer);
+    return 1;
+}
+
+static bool all_said(const struct control *c)
+{
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
+        if (c->peers[i].out)
+            return false;
+    return true;
+}
+
+int control_do_work(struct control *c, u64 now_ns)
+{
+    json_t *answer = operate_step(c->operate, now_ns);
+    int work = answer ? answered(c, answer) : 0;
+
+    take_peers(c);
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
+        struct peer_conn *p = &c->peers[i];
+        if (p->fd >= 0 && p->out)
+            work += write_some(p);
+        else if (p->fd >= 0 && !p->waits && p->serial != c->served)
+            work += read_some(c, p);
+    }
+    if (c->operate->drain_ns != 0 && (all_said(c) || now_ns >= c->operate->drain_ns))
+        operate_drain(c->operate);
+    if (!operate_busy(c->operate))
+        work += serve_next(c, now_ns);
+    return work + operate_busy(c->operate);
+}
+
+void control_free(struct control *c)
+{
+    if (!c)
+        return;
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
+        if (c->peers[i].fd >= 0)
+            drop(&c->peers[i]);
+    operate_free(c->operate);
+    close(c->fd);
+    unlink(c->conf.path);
+    free(c);
+}

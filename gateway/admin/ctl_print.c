@@ -1,0 +1,148 @@
+/*
+ * ctl_print.c - see ctl.h: answers as tables and sentences. Pure but for its output.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/admin/ctl.h"
+
+struct column {
+    const char *title;
+    const char *key;
+    int width; /* negative: to the left */
+    bool price;
+};
+
+static const struct column account_columns[] = {
+    {"USER", "user", -6, false},       {"FIRM", "firm", -4, false},
+    {"CONN", "connected", 4, false},   {"OFF", "disabled", 3, false},
+    {"KILL", "killed", 4, false},      {"GW", "gateway", 2, false},
+    {"OPEN", "orders_open", 8, false}, {"NEXT", "next_session_seq", 10, false},
+    {"DIALECT", "dialect", -7, false},
+};
+
+static const struct column instrument_columns[] = {
+    {"SYMBOL", "symbol", -8, false},   {"PH", "phase", -2, false},
+    {"BID", "bid", 11, true},          {"SHARES", "bid_shares", 8, false},
+    {"ASK", "ask", 11, true},          {"SHARES", "ask_shares", 8, false},
+    {"LAST", "last", 11, true},        {"LOWER", "band_lower", 11, true},
+    {"UPPER", "band_upper", 11, true}, {"TICK", "tick", 7, true},
+    {"LOT", "lot", 5, false},          {"COLLAR", "collar_bps", 6, false},
+};
+
+static void cell(const struct column *c, const json_t *v, FILE *out)
+{
+    char text[64] = "";
+
+    if (json_is_string(v))
+        snprintf(text, sizeof text, "%s", json_string_value(v));
+    else if (json_is_boolean(v))
+        snprintf(text, sizeof text, "%s", json_is_true(v) ? "yes" : "-");
+    else if (c->price && json_integer_value(v) == 0)
+        snprintf(text, sizeof text, "-");
+    else if (c->price)
+        snprintf(text, sizeof text, "%lld.%04lld", json_integer_value(v) / 10000,
+                 json_integer_value(v) % 10000);
+    else
+        snprintf(text, sizeof text, "%lld", json_integer_value(v));
+    fprintf(out, "%*s", c->width, text);
+}
+
+static void table(const struct column *columns, u32 used, const json_t *rows, bool connected,
+                  FILE *out)
+{
+    size_t i;
+    const json_t *row;
+
+    for (u32 c = 0; c < used; c++)
+        fprintf(out, "%*s%s", columns[c].width, columns[c].title, c + 1 < used ? " " : "\n");
+    json_array_foreach(rows, i, row)
+    {
+        if (connected && !json_is_true(json_object_get(row, "connected")))
+            continue;
+        for (u32 c = 0; c < used; c++) {
+            cell(&columns[c], json_object_get(row, columns[c].key), out);
+            fputc(c + 1 < used ? ' ' : '\n', out);
+        }
+    }
+}
+
+/* Each of the venue's facts as a line. */
+static void facts(json_t *venue, FILE *out)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach(venue, key, v)
+    {
+        char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        bool quoted = json_is_string(v);
+        fprintf(out, "%-14s %s\n", key, quoted ? json_string_value(v) : text ? text : "");
+        free(text);
+    }
+}
+
+static void data_print(const char *command, json_t *data, FILE *out)
+{
+    if (strcmp(command, "status") == 0)
+        facts(json_array_get(data, 0), out);
+    else if (strcmp(command, "instruments") == 0)
+        table(instrument_columns, ARRAY_LEN(instrument_columns), data, false, out);
+    else
+        table(account_columns, ARRAY_LEN(account_columns), data, strcmp(command, "sessions") == 0,
+              out);
+}
+
+static long long number_of(const json_t *answer, const char *key)
+{
+    return json_integer_value(json_object_get(answer, key));
+}
+
+/* What the engine has answered to a command. */
+static void outcome_print(const char *command, json_t *answer, FILE *out)
+{
+    const char *outcome = json_string_value(json_object_get(answer, "outcome"));
+    const char *text = json_string_value(json_object_get(answer, "text"));
+
+    fprintf(out, "%s: %s%s%s", command, outcome, text && *text ? ": " : "", text ? text : "");
+    if (json_object_get(answer, "seq"))
+        fprintf(out, " (request %lld, transaction %lld, %lld orders gone)",
+                number_of(answer, "request"), number_of(answer, "seq"),
+                number_of(answer, "orders_gone"));
+    fputc('\n', out);
+}
+
+static int exit_of(const json_t *answer)
+{
+    static const struct {
+        const char *outcome;
+        int code;
+    } rows[] = {
+        {"done", CTL_DONE},     {"nothing", CTL_NOTHING}, {"refused", CTL_REFUSED},
+        {"denied", CTL_DENIED}, {"timeout", CTL_TIMEOUT}, {"error", CTL_USAGE},
+    };
+    const char *outcome = json_string_value(json_object_get(answer, "outcome"));
+
+    for (u32 i = 0; outcome && i < ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].outcome, outcome) == 0)
+            return rows[i].code;
+    return CTL_UNREACHABLE;
+}
+
+int ctl_print(const char *command, json_t *answer, bool as_json, FILE *out)
+{
+    int code = exit_of(answer);
+    json_t *data = json_object_get(answer, "data");
+
+    if (as_json) {
+        json_dumpf(answer, out, JSON_COMPACT);
+        fputc('\n', out);
+    } else if (code == CTL_DONE && data) {
+        data_print(command, data, out);
+    } else if (code == CTL_DONE && strcmp(command, "metrics") == 0) {
+        fputs(json_string_value(json_object_get(answer, "text")), out);
+    } else {
+        outcome_print(command, answer, code == CTL_DONE || code == CTL_NOTHING ? out : stderr);
+    }
+    return code;
+}

@@ -1,0 +1,295 @@
+/*
+ * operate.c - see operate.h. Enters: requests, EV_SEEN and EV_OPERATED. Leaves: CMD_LOOK and
+ * CMD_OPERATOR, answers as JSON, a line of log for each request that is more than a look.
+ *
+ * Failure modes: a full ring of commands is tried again until the time is over; an answer to a
+ * request that nobody waits for any more (after a time-out, or of the process before) is dropped.
+ */
+#include "gateway/admin/operate.h"
+
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+
+#define DRAIN_WAIT_NS NS_PER_SEC /* for the answer to be taken */
+
+void operate_init(struct operate *o, const struct operate_conf *conf, u64 first)
+{
+    memset(o, 0, sizeof *o);
+    o->conf = *conf;
+    o->number = first;
+}
+
+void operate_register_metrics(const struct operate *o)
+{
+    metrics_register("wirebook_control_requests_total", "", "Requests of operators.",
+                     METRIC_COUNTER, &o->requests);
+    metrics_register("wirebook_control_refused_total", "",
+                     "Requests of operators that were refused.", METRIC_COUNTER, &o->refused);
+    metrics_register("wirebook_control_timeouts_total", "",
+                     "Requests of operators that the engine did not answer in time.",
+                     METRIC_COUNTER, &o->timeouts);
+}
+
+json_t *operate_answer(const char *outcome, const char *text)
+{
+    return json_pack("{ss ss}", "outcome", outcome, "text", text);
+}
+
+static json_t *finish(struct operate *o, json_t *answer)
+{
+    request_free(&o->request);
+    json_decref(o->list);
+    o->list = NULL;
+    o->state = OPERATE_IDLE;
+    return answer;
+}
+
+static json_t *fail(struct operate *o, const char *text)
+{
+    metric_add(&o->refused, 1);
+    return finish(o, operate_answer("refused", text));
+}
+
+static void state_set(struct operate *o, enum operate_state state)
+{
+    o->state = state;
+    o->sent = false;
+}
+
+void operate_begin(struct operate *o, const struct request *r, const struct peer *peer, u64 now_ns)
+{
+    ASSERT(!operate_busy(o));
+    ASSERT_GE(peer->role, r->kind->role);
+    o->request = *r;
+    o->peer = *peer;
+    o->number++;
+    o->deadline_ns = now_ns + OPERATE_ANSWER_NS;
+    o->from = 1;
+    o->list = r->kind->what == DO_LIST ? json_array() : NULL;
+    o->seen = (struct msg_seen){0};
+    bool looks = r->kind->what == DO_LIST || r->name[0];
+    state_set(o, looks ? OPERATE_LOOK : OPERATE_ASK);
+    metric_add(&o->requests, 1);
+}
+
+/* ---- looks ---- */
+
+static bool look_send(struct operate *o)
+{
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.cmd.type = CMD_LOOK;
+    m.cmd.slots = 1;
+    m.look.request = o->number;
+    m.look.what = o->request.kind->look;
+    m.look.from = o->from;
+    memcpy(m.look.name, o->request.name, sizeof m.look.name);
+    return ring_push(o->conf.cmds, &m, 1);
+}
+
+static json_t *listed(struct operate *o)
+{
+    json_t *list = json_incref(o->list);
+
+    return finish(o, json_pack("{ss so}", "outcome", "done", "data", list));
+}
+
+/* The subject of a command is known, and with it the command. */
+static json_t *found(struct operate *o)
+{
+    bool account = o->request.kind->look == LOOK_ACCOUNT;
+    bool new_one = strcmp(o->request.kind->name, "instrument") == 0;
+
+    if (o->seen.id == 0 && !new_one)
+        return fail(o, account ? "no such account" : "no such instrument");
+    state_set(o, OPERATE_ASK);
+    return NULL;
+}
+
+static json_t *on_seen(struct operate *o, const struct msg_seen *s)
+{
+    if (o->state != OPERATE_LOOK || s->request != o->number)
+        return NULL;
+    o->seen = *s;
+    if (o->request.kind->what != DO_LIST)
+        return found(o);
+    if (s->id != 0 || s->what == LOOK_VENUE)
+        json_array_append_new(o->list, request_show(s));
+    if (!s->last)
+        return NULL;
+    if (s->id == 0 || s->what == LOOK_VENUE)
+        return listed(o);
+    o->from = s->id + 1;
+    o->sent = false;
+    return NULL;
+}
+
+/* ---- commands ---- */
+
+/* False: there is something wrong with it, which *wrong says. */
+static bool command_make(struct operate *o, const char **wrong)
+{
+    const struct msg_seen *seen = o->request.name[0] ? &o->seen : NULL;
+
+    *wrong = o->request.kind->build(&o->request, seen, &o->cmd);
+    return *wrong == NULL;
+}
+
+static bool command_send(struct operate *o)
+{
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.cmd.type = CMD_OPERATOR;
+    m.cmd.slots = 4;
+    m.operator.request = o->number;
+    m.operator.uid = o->peer.uid;
+    m.operator.type = o->cmd.cmd.type;
+    m.operator.role =(u8) o->peer.role;
+    memcpy(m.operator.user, o->peer.user, strnlen(o->peer.user, sizeof m.operator.user));
+    memcpy(m.operator.body, (const u8 *)&o->cmd + sizeof o->cmd.cmd, sizeof m.operator.body);
+    memcpy(m.operator.reason, o->request.reason, sizeof m.operator.reason);
+    return ring_push(o->conf.cmds, &m, 4);
+}
+
+static json_t *step_ask(struct operate *o)
+{
+    const char *wrong;
+
+    if (o->sent)
+        return NULL;
+    if (o->request.kind->what == DO_METRICS) {
+        char *text = NULL;
+        size_t bytes = 0;
+        FILE *f = open_memstream(&text, &bytes);
+        metrics_print(f);
+        fclose(f);
+        json_t *answer = json_pack("{ss ss}", "outcome", "done", "text", text);
+        free(text);
+        return finish(o, answer);
+    }
+    if (!command_make(o, &wrong))
+        return fail(o, wrong);
+    if (o->request.kind->what == DO_BREAK && o->state == OPERATE_ASK) {
+        if (!o->conf.trade_find)
+            return fail(o, "this process cannot look trades up");
+        state_set(o, OPERATE_SEARCH);
+        o->trade_new = true;
+        return NULL;
+    }
+    o->sent = command_send(o);
+    return NULL;
+}
+
+static json_t *step_search(struct operate *o)
+{
+    if (o->sent)
+        return NULL;
+    enum operate_found f = o->conf.trade_find(o->conf.ctx, &o->cmd.broken_trade, o->trade_new);
+    o->trade_new = false;
+    if (f == FOUND_NONE)
+        return fail(o, "the journal has no such trade of this day");
+    if (f == FOUND_TRADE)
+        o->sent = command_send(o);
+    return NULL;
+}
+
+static void tell_log(const struct operate *o, const char *outcome)
+{
+    log_info("operator %s (uid %u): request %llu: %s: %s%s%s; transaction %llu; reason: %s",
+             o->peer.user, o->peer.uid, (unsigned long long)o->number, o->request.kind->name,
+             outcome, o->end.why ? ": " : "", request_why(o->end.why),
+             (unsigned long long)o->end.first_seq, o->request.reason);
+}
+
+static json_t *step_durable(struct operate *o, u64 now_ns)
+{
+    static const char *const outcomes[] = {"done", "nothing", "refused"};
+    const char *outcome = outcomes[o->end.outcome <= OPERATED_REFUSED ? o->end.outcome : 2];
+
+    if (atomic_load_explicit(o->conf.durable_seq, memory_order_acquire) < o->end.head.seq)
+        return NULL;
+    tell_log(o, outcome);
+    if (o->end.outcome == OPERATED_REFUSED)
+        metric_add(&o->refused, 1);
+    else if (request_note(&o->request) == NOTE_DRAIN)
+        o->drain_ns = now_ns + DRAIN_WAIT_NS;
+    return finish(o, json_pack("{ss ss sI sI sI si}", "outcome", outcome, "text",
+                               o->end.outcome == OPERATED_NOTHING ? "it was so already"
+                                                                  : request_why(o->end.why),
+                               "request", (json_int_t)o->number, "seq",
+                               (json_int_t)o->end.first_seq, "last_seq",
+                               (json_int_t)o->end.head.seq, "orders_gone", (int)o->end.gone));
+}
+
+/* ---- the turn ---- */
+
+static json_t *answers_take(struct operate *o)
+{
+    union msg copy;
+    const union msg *m;
+    json_t *answer = NULL;
+
+    while (!answer && (m = msg_peek(o->conf.answers, &copy)) != NULL) {
+        u32 slots = m->ev.slots;
+        if (m->ev.type == EV_SEEN) {
+            answer = on_seen(o, &m->seen);
+        } else if (m->ev.type == EV_OPERATED && o->sent && m->operated.request == o->number) {
+            o->end = m->operated;
+            state_set(o, OPERATE_DURABLE);
+        }
+        ring_take(o->conf.answers, slots);
+    }
+    return answer;
+}
+
+static json_t *time_out(struct operate *o)
+{
+    bool sent = o->sent && o->state != OPERATE_LOOK;
+
+    metric_add(&o->timeouts, 1);
+    if (sent)
+        log_warn("operator %s (uid %u): request %llu: %s: no answer in time; it may still be done",
+                 o->peer.user, o->peer.uid, (unsigned long long)o->number, o->request.kind->name);
+    json_t *answer = json_pack(
+        "{ss sI ss}", "outcome", "timeout", "request", (json_int_t)o->number, "text",
+        sent ? "no answer from the engine in time: it may still be carried out; the journal knows "
+               "it by its request's number"
+             : "no answer from the engine in time: nothing was asked of it");
+    return finish(o, answer);
+}
+
+json_t *operate_step(struct operate *o, u64 now_ns)
+{
+    json_t *answer = answers_take(o);
+
+    if (answer || !operate_busy(o))
+        return answer;
+    if (o->state == OPERATE_LOOK && !o->sent)
+        o->sent = look_send(o);
+    else if (o->state == OPERATE_ASK)
+        answer = step_ask(o);
+    else if (o->state == OPERATE_SEARCH)
+        answer = step_search(o);
+    else if (o->state == OPERATE_DURABLE)
+        answer = step_durable(o, now_ns);
+    if (o->state == OPERATE_SEARCH && !o->sent)
+        o->deadline_ns = now_ns + OPERATE_ANSWER_NS; /* a long day's journal takes its time */
+    return !answer && operate_busy(o) && now_ns >= o->deadline_ns ? time_out(o) : answer;
+}
+
+void operate_drain(struct operate *o)
+{
+    o->drain_ns = 0;
+    if (o->conf.drain)
+        o->conf.drain(o->conf.ctx);
+}
+
+void operate_free(struct operate *o)
+{
+    if (operate_busy(o))
+        json_decref(finish(o, json_null()));
+}

@@ -1,0 +1,84 @@
+/*
+ * operate.h - carries out one operator's request at a time: looks, the command, the engine's answer.
+ *
+ *   begin ─▶ LOOK ─▶ [SEARCH] ─▶ ASK ─▶ WAIT ─▶ DURABLE ─▶ answer
+ *              ╰─ lists: page by page ────────────────────▶ answer
+ *
+ * An answer is what the engine has said (EV_OPERATED), once it is durable; never what was hoped for.
+ * When none comes in time the answer says so, and that the request may still be carried out: its
+ * number tells it in the journal. Thread: admin (cold).
+ */
+#ifndef WIREBOOK_GATEWAY_ADMIN_OPERATE_H
+#define WIREBOOK_GATEWAY_ADMIN_OPERATE_H
+
+#include <stdatomic.h>
+
+#include "engine/base/metrics.h"
+#include "gateway/admin/request.h"
+
+#define OPERATE_ANSWER_NS (5 * NS_PER_SEC) /* until the engine must have answered */
+
+enum operate_found {
+    FOUND_NOT_YET, /* call again */
+    FOUND_TRADE,
+    FOUND_NONE, /* the journal of the day has no such trade */
+};
+
+struct operate_conf {
+    struct ring *cmds;    /* to the engine; shared with the admin agent, by the same thread */
+    struct ring *answers; /* from it */
+    const _Atomic u64 *durable_seq;
+    /* Looks on in the journal for the trade of `m->match` and fills in what it was: a bounded piece
+     * of work a call; `again` begins anew. NULL: cannot be done here. */
+    enum operate_found (*trade_find)(void *ctx, struct msg_break *m, bool again);
+    void (*drain)(void *ctx); /* the process is to end in order. NULL: cannot */
+    void *ctx;
+};
+
+enum operate_state { OPERATE_IDLE, OPERATE_LOOK, OPERATE_SEARCH, OPERATE_ASK, OPERATE_DURABLE };
+
+struct operate {
+    struct operate_conf conf;
+    enum operate_state state;
+    struct request request;
+    struct peer peer;
+    u64 number; /* of the request */
+    u64 deadline_ns;
+    bool sent;      /* the look, or the command, is in the ring */
+    u32 from;       /* LOOK: first id of the page */
+    bool trade_new; /* SEARCH: nothing was looked at yet */
+    json_t *list;   /* of what was seen */
+    struct msg_seen seen;
+    struct msg_operated end;
+    union msg cmd; /* the carried one */
+    u64 drain_ns;  /* when the process is to be told to end; 0: not */
+    struct metric requests;
+    struct metric refused; /* by role, by the parser or by the engine */
+    struct metric timeouts;
+};
+
+/* `first` is the number of the first request: not used in the journal by this process' epoch. */
+void operate_init(struct operate *o, const struct operate_conf *conf, u64 first);
+void operate_register_metrics(const struct operate *o);
+
+static inline bool operate_busy(const struct operate *o)
+{
+    return o->state != OPERATE_IDLE;
+}
+
+/* Takes `r` over. Only when not busy, and when the peer's role allows it. */
+void operate_begin(struct operate *o, const struct request *r, const struct peer *peer, u64 now_ns);
+
+/* An end that was asked for comes now, since its answer is out (or nobody takes it). */
+void operate_drain(struct operate *o);
+
+/* Goes on. Returns the answer, the caller's, when it is done; else NULL. */
+json_t *operate_step(struct operate *o, u64 now_ns);
+
+/* An answer that says `text`; `outcome` is one word. */
+json_t *operate_answer(const char *outcome, const char *text);
+
+/* Gives all back, whatever is under way. */
+void operate_free(struct operate *o);
+
+#endif

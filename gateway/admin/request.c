@@ -1,0 +1,382 @@
+/*
+ * request.c - see request.h. Enters: a line from the control socket, not to be trusted. Leaves: a
+ * command for the engine, or a sentence on what is wrong. Nothing here knows sockets or rings.
+ */
+#include "gateway/admin/request.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool request_name(const struct request *r, const char *name, char *out, u32 bytes)
+{
+    const char *text = json_string_value(json_object_get(r->args, name));
+    size_t n = text ? strlen(text) : 0;
+
+    if (n == 0 || n > bytes)
+        return false;
+    memset(out, ' ', bytes);
+    for (size_t i = 0; i < n; i++) {
+        if (!isalnum((u8)text[i]) && !strchr(".-/", text[i]))
+            return false;
+        out[i] = (char)toupper((u8)text[i]);
+    }
+    return true;
+}
+
+/* A number of min..max; where it is not there `*out` stays. */
+static bool number(const struct request *r, const char *name, u64 max, u64 *out)
+{
+    const json_t *v = json_object_get(r->args, name);
+
+    if (!v)
+        return true;
+    if (!json_is_integer(v) || json_integer_value(v) < 0 || (u64)json_integer_value(v) > max)
+        return false;
+    *out = (u64)json_integer_value(v);
+    return true;
+}
+
+static bool letter(const struct request *r, const char *name, const char *allowed, u8 *out)
+{
+    const char *text = json_string_value(json_object_get(r->args, name));
+
+    if (!text || strlen(text) != 1 || !strchr(allowed, text[0]))
+        return false;
+    *out = (u8)text[0];
+    return true;
+}
+
+static bool flag(const struct request *r, const char *name)
+{
+    return json_is_true(json_object_get(r->args, name));
+}
+
+static void begin(union msg *m, u8 type)
+{
+    memset(m, 0, sizeof *m);
+    m->cmd.type = type;
+    m->cmd.slots = (u8)msg_type_slots(type);
+}
+
+static const char *build_of_account(u8 type, const struct msg_seen *seen, union msg *out)
+{
+    begin(out, type);
+    out->bar.account = seen->id;
+    return NULL;
+}
+
+static const char *build_disconnect(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    return build_of_account(CMD_EXPEL, s, m);
+}
+
+static const char *build_disable(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    return build_of_account(CMD_BAR, s, m);
+}
+
+static const char *build_enable(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    return build_of_account(CMD_UNBAR, s, m);
+}
+
+static const char *build_limits(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    u64 collar = 0;
+    (void)s;
+
+    begin(m, CMD_LIMIT);
+    if (json_object_get(r->args, "firm")) {
+        m->limit.scope = LIMIT_FIRM;
+        if (!request_name(r, "firm", m->limit.firm, 4) || json_object_get(r->args, "user"))
+            return "limits: a firm has 1 to 4 letters and digits; name a firm or a user";
+    } else {
+        m->limit.scope = LIMIT_ACCOUNT;
+        if (!request_name(r, "user", m->limit.user, 6))
+            return "limits: name a user or a firm";
+    }
+    if (!number(r, "exposure", LIMIT_MONEY_MAX, &m->limit.exposure_max) ||
+        !number(r, "daily", LIMIT_MONEY_MAX, &m->limit.daily_max) ||
+        !number(r, "position", LIMIT_SHARES_MAX, &m->limit.position_max) ||
+        !number(r, "collar_bps", 10000, &collar))
+        return "limits: exposure and daily are whole numbers of price units (1/10,000), position "
+               "of "
+               "shares, collar_bps 0 to 10000; 0: no limit";
+    m->limit.collar_bps = (u16)collar;
+    return NULL;
+}
+
+static void course(union msg *m, u16 instrument, u8 phase)
+{
+    begin(m, CMD_PHASE);
+    m->course.instrument = instrument;
+    m->course.phase = phase;
+    m->course.reason = COURSE_OPERATOR;
+}
+
+static const char *build_halt(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    course(m, (u16)s->id, PHASE_HALTED);
+    return NULL;
+}
+
+static const char *build_resume(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    course(m, (u16)s->id, 0);
+    return NULL;
+}
+
+static const char *build_phase(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    u8 phase;
+
+    if (!letter(r, "phase", "PTXZHV", &phase))
+        return "phase: one of P T X Z H V";
+    course(m, s ? (u16)s->id : 0, phase);
+    m->course.wide = flag(r, "wide");
+    m->course.late = flag(r, "late");
+    m->course.closing = flag(r, "closing");
+    return NULL;
+}
+
+/* What is not said stays as it is; a new one begins with tick 0.01 and lot 100. */
+static const char *build_instrument(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    u64 tick = 100, lot = 100, tier = 0, collar = 0, reference = 0;
+
+    begin(m, CMD_INSTRUMENT);
+    if (s->id) {
+        memcpy((u8 *)m + sizeof m->cmd, s->instrument.terms, sizeof s->instrument.terms);
+        tick = m->instrument.tick;
+        lot = m->instrument.lot;
+        tier = m->instrument.tier;
+        collar = m->instrument.collar_bps;
+        reference = m->instrument.reference_price;
+    }
+    if (!number(r, "tick", PRICE_LIMIT_MAX, &tick) || !number(r, "lot", QTY_MAX, &lot) ||
+        !number(r, "tier", 2, &tier) || !number(r, "collar_bps", 10000, &collar) ||
+        !number(r, "reference", PRICE_LIMIT_MAX, &reference))
+        return "instrument: tick and reference are whole numbers of price units (1/10,000), lot of "
+               "shares; tier 0 to 2, collar_bps 0 to 10000";
+    memcpy(m->instrument.symbol, r->name, sizeof r->name);
+    m->instrument.instrument = 0;
+    m->instrument.tick = (u32)tick;
+    m->instrument.lot = (u32)lot;
+    m->instrument.tier = (u8)tier;
+    m->instrument.collar_bps = (u16)collar;
+    m->instrument.reference_price = (u32)reference;
+    m->instrument.by_operator = 1;
+    return NULL;
+}
+
+static const char *build_kill_of(u8 type, const struct request *r, const struct msg_seen *s,
+                                 union msg *m)
+{
+    begin(m, type);
+    if (s) {
+        m->kill.scope = KILL_ACCOUNT;
+        m->kill.account = s->id;
+        return NULL;
+    }
+    if (flag(r, "venue")) {
+        m->kill.scope = KILL_VENUE;
+        return json_object_get(r->args, "firm") ? "kill: one thing at a time" : NULL;
+    }
+    m->kill.scope = KILL_FIRM;
+    return request_name(r, "firm", m->kill.firm, 4) ? NULL
+                                                    : "kill: name a user, a firm, or the venue";
+}
+
+static const char *build_kill(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    return build_kill_of(CMD_KILL, r, s, m);
+}
+
+static const char *build_restore(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    return build_kill_of(CMD_RESTORE, r, s, m);
+}
+
+static const char *build_break(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)s;
+    begin(m, CMD_BREAK);
+    if (!number(r, "match", INT64_MAX, &m->broken_trade.match) || m->broken_trade.match == 0)
+        return "break: match is the number of a trade of the open day";
+    if (!letter(r, "why", "ECSX", &m->broken_trade.reason))
+        return "break: why is E (erroneous), C (consent), S (supervisory) or X (external)";
+    return NULL;
+}
+
+static const char *build_day_end(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    (void)s;
+    begin(m, CMD_DAY_END);
+    return NULL;
+}
+
+static const char *build_drain(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    (void)s;
+    begin(m, CMD_NOTE);
+    m->note.what = NOTE_DRAIN;
+    return NULL;
+}
+
+static const struct request_kind kinds[] = {
+    {"status", ROLE_VIEWER, false, DO_LIST, "", LOOK_VENUE, NULL},
+    {"accounts", ROLE_VIEWER, false, DO_LIST, "", LOOK_ACCOUNT, NULL},
+    {"instruments", ROLE_VIEWER, false, DO_LIST, "", LOOK_INSTRUMENT, NULL},
+    {"metrics", ROLE_VIEWER, false, DO_METRICS, "", 0, NULL},
+    {"disconnect", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disconnect},
+    {"disable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disable},
+    {"enable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_enable},
+    {"limits", ROLE_ADMIN, true, DO_COMMAND, "user firm exposure daily position collar_bps", 0,
+     build_limits},
+    {"halt", ROLE_OPERATOR, true, DO_COMMAND, "symbol", LOOK_INSTRUMENT, build_halt},
+    {"resume", ROLE_OPERATOR, true, DO_COMMAND, "symbol", LOOK_INSTRUMENT, build_resume},
+    {"phase", ROLE_OPERATOR, true, DO_COMMAND, "symbol phase wide late closing", LOOK_INSTRUMENT,
+     build_phase},
+    {"instrument", ROLE_ADMIN, true, DO_COMMAND, "symbol tick lot tier collar_bps reference",
+     LOOK_INSTRUMENT, build_instrument},
+    {"kill", ROLE_OPERATOR, true, DO_COMMAND, "user firm venue", LOOK_ACCOUNT, build_kill},
+    {"restore", ROLE_OPERATOR, true, DO_COMMAND, "user firm venue", LOOK_ACCOUNT, build_restore},
+    {"break", ROLE_ADMIN, true, DO_BREAK, "match why", 0, build_break},
+    {"day-end", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_day_end},
+    {"drain", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_drain},
+};
+
+u8 request_note(const struct request *r)
+{
+    return r->kind->build == build_drain ? NOTE_DRAIN : 0;
+}
+
+static const struct request_kind *kind_find(const char *name)
+{
+    for (u32 i = 0; name && i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+static bool word_in(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (; *words; words += strcspn(words, " "), words += *words == ' ')
+        if (strcspn(words, " ") == n && memcmp(words, word, n) == 0)
+            return true;
+    return false;
+}
+
+static const char *args_check(const struct request *r, json_t *args)
+{
+    const char *key;
+    json_t *value;
+
+    if (args && !json_is_object(args))
+        return "args: an object is wanted";
+    json_object_foreach(args, key, value)
+    {
+        if (!word_in(r->kind->args, key))
+            return "args: there is one that this command does not have";
+    }
+    return NULL;
+}
+
+/* Cut where a character of UTF-8 ends; control characters become '?'. */
+static void reason_take(struct request *r, const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+
+    if (n > OPERATOR_REASON_BYTES) {
+        n = OPERATOR_REASON_BYTES;
+        while (n > 0 && ((u8)text[n] & 0xC0) == 0x80)
+            n--;
+    }
+    memset(r->reason, 0, sizeof r->reason);
+    for (size_t i = 0; i < n; i++)
+        r->reason[i] = (u8)text[i] < ' ' || text[i] == 0x7F ? '?' : text[i];
+}
+
+/* The one that the look is for, if there is one. */
+static const char *subject(struct request *r)
+{
+    bool account = r->kind->look == LOOK_ACCOUNT;
+    const char *arg = account ? "user" : "symbol";
+
+    if (r->kind->what == DO_LIST || !r->kind->look)
+        return NULL;
+    bool given = json_object_get(r->args, arg) != NULL;
+    if (given && (flag(r, "venue") || json_object_get(r->args, "firm")))
+        return "one thing at a time: a user, a firm or the venue";
+    if (given)
+        return request_name(r, arg, r->name, account ? 6 : 8)
+                   ? NULL
+                   : "a user has 1 to 6 letters and digits, a symbol 1 to 8";
+    bool may_lack = strcmp(r->kind->name, "phase") == 0 || word_in(r->kind->args, "venue");
+    return may_lack ? NULL : account ? "args: user is missing" : "args: symbol is missing";
+}
+
+const char *request_parse(struct request *r, const char *line, size_t bytes)
+{
+    json_t *root = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+    const char *wrong = NULL;
+    union msg m;
+
+    memset(r, 0, sizeof *r);
+    if (!json_is_object(root))
+        wrong = "one object of JSON a line is wanted";
+    else if (!(r->kind = kind_find(json_string_value(json_object_get(root, "command")))))
+        wrong = "no such command";
+    else
+        wrong = args_check(r, json_object_get(root, "args"));
+    if (!wrong) {
+        r->args = json_incref(json_object_get(root, "args"));
+        reason_take(r, json_string_value(json_object_get(root, "reason")));
+        wrong = subject(r);
+    }
+    if (!wrong && r->kind->wants_reason && !r->reason[0])
+        wrong = "a reason is wanted: it is kept in the journal";
+    if (!wrong && r->kind->build) { /* what can be said before the look is said now */
+        static const struct msg_seen none;
+        wrong = r->kind->build(r, r->name[0] ? &none : NULL, &m);
+    }
+    json_decref(root);
+    if (wrong)
+        request_free(r);
+    return wrong;
+}
+
+void request_free(struct request *r)
+{
+    json_decref(r->args);
+    r->args = NULL;
+}
+
+const char *request_why(u8 why)
+{
+    static const char *const texts[] = {
+        "",
+        "impossible values",
+        "no such account",
+        "no such instrument",
+        "no room for one more",
+        "open orders stand at prices that the new tick does not divide",
+        "no trading day is open",
+        "not a trade of the open day",
+        "the trade was broken before",
+        "a party of the trade has no stream today",
+        "not a command of operators",
+    };
+    _Static_assert(ARRAY_LEN(texts) == WHY_MAX + 1, "one each");
+
+    return texts[why <= WHY_MAX ? why : 0];
+}

@@ -1,0 +1,62 @@
+/*
+ * request.h - what operators can ask: one line of JSON to a command of the engine. Pure; cold.
+ *
+ *   {"command": "kill", "args": {"scope": "account", "user": "ALFA01"}, "reason": "fat finger"}
+ */
+#ifndef WIREBOOK_GATEWAY_ADMIN_REQUEST_H
+#define WIREBOOK_GATEWAY_ADMIN_REQUEST_H
+
+#include <jansson.h>
+
+#include "engine/msg/msg.h"
+#include "gateway/admin/roles.h"
+
+enum request_do {
+    DO_COMMAND, /* goes through the engine */
+    DO_LIST,    /* is answered by looks alone */
+    DO_METRICS, /* the process' metrics as text */
+    DO_BREAK,   /* as DO_COMMAND, once the trade was found in the journal */
+};
+
+struct request;
+
+/* One command of operators. */
+struct request_kind {
+    const char *name;
+    enum role role;
+    bool wants_reason;
+    enum request_do what;
+    const char *args; /* all that it may have, separated by spaces */
+    u8 look;          /* enum look_what that comes first; 0: none */
+    /* Makes the engine's command. `seen` is what the look has found. NULL, or what is wrong. */
+    const char *(*build)(const struct request *r, const struct msg_seen *seen, union msg *out);
+};
+
+struct request {
+    const struct request_kind *kind;
+    char reason[OPERATOR_REASON_BYTES + 1]; /* "": none */
+    char name[8]; /* user or symbol that the look is for, padded; zero: none */
+    json_t *args; /* owned; NULL: none */
+};
+
+/*
+ * Parses a line of `bytes` bytes. Returns NULL, or what is wrong with it in one sentence (static or
+ * in `r`). After NULL, request_free.
+ */
+const char *request_parse(struct request *r, const char *line, size_t bytes);
+void request_free(struct request *r);
+
+/* Upper-case text of argument `name`, padded with spaces to `bytes`. False: not there, not text,
+ * empty, too long, or with other than letters, digits and `.-/`. */
+bool request_name(const struct request *r, const char *name, char *out, u32 bytes);
+
+/* The process' part of a request: enum note_what; 0: none. */
+u8 request_note(const struct request *r);
+
+/* What an instrument, an account, the venue are, as JSON; the caller's reference. */
+json_t *request_show(const struct msg_seen *seen);
+
+/* A sentence for enum operated_why. */
+const char *request_why(u8 why);
+
+#endif

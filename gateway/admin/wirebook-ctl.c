@@ -1,0 +1,309 @@
+/*
+ * wirebook-ctl.c - the operators' program: one request to the control socket of a venue, and what
+ * came of it.
+ *
+ * Enters: a command line. Leaves: a line of JSON to the socket (request.h), its answer as text or,
+ * with --json, as it came. What it prints is what the venue has answered; where it has not, it says
+ * so. Failure modes are its exit codes, below.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/admin/ctl.h"
+
+static const char help[] =
+    "wirebook-ctl - steer a running venue, and look at it\n"
+    "\n"
+    "  wirebook-ctl [OPTIONS] COMMAND [ARGUMENTS]\n"
+    "\n"
+    "Looking (role viewer):\n"
+    "  status                    the venue: day, phase, what is stopped\n"
+    "  sessions                  accounts that are connected\n"
+    "  accounts                  all accounts\n"
+    "  instruments               all instruments: phase, terms, bands, touch\n"
+    "  metrics                   every metric in the Prometheus text format\n"
+    "  top                       a live screen; --once for one frame\n"
+    "Stopping and letting go on (role operator):\n"
+    "  disconnect USER           end the connection of an account\n"
+    "  disable USER              no logins and no new orders; what is open stays\n"
+    "  enable USER               ... until here\n"
+    "  halt SYMBOL               halt an instrument\n"
+    "  resume SYMBOL             take it to where the venue is\n"
+    "  phase SYMBOL|all LETTER   P T X Z H V; then wide, late, closing as wanted\n"
+    "  kill user USER | firm FIRM | venue       no new orders, all open ones are cancelled\n"
+    "  restore user USER | firm FIRM | venue    ... orders are taken again\n"
+    "Changing what the venue is (role admin):\n"
+    "  instrument SYMBOL [tick=N] [lot=N] [reference=N] [tier=N] [collar_bps=N]\n"
+    "                            add one, or change its terms and bands; prices in 1/10,000\n"
+    "  limits user USER | firm FIRM [exposure=N] [daily=N] [position=N] [collar_bps=N]\n"
+    "                            what may be at stake; what is not said is unlimited\n"
+    "  break MATCH LETTER        break a trade: E erroneous, C consent, S supervisory, X external\n"
+    "  day-end                   end the trading day now\n"
+    "  drain                     end the process in order, as SIGTERM does\n"
+    "\n"
+    "Options:\n"
+    "  --socket PATH    default $WIREBOOK_CONTROL, else /run/wirebook/control.sock\n"
+    "  --reason TEXT    why; wanted by all but looks, kept in the journal\n"
+    "  --yes            do not ask before kill, break, day-end, drain and phase all\n"
+    "  --json           print the answer as it came\n"
+    "  --timeout S      seconds to wait for an answer, default 10\n"
+    "  --once           top: one frame, then end\n"
+    "  --interval S     top: seconds between two frames, default 1\n"
+    "\n"
+    "Exit codes: 0 done; 1 wrong command line; 2 the venue cannot be reached; 3 refused; 4 it was "
+    "so\n"
+    "already; 5 your role does not allow it; 6 no answer in time; 7 not confirmed.\n";
+
+struct options {
+    struct ctl_conf ctl;
+    const char *reason;
+    bool yes;
+    bool json;
+    bool once;
+    double interval_s;
+};
+
+static int usage(const char *wrong)
+{
+    fprintf(stderr, "wirebook-ctl: %s\n\nwirebook-ctl --help says more\n", wrong);
+    return CTL_USAGE;
+}
+
+/* ---- the command line to a request ---- */
+
+/* One positional argument of a command. */
+struct place {
+    const char *name;
+    bool number;
+};
+
+struct command {
+    const char *name;
+    struct place places[2];
+    bool of; /* user USER | firm FIRM | venue */
+    bool dangerous;
+    const char *flags;  /* words that may follow */
+    const char *values; /* words that may follow with =NUMBER */
+};
+
+static const struct command commands[] = {
+    {"status", {{0}}, false, false, "", ""},
+    {"accounts", {{0}}, false, false, "", ""},
+    {"instruments", {{0}}, false, false, "", ""},
+    {"metrics", {{0}}, false, false, "", ""},
+    {"disconnect", {{"user", false}}, false, false, "", ""},
+    {"disable", {{"user", false}}, false, false, "", ""},
+    {"enable", {{"user", false}}, false, false, "", ""},
+    {"halt", {{"symbol", false}}, false, false, "", ""},
+    {"resume", {{"symbol", false}}, false, false, "", ""},
+    {"phase", {{"symbol", false}, {"phase", false}}, false, false, "wide late closing", ""},
+    {"kill", {{0}}, true, true, "", ""},
+    {"restore", {{0}}, true, false, "", ""},
+    {"instrument", {{"symbol", false}}, false, false, "", "tick lot reference tier collar_bps"},
+    {"limits", {{0}}, true, false, "", "exposure daily position collar_bps"},
+    {"break", {{"match", true}, {"why", false}}, false, true, "", ""},
+    {"day-end", {{0}}, false, true, "", ""},
+    {"drain", {{0}}, false, true, "", ""},
+};
+
+static bool word_in(const char *words, const char *word, size_t n)
+{
+    for (; *words; words += strcspn(words, " "), words += *words == ' ')
+        if (strcspn(words, " ") == n && memcmp(words, word, n) == 0)
+            return true;
+    return false;
+}
+
+static bool number_take(json_t *args, const char *name, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno || end == text || *end || v > INT64_MAX || text[0] == '-')
+        return false;
+    json_object_set_new(args, name, json_integer((json_int_t)v));
+    return true;
+}
+
+/* user USER | firm FIRM | venue. Returns the words that it took, 0 when it is none of them. */
+static int scope_take(json_t *args, char **words, int used)
+{
+    if (used >= 1 && strcmp(words[0], "venue") == 0) {
+        json_object_set_new(args, "venue", json_true());
+        return 1;
+    }
+    if (used < 2 || (strcmp(words[0], "user") != 0 && strcmp(words[0], "firm") != 0))
+        return 0;
+    json_object_set_new(args, words[0], json_string(words[1]));
+    return 2;
+}
+
+static const char *rest_take(const struct command *c, json_t *args, char **words, int used)
+{
+    for (int i = 0; i < used; i++) {
+        size_t n = strcspn(words[i], "=");
+        if (words[i][n] == '=' && word_in(c->values, words[i], n)) {
+            words[i][n] = '\0';
+            if (!number_take(args, words[i], words[i] + n + 1))
+                return "a whole number is wanted behind =";
+        } else if (words[i][n] == '\0' && word_in(c->flags, words[i], n)) {
+            json_object_set_new(args, words[i], json_true());
+        } else {
+            return "there is an argument that this command does not have";
+        }
+    }
+    return NULL;
+}
+
+/* Returns what is wrong, or NULL. */
+static const char *args_take(const struct command *c, json_t *args, char **words, int used)
+{
+    int at = 0;
+
+    if (c->of && (at = scope_take(args, words, used)) == 0)
+        return "user USER, firm FIRM or venue is wanted";
+    for (u32 i = 0; i < ARRAY_LEN(c->places) && c->places[i].name; i++, at++) {
+        const struct place *p = &c->places[i];
+        if (at >= used)
+            return "an argument is missing";
+        if (p->number && !number_take(args, p->name, words[at]))
+            return "a whole number is wanted";
+        bool all = strcmp(c->name, "phase") == 0 && strcmp(words[at], "all") == 0;
+        if (!p->number && !all)
+            json_object_set_new(args, p->name, json_string(words[at]));
+    }
+    return rest_take(c, args, words + at, used - at);
+}
+
+static const struct command *command_find(const char *name)
+{
+    if (strcmp(name, "sessions") == 0)
+        name = "accounts";
+    for (u32 i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* True when nobody need be asked, or he has said yes. */
+static bool confirmed(const struct options *o, const struct command *c, char **words, int used)
+{
+    bool all = strcmp(c->name, "phase") == 0 && used > 0 && strcmp(words[0], "all") == 0;
+    char line[16];
+
+    if (o->yes || (!c->dangerous && !all))
+        return true;
+    if (!isatty(STDIN_FILENO))
+        return false;
+    fprintf(stderr, "%s", c->name);
+    for (int i = 0; i < used; i++)
+        fprintf(stderr, " %s", words[i]);
+    fputs(": really? [yes/no] ", stderr);
+    return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
+}
+
+/* ---- one request ---- */
+
+static int ask(const struct options *o, const char *name, json_t *args)
+{
+    json_t *request =
+        json_pack("{ss sO ss*}", "command", strcmp(name, "sessions") == 0 ? "accounts" : name,
+                  "args", args, "reason", o->reason);
+    json_t *answer = NULL;
+    int rc = ctl_ask(&o->ctl, request, &answer);
+
+    json_decref(request);
+    if (rc == CTL_DONE)
+        rc = ctl_print(name, answer, o->json, stdout);
+    json_decref(answer);
+    return rc;
+}
+
+static int run(const struct options *o, char **words, int used)
+{
+    const struct command *c = command_find(words[0]);
+    json_t *args;
+    const char *wrong;
+
+    if (strcmp(words[0], "top") == 0 && used == 1)
+        return ctl_top(&o->ctl, o->once, o->interval_s);
+    if (!c)
+        return usage("no such command");
+    if (!confirmed(o, c, words + 1, used - 1)) {
+        fputs("wirebook-ctl: not confirmed: nothing was done (--yes for scripts)\n", stderr);
+        return CTL_NOT_CONFIRMED;
+    }
+    args = json_object();
+    wrong = args_take(c, args, words + 1, used - 1);
+    int rc = wrong ? usage(wrong) : ask(o, words[0], args);
+    json_decref(args);
+    return rc;
+}
+
+static bool seconds(const char *text, double *out)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && *out >= 0.05 && *out <= 3600;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'},
+        {"reason", required_argument, NULL, 'r'},
+        {"yes", no_argument, NULL, 'y'},
+        {"json", no_argument, NULL, 'j'},
+        {"timeout", required_argument, NULL, 't'},
+        {"once", no_argument, NULL, 'o'},
+        {"interval", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *env = getenv("WIREBOOK_CONTROL");
+    struct options o = {
+        .ctl = {.socket = env && *env ? env : "/run/wirebook/control.sock", .timeout_s = 10},
+        .interval_s = 1,
+    };
+    int what;
+
+    while ((what = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (what) {
+        case 's':
+            o.ctl.socket = optarg;
+            break;
+        case 'r':
+            o.reason = optarg;
+            break;
+        case 'y':
+            o.yes = true;
+            break;
+        case 'j':
+            o.json = true;
+            break;
+        case 'o':
+            o.once = true;
+            break;
+        case 't':
+        case 'i':
+            if (!seconds(optarg, what == 't' ? &o.ctl.timeout_s : &o.interval_s))
+                return usage("0.05 to 3600 seconds are wanted");
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            return CTL_USAGE;
+        }
+    }
+    if (optind == argc)
+        return usage("a command is wanted");
+    return run(&o, argv + optind, argc - optind);
+}

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""The control socket of a running venue and wirebook-ctl: each command, wrong roles, bad input, two operators, restarts."""
+import fcntl
+import json
+import os
+import pty
+import pwd
+import re
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from clients import TMP, Venue, check, client, messages, program, run_tests, start, wait_for  # noqa: E402
+
+DONE, USAGE, UNREACHABLE, REFUSED, NOTHING, DENIED, TIMEOUT, NOT_CONFIRMED = range(8)
+
+
+class Steered(Venue):
+    """A venue with a control socket."""
+
+    def __init__(self, name, more=""):
+        self.socket = os.path.join(TMP, name + ".sock")
+        super().__init__(name, f"control: {{socket: {self.socket}{more}}}\n")
+
+    def ctl(self, *args, code=DONE, user=None, stdin=subprocess.DEVNULL):
+        command = [program("wirebook-ctl"), "--socket", self.socket, *args]
+        if user:
+            command = ["setpriv", "--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--clear-groups", *command]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=stdin)
+        check(run.returncode == code, f"ctl {args}: exit code {run.returncode}, not {code}\n{run.stdout}{run.stderr}")
+        return run.stdout + run.stderr
+
+    def asked(self, *args, code=DONE):
+        return json.loads(self.ctl("--json", "--reason", "a test", "--yes", *args, code=code))
+
+    def row(self, command, key, value):
+        data = json.loads(self.ctl("--json", command))["data"]
+        return next((row for row in data if row[key] == value), None)
+
+    def raw(self, *lines):
+        """Sends lines as they are; returns the answers."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.socket)
+            s.sendall(b"".join(lines))
+            file = s.makefile("rb")
+            return [json.loads(file.readline()) for _ in lines]
+
+    def journal(self):
+        run = subprocess.run([program("wirebook-journal"), "print", f"{self.dir}/data"], capture_output=True, text=True)
+        check(run.returncode == 0, run.stderr)
+        return run.stdout
+
+
+def entered(venue, user, script="buy 100 AAPL 220"):
+    return messages(venue.port, user, f"{script}; expect any")[-1]
+
+
+def test_looks():
+    with Steered("looks") as v:
+        text = v.ctl("status")
+        check("phase          T" in text and "accounts       4" in text, text)
+        check("AAPL" in v.ctl("instruments") and "ALFA01" in v.ctl("accounts"), "lists")
+        check(v.ctl("sessions").count("\n") == 1, "nobody is connected: the titles alone")
+        data = json.loads(v.ctl("--json", "instruments"))["data"]
+        check(len(data) > 32 and len({row["symbol"] for row in data}) == len(data), "more than a page, each once")
+        check("wirebook_engine_transactions_total" in v.ctl("metrics"), "metrics")
+        check(os.stat(v.socket).st_mode & 0o777 == 0o660, "mode of the socket")
+    check(not os.path.exists(v.socket), "the socket goes with the venue")
+
+
+def test_accounts():
+    with Steered("accounts") as v:
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        a = v.asked("disable", "ALFA01")
+        check(a["outcome"] == "done" and a["orders_gone"] == 0 and a["seq"] > 0, a)
+        check(v.asked("disable", "alfa01", code=NOTHING)["outcome"] == "nothing", "it was so already")
+        client(v.port, "ALFA01", "buy 100 AAPL 220", code=2)
+        check(v.row("accounts", "user", "ALFA01")["disabled"], "listed")
+        v.stop()
+        v.start()
+        check(v.row("accounts", "user", "ALFA01")["disabled"], "after a restart, too")
+        v.asked("enable", "ALFA01")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        v.asked("limits", "user", "ALFA01", "exposure=1")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect rejected")
+        check(v.asked("disable", "NOBODY", code=REFUSED)["text"] == "no such account", "unknown")
+        v.kill()
+        v.start()
+        check(not v.row("accounts", "user", "ALFA01")["disabled"], "after a crash")
+
+
+def test_disconnect():
+    with Steered("disconnect") as v:
+        env = dict(os.environ, WIREBOOK_PASSWORD="ALFA01PASS")
+        held = start([program("wirebook-client"), "--port", str(v.port), "--user", "ALFA01"], env=env,
+                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("a session", lambda: "ALFA01" in v.ctl("sessions"))
+        v.asked("disconnect", "ALFA01")
+        wait_for("its end", lambda: 'sessions_ended_total{gateway="0",reason="expelled"} 1' in v.ctl("metrics"))
+        wait_for("the client hears of it", lambda: f":{v.port}" not in subprocess.run(
+            ["ss", "-tnpH", "state", "established"], capture_output=True, text=True).stdout)
+        held.kill()
+        check("ALFA01" not in v.ctl("sessions"), "gone")
+        check(v.asked("disconnect", "ALFA01", code=NOTHING)["outcome"] == "nothing", "nobody there")
+
+
+def test_instruments():
+    with Steered("instruments") as v:
+        v.asked("halt", "AAPL")
+        check(v.row("instruments", "symbol", "AAPL")["phase"] == "H", "halted")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect rejected")
+        v.asked("resume", "AAPL")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        v.asked("instrument", "ZZZZ", "tick=100", "lot=10", "reference=500000")
+        client(v.port, "ALFA01", "buy 10 ZZZZ 50; expect accepted")
+        v.asked("instrument", "ZZZZ", "collar_bps=100")
+        z = v.row("instruments", "symbol", "ZZZZ")
+        check((z["lot"], z["collar_bps"], z["by_operator"]) == (10, 100, True), z)
+        client(v.port, "ALFA01", "buy 10 ZZZZ 60; expect rejected")
+        check("no such" in v.ctl("--reason", "x", "halt", "QQQQ", code=REFUSED), "unknown")
+        v.asked("phase", "all", "P", "late")
+        check(json.loads(v.ctl("--json", "status"))["data"][0]["phase"] == "P", "the venue's phase")
+        v.kill()
+        v.start()
+        now = v.row("instruments", "symbol", "ZZZZ")
+        check(now == z | {"phase": "P", "late": True}, f"as it was, after a crash: {now}, not {z}")
+        v.asked("phase", "all", "T")
+
+
+def test_kill_and_restore():
+    with Steered("kill") as v:
+        client(v.port, "ALFA01", "buy 100 AAPL 220; buy 100 AAPL 219; expect accepted")
+        client(v.port, "BRAV01", "buy 100 AAPL 218; expect accepted")
+        check(v.asked("kill", "user", "ALFA01")["orders_gone"] == 2, "two orders go")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect rejected")
+        client(v.port, "BRAV01", "buy 100 AAPL 217; expect accepted")
+        check(v.asked("kill", "venue")["orders_gone"] == 2, "all go")
+        v.kill()
+        v.start()
+        check("killed         true" in v.ctl("status"), "after a crash, too")
+        client(v.port, "BRAV01", "buy 100 AAPL 217; expect rejected")
+        v.asked("restore", "venue")
+        v.asked("restore", "user", "ALFA01")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        check(v.asked("restore", "venue", code=NOTHING)["outcome"] == "nothing", "it was so already")
+        firm = v.row("accounts", "user", "ALFA01")["firm"]
+        check(v.asked("kill", "firm", firm)["orders_gone"] == 1, "the firm's")
+
+
+def test_break():
+    with Steered("break") as v:
+        client(v.port, "ALFA01", "buy 100 AAPL 220 clordid THEBID; expect accepted")
+        client(v.port, "BRAV01", "sell 100 AAPL 220 clordid THEASK; expect accepted; expect executed")
+        match = re.search(r"EV_EXECUTED.* match=(\d+)", v.journal())[1]
+        check(v.asked("break", match, "E")["outcome"] == "done", "broken")
+        check(v.asked("break", match, "E", code=REFUSED)["text"] == "the trade was broken before", "twice")
+        check("no such trade" in v.asked("break", "99", "E", code=REFUSED)["text"], "unknown")
+        lines = [line for line in v.journal().splitlines() if "EV_BROKEN" in line]
+        check(len(lines) == 2 and all(f"match={match} " in line for line in lines), lines)
+        check(sorted(re.findall(r'clordid="(\w+)"', " ".join(lines))) == ["THEASK", "THEBID"], lines)
+
+
+def test_who_and_why_are_in_the_journal():
+    with Steered("who") as v:
+        v.asked("disable", "ALFA01")
+        v.asked("disable", "ALFA01", code=NOTHING)
+        text = v.journal()
+        check('user="root" uid=0 role=3 reason="a test"' in text, text[-2000:])
+        check("EV_OPERATED" in text and "outcome=1" in text, "what came of it, nothing included")
+        check("operator root (uid 0): request" in open(v.log, encoding="utf-8").read(), "in the log, too")
+        v.stop()
+        run = subprocess.run([program("wirebook-journal"), "verify", f"{v.dir}/data"], capture_output=True, text=True)
+        check(run.returncode == 0, run.stdout + run.stderr)
+
+
+def test_roles():
+    os.chmod(TMP, 0o755)
+    with Steered("roles", ", viewers: daemon, operators: 'bin, sys', group: games") as v:
+        os.chmod(v.socket, 0o666)  # whoever may connect, his role decides
+        check("phase" in v.ctl("status", user="daemon"), "a viewer looks")
+        check("wants the role operator" in v.ctl("--reason", "x", "halt", "AAPL", user="daemon", code=DENIED), "no more")
+        v.ctl("--reason", "x", "halt", "AAPL", user="bin")
+        check("wants the role admin" in v.ctl("--reason", "x", "--yes", "drain", user="sys", code=DENIED), "admins' alone")
+        check("no role" in v.ctl("status", user="nobody", code=DENIED), "a stranger")
+        check("(uid 1)" in open(v.log, encoding="utf-8").read(), "said in the log")
+        os.chmod(v.socket, 0o660)
+        check("Permission denied" in v.ctl("status", user="nobody", code=UNREACHABLE), "the file's mode")
+
+
+def test_bad_input():
+    with Steered("bad") as v:
+        lines = [b"\n", b"{}\n", b"[1]\n", b'{"command": 5}\n', b'{"command": "boom"}\n', b"\xff\xfe\n", b"{" * 3000 + b"\n",
+                 b'{"command": "halt", "args": {"symbol": "AAPL"}}\n',
+                 b'{"command": "halt", "args": {"symbol": 5}, "reason": "x"}\n',
+                 b'{"command": "halt", "args": {"symbol": "A\\u0000B"}, "reason": "x"}\n',
+                 b'{"command": "halt", "args": {"symbol": "TOOLONGSYMBOL"}, "reason": "x"}\n',
+                 b'{"command": "halt", "args": {"symbol": "AAPL", "more": 1}, "reason": "x"}\n',
+                 b'{"command": "kill", "reason": "x"}\n', b'{"command": "limits", "args": {"user": "A", "daily": -1}, "reason": "x"}\n',
+                 b'{"command": "kill", "args": {"venue": true, "user": "ALFA01"}, "reason": "x"}\n',
+                 b'{"command": "break", "args": {"match": 0, "why": "E"}, "reason": "x"}\n',
+                 b'{"command": "status", "command": "drain"}\n']
+        for answer in v.raw(*lines):
+            check(answer["outcome"] == "error" and answer["text"], answer)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(v.socket)
+            s.sendall(b"x" * 5000)
+            check(b"too long" in s.recv(4096), "a line without an end")
+        v.ctl("boom", code=USAGE)
+        v.ctl("halt", code=USAGE)
+        v.ctl("--reason", "x", "break", "one", "E", "--yes", code=USAGE)
+        v.ctl("--reason", "x", "kill", "venue", code=NOT_CONFIRMED)
+        check("killed         false" in v.ctl("status"), "nothing was done")
+        check(v.process.poll() is None, "it runs on")
+    v.ctl("status", code=UNREACHABLE)
+
+
+def test_two_operators_at_once():
+    with Steered("two") as v:
+        codes = []
+
+        def work(command):
+            for _ in range(20):
+                run = subprocess.run([program("wirebook-ctl"), "--socket", v.socket, "--reason", command, command, "AAPL"],
+                                     capture_output=True, text=True)
+                codes.append(run.returncode)
+        threads = [threading.Thread(target=work, args=(command,)) for command in ("halt", "resume")]
+        for t in threads:
+            t.start()
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+        for s in idle:  # who says nothing keeps nobody
+            s.connect(v.socket)
+            s.sendall(b'{"command"')
+        for t in threads:
+            t.join()
+        check(len(codes) == 40 and set(codes) <= {DONE, NOTHING} and codes.count(DONE) >= 2, codes)
+        check(v.journal().count("EV_OPERATED") == 40, "each is in the journal")
+        for s in idle:
+            s.close()
+
+
+def test_day_end_and_drain():
+    with Steered("ends") as v:
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        check(v.asked("day-end")["orders_gone"] == 1, "the day's order goes")
+        check("day            0" in v.ctl("status"), "no day is open")
+        check("no trading day" in v.asked("day-end", code=REFUSED)["text"], "twice")
+        check(v.asked("drain")["outcome"] == "done", "asked for")
+        check(v.process.wait(20) == 0, "it ends in order")
+
+
+def test_engine_that_does_not_answer():
+    with Steered("stuck") as v:
+        subprocess.run(["kill", "-STOP", str(v.process.pid)], check=True)
+        check("no answer in time" in v.ctl("--timeout", "0.5", "status", code=TIMEOUT), "said")
+        subprocess.run(["kill", "-CONT", str(v.process.pid)], check=True)
+        check("phase" in v.ctl("status"), "and goes on")
+
+
+def screen_of(fd, seconds):
+    """What a terminal has been sent within so much time."""
+    end, text = time.monotonic() + seconds, b""
+    os.set_blocking(fd, False)
+    while time.monotonic() < end:
+        try:
+            text += os.read(fd, 65536)
+        except (BlockingIOError, OSError):
+            time.sleep(0.05)
+    return text.decode(errors="replace")
+
+
+def test_top():
+    with Steered("top") as v:
+        frame = v.ctl("top", "--once", "--interval", "0.2")
+        check(frame.count("\n") <= 24 and all(len(line) <= 80 for line in frame.splitlines()), frame)
+        for word in ("phase T", "open orders 0", "transactions", "longest turn of", "most used of ring", "export lag"):
+            check(word in frame, f"{word} in\n{frame}")
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        top = start([program("wirebook-ctl"), "--socket", v.socket, "--interval", "0.2", "top"], stdin=slave, stdout=slave,
+                    stderr=slave, env=dict(os.environ, TERM="xterm"))
+        check("phase T" in screen_of(master, 1), "the screen")
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        top.send_signal(28)  # SIGWINCH
+        v.stop()
+        check("is away" in screen_of(master, 1.5), "it says that the venue is away")
+        v.start()
+        check("phase" in screen_of(master, 1.5), "it is back by itself")
+        check(top.poll() is None, "still there")
+        os.write(master, b"q")
+        wait_for("its end", lambda: top.poll() is not None)
+        check(top.returncode == 0, top.returncode)
+
+
+def test_socket_that_cannot_be():
+    with Steered("first") as v:
+        other = Steered("second")
+        with open(other.conf, encoding="utf-8") as file:
+            text = file.read().replace(other.socket, v.socket)
+        with open(other.conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        run = subprocess.run([program("wirebook"), other.conf], capture_output=True, text=True, timeout=30)
+        check(run.returncode == 1 and "another process listens there" in run.stderr, run.stderr)
+        v.ctl("status")
+        v.kill()
+        v.start()  # the old file is in the way and nobody is behind it
+        v.ctl("status")
+
+
+run_tests(test_bad_input, test_looks, test_accounts, test_disconnect, test_instruments, test_kill_and_restore, test_break,
+          test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
+          test_day_end_and_drain, test_engine_that_does_not_answer, test_top, test_socket_that_cannot_be)

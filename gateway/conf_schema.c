@@ -367,8 +367,8 @@ TEXT("stages.file", stages_file, 0, PATH_MAX_CHARS, "",
 
 SECTION("control", "Operators on this machine: wirebook-ctl, by a Unix socket."),
 TEXT("control.socket", control.socket, 0, 107, "",
-     "Path of the socket, such as /run/wirebook/control.sock; its folder must be there. Empty: nobody "
-     "can steer."),
+     "Path of the socket, such as /run/wirebook/control.sock; its folder must be there. Empty: "
+     "nobody can steer."),
 TEXT("control.group", control.group, 0, 32, "",
      "Group whose members may connect, beside the process' own user and root. Empty: its own."),
 TEXT("control.viewers", control.viewers, 0, CONF_TEXT_BYTES - 1, "",

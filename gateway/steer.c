@@ -1,10 +1,10 @@
 /*
  * steer.c - see steer.h. Threads: main's at the start and the end, admin's in between.
  *
- * Looks a trade up by its match number: once through the day's journal for its two halves, once more
- * for the orders that they belong to (their ClOrdID and firm), SEARCH_TX transactions a call, so
- * that other requests are not kept. Failure modes: a day whose journal is partly gone (recycled):
- * the trade is not found.
+ * Looks a trade up by its match number: once through the day's journal for its two halves, once
+ * more for the orders that they belong to (their ClOrdID and firm), SEARCH_TX transactions a call,
+ * so that other requests are not kept. Failure modes: a day whose journal is partly gone
+ * (recycled): the trade is not found.
  */
 #include "gateway/steer.h"
 

@@ -291,7 +291,7 @@ int control_do_work(struct control *c, u64 now_ns)
         operate_drain(c->operate);
     if (!operate_busy(c->operate))
         work += serve_next(c, now_ns);
-    return work + operate_busy(c->operate);
+    return work;
 }
 
 void control_free(struct control *c)

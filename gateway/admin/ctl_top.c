@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "gateway/admin/ctl.h"
 
 #define LINES_MAX  24u
@@ -101,10 +102,7 @@ static void label_of(const char *at, const char *label, char out[32])
 
 static double now_s(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+    return (double)clock_now_ns() / NS_PER_SEC;
 }
 
 /* ---- the frame ---- */
@@ -250,6 +248,7 @@ int ctl_top(const struct ctl_conf *conf, bool once, double interval_s)
     struct top t = {.conf = conf};
     int rc = CTL_DONE;
 
+    clock_init();
     if (!once)
         return screen(&t, interval_s);
     for (u32 i = 0; i < 2 && rc == CTL_DONE; i++) { /* the second one has rates */

@@ -1,10 +1,10 @@
 /*
- * operate.h - carries out one operator's request at a time: looks, the command, the engine's answer.
+ * operate.h - carries out one operator's request at a time: looks, the command, its answer.
  *
  *   begin ─▶ LOOK ─▶ [SEARCH] ─▶ ASK ─▶ WAIT ─▶ DURABLE ─▶ answer
  *              ╰─ lists: page by page ────────────────────▶ answer
  *
- * An answer is what the engine has said (EV_OPERATED), once it is durable; never what was hoped for.
+ * An answer is what the engine has said (EV_OPERATED), once it is durable; never a hope.
  * When none comes in time the answer says so, and that the request may still be carried out: its
  * number tells it in the journal. Thread: admin (cold).
  */

@@ -29,7 +29,7 @@ struct peer {
 };
 
 /* The peer of the Unix socket `fd`, with the highest role that he has by himself or by any of his
- * groups; root, and the user that this process runs as, have all. False: the kernel does not say. */
+ * groups; root, and the user that this process runs as, have all. False: nobody knows him. */
 bool roles_peer(const struct roles *r, int fd, struct peer *out);
 
 /* The role of a user by name and ids. `gids` are all of his groups. */

@@ -290,7 +290,7 @@ def test_top():
         v.stop()
         check("is away" in screen_of(master, 1.5), "it says that the venue is away")
         v.start()
-        check("phase" in screen_of(master, 1.5), "it is back by itself")
+        check("q ends" in screen_of(master, 2.5), "it is back by itself")
         check(top.poll() is None, "still there")
         os.write(master, b"q")
         wait_for("its end", lambda: top.poll() is not None)

@@ -172,7 +172,7 @@ static void test_unknown_keys(void **state)
     assert_error("gateway.count: 1\n",
                  "f.yaml:1: gateway.count: unknown key; allowed: shard, data_dir, durability, "
                  "venue, reference, gateway, dpdk, auth, engine, journal, threads, export, memory, "
-                 "log, metrics, stages, management\n");
+                 "log, metrics, stages, control, management\n");
     assert_error("gateway: {listen: [{port: 1, prot: 2}]}\n",
                  "f.yaml:1: gateway.listen[0].prot: unknown key; did you mean "
                  "gateway.listen[].port?\n");

@@ -1,0 +1,253 @@
+/* test_control.c - the control socket before an engine that the test plays; answers as text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "engine/base/mem.h"
+#include "gateway/admin/control.h"
+#include "gateway/admin/ctl.h"
+#include "gateway/admin/operate.h"
+#include "gateway/admin/roles.h"
+
+static struct mem mem;
+static struct ring cmds, answers;
+static _Atomic u64 durable;
+static struct operate operate;
+static struct control *control;
+static char path[64];
+static u64 now_ns;
+static u32 drains;
+
+static void on_drain(void *ctx)
+{
+    (void)ctx;
+    drains++;
+}
+
+static int set_up(void **state)
+{
+    struct operate_conf oc = {
+        .cmds = &cmds, .answers = &answers, .durable_seq = &durable, .drain = on_drain};
+    struct control_conf cc = {.path = path, .group = ""};
+    (void)state;
+
+    mem_init(&mem, 0);
+    ring_init(&cmds, &mem, "cmds", 64);
+    ring_init(&answers, &mem, "answers", 256);
+    snprintf(path, sizeof path, "/tmp/wb-control-%d.sock", getpid());
+    now_ns = 1000 * NS_PER_SEC;
+    durable = 0;
+    drains = 0;
+    operate_init(&operate, &oc, 100);
+    control = control_new(&cc, &operate);
+    assert_non_null(control);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    control_free(control);
+    assert_int_not_equal(access(path, F_OK), 0);
+    mem_free_all(&mem);
+    return 0;
+}
+
+static int ask(const char *line)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(write(fd, line, strlen(line)), strlen(line));
+    for (u32 i = 0; i < 4; i++)
+        control_do_work(control, now_ns);
+    return fd;
+}
+
+/* The outcome that has come, or "" while there is none. Closes `fd` when there is one. */
+static const char *outcome(int fd)
+{
+    static char word[32];
+    char line[1024];
+    ssize_t n;
+
+    for (u32 i = 0; i < 4; i++)
+        control_do_work(control, now_ns);
+    n = recv(fd, line, sizeof line, MSG_DONTWAIT);
+    word[0] = '\0';
+    if (n <= 0)
+        return word;
+    json_t *answer = json_loadb(line, (size_t)n, 0, NULL);
+    snprintf(word, sizeof word, "%s", json_string_value(json_object_get(answer, "outcome")));
+    json_decref(answer);
+    close(fd);
+    return word;
+}
+
+static union msg taken(void)
+{
+    union msg copy, m;
+    const union msg *at = msg_peek(&cmds, &copy);
+
+    assert_non_null(at);
+    memcpy(&m, at, at->cmd.slots * (size_t)SLOT_BYTES);
+    ring_take(&cmds, m.cmd.slots);
+    return m;
+}
+
+static void say_operated(u64 request, u64 seq, u8 how)
+{
+    union msg m = {.operated = {.head = {.type = EV_OPERATED, .slots = 1, .seq = seq},
+                                .request = request,
+                                .first_seq = seq,
+                                .outcome = how}};
+
+    assert_true(ring_push(&answers, &m, 1));
+}
+
+/* Nothing is said before the engine has, and before that is durable. */
+static void test_answer_waits_for_the_disk(void **state)
+{
+    (void)state;
+    int fd = ask("{\"command\":\"day-end\",\"reason\":\"why\"}\n");
+    union msg m = taken();
+    assert_int_equal(m.cmd.type, CMD_OPERATOR);
+    assert_int_equal(m.operator.type, CMD_DAY_END);
+    assert_string_equal(m.operator.reason, "why");
+    assert_int_equal(m.operator.uid, getuid());
+    assert_string_equal(outcome(fd), "");
+    say_operated(m.operator.request + 1, 5, OPERATED_REFUSED); /* somebody else's */
+    assert_string_equal(outcome(fd), "");
+    say_operated(m.operator.request, 7, OPERATED_DONE);
+    assert_string_equal(outcome(fd), "");
+    durable = 6;
+    assert_string_equal(outcome(fd), "");
+    durable = 7;
+    assert_string_equal(outcome(fd), "done");
+}
+
+static void test_time_out(void **state)
+{
+    (void)state;
+    int fd = ask("{\"command\":\"day-end\",\"reason\":\"why\"}\n");
+    u64 request = taken().operator.request;
+    now_ns += OPERATE_ANSWER_NS - 1;
+    assert_string_equal(outcome(fd), "");
+    now_ns++;
+    assert_string_equal(outcome(fd), "timeout");
+    durable = 9;
+    say_operated(request, 9, OPERATED_DONE); /* too late: nobody's any more */
+    fd = ask("{\"command\":\"day-end\",\"reason\":\"why\"}\n");
+    request = taken().operator.request;
+    assert_string_equal(outcome(fd), "");
+    say_operated(request, 9, OPERATED_NOTHING);
+    assert_string_equal(outcome(fd), "nothing");
+    assert_int_equal(metric_get(&operate.timeouts), 1);
+}
+
+/* One after the other; who is gone does not undo what he asked, and keeps nobody. */
+static void test_one_at_a_time(void **state)
+{
+    (void)state;
+    int first = ask("{\"command\":\"day-end\",\"reason\":\"1\"}\n");
+    int second = ask("{\"command\":\"day-end\",\"reason\":\"2\"}\n");
+    union msg m = taken();
+    assert_int_equal(ring_avail(&cmds, 1), 0);
+    close(first);
+    durable = 3;
+    say_operated(m.operator.request, 3, OPERATED_DONE);
+    assert_string_equal(outcome(second), "");
+    m = taken();
+    assert_string_equal(m.operator.reason, "2");
+    say_operated(m.operator.request, 3, OPERATED_REFUSED);
+    assert_string_equal(outcome(second), "refused");
+}
+
+static void test_look_comes_first(void **state)
+{
+    union msg seen = {.seen = {.head = {.type = EV_SEEN, .slots = 4}, .what = LOOK_ACCOUNT}};
+    (void)state;
+
+    int fd = ask("{\"command\":\"disable\",\"args\":{\"user\":\"ann\"},\"reason\":\"x\"}\n");
+    union msg m = taken();
+    assert_int_equal(m.cmd.type, CMD_LOOK);
+    assert_memory_equal(m.look.name, "ANN   ", 6);
+    seen.seen.request = m.look.request;
+    seen.seen.id = 4;
+    seen.seen.last = 1;
+    ring_push(&answers, &seen, 4);
+    assert_string_equal(outcome(fd), "");
+    m = taken();
+    assert_int_equal(m.operator.type, CMD_BAR);
+    assert_int_equal(m.operator.body[0], 4);
+    durable = 2;
+    say_operated(m.operator.request, 2, OPERATED_DONE);
+    assert_string_equal(outcome(fd), "done");
+    fd = ask("{\"command\":\"disable\",\"args\":{\"user\":\"bob\"},\"reason\":\"x\"}\n");
+    seen.seen.request = taken().look.request;
+    seen.seen.id = 0;
+    ring_push(&answers, &seen, 4);
+    assert_string_equal(outcome(fd), "refused");
+}
+
+/* The process is told to end once, behind the answer. */
+static void test_drain(void **state)
+{
+    (void)state;
+    int fd = ask("{\"command\":\"drain\",\"reason\":\"x\"}\n");
+    durable = 4;
+    assert_int_equal(drains, 0);
+    say_operated(taken().operator.request, 4, OPERATED_DONE);
+    assert_string_equal(outcome(fd), "done");
+    assert_int_equal(drains, 1);
+}
+
+static void prints(const char *command, const char *answer, int code, const char *text)
+{
+    char *out = NULL;
+    size_t bytes = 0;
+    json_t *a = json_loads(answer, 0, NULL);
+    FILE *f = open_memstream(&out, &bytes);
+
+    assert_int_equal(ctl_print(command, a, false, f), code);
+    fclose(f);
+    assert_string_equal(out, text);
+    free(out);
+    json_decref(a);
+}
+
+static void test_print(void **state)
+{
+    (void)state;
+    prints("halt", "{\"outcome\":\"done\",\"text\":\"\",\"request\":5,\"seq\":9,\"orders_gone\":2}",
+           CTL_DONE, "halt: done (request 5, transaction 9, 2 orders gone)\n");
+    prints("halt", "{\"outcome\":\"nothing\",\"text\":\"it was so already\"}", CTL_NOTHING,
+           "halt: nothing: it was so already\n");
+    prints("metrics", "{\"outcome\":\"done\",\"text\":\"a 1\\n\"}", CTL_DONE, "a 1\n");
+    prints("halt", "{\"outcome\":\"denied\",\"text\":\"no\"}", CTL_DENIED, ""); /* to stderr */
+    prints("halt", "{\"outcome\":\"timeout\"}", CTL_TIMEOUT, "");
+    prints("halt", "{\"outcome\":\"odd\"}", CTL_UNREACHABLE, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_answer_waits_for_the_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_time_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
+        cmocka_unit_test(test_print),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

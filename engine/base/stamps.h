@@ -12,7 +12,8 @@
  *
  * What an entry of `in` holds is made visible by the command ring's publish and given back by its
  * take, as the slot beside it. Entries of `tx` are relaxed atomics: a reader that comes so late
- * that the entry is another transaction's sees that by the number, or at worst counts a wrong time once.
+ * that the entry is another transaction's sees that by the number, or at worst counts a wrong time
+ * once.
  */
 #ifndef WIREBOOK_BASE_STAMPS_H
 #define WIREBOOK_BASE_STAMPS_H

@@ -201,7 +201,7 @@ static bool parse_host(const char *text, u32 n, u16 port, struct redis_host *out
     }
     if (name[0] == '\0' || strlen(name) >= sizeof out->name)
         return false;
-    snprintf(out->name, sizeof out->name, "%s", name);
+    memcpy(out->name, name, strlen(name) + 1);
     out->port = port;
     return true;
 }

@@ -6,9 +6,10 @@
  * The same protocol code (gateway/session's SoupBinTCP and OUCH 5.0) and the same engine as
  * wirebook, and the plainest loop around them: wait for readable sockets, read each, step the
  * engine for every frame, write the round's transactions to FILE at once, then send every answer.
- * With `disk` that write is O_DIRECT|O_DSYNC into a file that was filled before (a group commit, one
- * a round; nothing is sent before it is through); with `none` it is a plain write. Like a venue's
- * hot thread it never sleeps. wirebook-bench is its client; scripts/bench-baseline runs both in turn.
+ * With `disk` that write is O_DIRECT|O_DSYNC into a file that was filled before (a group commit,
+ * one a round; nothing is sent before it is through); with `none` it is a plain write. Like a
+ * venue's hot thread it never sleeps. wirebook-bench is its client; scripts/bench-baseline runs
+ * both in turn.
  *
  * What it leaves out, all in its own favour: passwords, risk checks, heartbeats, replays, exports,
  * recovery. An account logs in once in its life.

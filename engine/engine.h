@@ -155,6 +155,11 @@ u16 engine_instrument_find(const struct engine *e, const char symbol[8]);
  * is unknown. Returns true when there is one.
  */
 bool engine_limit(const struct engine *e, struct msg_limit *m);
+/*
+ * What the gateways are to check of the orders of a known account: the EV_CHECKS that last set it,
+ * all zero when there was none.
+ */
+const struct msg_checks *engine_checks(const struct engine *e, u32 account);
 /* Firms that have, or had, limits, by id from 1; the name of one. */
 u32 engine_firms(const struct engine *e);
 void engine_firm(const struct engine *e, u32 id, char firm[4]);

@@ -37,6 +37,7 @@ enum part {
     PART_MASS,
     PART_DROP,
     PART_KILL,
+    PART_CHECKS,
     PART_MARKET,
     PART_COURSE,
 };
@@ -96,6 +97,9 @@ static u64 hash_account(const struct engine *e, u32 id)
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);
 
+    h +=
+        hash_bytes(PART_CHECKS + id * 16ull, (const u8 *)&e->checks[id] + sizeof(struct event_head),
+                   sizeof e->checks[id] - sizeof(struct event_head));
     h += hash_bytes(PART_BLOCKED + id * 16ull, a->blocked, sizeof a->blocked);
     for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
         const struct channel *c = account_channel(&e->accounts, id, (u8)idx);

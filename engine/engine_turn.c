@@ -141,6 +141,7 @@ static void route(struct engine *e, const union msg *m)
     case EV_DAY_ENDED:
     case EV_INSTRUMENT:
     case EV_ACCOUNT:
+    case EV_CHECKS:
         put_all(e, m, n);
         break;
     case EV_BOUND:

@@ -341,9 +341,9 @@ static const char *recover_course(struct engine *e, const union msg *m)
     case EV_RESTORED:
         return recover_killed(e, &m->kill);
     case EV_LIMIT:
-        return recover_limit(e, &m->limit);
+    case EV_CHECKS:
     case EV_UNTRADED:
-        return recover_untraded(e, &m->untraded);
+        return recover_risk_event(e, m);
     case EV_LOGIN_REJECTED:
         return NULL;
     default:

@@ -20,8 +20,9 @@ const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
 /* EV_KILLED, EV_RESTORED. */
 const char *recover_killed(struct engine *e, const struct msg_kill *ev);
 
-const char *recover_limit(struct engine *e, const struct msg_limit *ev);
-const char *recover_untraded(struct engine *e, const struct msg_untraded *ev);
+/* EV_LIMIT, EV_CHECKS, EV_UNTRADED. */
+const char *recover_risk_event(struct engine *e, const union msg *m);
+
 /* EV_BARRED, EV_UNBARRED, EV_OPERATOR, EV_OPERATED. */
 const char *recover_operator_event(struct engine *e, const union msg *m);
 

@@ -15,7 +15,7 @@ const char *recover_killed(struct engine *e, const struct msg_kill *ev)
     return apply_killed(e, ev), NULL;
 }
 
-const char *recover_limit(struct engine *e, const struct msg_limit *ev)
+static const char *recover_limit(struct engine *e, const struct msg_limit *ev)
 {
     if (engine_busy(e) || e->taker)
         return "a limit in the midst of other work";
@@ -26,7 +26,7 @@ const char *recover_limit(struct engine *e, const struct msg_limit *ev)
     return apply_limit(e, ev), NULL;
 }
 
-const char *recover_untraded(struct engine *e, const struct msg_untraded *ev)
+static const char *recover_untraded(struct engine *e, const struct msg_untraded *ev)
 {
     if (!e->risk_on || e->broken_used == 0 || e->broken[e->broken_used - 1] != ev->match)
         return "a trade that was not broken counts no more";
@@ -36,4 +36,12 @@ const char *recover_untraded(struct engine *e, const struct msg_untraded *ev)
         ev->price > PRICE_LIMIT_MAX)
         return "a broken trade that cannot have been";
     return apply_untraded(e, ev), NULL;
+}
+
+const char *recover_risk_event(struct engine *e, const union msg *m)
+{
+    if (m->ev.type == EV_LIMIT)
+        return recover_limit(e, &m->limit);
+    return m->ev.type == EV_CHECKS ? recover_checks(e, &m->checks)
+                                   : recover_untraded(e, &m->untraded);
 }

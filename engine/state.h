@@ -115,6 +115,7 @@ struct engine {
     struct crossing cross;
     struct scan scan;
     struct risk risk;
+    struct msg_checks *checks; /* by account: the EV_CHECKS that last set them, or all zero */
 
     /* ---- the transaction under way ---- */
     struct tx *tx;
@@ -203,6 +204,12 @@ static inline bool unbind_drops(u8 reason)
 /* Goes on with the kill e->kill. */
 void work_kill(struct engine *e);
 void step_kill(struct engine *e, const struct msg_kill *c);
+/*
+ * step_checks.c: sets what the gateways check; applies it; checks it first when it comes from a
+ * disk.
+ */
+void step_checks(struct engine *e, const struct msg_checks *c);
+const char *recover_checks(struct engine *e, const struct msg_checks *ev);
 void step_operator(struct engine *e, const struct msg_operator *c);
 void step_look(struct engine *e, const struct msg_look *c);
 

@@ -105,6 +105,9 @@ static void step_carried(struct engine *e, const union msg *cmd)
     case CMD_LIMIT:
         step_limit(e, &cmd->limit);
         break;
+    case CMD_CHECKS:
+        step_checks(e, &cmd->checks);
+        break;
     case CMD_KILL:
     case CMD_RESTORE:
         step_kill(e, &cmd->kill);

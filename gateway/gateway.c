@@ -432,6 +432,16 @@ void gateway_account_add(struct gateway *g, u32 id, const char user[6],
     a->limits = limits != NULL ? *limits : (struct risk_limits){0};
 }
 
+void gateway_account_checks(struct gateway *g, const struct msg_checks *m)
+{
+    sessions_checks(&g->sessions, m);
+}
+
+const struct risk_limits *gateway_account_limits(struct gateway *g, const char user[6])
+{
+    return &sessions_account(&g->sessions, 0, user)->limits;
+}
+
 void gateway_account_networks(struct gateway *g, const char user[6],
                               const struct account_networks *networks)
 {

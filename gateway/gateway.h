@@ -97,6 +97,12 @@ void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32
 void gateway_account_add(struct gateway *g, u32 id, const char user[6],
                          const struct risk_limits *limits);
 
+/* What is to be checked of a known account's orders, its lists aside. Before the threads run. */
+void gateway_account_checks(struct gateway *g, const struct msg_checks *m);
+
+/* What is checked of a known account's orders. Its thread, or no threads: for tests. */
+const struct risk_limits *gateway_account_limits(struct gateway *g, const char user[6]);
+
 /* From where a known account may log in (copied). Before the threads run. */
 void gateway_account_networks(struct gateway *g, const char user[6],
                               const struct account_networks *networks);

@@ -12,8 +12,9 @@
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
  *                cancel_on_disconnect,post_only,password_hash_2,networks,max_exposure,
- *                max_daily_notional,max_position,last_price_collar_percent
- *   firms:       firm and, where wanted, the last four of these
+ *                max_daily_notional,max_position,last_price_collar_percent,orders_per_s,
+ *                symbol_orders_per_s,repeat_max,repeat_ms,forbidden
+ *   firms:       firm and, where wanted, the four from max_exposure on
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
 #define WIREBOOK_GATEWAY_REFDATA_H

@@ -26,14 +26,15 @@ enum {
     TERMS,
     HASH_2 = TERMS + REFDATA_TERMS_USED,
     NETWORKS,
-    LIMITS
+    LIMITS,
+    CHECKS = LIMITS + REFDATA_LIMITS_USED
 };
 static const char *const columns[] = {
-    "user",        "firm",         "password_hash",   "enabled",
-    "max_qty",     "max_notional", "collar_percent",  "max_open_orders",
-    "restricted",  REFDATA_TERMS,  "password_hash_2", "networks",
-    REFDATA_LIMITS};
-_Static_assert(ARRAY_LEN(columns) == LIMITS + REFDATA_LIMITS_USED, "a name for each column");
+    "user",         "firm",         "password_hash",   "enabled",
+    "max_qty",      "max_notional", "collar_percent",  "max_open_orders",
+    "restricted",   REFDATA_TERMS,  "password_hash_2", "networks",
+    REFDATA_LIMITS, REFDATA_CHECKS};
+_Static_assert(ARRAY_LEN(columns) == CHECKS + REFDATA_CHECKS_USED, "a name for each column");
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
 static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
@@ -196,6 +197,7 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     good &= refdata_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
     good &= refdata_terms(c, TERMS, &a->terms);
     good &= refdata_limits(c, LIMITS, &a->stake);
+    good &= refdata_checks(c, CHECKS, &a->limits);
     a->terms.open_max = (u32)open;
     a->limits.qty_max = (u32)qty;
     a->limits.collar_bps = (u32)collar;

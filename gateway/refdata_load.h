@@ -60,6 +60,14 @@ bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
 /* Reads these columns to the four limits of `out`; all that is wrong is reported. */
 bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out);
 
+/* ... and those of what the gateways check beyond the columns that must be there. */
+#define REFDATA_CHECKS "orders_per_s", "symbol_orders_per_s", "repeat_max", "repeat_ms", "forbidden"
+
+#define REFDATA_CHECKS_USED 5u
+
+/* Reads these columns to `out`; all that is wrong is reported. */
+bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out);
+
 /* Reads the accounts to l->out; l->symbols is sorted. */
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l);
 

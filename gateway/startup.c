@@ -27,6 +27,7 @@ enum opening_step {
     STEP_INSTRUMENTS_GONE, /* known to the engine, no longer in the files */
     STEP_ACCOUNTS,
     STEP_ACCOUNTS_GONE,
+    STEP_CHECKS,
     STEP_LIMITS, /* of accounts */
     STEP_FIRMS,
     STEP_FIRMS_GONE,
@@ -154,6 +155,26 @@ static bool limit_command(const struct opening *o, union msg *m)
            m->limit.position_max || m->limit.collar_bps;
 }
 
+/* What the file lets gateways check. False: an operator has set it, or it is so already. */
+static bool checks_command(const struct opening *o, union msg *m)
+{
+    const struct refdata_account *a = &o->refs->accounts[o->at];
+    const struct risk_limits *l = &a->limits;
+    u32 id = engine_account_find(o->t->engine, a->user);
+
+    command_init(m, CMD_CHECKS);
+    memcpy(m->checks.user, a->user, sizeof a->user);
+    m->checks.qty_max = l->qty_max;
+    m->checks.collar_bps = (u16)l->collar_bps;
+    m->checks.notional_max = l->notional_max;
+    m->checks.orders_per_s = l->orders_per_s;
+    m->checks.symbol_per_s = l->symbol_per_s;
+    m->checks.repeat_ms = l->repeat_ms;
+    m->checks.repeat_max = l->repeat_max;
+    m->checks.bars = l->bars;
+    return id == 0 || engine_checks(o->t->engine, id)->source != CHECKS_OF_OPERATOR;
+}
+
 static void firm_command(const struct msg_limit *firm, union msg *m)
 {
     struct cmd_head head;
@@ -181,8 +202,9 @@ static bool firm_gone_command(const struct opening *o, union msg *m)
 static bool next_command(struct opening *o, union msg *m)
 {
     u32 counts[STEP_DONE] = {
-        1,           o->refs->instruments_used, o->instruments,      o->refs->accounts_used,
-        o->accounts, o->refs->accounts_used,    o->refs->firms_used, o->firms};
+        1,           o->refs->instruments_used, o->instruments,         o->refs->accounts_used,
+        o->accounts, o->refs->accounts_used,    o->refs->accounts_used, o->refs->firms_used,
+        o->firms};
     bool some = false;
 
     if (o->at == counts[o->step]) {
@@ -207,6 +229,9 @@ static bool next_command(struct opening *o, union msg *m)
         break;
     case STEP_ACCOUNTS_GONE:
         some = account_gone_command(o, m);
+        break;
+    case STEP_CHECKS:
+        some = checks_command(o, m);
         break;
     case STEP_LIMITS:
         some = limit_command(o, m);
@@ -288,7 +313,8 @@ static void gateway_learn_recovered(struct gateway *g, const struct engine *e)
     gateway_day_set(g, day, day ? calendar_midnight_ns(day) : 0);
 }
 
-/* What only the files say: reference prices and limits. New ids come by the event ring. */
+/* Reference prices and lists, which only the files say, and checks, unless an operator has set
+ * them. New ids come by the event ring. */
 static void gateway_learn_refs(struct gateway *g, const struct engine *e,
                                const struct refdata *refs)
 {
@@ -299,7 +325,10 @@ static void gateway_learn_refs(struct gateway *g, const struct engine *e,
     }
     for (u32 i = 0; i < refs->accounts_used; i++) {
         const struct refdata_account *r = &refs->accounts[i];
-        gateway_account_add(g, engine_account_find(e, r->user), r->user, &r->limits);
+        u32 id = engine_account_find(e, r->user);
+        gateway_account_add(g, id, r->user, &r->limits);
+        if (id != 0 && engine_checks(e, id)->source == CHECKS_OF_OPERATOR)
+            gateway_account_checks(g, engine_checks(e, id));
         gateway_account_networks(g, r->user, &r->networks);
     }
 }

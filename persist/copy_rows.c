@@ -133,6 +133,7 @@ static void (*const makers[256])(struct rows *w, const union msg *m, u32 idx) = 
     [EV_SYSTEM] = row_none,
     [EV_QUERIED] = row_none,
     [EV_LIMIT] = row_none,
+    [EV_CHECKS] = row_none,
     [EV_UNTRADED] = row_none,
     [EV_OPERATOR] = row_none,
     [EV_OPERATED] = row_none,

@@ -39,6 +39,7 @@ enum msg_type {
     /* from operators */
     CMD_KILL = 0x30,     /* nothing more is entered, all that is open goes */
     CMD_RESTORE = 0x31,  /* ... until here */
+    CMD_CHECKS = 0x32,   /* what gateways check of an account's orders */
     CMD_OPERATOR = 0x38, /* a request with who and why; it carries another command */
     CMD_BAR = 0x39,      /* carried: an account may neither log in nor enter orders */
     CMD_UNBAR = 0x3A,    /* carried: ... until here */
@@ -84,6 +85,7 @@ enum msg_type {
     /* what operators have done */
     EV_KILLED = 0xC0,
     EV_RESTORED = 0xC1,
+    EV_CHECKS = 0xC2,   /* what gateways check of an account's orders has changed */
     EV_OPERATOR = 0xCA, /* a request begins */
     EV_OPERATED = 0xCB, /* ... and is over */
     EV_BARRED = 0xCC,

@@ -173,6 +173,13 @@ static const struct field limit_fields[] = {
     F(msg_limit, firm, TEXT), F(msg_limit, exposure_max, NUM), F(msg_limit, daily_max, NUM),
     F(msg_limit, position_max, NUM), F(msg_limit, collar_bps, NUM),
 };
+static const struct field checks_fields[] = {
+    F(msg_checks, account, NUM), F(msg_checks, user, TEXT), F(msg_checks, qty_max, NUM),
+    F(msg_checks, notional_max, NUM), F(msg_checks, collar_bps, NUM),
+    F(msg_checks, orders_per_s, NUM), F(msg_checks, symbol_per_s, NUM),
+    F(msg_checks, repeat_max, NUM), F(msg_checks, repeat_ms, NUM), F(msg_checks, bars, HEX),
+    F(msg_checks, source, NUM),
+};
 static const struct field untraded_fields[] = {
     F(msg_untraded, match, NUM), F(msg_untraded, account[0], NUM), F(msg_untraded, firm[0], TEXT),
     F(msg_untraded, account[1], NUM), F(msg_untraded, firm[1], TEXT), F(msg_untraded, qty, NUM),
@@ -283,6 +290,8 @@ const struct shape msg_shapes[256] = {
     [EV_BROKEN] = {"EV_BROKEN", FIELDS(broken_fields), MSG_TX_END, 1, ZERO(msg_broken, zero)},
     [CMD_LIMIT] = {"CMD_LIMIT", FIELDS(limit_fields), 0, 2, ZERO(msg_limit, zero)},
     [EV_LIMIT] = {"EV_LIMIT", FIELDS(limit_fields), MSG_TX_END, 2, ZERO(msg_limit, zero)},
+    [CMD_CHECKS] = {"CMD_CHECKS", FIELDS(checks_fields), 0, 2, ZERO(msg_checks, zero)},
+    [EV_CHECKS] = {"EV_CHECKS", FIELDS(checks_fields), MSG_TX_END, 2, ZERO(msg_checks, zero)},
     [EV_UNTRADED] = {"EV_UNTRADED", FIELDS(untraded_fields), MSG_TX_END, 2,
                      ZERO(msg_untraded, zero)},
     [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},

@@ -408,6 +408,7 @@ union msg {
     struct msg_late late;
     struct msg_priority priority;
     struct msg_limit limit;
+    struct msg_checks checks;
     struct msg_untraded untraded;
     struct msg_operator operator;
     struct msg_operated operated;

@@ -9,13 +9,24 @@
 #define WIREBOOK_GATEWAY_SESSION_RISK_H
 
 #include "engine/base/types.h"
+#include "engine/msg/msg.h"
 
 /* Reject reasons given here (PROTOCOL.md section 7). */
 enum risk_reason {
     RISK_OK = 0,
+    RISK_DISPLAY = 0x0003,
+    RISK_MAX_FLOOR = 0x0004,
+    RISK_PEGGING = 0x0011,
+    RISK_CROSS = 0x0014,
     RISK_UNKNOWN_SYMBOL = 0x0017,
     RISK_RESTRICTED = 0x0022,
+    RISK_ISO = 0x0024,
     RISK_COLLAR = 0x0026,
+    RISK_SYMBOL_RATE = 0x0028,
+    RISK_REPEATED = 0x002A,
+    RISK_SHORT = 0x002B,
+    RISK_MARKET = 0x002C,
+    RISK_EXEMPT = 0x002F,
     RISK_NOTIONAL = 0x0030,
     RISK_QUANTITY = 0x0031,
 };
@@ -27,6 +38,11 @@ struct risk_limits {
     u64 notional_max;            /* price times shares of one order, in price units (1/10,000) */
     const char (*restricted)[8]; /* symbols that it may not trade, padded, in memcmp order */
     u32 restricted_used;
+    u32 orders_per_s; /* Enter and Replace */
+    u32 symbol_per_s; /* Enter of one symbol */
+    u32 repeat_ms;    /* the window of repeat_max */
+    u16 repeat_max;   /* orders alike in the window */
+    u16 bars;         /* enum check_bars: what it may not do */
 };
 
 /* What is asked of an order. */
@@ -45,5 +61,16 @@ struct risk_order {
  * has no collar.
  */
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order);
+
+/*
+ * What of `bars` (enum check_bars) the order does, in this order: market order, short, short
+ * exempt, ISO, peg, hidden, reserve, cross; RISK_OK when nothing. A Replace has neither ISO's nor
+ * a cross' own field to look at beyond its flag, side 0 is the original's.
+ */
+enum risk_reason risk_bars_enter(u16 bars, const struct msg_enter *m);
+enum risk_reason risk_bars_replace(u16 bars, const struct msg_replace *m);
+
+/* Takes what `m` says; the list of symbols stays. */
+void risk_limits_set(struct risk_limits *limits, const struct msg_checks *m);
 
 #endif

@@ -35,6 +35,7 @@
 #include "gateway/session/auth.h"
 #include "gateway/session/directory.h"
 #include "gateway/session/ouch5.h"
+#include "gateway/session/rates.h"
 #include "gateway/session/soup.h"
 #include "gateway/session/store.h"
 #include "gateway/session/tokens.h"
@@ -102,7 +103,8 @@ struct session_metrics {
     struct metric space_stops, space_rejects, rate_stops, rate_rejects;
     struct metric tokens_ignored, tokens_full, tokens_used, tokens_learned;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
-    struct metric ended[9]; /* in the order of session_ends in session_metrics.c */
+    struct metric ended[9];    /* in the order of session_ends in session_metrics.c */
+    struct metric reasons[24]; /* in the order of session_reasons in session_metrics.c */
     struct metric store_free, store_free_min, events;
     struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
     struct metric moved_back;
@@ -164,6 +166,7 @@ struct sessions {
     struct directory directory;
     struct store_pool stores;
     struct tokens tokens;
+    struct rates rates; /* by symbol, and of orders that are alike */
     struct session_metrics metrics;
 };
 
@@ -227,6 +230,36 @@ u32 sessions_check(const struct sessions *S);
 
 /* Bytes of a connection; returns how many were taken: all, or up to a frame that must wait. */
 u32 session_data(struct sessions *S, struct session *s, const u8 *bytes, u32 n);
+
+/* ---- session_risk.c: before the engine ---- */
+
+/*
+ * Runs the checks on an Enter, or a Replace, that is well formed so far: a reason in its
+ * `reject`.
+ */
+void session_check_enter(struct sessions *S, struct session *s, struct msg_enter *m);
+/* A Replace's symbol only the engine knows: it checks the collar, and what a market order is worth,
+ * by the limits that the command carries. */
+void session_check_replace(struct sessions *S, struct session *s, struct msg_replace *m);
+
+/* EV_CHECKS: from the next message on. */
+void sessions_checks(struct sessions *S, const struct msg_checks *m);
+
+/* Rates are kept as times: a bucket of one second that each message fills by its share of one. */
+#define SESSION_BURST_NS NS_PER_SEC
+
+/* There is a place in the bucket of `per_s`; 0: always. */
+static inline bool session_rate_allows(u64 full_ns, u32 per_s, u64 now_ns)
+{
+    return per_s == 0 || full_ns < now_ns + SESSION_BURST_NS;
+}
+
+/* One more message fills the bucket. */
+static inline void session_rate_count(u64 *full_ns, u32 per_s, u64 now_ns)
+{
+    if (per_s != 0)
+        *full_ns = max_u64(*full_ns, now_ns) + NS_PER_SEC / per_s;
+}
 
 /* ---- session_42.c: OUCH 4.2's tokens ---- */
 
@@ -320,6 +353,9 @@ void session_timers_start(struct sessions *S, struct session *s);
 
 /* Registers all of S->metrics under `labels`. Before the threads start. */
 void session_metrics_register(struct sessions *S, const char *labels);
+
+/* The counter of orders that were marked with `reason`. */
+struct metric *session_metric_reason(struct sessions *S, u16 reason);
 
 /* The counter of ended sessions for `reason`. */
 struct metric *session_metric_ended(struct sessions *S, enum unbind_reason reason);

@@ -240,6 +240,9 @@ bool sessions_event(struct sessions *S, const union msg *m)
     case EV_ACCOUNT:
         sessions_account(S, m->ev.account, m->account.user);
         break;
+    case EV_CHECKS:
+        sessions_checks(S, &m->checks);
+        break;
     default:
         if (m->ev.session_seq != 0)
             on_sequenced(S, m);

@@ -20,29 +20,14 @@
  * disconnects, which come later in the turn and must not starve behind a flood of orders. */
 #define RING_WANTED (MSG_SLOTS_MAX + 16u)
 
-/* Rates are kept as times: a bucket of one second that each message fills by its share of one. */
-#define BURST_NS NS_PER_SEC
-
 /* Who has been above the stop rate for so long means it. */
 #define FLOOD_NS (10 * NS_PER_SEC)
-
-/* There is a place in the bucket of `per_s`; 0: always. */
-static bool rate_allows(u64 full_ns, u32 per_s, u64 now_ns)
-{
-    return per_s == 0 || full_ns < now_ns + BURST_NS;
-}
-
-static void rate_count(u64 *full_ns, u32 per_s, u64 now_ns)
-{
-    if (per_s != 0)
-        *full_ns = max_u64(*full_ns, now_ns) + NS_PER_SEC / per_s;
-}
 
 /* Above the stop rate nothing is read; who does not slow down for FLOOD_NS is cut off. */
 static bool flow_stops(struct sessions *S, struct session *s)
 {
-    if (rate_allows(s->flow_ns, S->conf.rate_stop_per_s, S->now_ns)) {
-        if (s->flow_ns < S->now_ns + BURST_NS / 2)
+    if (session_rate_allows(s->flow_ns, S->conf.rate_stop_per_s, S->now_ns)) {
+        if (s->flow_ns < S->now_ns + SESSION_BURST_NS / 2)
             s->flood_ns = 0;
         return false;
     }
@@ -122,66 +107,6 @@ static void on_login(struct sessions *S, struct session *s, const struct soup_fr
     explicit_bzero(s->in.bytes, sizeof s->in.bytes);
 }
 
-/* Below the low mark the journal keeps its space for cancels: nothing new is taken on. */
-static void check_space(struct sessions *S, u16 *reject)
-{
-    if (S->space == SPACE_OK || *reject != 0)
-        return;
-    *reject = OUCH5_PROCESSING;
-    metric_add(&S->metrics.space_rejects, 1);
-}
-
-/* Above the reject rate orders are refused; cancels are always taken. */
-static void check_rate(struct sessions *S, struct session *s, u16 *reject)
-{
-    if (*reject != 0)
-        return;
-    if (rate_allows(s->orders_ns, S->conf.rate_reject_per_s, S->now_ns)) {
-        rate_count(&s->orders_ns, S->conf.rate_reject_per_s, S->now_ns);
-        return;
-    }
-    *reject = OUCH5_PORT_RATE;
-    metric_add(&S->metrics.rate_rejects, 1);
-}
-
-/* Runs the stateless checks on an Enter that is well formed so far. */
-static void check_enter(struct sessions *S, struct session *s, struct msg_enter *m)
-{
-    const struct instrument *i = directory_instrument_of_symbol(&S->directory, m->symbol);
-    struct risk_order order = {
-        .qty = m->qty,
-        .price = m->price,
-        .instrument = i != NULL ? i->id : 0,
-        .symbol_known = true,
-        .reference_price = i != NULL ? i->reference_price : 0,
-    };
-
-    memcpy(order.symbol, m->symbol, sizeof order.symbol);
-    m->instrument = order.instrument;
-    if (m->reject == 0)
-        m->reject = (u16)risk_check(&s->account->limits, &order);
-    check_space(S, &m->reject);
-    check_rate(S, s, &m->reject);
-    metric_add(&S->metrics.risk_rejects, m->reject != 0);
-}
-
-/*
- * The same for a Replace, whose symbol only the engine knows: it checks the collar, and what a
- * market order is worth, by the limits that the command carries.
- */
-static void check_replace(struct sessions *S, struct session *s, struct msg_replace *m)
-{
-    struct risk_order order = {.qty = m->qty, .price = m->price, .symbol_known = false};
-
-    if (m->reject == 0)
-        m->reject = (u16)risk_check(&s->account->limits, &order);
-    check_space(S, &m->reject);
-    check_rate(S, s, &m->reject);
-    m->collar_bps = (u16)min_u32(s->account->limits.collar_bps, UINT16_MAX);
-    m->notional_max = s->account->limits.notional_max;
-    metric_add(&S->metrics.risk_rejects, m->reject != 0);
-}
-
 /* Completes a decoded command and stages it; session_data publishes. */
 static void stage_command(struct sessions *S, struct session *s, union msg *m)
 {
@@ -189,9 +114,9 @@ static void stage_command(struct sessions *S, struct session *s, union msg *m)
     m->cmd.bind_id = s->bind_id;
     m->cmd.gateway = S->conf.gateway;
     if (m->cmd.type == CMD_ENTER)
-        check_enter(S, s, &m->enter);
+        session_check_enter(S, s, &m->enter);
     else if (m->cmd.type == CMD_REPLACE)
-        check_replace(S, s, &m->replace);
+        session_check_replace(S, s, &m->replace);
     ring_put(S->rings.cmd, m, m->cmd.slots);
     s->turn_cmds = s->turn == S->turn ? s->turn_cmds + 1 : 1;
     s->turn = S->turn;
@@ -228,7 +153,7 @@ static void on_frame(struct sessions *S, struct session *s, const struct soup_fr
     bool logged_in = s->state != SESSION_LOGIN;
 
     metric_add(&S->metrics.frames_in, 1);
-    rate_count(&s->flow_ns, S->conf.rate_stop_per_s, S->now_ns);
+    session_rate_count(&s->flow_ns, S->conf.rate_stop_per_s, S->now_ns);
     switch (f->type) {
     case SOUP_LOGIN:
         if (logged_in)

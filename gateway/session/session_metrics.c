@@ -100,14 +100,63 @@ struct metric *session_metric_ended(struct sessions *S, enum unbind_reason reaso
     return &S->metrics.ended[i];
 }
 
+struct session_reason_row {
+    u16 reason; /* enum ouch5_reason, enum risk_reason */
+    const char *label;
+};
+
+static const struct session_reason_row session_reasons[] = {
+    {RISK_DISPLAY, "display"},
+    {RISK_MAX_FLOOR, "max_floor"},
+    {OUCH5_INVALID_PEG, "peg_type"},
+    {OUCH5_INVALID_SIDE, "side"},
+    {OUCH5_PROCESSING, "space"},
+    {OUCH5_OTHER, "other"},
+    {RISK_PEGGING, "pegging"},
+    {OUCH5_INVALID_QTY, "quantity"},
+    {OUCH5_INVALID_CROSS, "cross"},
+    {RISK_UNKNOWN_SYMBOL, "symbol"},
+    {OUCH5_INVALID_PRICE, "price"},
+    {RISK_RESTRICTED, "risk_restricted"},
+    {RISK_ISO, "risk_iso"},
+    {RISK_COLLAR, "risk_collar"},
+    {RISK_SYMBOL_RATE, "risk_symbol_rate"},
+    {OUCH5_PORT_RATE, "risk_port_rate"},
+    {RISK_REPEATED, "risk_repeated"},
+    {RISK_SHORT, "risk_short"},
+    {RISK_MARKET, "risk_market"},
+    {RISK_EXEMPT, "risk_exempt"},
+    {RISK_NOTIONAL, "risk_notional"},
+    {RISK_QUANTITY, "risk_quantity"},
+    {OUCH5_INVALID_AIQ, "aiq"},
+};
+_Static_assert(ARRAY_LEN(session_reasons) < ARRAY_LEN(((struct session_metrics *)0)->reasons),
+               "the last one counts any other");
+
+struct metric *session_metric_reason(struct sessions *S, u16 reason)
+{
+    u32 i = 0;
+
+    while (i < ARRAY_LEN(session_reasons) && session_reasons[i].reason != reason)
+        i++;
+    return &S->metrics.reasons[i];
+}
+
 void session_metrics_register(struct sessions *S, const char *labels)
 {
-    char with_reason[48];
+    char with_reason[64];
 
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         const u8 *at = (const u8 *)&S->metrics + rows[i].offset;
         metrics_register(rows[i].name, labels, rows[i].help, rows[i].kind,
                          (const struct metric *)(const void *)at);
+    }
+    for (u32 i = 0; i < ARRAY_LEN(session_reasons); i++) {
+        snprintf(with_reason, sizeof with_reason, "%s,reason=\"%s\"", labels,
+                 session_reasons[i].label);
+        metrics_register("wirebook_gateway_orders_marked_by_reason_total", with_reason,
+                         "Orders that the gateway marked to be rejected.", METRIC_COUNTER,
+                         &S->metrics.reasons[i]);
     }
     for (u32 i = 0; i < ARRAY_LEN(session_ends); i++) {
         snprintf(with_reason, sizeof with_reason, "%s,reason=\"%s\"", labels,

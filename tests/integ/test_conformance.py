@@ -48,7 +48,7 @@ def exists(test, golden):
 
 def handed_on(path, text):
     """The text in which a case must be named twice: the suite's cases are run by another file."""
-    return text + read("tests/lib/session_suite.c") if path.endswith("session_cases.c") else text
+    return text + read("tests/lib/session_suite.c") if path.endswith(("session_cases.c", "session_checks.c")) else text
 
 
 def main():

@@ -373,6 +373,8 @@ static void make_next(struct stream *s, struct timed *out)
         make_kill(s, m);
     else if (one_in(s, 400))
         stream_make_bar(s, m);
+    else if (one_in(s, 500))
+        stream_make_checks(s, m);
     else if (stream_make_back(s, m))
         ;
     else if (s->limits && one_in(s, 80))

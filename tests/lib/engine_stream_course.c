@@ -84,3 +84,22 @@ void stream_make_limit(struct stream *s, union msg *m)
     if (one_in(s, 60))
         c->daily_max = LIMIT_MONEY_MAX + stream_below(s, 2);
 }
+
+/* Checks of an account, of few kinds, so that many are as they were; sometimes impossible ones. */
+void stream_make_checks(struct stream *s, union msg *m)
+{
+    struct msg_checks *c = &m->checks;
+
+    stream_head(s, m, CMD_CHECKS, 0);
+    memcpy(c->user, "USER  ", 6);
+    c->user[4] = (char)('A' + stream_below(s, STREAM_ACCOUNTS + 1));
+    c->qty_max = one_in(s, 2) ? 100 : 0;
+    c->notional_max = one_in(s, 20) ? LIMIT_MONEY_MAX + stream_below(s, 2) : 0;
+    c->orders_per_s = one_in(s, 20) ? CHECKS_RATE_MAX + stream_below(s, 2) : 0;
+    c->symbol_per_s = one_in(s, 20) ? CHECKS_RATE_MAX + stream_below(s, 2) : 0;
+    c->repeat_max = (u16)stream_below(s, one_in(s, 5) ? 2 : 1);
+    c->repeat_ms = one_in(s, 20) ? CHECKS_REPEAT_MAX + stream_below(s, 2) : c->repeat_max;
+    c->collar_bps = (u16)(one_in(s, 20) ? 10000 + stream_below(s, 2) : 0);
+    c->bars = (u16)(one_in(s, 20) ? 1 << stream_below(s, 16) : 0);
+    c->source = (u8)stream_below(s, one_in(s, 20) ? 4 : 2);
+}

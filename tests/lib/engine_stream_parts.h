@@ -24,6 +24,7 @@ void stream_operate(struct stream *s, union msg *m);
 
 void stream_make_break(struct stream *s, union msg *m);
 void stream_make_limit(struct stream *s, union msg *m);
+void stream_make_checks(struct stream *s, union msg *m);
 
 /* False: it is not yet time for everything to trade again. */
 bool stream_make_back(struct stream *s, union msg *m);

@@ -303,3 +303,27 @@ void ref_limit(struct ref *r, const struct msg_limit *c)
     if (money || shares)
         begin(r, account, firm);
 }
+
+/* ---- what gateways check ---- */
+
+void ref_checks(struct ref *r, const struct msg_checks *c)
+{
+    u32 id = r->accounts_used;
+    struct msg_checks now;
+
+    while (id && memcmp(r->accounts[id].terms.user, c->user, 6) != 0)
+        id--;
+    if (!id || c->qty_max > 999999 || c->notional_max > 1000000000000000 || c->collar_bps > 10000 ||
+        c->orders_per_s > 1000000 || c->symbol_per_s > 1000000 || c->repeat_ms > 60000 ||
+        c->repeat_max > 60000 || !c->repeat_ms != !c->repeat_max || c->bars > 255 || c->source > 1)
+        return;
+    now = *c;
+    now.account = id;
+    now.ev = r->accounts[id].checks.ev;
+    if (memcmp(&now, &r->accounts[id].checks, sizeof now) == 0)
+        return;
+    r->accounts[id].checks = now;
+    union msg *m = ref_add(r, EV_CHECKS, 2, 0);
+    now.ev = m->ev;
+    m->checks = now;
+}

@@ -45,7 +45,8 @@ struct ref_account {
     char blocked[8][4];
     u32 blocked_used;
     bool killed, barred;
-    u64 drop; /* when its orders go; 0: they stay */
+    struct msg_checks checks; /* what gateways check */
+    u64 drop;                 /* when its orders go; 0: they stay */
 };
 
 struct ref_bands {
@@ -164,6 +165,7 @@ void ref_match(struct ref *r);
 
 /* ref_risk.c: what accounts and firms have at stake. */
 void ref_limit(struct ref *r, const struct msg_limit *c);
+void ref_checks(struct ref *r, const struct msg_checks *c);
 void ref_go_on_count(struct ref *r);
 u16 ref_risk_reason(const struct ref *r, const struct msg_order *o, const struct ref_order *old);
 void ref_risk_open(struct ref *r, struct ref_order *o);

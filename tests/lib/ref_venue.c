@@ -359,6 +359,8 @@ void ref_dispatch(struct ref *r, const union msg *c)
         return ref_break(r, &c->broken_trade);
     case CMD_LIMIT:
         return ref_limit(r, &c->limit);
+    case CMD_CHECKS:
+        return ref_checks(r, &c->checks);
     case CMD_KILL:
     case CMD_RESTORE:
         return ref_kill(r, &c->kill);

@@ -33,4 +33,8 @@ void case_silence(struct suite *s);
 void case_guests(struct suite *s);
 void case_rates(struct suite *s);
 
+/* ---- session_checks.c: what operators change while clients trade ---- */
+void case_checks(struct suite *s);
+void case_checks_of_rates(struct suite *s);
+
 #endif

@@ -370,6 +370,8 @@ static const struct suite_case cases[] = {
     {"shutdown", case_shutdown, 0, false},
     {"guests", case_guests, 0, true},
     {"rates", case_rates, 0, true},
+    {"checks", case_checks, 0, false},
+    {"checks of rates", case_checks_of_rates, 0, false},
 };
 
 static struct wire *(*new_wire)(void);

@@ -21,9 +21,9 @@ static const u8 types[] = {
     EV_COURSE,          EV_PHASE,          EV_CROSS,         EV_CANCEL_PENDING, EV_PRIORITY,
     EV_CANCEL_REJECTED, EV_BANDS,          CMD_BREAK,        EV_BROKEN,         CMD_KILL,
     CMD_RESTORE,        EV_KILLED,         EV_RESTORED,      CMD_LIMIT,         EV_LIMIT,
-    EV_UNTRADED,        CMD_OPERATOR,      CMD_BAR,          CMD_UNBAR,         CMD_EXPEL,
-    CMD_NOTE,           CMD_LOOK,          EV_OPERATOR,      EV_OPERATED,       EV_BARRED,
-    EV_UNBARRED,        EV_SEEN,
+    CMD_CHECKS,         EV_CHECKS,         EV_UNTRADED,      CMD_OPERATOR,      CMD_BAR,
+    CMD_UNBAR,          CMD_EXPEL,         CMD_NOTE,         CMD_LOOK,          EV_OPERATOR,
+    EV_OPERATED,        EV_BARRED,         EV_UNBARRED,      EV_SEEN,
 };
 
 static union msg blank(u8 type)
@@ -130,9 +130,10 @@ static void test_padding_is_checked(void **state)
         {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
         {EV_BANDS, 46, 63},          {CMD_BREAK, 114, 127},       {EV_BROKEN, 60, 63},
-        {CMD_LIMIT, 73, 127},        {EV_UNTRADED, 66, 127},      {CMD_OPERATOR, 46, 47},
-        {CMD_BAR, 36, 63},           {CMD_NOTE, 33, 63},          {CMD_LOOK, 53, 63},
-        {EV_OPERATED, 59, 63},       {EV_BARRED, 36, 63},         {EV_SEEN, 46, 47},
+        {CMD_LIMIT, 73, 127},        {CMD_CHECKS, 73, 127},       {EV_UNTRADED, 66, 127},
+        {CMD_OPERATOR, 46, 47},      {CMD_BAR, 36, 63},           {CMD_NOTE, 33, 63},
+        {CMD_LOOK, 53, 63},          {EV_OPERATED, 59, 63},       {EV_BARRED, 36, 63},
+        {EV_SEEN, 46, 47},
     };
 
     (void)state;

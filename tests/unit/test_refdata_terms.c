@@ -98,6 +98,51 @@ static void test_wrong_terms(void **state)
                        "a:2: post_only: move: none of the words; allowed: cancel, slide\n");
 }
 
+#define CHECKS_ACCOUNTS                                                                    \
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
+    "restricted,orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden\n"
+#define CHECKS_ROW "A,F," HASH ",yes,1,1,1,none,,"
+
+static void test_checks(void **state)
+{
+    (void)state;
+    assert_int_equal(load(GOOD_INSTRUMENTS,
+                          CHECKS_ACCOUNTS CHECKS_ROW "100,none,3,500,short  market cross\n"
+                                                     "B,F," HASH ",yes,1,1,1,none,,,,,,\n"),
+                     0);
+    const struct risk_limits *l = &refs.accounts[0].limits;
+    assert_int_equal(l->orders_per_s, 100);
+    assert_int_equal(l->symbol_per_s, 0);
+    assert_int_equal(l->repeat_max, 3);
+    assert_int_equal(l->repeat_ms, 500);
+    assert_int_equal(l->bars, BAR_SHORT | BAR_MARKET | BAR_CROSS);
+    l = &refs.accounts[1].limits;
+    assert_int_equal(l->orders_per_s | l->symbol_per_s | l->repeat_max | l->repeat_ms | l->bars, 0);
+}
+
+static void assert_checks_error(const char *fields, const char *expected)
+{
+    char text[900];
+
+    snprintf(text, sizeof text, CHECKS_ACCOUNTS CHECKS_ROW "%s", fields);
+    assert_int_equal(load(GOOD_INSTRUMENTS, text), 1);
+    assert_string_equal(errors, expected);
+}
+
+static void test_wrong_checks(void **state)
+{
+    (void)state;
+    assert_checks_error("0,,,,\n", "a:2: orders_per_s: 0: not such a limit; allowed: 1 to 1000000 "
+                                   "orders a second, or none\n");
+    assert_checks_error(",,3,,\n",
+                        "a:2: repeat_ms: \"\": one without the other; allowed: repeat_max "
+                        "and repeat_ms together, or neither\n");
+    assert_checks_error(",,,,shorts\n",
+                        "a:2: forbidden: shorts: not all of it are such words; allowed: market, "
+                        "short, short_exempt, iso, peg, hidden, reserve, cross, separated by "
+                        "spaces, or none\n");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -119,6 +164,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_terms),
         cmocka_unit_test(test_wrong_terms),
+        cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_wrong_checks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -120,12 +120,44 @@ static void test_order_of_checks(void **state)
     assert_int_equal(risk_check(&l, &o), RISK_COLLAR);
 }
 
+/* Each bar stops what it names and nothing else, on Enter and, where it can be, on Replace. */
+static void test_bars(void **state)
+{
+    static const enum risk_reason reasons[] = {RISK_MARKET,    RISK_SHORT,   RISK_EXEMPT,
+                                               RISK_ISO,       RISK_PEGGING, RISK_DISPLAY,
+                                               RISK_MAX_FLOOR, RISK_CROSS};
+    (void)state;
+
+    for (u32 what = 0; what <= ARRAY_LEN(reasons); what++) { /* the last one is a plain order */
+        struct msg_enter e = {.price = 100, .side = 'B', .display = 'Y', .cross_type = 'N'};
+        struct msg_replace r = {.price = 100, .display = 'Y'};
+        e.terms.price_type = 'L';
+        e.price = r.price = what == 0 ? PRICE_MARKET : 100;
+        e.side = what == 1 ? 'T' : what == 2 ? 'E' : 'B';
+        r.side = what == 1 ? 'T' : what == 2 ? 'E' : 0;
+        e.head.flags = r.head.flags = what == 3 ? MSG_ISO : 0;
+        if (what == 4)
+            e.terms.price_type = r.terms.price_type = 'M';
+        e.display = r.display = what == 5 ? 'N' : 'Y';
+        e.terms.max_floor = r.terms.max_floor = what == 6 ? 100 : 0;
+        e.cross_type = what == 7 ? 'O' : 'N';
+        for (u32 bit = 0; bit < ARRAY_LEN(reasons); bit++) {
+            bool hit = bit == what;
+            assert_int_equal(risk_bars_enter((u16)(1 << bit), &e), hit ? reasons[bit] : RISK_OK);
+            assert_int_equal(risk_bars_replace((u16)(1 << bit), &r),
+                             hit && what != 7 ? reasons[bit] : RISK_OK);
+        }
+        assert_int_equal(risk_bars_enter(BAR_ALL, &e),
+                         what < ARRAY_LEN(reasons) ? reasons[what] : RISK_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_limits),       cmocka_unit_test(test_quantity_and_notional),
         cmocka_unit_test(test_collar),          cmocka_unit_test(test_restricted),
-        cmocka_unit_test(test_order_of_checks),
+        cmocka_unit_test(test_order_of_checks), cmocka_unit_test(test_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,109 @@
+/*
+ * session_risk.c - what the gateway checks of an order before the engine: the account's stateless
+ * checks, its rates, the space on the journal's disk.
+ *
+ * Thread: the gateway's. A failed check is a reason in the command, nothing more: the engine
+ * numbers the reject, after testing for a resend, so a client that sends again what was not
+ * answered is never refused for it. An account's checks come as one EV_CHECKS and count from the
+ * next message on; its lists of symbols come from the accounts file.
+ */
+#include "engine/base/hash.h"
+#include "gateway/session/session.h"
+
+static void count_reason(struct sessions *S, u16 reason)
+{
+    metric_add(&S->metrics.risk_rejects, 1);
+    metric_add(session_metric_reason(S, reason), 1);
+}
+
+/* Below the low mark the journal keeps its space for cancels: nothing new is taken on. */
+static void check_space(struct sessions *S, u16 *reject)
+{
+    if (S->space == SPACE_OK || *reject != 0)
+        return;
+    *reject = OUCH5_PROCESSING;
+    metric_add(&S->metrics.space_rejects, 1);
+}
+
+/* Above the reject rate, the lower one of the session's and the account's, orders are refused. */
+static void check_rate(struct sessions *S, struct session *s, u16 *reject)
+{
+    u32 own = s->account->limits.orders_per_s;
+    u32 all = S->conf.rate_reject_per_s;
+    u32 per_s = own == 0 || (all != 0 && all < own) ? all : own;
+
+    if (*reject != 0)
+        return;
+    if (session_rate_allows(s->orders_ns, per_s, S->now_ns)) {
+        session_rate_count(&s->orders_ns, per_s, S->now_ns);
+        return;
+    }
+    *reject = OUCH5_PORT_RATE;
+    metric_add(&S->metrics.rate_rejects, 1);
+}
+
+/* Orders that are alike, and orders of one symbol: only of accounts for which that is checked. */
+static u16 check_often(struct sessions *S, const struct account *a, const struct msg_enter *m)
+{
+    const struct risk_limits *l = &a->limits;
+    u64 place = (u64)a->id << 32 | m->instrument;
+    u64 like = (u64)m->qty << 40 | (u64)m->side << 32 | m->price;
+
+    if (l->repeat_max != 0 && !rates_repeat(&S->rates, hash_2u64(S->rates.seed, place, like),
+                                            l->repeat_max, l->repeat_ms * NS_PER_MS, S->now_ns))
+        return RISK_REPEATED;
+    if (l->symbol_per_s != 0 && !rates_pass(&S->rates, place, l->symbol_per_s, S->now_ns))
+        return RISK_SYMBOL_RATE;
+    return RISK_OK;
+}
+
+void session_check_enter(struct sessions *S, struct session *s, struct msg_enter *m)
+{
+    const struct instrument *i = directory_instrument_of_symbol(&S->directory, m->symbol);
+    const struct risk_limits *limits = &s->account->limits;
+    struct risk_order order = {
+        .qty = m->qty,
+        .price = m->price,
+        .instrument = i != NULL ? i->id : 0,
+        .symbol_known = true,
+        .reference_price = i != NULL ? i->reference_price : 0,
+    };
+
+    memcpy(order.symbol, m->symbol, sizeof order.symbol);
+    m->instrument = order.instrument;
+    if (m->reject == 0)
+        m->reject = (u16)risk_check(limits, &order);
+    if (UNLIKELY(limits->bars != 0) && m->reject == 0)
+        m->reject = (u16)risk_bars_enter(limits->bars, m);
+    if (UNLIKELY((limits->repeat_max | limits->symbol_per_s) != 0) && m->reject == 0)
+        m->reject = check_often(S, s->account, m);
+    check_space(S, &m->reject);
+    check_rate(S, s, &m->reject);
+    if (UNLIKELY(m->reject != 0))
+        count_reason(S, m->reject);
+}
+
+void session_check_replace(struct sessions *S, struct session *s, struct msg_replace *m)
+{
+    const struct risk_limits *limits = &s->account->limits;
+    struct risk_order order = {.qty = m->qty, .price = m->price, .symbol_known = false};
+
+    if (m->reject == 0)
+        m->reject = (u16)risk_check(limits, &order);
+    if (UNLIKELY(limits->bars != 0) && m->reject == 0)
+        m->reject = (u16)risk_bars_replace(limits->bars, m);
+    check_space(S, &m->reject);
+    check_rate(S, s, &m->reject);
+    m->collar_bps = (u16)min_u32(limits->collar_bps, UINT16_MAX);
+    m->notional_max = limits->notional_max;
+    if (UNLIKELY(m->reject != 0))
+        count_reason(S, m->reject);
+}
+
+void sessions_checks(struct sessions *S, const struct msg_checks *m)
+{
+    struct account *a = directory_account(&S->directory, m->account);
+
+    ASSERT(a != NULL); /* EV_ACCOUNT came before */
+    risk_limits_set(&a->limits, m);
+}

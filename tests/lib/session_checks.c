@@ -1,0 +1,153 @@
+/* session_checks.c - cases of the session suite: an account's checks change while it trades. */
+#include "tests/lib/session_cases.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/base/metrics.h"
+#include "gateway/session/bytes.h"
+#include "gateway/session/soup.h"
+
+/* The command that a request of an operator carries, for ALICE. */
+static struct msg_checks operators(void)
+{
+    struct msg_checks c;
+
+    memset(&c, 0, sizeof c);
+    memcpy(c.user, "ALICE ", 6);
+    c.source = CHECKS_OF_OPERATOR;
+    return c;
+}
+
+/* Sends it as the admin agent does, within a CMD_OPERATOR. */
+static void change(struct suite *s, const struct msg_checks *c)
+{
+    static u64 request;
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.operator.head.type = CMD_OPERATOR;
+    m.operator.head.slots =(u8) msg_type_slots(CMD_OPERATOR);
+    m.operator.request = ++ request;
+    m.operator.type = CMD_CHECKS;
+    memcpy(m.operator.body, (const u8 *)c + sizeof c->cmd, sizeof *c - sizeof c->cmd);
+    rig_venue(&s->rig, &m);
+    rig_turns(&s->rig, 4);
+}
+
+static void enter(struct suite *s, u32 qty, u64 price, char side, u16 reason)
+{
+    static u32 ref;
+
+    client_enter(&s->a, ++ref, side, qty, "AAPL", price);
+    if (reason == 0) {
+        client_expect_message(&s->a, 'A');
+        return;
+    }
+    struct rig_frame f = client_expect_message(&s->a, 'J');
+    assert_int_equal(get_be16(f.payload + 13), reason);
+}
+
+static void log_in(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_expect_message(&s->a, 'S');
+}
+
+/* Each check alone, from the next order on; then none; a wrong change leaves all as it is. */
+void case_checks(struct suite *s)
+{
+    struct msg_checks none = operators(), c = none;
+
+    log_in(s);
+    enter(s, 1000, 1500000, 'B', 0);
+    c.qty_max = 999;
+    change(s, &c);
+    enter(s, 1000, 1500000, 'B', 0x0031);
+    enter(s, 999, 1500000, 'B', 0);
+    assert_int_equal(metrics_sum("wirebook_gateway_orders_marked_by_reason_total"), 1);
+    c = none;
+    c.notional_max = 1500000;
+    change(s, &c);
+    enter(s, 2, 1500000, 'B', 0x0030);
+    enter(s, 1, 1500000, 'B', 0);
+    c = none;
+    c.collar_bps = 100; /* of 150.0000 */
+    change(s, &c);
+    enter(s, 1, 1515100, 'B', 0x0026);
+    enter(s, 1, 1515000, 'B', 0);
+    c = none;
+    c.bars = BAR_SHORT | BAR_EXEMPT;
+    change(s, &c);
+    enter(s, 1, 1600000, 'T', 0x002B);
+    enter(s, 1, 1600000, 'E', 0x002F);
+    enter(s, 1, 1600000, 'S', 0);
+    c.bars = 1 << 15; /* there is no such bar: refused, the others stay */
+    change(s, &c);
+    enter(s, 1, 1600000, 'T', 0x002B);
+    change(s, &none);
+    enter(s, 1, 1600000, 'T', 0);
+    assert_int_equal(metrics_sum("wirebook_gateway_orders_marked_by_reason_total"), 6);
+}
+
+/*
+ * Two more orders than a second's worth: so many pass, perhaps the next as time does, the last
+ * not.
+ */
+static void burst(struct suite *s, u32 *ref, u32 per_s, u16 reason)
+{
+    u32 accepted = 0;
+
+    for (u32 i = 0; i < per_s + 2; i++)
+        client_enter(&s->a, ++*ref, 'B', 1, "AAPL", 100);
+    for (u32 i = 0; i < per_s + 2; i++) {
+        struct rig_frame f = client_expect(&s->a, SOUP_SEQUENCED);
+        accepted += f.payload[0] == 'A';
+        if (f.payload[0] != 'A')
+            assert_int_equal(get_be16(f.payload + 13), reason);
+    }
+    assert_in_range(accepted, per_s, per_s + 1);
+}
+
+/* Rates of an account and of a symbol, and orders that are alike; a resend is neither. */
+void case_checks_of_rates(struct suite *s)
+{
+    struct msg_checks c = operators();
+    u32 ref = 5000;
+
+    log_in(s);
+    c.repeat_max = 2;
+    c.repeat_ms = 1000;
+    change(s, &c);
+    enter(s, 1, 100, 'B', 0);
+    enter(s, 1, 100, 'B', 0);
+    enter(s, 1, 100, 'B', 0x002A);
+    enter(s, 1, 200, 'B', 0); /* not alike */
+    enter(s, 1, 1600000, 'S', 0);
+    rig_pass(&s->rig, NS_PER_SEC);
+    enter(s, 1, 100, 'B', 0);
+    client_enter(&s->a, ++ref, 'B', 1, "AAPL", 100);
+    client_expect_message(&s->a, 'A');
+    client_enter(&s->a, ref, 'B', 1, "AAPL", 100); /* the same again: silence, and no reject */
+    client_expect_nothing(&s->a);
+
+    c = operators();
+    c.symbol_per_s = 1;
+    change(s, &c);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    burst(s, &ref, 1, 0x0028);
+    client_enter(&s->a, ++ref, 'B', 1, "MSFT", 100);
+    client_expect_message(&s->a, 'A');
+
+    c = operators();
+    c.orders_per_s = 2;
+    change(s, &c);
+    rig_pass(&s->rig, 2 * NS_PER_SEC);
+    burst(s, &ref, 2, 0x0029);
+    client_cancel(&s->a, ref - 3, 0); /* cancels are always taken */
+    client_expect_message(&s->a, 'C');
+}

@@ -1,0 +1,155 @@
+/*
+ * test_startup_checks.c - whose checks count after a restart: the files', or an operator's. The
+ * whole process in one thread over a real directory, two gateways, no client; ended without an
+ * orderly stop, as a crash would.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/base/metrics.h"
+#include "gateway/topology.h"
+#include "persist/pwrite.h"
+#include "tests/lib/fake_transport.h"
+
+#define GATEWAYS 2u
+#define USER     "ALICE "
+
+static struct refdata_instrument instruments[] = {
+    {.symbol = "AAPL    ", .tick = 100, .lot = 100, .reference_price = 1500000},
+};
+static struct refdata_account accounts[] = {{.user = USER, .firm = "FIRM", .enabled = true}};
+static struct refdata refs = {
+    .instruments = instruments, .instruments_used = 1, .accounts = accounts, .accounts_used = 1};
+
+static char dir[64];
+static struct topology topology;
+static struct topology_world world;
+static struct fake_transport *transports[GATEWAYS];
+
+static u64 pass_time(void *ctx)
+{
+    (void)ctx;
+    return clock_now_ns();
+}
+
+/* A process begins; the file says `qty_max`. */
+static void start(u32 qty_max)
+{
+    struct topology_conf conf;
+    struct why why;
+
+    accounts[0].limits.qty_max = qty_max;
+    topology_conf_defaults(&conf);
+    conf.journal_id = 1;
+    conf.process_id = clock_now_ns();
+    conf.gateways = GATEWAYS;
+    conf.persist.segment_bytes = 1 << 18;
+    conf.persist.space_low_bytes = 1 << 20;
+    conf.persist.space_hard_bytes = 1 << 19;
+    memset(&world, 0, sizeof world);
+    world.disk = pwrite_new(dir, &why);
+    assert_non_null(world.disk);
+    world.pass_time = pass_time;
+    for (u32 g = 0; g < GATEWAYS; g++) {
+        transports[g] = fake_new(g + 1);
+        world.transports[g] = &transports[g]->head;
+    }
+    assert_int_equal(topology_build(&topology, &conf, &world, clock_now_ns()), 0);
+    assert_int_equal(topology_open(&topology, &refs, clock_now_ns()), 0);
+}
+
+static void crash(void)
+{
+    topology_free(&topology);
+    for (u32 g = 0; g < GATEWAYS; g++)
+        fake_free(transports[g]);
+    world.disk->ops->free(world.disk);
+    metrics_reset();
+}
+
+/* What an operator asks for, durable when this returns. */
+static void operators(u32 qty_max, u8 source)
+{
+    static u64 request;
+    struct msg_checks c;
+    union msg m;
+
+    memset(&c, 0, sizeof c);
+    memcpy(c.user, USER, sizeof c.user);
+    c.qty_max = qty_max;
+    c.source = source;
+    memset(&m, 0, sizeof m);
+    m.operator.head.type = CMD_OPERATOR;
+    m.operator.head.slots =(u8) msg_type_slots(CMD_OPERATOR);
+    m.operator.request = ++ request;
+    m.operator.type = CMD_CHECKS;
+    memcpy(m.operator.body, (u8 *)&c + sizeof c.cmd, sizeof c - sizeof c.cmd);
+    assert_true(ring_push(&topology.rings.admin_cmd, &m, m.operator.head.slots));
+    for (u32 i = 0; i < 20; i++)
+        for (u32 a = 0; a < topology.agents_used; a++)
+            if (strcmp(topology.agents[a].name, "admin") != 0)
+                topology.agents[a].do_work(topology.agents[a].self, clock_now_ns());
+}
+
+static void expect(u32 qty_max)
+{
+    for (u32 g = 0; g < GATEWAYS; g++)
+        assert_int_equal(gateway_account_limits(topology.gateways[g], USER)->qty_max, qty_max);
+}
+
+static void test_whose_checks_count(void **state)
+{
+    (void)state;
+    start(100);
+    expect(100);
+    crash();
+    start(200); /* the file has changed */
+    expect(200);
+    operators(50, CHECKS_OF_OPERATOR);
+    expect(50);
+    crash();
+    start(200);
+    expect(50);
+    crash();
+    start(300); /* whatever the file says */
+    expect(50);
+    operators(60, CHECKS_OF_FILES); /* given back to the file, from the next start on */
+    expect(60);
+    crash();
+    start(300);
+    expect(300);
+    crash();
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    clock_init();
+    log_level_set(LOG_ERROR);
+    snprintf(dir, sizeof dir, "/var/tmp/wb-test_startup_checks-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whose_checks_count, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -26,7 +26,7 @@
 #include "tests/lib/ref_book.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COMMANDS_DEFAULT 60000u
+#define COMMANDS_DEFAULT 400000u
 #else
 #define COMMANDS_DEFAULT 1000000u
 #endif

@@ -34,18 +34,20 @@ static u32 ports[NODES];
 
 /* ---- servers ---- */
 
+/* Free ones, with that of the cluster's bus, 10,000 above; none that the kernel gives away. */
 static void make_ports(void)
 {
-    char *text =
-        shell("python3 -c 'import random, socket\n"
-              "s, n = [], 0\n"
-              "while n < %u:\n"
-              "    try:\n"
-              "        x = socket.socket(); x.bind((\"127.0.0.1\", random.randrange(20000, "
-              "32000))); s.append(x); n += 1\n"
-              "    except OSError: pass\n"
-              "print(*[x.getsockname()[1] for x in s])'",
-              NODES);
+    char *text = shell("python3 -c 'import random, socket\n"
+                       "held, ports = [], []\n"
+                       "while len(ports) < %u:\n"
+                       "    port, a, b = random.randrange(20000, 22700), socket.socket(), "
+                       "socket.socket()\n"
+                       "    try:\n"
+                       "        a.bind((\"127.0.0.1\", port)); b.bind((\"127.0.0.1\", port + "
+                       "10000)); held += [a, b]; ports.append(port)\n"
+                       "    except OSError: pass\n"
+                       "print(*ports)'",
+                       NODES);
     assert_int_equal(sscanf(text, "%u %u %u", &ports[0], &ports[1], &ports[2]), NODES);
     free(text);
 }

@@ -131,7 +131,7 @@ static void process_plan(void)
 static void snapshots_meet_time(void)
 {
     sim.counts.snapshots_cut += sim_disk_has(world->disk, SNAPSHOT_NEW);
-    while (!world->options.no_faults && world->conf.keep_segments == 0 && sim_chance(150000))
+    while (!world->options.no_faults && world->conf.keep_segments == 0 && sim_chance(300000))
         sim.counts.snapshots_rotten += sim_disk_rot(world->disk, SNAPSHOT_SUFFIX);
 }
 

@@ -347,8 +347,8 @@ static void cluster_start(void)
     char *made =
         shell("redis-cli --cluster create 127.0.0.1:%u 127.0.0.1:%u 127.0.0.1:%u --cluster-yes "
               ">> %s/out 2>&1 && for t in $(seq 200); do for p in %u %u %u; do redis-cli -p $p "
-              "cluster info | grep -q cluster_state:ok || continue 2; done; exit 0; sleep 0.05; "
-              "done; exit 1",
+              "cluster info | grep -q cluster_state:ok || { sleep 0.05; continue 2; }; done; "
+              "exit 0; done; exit 1",
               ports[0], ports[1], ports[2], dir, ports[0], ports[1], ports[2]);
     assert_non_null(made);
     free(made);

@@ -177,6 +177,10 @@ static bool establish(struct net *net, struct tcp_conn *c)
         .ipv4 = c->remote_ipv4, .port = c->remote_port, .local_port = c->local_port};
 
     c->snd_una = c->iss + 1;
+    if (c->snd_max == c->iss) { /* both opened at once, and our SYN|ACK is not needed any more */
+        c->snd_max = c->snd_una;
+        c->ack_now = true;
+    }
     c->rtx_at_ns = 0;
     c->backoff = 0;
     c->rto_ns = TCP_RTO_INITIAL_NS;
@@ -309,7 +313,7 @@ static bool ack_valid(struct net *net, struct tcp_conn *c, const struct tcp_segm
         net_count(net, NET_DROP_TCP_FLAGS);
         return false;
     }
-    if (c->state == TCP_SYN_RCVD && seg->ack != c->snd_max) {
+    if (c->state == TCP_SYN_RCVD && seg->ack != c->iss + 1) {
         net_count(net, NET_DROP_TCP_ACK);
         tcp_refuse(net, seg);
         return false;

@@ -268,6 +268,45 @@ struct conf {
     bool reference_read;
 };
 
+/*
+ * What takes a key that may change while the process runs (steer_apply.c has the functions): the
+ * schema's last column. A key without one keeps its value until the next start.
+ */
+enum conf_live {
+    CONF_RESTART, /* not while it runs */
+    CONF_LIVE_REFERENCE,
+    CONF_LIVE_GATEWAYS,
+    CONF_LIVE_SCHEDULE,
+    CONF_LIVE_AUTH,
+    CONF_LIVE_ROLES,
+    CONF_LIVE_LOG,
+    CONF_LIVE_METRICS,
+    CONF_LIVE_DRAIN,
+    CONF_LIVE_PARTS
+};
+
+/* A key whose value differs between two configurations. */
+struct conf_change {
+    const char *path;
+    enum conf_live live;
+};
+#define CONF_CHANGES_MAX 224u
+
+/*
+ * The keys whose values differ, in the order of the schema; a list is one key, live by itself or
+ * when its items are as many as before and only live keys of theirs differ. Returns how many.
+ */
+u32 conf_diff(const struct conf *now, const struct conf *next,
+              struct conf_change changes[CONF_CHANGES_MAX]);
+
+/*
+ * Takes the values of the live keys of `changes` over from `next`; the others stay. Returns the
+ * number of errors that the keys then have between each other, reported as by conf_load under
+ * `name`.
+ */
+int conf_take(struct conf *now, const struct conf *next, const struct conf_change *changes,
+              u32 used, const char *name, FILE *errors);
+
 /* Reads ADDRESS/BITS. Returns NULL, or what is wrong with it. */
 const char *conf_network_parse(const char *text, struct conf_network *out);
 

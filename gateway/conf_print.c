@@ -44,15 +44,18 @@ static void print_comment(u32 levels, const char *text, FILE *out)
 /* "# 1 to 99 ms; default 5", as the last line of the comment. */
 static void print_terms(const struct conf_key *key, u32 levels, FILE *out)
 {
+    static const char *const live[] = {"", "; may change while it runs"};
+    const char *may = live[key->live != CONF_RESTART];
     char text[512], allowed[256];
 
     conf_allowed(key, allowed, sizeof allowed);
     if (key->type == CONF_LIST)
-        snprintf(text, sizeof text, "[%s]", allowed);
+        snprintf(text, sizeof text, "[%s%s]", allowed, may);
     else if (!key->def)
-        snprintf(text, sizeof text, "[%s; must be given]", allowed);
+        snprintf(text, sizeof text, "[%s; must be given%s]", allowed, may);
     else
-        snprintf(text, sizeof text, "[%s; default %s]", allowed, *key->def ? key->def : "empty");
+        snprintf(text, sizeof text, "[%s; default %s%s]", allowed, *key->def ? key->def : "empty",
+                 may);
     print_comment(levels, text, out);
 }
 

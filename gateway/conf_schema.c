@@ -15,23 +15,33 @@
 #define BYTES(member) sizeof(((struct conf *)0)->member)
 
 /* clang-format off */
-#define SECTION(path, help) {path, CONF_SECTION, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, help}
-#define INT(path, member, min, max, unit, def, help) \
-    {path, CONF_INT, AT(member), 8, 0, min, max, NULL, NULL, unit, def, help}
-#define BOOL(path, member, def, help) \
-    {path, CONF_BOOL, AT(member), 1, 0, 0, 0, NULL, NULL, NULL, def, help}
-#define WORD(path, member, words, later, def, help) \
-    {path, CONF_WORD, AT(member), 4, 0, 0, 0, words, later, NULL, def, help}
-#define TEXT(path, member, min, max, def, help) \
-    {path, CONF_TEXT, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help}
-#define SPECIAL(type, path, member, min, max, def, help) \
-    {path, type, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help}
-#define LIST(path, array, used, max, def, help) \
-    {path, CONF_LIST, AT(array), BYTES(array[0]), AT(used), 1, max, NULL, NULL, NULL, def, help}
+#define ROW(...)             {__VA_ARGS__, CONF_RESTART}
+#define LIVE(part, row, ...) {row##_ROW(__VA_ARGS__), part} /* a row that may change while we run */
+
+#define SECTION(path, help) ROW(path, CONF_SECTION, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, help)
+#define INT_ROW(path, member, min, max, unit, def, help) \
+    path, CONF_INT, AT(member), 8, 0, min, max, NULL, NULL, unit, def, help
+#define INT(...) ROW(INT_ROW(__VA_ARGS__))
+#define BOOL_ROW(path, member, def, help) \
+    path, CONF_BOOL, AT(member), 1, 0, 0, 0, NULL, NULL, NULL, def, help
+#define BOOL(...) ROW(BOOL_ROW(__VA_ARGS__))
+#define WORD_ROW(path, member, words, later, def, help) \
+    path, CONF_WORD, AT(member), 4, 0, 0, 0, words, later, NULL, def, help
+#define WORD(...) ROW(WORD_ROW(__VA_ARGS__))
+#define TEXT_ROW(path, member, min, max, def, help) \
+    path, CONF_TEXT, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help
+#define TEXT(...) ROW(TEXT_ROW(__VA_ARGS__))
+#define SPECIAL_ROW(type, path, member, min, max, def, help) \
+    path, type, AT(member), BYTES(member), 0, min, max, NULL, NULL, NULL, def, help
+#define SPECIAL(...) ROW(SPECIAL_ROW(__VA_ARGS__))
+#define LIST_ROW(path, array, used, max, def, help) \
+    path, CONF_LIST, AT(array), BYTES(array[0]), AT(used), 1, max, NULL, NULL, NULL, def, help
+#define LIST(...) ROW(LIST_ROW(__VA_ARGS__))
 /* Of a list's item. */
-#define ITEM(type, path, str, member, min, max, words, def, help)                             \
-    {path, type, offsetof(struct str, member), sizeof(((struct str *)0)->member), 0, min, max, \
-     words, NULL, NULL, def, help}
+#define ITEM_ROW(type, path, str, member, min, max, words, def, help)                        \
+    path, type, offsetof(struct str, member), sizeof(((struct str *)0)->member), 0, min, max, \
+     words, NULL, NULL, def, help
+#define ITEM(...) ROW(ITEM_ROW(__VA_ARGS__))
 /* clang-format on */
 
 #define PATH_MAX_CHARS 255
@@ -65,38 +75,46 @@ WORD("durability", durability, "disk none", "quorum", "disk",
 SECTION("venue", "The trading day."),
 SPECIAL(CONF_ZONE, "venue.timezone", timezone, 1, 63, "America/New_York",
         "Time zone of dates and midnights."),
-SPECIAL(CONF_MINUTE, "venue.day_end", day_end_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.day_end", day_end_minute, 0, 0, "none",
         "Local time at which the day's orders expire and the streams close. none: at midnight."),
-SPECIAL(CONF_MINUTE, "venue.pre_open", schedule.pre_open_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.pre_open",
+     schedule.pre_open_minute, 0, 0, "none",
         "Local time from which orders are taken and rest until the opening cross; before it the "
         "venue is closed. none: no schedule, each day trades from midnight to its end."),
-SPECIAL(CONF_MINUTE, "venue.opening", schedule.opening_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.opening",
+     schedule.opening_minute, 0, 0, "none",
         "Local time of the opening cross; continuous trading follows."),
-SPECIAL(CONF_MINUTE, "venue.closing", schedule.closing_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.closing",
+     schedule.closing_minute, 0, 0, "none",
         "Local time of the closing cross; day orders end, extended hours follow."),
-SPECIAL(CONF_MINUTE, "venue.closed", schedule.closed_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.closed", schedule.closed_minute, 0, 0, "none",
         "Local time at which extended hours end and all orders with them; venue.closing where "
         "there are none."),
-SPECIAL(CONF_MINUTE, "venue.half_closing", schedule.half_closing_minute, 0, 0, "none",
+LIVE(CONF_LIVE_SCHEDULE, SPECIAL, CONF_MINUTE, "venue.half_closing",
+     schedule.half_closing_minute, 0, 0, "none",
         "Local time of the closing cross on half days; extended hours are as long as on others."),
-INT("venue.late_s", schedule.late_s, 0, 3600, "seconds", "120",
+LIVE(CONF_LIVE_SCHEDULE, INT, "venue.late_s", schedule.late_s, 0, 3600, "seconds", "120",
     "Before each cross, when its orders can no longer be cancelled."),
-INT("venue.wide_opening_s", schedule.wide_opening_s, 0, 7200, "seconds", "900",
+LIVE(CONF_LIVE_SCHEDULE, INT, "venue.wide_opening_s",
+     schedule.wide_opening_s, 0, 7200, "seconds", "900",
     "After the opening, while price bands are doubled."),
-INT("venue.wide_closing_s", schedule.wide_closing_s, 0, 7200, "seconds", "1500",
+LIVE(CONF_LIVE_SCHEDULE, INT, "venue.wide_closing_s",
+     schedule.wide_closing_s, 0, 7200, "seconds", "1500",
     "Before the closing, while price bands are doubled."),
-BOOL("venue.weekends", schedule.weekends, "no",
+LIVE(CONF_LIVE_SCHEDULE, BOOL, "venue.weekends", schedule.weekends, "no",
      "Whether Saturdays and Sundays are trading days, where there is a schedule."),
-TEXT("venue.calendar_file", schedule.calendar_file, 0, PATH_MAX_CHARS, "",
+LIVE(CONF_LIVE_SCHEDULE, TEXT, "venue.calendar_file", schedule.calendar_file, 0, PATH_MAX_CHARS, "",
      "Holidays and half days (CSV: date,kind,name), relative to the working directory. Empty: "
      "none. config/holidays.csv has the American ones."),
 
 SECTION("reference", "Files of reference data (CSV), read at the start."),
-TEXT("reference.instruments_file", instruments_file, 1, PATH_MAX_CHARS, "config/instruments.csv",
+LIVE(CONF_LIVE_REFERENCE, TEXT, "reference.instruments_file",
+     instruments_file, 1, PATH_MAX_CHARS, "config/instruments.csv",
      "Instruments; relative to the working directory."),
-TEXT("reference.accounts_file", accounts_file, 1, PATH_MAX_CHARS, "config/accounts.csv",
+LIVE(CONF_LIVE_REFERENCE, TEXT, "reference.accounts_file",
+     accounts_file, 1, PATH_MAX_CHARS, "config/accounts.csv",
      "Accounts with password hashes and limits; relative to the working directory."),
-TEXT("reference.firms_file", firms_file, 0, PATH_MAX_CHARS, "",
+LIVE(CONF_LIVE_REFERENCE, TEXT, "reference.firms_file", firms_file, 0, PATH_MAX_CHARS, "",
      "Limits of firms (CSV: firm,max_exposure,max_daily_notional,max_position,"
      "last_price_collar_percent), over all orders that name them or are theirs by default. Empty: "
      "none. config/firms.csv is an example."),
@@ -126,38 +144,46 @@ ITEM(CONF_WORD, "gateway.listen[].proxy", conf_listen, proxy, 0, 0, "off v2", "o
      "v2: each connection begins with a header of proxy protocol version 2, as a balancer of "
      "gateway.balancers sends it; the client's address is the one in it, connections from anywhere "
      "else are refused, and those of the balancer itself (LOCAL) become no session."),
-LIST("gateway.balancers", gateway.balancers, gateway.balancers_used, CONF_BALANCERS_MAX,
+LIVE(CONF_LIVE_GATEWAYS, LIST, "gateway.balancers",
+     gateway.balancers, gateway.balancers_used, CONF_BALANCERS_MAX,
      "[{network: 127.0.0.1/32}]",
      "Whose proxy headers are believed."),
 ITEM(CONF_NETWORK, "gateway.balancers[].network", conf_balancer, network, 0, 0, NULL, NULL,
      "The balancers' addresses, such as their subnet."),
-INT("gateway.drain_notice_ms", gateway.drain_notice_ms, 0, 600000, MS, "0",
+LIVE(CONF_LIVE_DRAIN, INT, "gateway.drain_notice_ms", gateway.drain_notice_ms, 0, 600000, MS, "0",
     "How long trading goes on after SIGTERM with the health ports shut, so that balancers notice "
     "and send nobody new: their interval times their threshold, and some."),
-INT("gateway.drain_timeout_ms", gateway.drain_timeout_ms, 100, 600000, MS, "10000",
+LIVE(CONF_LIVE_DRAIN, INT, "gateway.drain_timeout_ms",
+     gateway.drain_timeout_ms, 100, 600000, MS, "10000",
     "Time after that to finish what clients have asked, end their connections and export. Then it "
     "ends; what was acknowledged is durable in any case."),
 INT("gateway.connections_max", gateway.connections_max, 1, CONNS_MAX, "connections", "1024",
     "Open connections of each gateway agent; more are reset. Costs buffers in memory and a file "
     "descriptor each."),
-INT("gateway.login_timeout_ms", gateway.login_timeout_ms, 100, 600000, MS, "30000",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.login_timeout_ms",
+     gateway.login_timeout_ms, 100, 600000, MS, "30000",
     "A connection that has not asked to log in by then is closed."),
-INT("gateway.heartbeat_ms", gateway.heartbeat_ms, 100, 60000, MS, "1000",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.heartbeat_ms", gateway.heartbeat_ms, 100, 60000, MS, "1000",
     "A heartbeat goes out when nothing else did for so long. SoupBinTCP says one second."),
-INT("gateway.silence_timeout_ms", gateway.silence_timeout_ms, 200, 600000, MS, "15000",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.silence_timeout_ms",
+     gateway.silence_timeout_ms, 200, 600000, MS, "15000",
     "A client of which nothing was heard for so long is taken for dead. SoupBinTCP says 15 "
     "seconds; a client of version 4.1 may ask for another time at its login."),
-INT("gateway.slow_timeout_ms", gateway.slow_timeout_ms, 100, 600000, MS, "30000",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.slow_timeout_ms",
+     gateway.slow_timeout_ms, 100, 600000, MS, "30000",
     "A client that acknowledges nothing for so long, although something waits, is cut."),
-INT("gateway.unauthenticated_per_source", gateway.unauthenticated_per_source, 0, CONNS_MAX,
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.unauthenticated_per_source",
+     gateway.unauthenticated_per_source, 0, CONNS_MAX,
     "connections", "64",
     "Connections of one address to one gateway agent that are not logged in; more are refused. 0: "
     "no limit."),
-INT("gateway.rate_reject_per_s", gateway.rate_reject_per_s, 0, 10000000, "orders per second",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.rate_reject_per_s",
+     gateway.rate_reject_per_s, 0, 10000000, "orders per second",
     "100000",
     "Enters and replaces of one session, bursts of a second's worth included, beyond which they "
     "are rejected with 0x0029; cancels are always taken. 0: no limit."),
-INT("gateway.rate_stop_per_s", gateway.rate_stop_per_s, 0, 10000000, "messages per second",
+LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.rate_stop_per_s",
+     gateway.rate_stop_per_s, 0, 10000000, "messages per second",
     "200000",
     "Messages of one session beyond which it is not read from until the rate allows; one that "
     "stays above it for ten seconds is cut. 0: no limit."),
@@ -169,10 +195,11 @@ INT("gateway.ouch42_tokens", gateway.ouch42_tokens, 1000, 16777216, "tokens", "2
     "bytes each, where a port speaks ouch42."),
 INT("gateway.ouch42_tokens_per_account", gateway.ouch42_tokens_per_account, 100, 16777216, "tokens",
     "65536", "... and how many of them one account can have."),
-WORD("gateway.takeover", gateway.takeover, "yes reject", NULL, "yes",
+LIVE(CONF_LIVE_GATEWAYS, WORD, "gateway.takeover", gateway.takeover, "yes reject", NULL, "yes",
      "What a second valid login to a bound session does. yes: it takes the session over, so that a "
      "half-open connection does not lock its own client out. reject: Login Rejected S."),
-WORD("gateway.requested_seq_ahead", gateway.requested_seq_ahead, "reject next", NULL, "reject",
+LIVE(CONF_LIVE_GATEWAYS, WORD, "gateway.requested_seq_ahead",
+     gateway.requested_seq_ahead, "reject next", NULL, "reject",
      "What a login does that asks for a message which is still to come. reject: Login Rejected S. "
      "next: it begins with the next message."),
 
@@ -211,10 +238,11 @@ INT("dpdk.dscp", dpdk.dscp, 0, 63, NULL, "0",
     "Diffserv code point of the packets that we send, for networks that honour it (46: EF)."),
 
 SECTION("auth", "Password checks, on a thread of their own."),
-INT("auth.failures_max", auth.failures_max, 0, 1000000, "logins", "10",
+LIVE(CONF_LIVE_AUTH, INT, "auth.failures_max", auth.failures_max, 0, 1000000, "logins", "10",
     "Failed logins from one address within the window, after which its logins are refused without "
     "a look at the password. 0: no limit."),
-INT("auth.failures_window_ms", auth.failures_window_ms, 1000, 3600000, MS, "60000",
+LIVE(CONF_LIVE_AUTH, INT, "auth.failures_window_ms",
+     auth.failures_window_ms, 1000, 3600000, MS, "60000",
     "The window."),
 INT("auth.remember_days", auth.remember_days, 0, 365, "days", "7",
     "How long after the process has ended the right passwords of its clients are still known as "
@@ -273,7 +301,8 @@ ITEM(CONF_WORD, "threads[].idle", conf_thread, idle, 0, 0, "spin yield backoff",
      "What it does without work. spin: lowest latency, wants the core for itself. yield: gives the "
      "core away when another wants it. backoff: sleeps up to 100 us, for laptops and tests."),
 {"threads[].agents", CONF_SET, offsetof(struct conf_thread, agents), 4, 0, 0, 0, AGENT_WORDS, NULL,
-    "gateway, gateway1 to gateway15, engine, persist", NULL, "The agents that it runs."},
+    "gateway, gateway1 to gateway15, engine, persist", NULL, "The agents that it runs.",
+    CONF_RESTART},
 
 SECTION("export", "Copies of the journal in databases. They may be slow or away: they catch up."),
 INT("export.retry_min_ms", export_retry_min_ms, 1, 60000, MS, "100",
@@ -346,13 +375,13 @@ WORD("memory.huge_pages", huge_pages, "try off", NULL, "try",
      "beyond. off: ordinary ones."),
 
 SECTION("log", "Lines for people, to standard error."),
-WORD("log.level", log_level, "debug info warn error", NULL, "info",
+LIVE(CONF_LIVE_LOG, WORD, "log.level", log_level, "debug info warn error", NULL, "info",
      "Lines below it are not written."),
 
 SECTION("metrics", "Numbers for machines, in the Prometheus text format."),
-TEXT("metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
+LIVE(CONF_LIVE_METRICS, TEXT, "metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
      "File that they are written to, replaced whole each time. Empty: none."),
-INT("metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
+LIVE(CONF_LIVE_METRICS, INT, "metrics.interval_ms", metrics_interval_ms, 100, 3600000, MS, "1000",
     "Time between two writes."),
 
 SECTION("stages",
@@ -371,11 +400,11 @@ TEXT("control.socket", control.socket, 0, 107, "",
      "nobody can steer."),
 TEXT("control.group", control.group, 0, 32, "",
      "Group whose members may connect, beside the process' own user and root. Empty: its own."),
-TEXT("control.viewers", control.viewers, 0, CONF_TEXT_BYTES - 1, "",
+LIVE(CONF_LIVE_ROLES, TEXT, "control.viewers", control.viewers, 0, CONF_TEXT_BYTES - 1, "",
      "Who may look: users, and groups behind an @, with commas between them."),
-TEXT("control.operators", control.operators, 0, CONF_TEXT_BYTES - 1, "",
+LIVE(CONF_LIVE_ROLES, TEXT, "control.operators", control.operators, 0, CONF_TEXT_BYTES - 1, "",
      "Who may also end connections, disable accounts, halt, change phases and kill."),
-TEXT("control.admins", control.admins, 0, CONF_TEXT_BYTES - 1, "",
+LIVE(CONF_LIVE_ROLES, TEXT, "control.admins", control.admins, 0, CONF_TEXT_BYTES - 1, "",
      "Who may do everything: limits, terms of instruments, broken trades, the day's end, draining. "
      "root and the process' own user always may."),
 
@@ -401,93 +430,3 @@ TEXT("management.password_file", console_password_file, 0, PATH_MAX_CHARS, "",
 
 const u32 conf_schema_used = ARRAY_LEN(conf_schema);
 _Static_assert(ARRAY_LEN(conf_schema) <= CONF_KEYS_MAX, "conf_lines has room for every row");
-
-/* The prefix of a list's items ends in [], what follows a prefix is a dot and one more part. */
-bool conf_key_in(const struct conf_key *key, const char *prefix, const char **name)
-{
-    size_t n = strlen(prefix);
-    const char *rest = key->path;
-
-    if (n > 0) {
-        if (strncmp(key->path, prefix, n) != 0 || key->path[n] != '.')
-            return false;
-        rest += n + 1;
-    }
-    if (strpbrk(rest, ".[") != NULL)
-        return false;
-    *name = rest;
-    return true;
-}
-
-int conf_key_find(const char *prefix, const char *name, size_t bytes)
-{
-    const char *last;
-
-    for (u32 i = 0; i < conf_schema_used; i++)
-        if (conf_key_in(&conf_schema[i], prefix, &last) && strlen(last) == bytes &&
-            memcmp(last, name, bytes) == 0)
-            return (int)i;
-    return -1;
-}
-
-u32 conf_key_row(const char *path)
-{
-    for (u32 i = 0; i < conf_schema_used; i++)
-        if (strcmp(conf_schema[i].path, path) == 0)
-            return i;
-    ASSERT(!"every path asked for is in the schema");
-    return 0;
-}
-
-/* Edit distance with transpositions, for names of at most 31 characters; else a large number. */
-static u32 distance(const char *a, const char *b)
-{
-    u32 d[33][33];
-    size_t n = strlen(a), m = strlen(b);
-
-    if (n > 31 || m > 31)
-        return UINT32_MAX;
-    for (u32 i = 0; i <= n; i++)
-        d[i][0] = i;
-    for (u32 j = 0; j <= m; j++)
-        d[0][j] = j;
-    for (u32 i = 1; i <= n; i++) {
-        for (u32 j = 1; j <= m; j++) {
-            u32 same = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            d[i][j] = min_u32(same, 1 + min_u32(d[i - 1][j], d[i][j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                d[i][j] = min_u32(d[i][j], d[i - 2][j - 2] + 1);
-        }
-    }
-    return d[n][m];
-}
-
-static const char *last_part(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
-}
-
-const struct conf_key *conf_key_like(const char *prefix, const char *name)
-{
-    const struct conf_key *best = NULL;
-    u32 least = 1 + (u32)strlen(name) / 3; /* further away is another word */
-    const char *last;
-
-    for (u32 i = 0; i < conf_schema_used; i++) {
-        if (!conf_key_in(&conf_schema[i], prefix, &last))
-            continue;
-        u32 d = distance(name, last);
-        /* A missing or superfluous unit is the usual slip: heartbeat for heartbeat_ms. */
-        if (strncmp(name, last, strlen(name)) == 0 && last[strlen(name)] == '_')
-            d = min_u32(d, 1);
-        if (d < least + (best == NULL)) {
-            least = d;
-            best = &conf_schema[i];
-        }
-    }
-    for (u32 i = 0; i < conf_schema_used && (!best || least > 1); i++)
-        if (strcmp(last_part(conf_schema[i].path), name) == 0)
-            return &conf_schema[i]; /* the right name in the wrong section */
-    return best;
-}

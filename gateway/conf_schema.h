@@ -40,9 +40,10 @@ struct conf_key {
     const char *unit;  /* set: its words in short, for people */
     const char *def;   /* the default as a file would have it; NULL: an item must have the key */
     const char *help;
+    enum conf_live live; /* what takes a change; a list that has none: its items' keys say it */
 };
 
-#define CONF_KEYS_MAX 192u
+#define CONF_KEYS_MAX 224u
 
 extern const struct conf_key conf_schema[];
 extern const u32 conf_schema_used;

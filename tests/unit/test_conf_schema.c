@@ -143,12 +143,72 @@ static void test_likeness(void **state)
     }
 }
 
+static struct conf parsed(const char *text)
+{
+    static struct conf c;
+
+    assert_int_equal(conf_parse("test", text, strlen(text), &c, stderr), 0);
+    return c;
+}
+
+/* Which keys differ, which of them are live, and that only those are taken over. */
+static void test_differences(void **state)
+{
+    static struct conf now, next;
+    struct conf_change ch[CONF_CHANGES_MAX];
+    (void)state;
+
+    now = parsed("log: {level: info}\n");
+    next = now;
+    assert_int_equal(conf_diff(&now, &next, ch), 0);
+    next = parsed("log: {level: debug}\nshard: 2\ngateway: {listen: [{port: 9001}], "
+                  "balancers: [{network: 10.0.0.0/8}, {network: 10.0.0.0/9}]}\n"
+                  "threads: [{name: x, agents: [gateway, engine, persist]}]\n");
+    static const struct conf_change want[] = {
+        {"shard", CONF_RESTART},
+        {"gateway.listen", CONF_RESTART},
+        {"gateway.balancers", CONF_LIVE_GATEWAYS},
+        {"threads", CONF_RESTART},
+        {"log.level", CONF_LIVE_LOG},
+    };
+    u32 used = conf_diff(&now, &next, ch);
+    assert_int_equal(used, ARRAY_LEN(want));
+    for (u32 i = 0; i < used; i++) {
+        assert_string_equal(ch[i].path, want[i].path);
+        assert_int_equal(ch[i].live, want[i].live);
+    }
+    assert_int_equal(conf_take(&now, &next, ch, used, "test", stderr), 0);
+    assert_int_equal(now.log_level, LOG_DEBUG);
+    assert_int_equal(now.gateway.balancers_used, 2);
+    assert_int_equal(now.shard, 1);
+    assert_int_equal(now.gateway.listen[0].port, 9000);
+    assert_int_equal(conf_diff(&now, &next, ch), 3); /* what wants a restart still does */
+}
+
+/* The file is right as a whole, what may be taken of it is not. */
+static void test_half_a_file(void **state)
+{
+    static struct conf now, next;
+    struct conf_change ch[CONF_CHANGES_MAX];
+    FILE *null = fopen("/dev/null", "w");
+    (void)state;
+
+    now = parsed("# the defaults\n");
+    next = parsed("gateway: {heartbeat_ms: 20000, silence_timeout_ms: 30000}\n");
+    u32 used = conf_diff(&now, &next, ch);
+    for (u32 i = 0; i < used; i++) /* as if that key could not */
+        if (strcmp(ch[i].path, "gateway.silence_timeout_ms") == 0)
+            ch[i].live = CONF_RESTART;
+    assert_int_equal(conf_take(&now, &next, ch, used, "test", null), 1);
+    fclose(null);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_range_edge),
-        cmocka_unit_test(test_schema_is_sound),
-        cmocka_unit_test(test_likeness),
+        cmocka_unit_test(test_every_range_edge), cmocka_unit_test(test_schema_is_sound),
+        cmocka_unit_test(test_likeness),         cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_half_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

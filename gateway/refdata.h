@@ -81,6 +81,29 @@ int refdata_load(const char *instruments_file, const char *accounts_file,
 int refdata_load_firms(const char *file, struct refdata *out, FILE *errors);
 void refdata_free(struct refdata *r);
 
+/* ---- refdata_command.c: rows as commands for the engine ---- */
+
+/* A command of `type` whose values are all zero. */
+void refdata_command(union msg *m, u8 type);
+
+/* The row of that padded name; NULL: there is none. */
+const struct refdata_instrument *refdata_instrument(const struct refdata *r, const char symbol[8]);
+const struct refdata_account *refdata_account(const struct refdata *r, const char user[6]);
+
+/* CMD_INSTRUMENT and CMD_ACCOUNT of a row; and of one that the files no longer have: an instrument
+ * is halted, an account disabled. */
+void refdata_instrument_command(const struct refdata_instrument *r, union msg *m);
+void refdata_instrument_gone(const struct msg_instrument *known, union msg *m);
+void refdata_account_command(const struct refdata_account *r, union msg *m);
+void refdata_account_gone(const struct msg_account *known, union msg *m);
+
+/* CMD_LIMIT of what an account may have at stake; false: it has no limit. */
+bool refdata_limit_command(const struct refdata_account *r, union msg *m);
+
+/* CMD_CHECKS, and a firm's CMD_LIMIT. */
+void refdata_checks_command(const struct refdata_account *r, union msg *m);
+void refdata_firm_command(const struct msg_limit *firm, union msg *m);
+
 /*
  * Decimal text ("150.25") to `*out` in units of 10^-decimals, exactly. False: not digits with at
  * most one point, more decimals than `decimals`, or above `max`.

@@ -34,33 +34,9 @@ enum opening_step {
     STEP_DONE,
 };
 
-static void command_init(union msg *m, u8 type)
-{
-    memset(m, 0, sizeof *m);
-    m->cmd.type = type;
-    m->cmd.slots = (u8)msg_type_slots(type);
-}
-
-static const struct refdata_instrument *refs_instrument(const struct refdata *refs,
-                                                        const char symbol[8])
-{
-    for (u32 i = 0; i < refs->instruments_used; i++)
-        if (memcmp(refs->instruments[i].symbol, symbol, 8) == 0)
-            return &refs->instruments[i];
-    return NULL;
-}
-
-static const struct refdata_account *refs_account(const struct refdata *refs, const char user[6])
-{
-    for (u32 i = 0; i < refs->accounts_used; i++)
-        if (memcmp(refs->accounts[i].user, user, 6) == 0)
-            return &refs->accounts[i];
-    return NULL;
-}
-
 static void start_command(struct opening *o, union msg *m)
 {
-    command_init(m, CMD_START);
+    refdata_command(m, CMD_START);
     m->start.epoch = o->t->recovered.max_epoch + 1;
     m->start.shard = o->t->conf.shard;
     m->start.journal_id = o->t->journal_id;
@@ -81,27 +57,8 @@ static bool instrument_command(const struct engine *e, const struct refdata_inst
 {
     const struct msg_instrument *known = engine_instrument(e, engine_instrument_find(e, r->symbol));
 
-    command_init(m, CMD_INSTRUMENT);
-    memcpy(m->instrument.symbol, r->symbol, 8);
-    m->instrument.tick = r->tick;
-    m->instrument.lot = r->lot;
-    m->instrument.reference_price = r->reference_price;
-    m->instrument.tier = r->tier;
-    m->instrument.collar_bps = r->collar_bps;
+    refdata_instrument_command(r, m);
     return !known || !known->by_operator || terms_same(known, &m->instrument);
-}
-
-static void account_command(const struct refdata_account *r, union msg *m)
-{
-    struct cmd_head head;
-
-    command_init(m, CMD_ACCOUNT);
-    head = m->cmd;
-    m->account = r->terms;
-    m->cmd = head;
-    memcpy(m->account.user, r->user, sizeof r->user);
-    memcpy(m->account.firm, r->firm, sizeof r->firm);
-    m->account.disabled = !r->enabled;
 }
 
 /* An instrument that the files no longer have is halted. False: it is still there. */
@@ -109,16 +66,9 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
 {
     const struct msg_instrument *known = engine_instrument(o->t->engine, (u16)(o->at + 1));
 
-    if (known->by_operator || refs_instrument(o->refs, known->symbol))
+    if (known->by_operator || refdata_instrument(o->refs, known->symbol))
         return false;
-    command_init(m, CMD_INSTRUMENT);
-    memcpy(m->instrument.symbol, known->symbol, 8);
-    m->instrument.tick = known->tick;
-    m->instrument.lot = known->lot;
-    m->instrument.reference_price = known->reference_price;
-    m->instrument.tier = known->tier;
-    m->instrument.collar_bps = known->collar_bps;
-    m->instrument.halted = 1;
+    refdata_instrument_gone(known, m);
     return true;
 }
 
@@ -127,13 +77,9 @@ static bool account_gone_command(struct opening *o, union msg *m)
 {
     const struct msg_account *known = engine_account(o->t->engine, o->at + 1);
 
-    if (refs_account(o->refs, known->user))
+    if (refdata_account(o->refs, known->user))
         return false;
-    command_init(m, CMD_ACCOUNT);
-    struct cmd_head head = m->cmd;
-    m->account = *known;
-    m->cmd = head;
-    m->account.disabled = 1;
+    refdata_account_gone(known, m);
     return true;
 }
 
@@ -142,47 +88,20 @@ static bool limit_command(const struct opening *o, union msg *m)
 {
     const struct refdata_account *a = &o->refs->accounts[o->at];
     struct msg_limit known;
-    struct cmd_head head;
+    bool some = refdata_limit_command(a, m);
 
-    command_init(m, CMD_LIMIT);
-    head = m->cmd;
-    m->limit = a->stake;
-    m->cmd = head;
-    m->limit.scope = LIMIT_ACCOUNT;
-    memcpy(m->limit.user, a->user, sizeof a->user);
     known = m->limit;
-    return engine_limit(o->t->engine, &known) || m->limit.exposure_max || m->limit.daily_max ||
-           m->limit.position_max || m->limit.collar_bps;
+    return engine_limit(o->t->engine, &known) || some;
 }
 
 /* What the file lets gateways check. False: an operator has set it, or it is so already. */
 static bool checks_command(const struct opening *o, union msg *m)
 {
     const struct refdata_account *a = &o->refs->accounts[o->at];
-    const struct risk_limits *l = &a->limits;
     u32 id = engine_account_find(o->t->engine, a->user);
 
-    command_init(m, CMD_CHECKS);
-    memcpy(m->checks.user, a->user, sizeof a->user);
-    m->checks.qty_max = l->qty_max;
-    m->checks.collar_bps = (u16)l->collar_bps;
-    m->checks.notional_max = l->notional_max;
-    m->checks.orders_per_s = l->orders_per_s;
-    m->checks.symbol_per_s = l->symbol_per_s;
-    m->checks.repeat_ms = l->repeat_ms;
-    m->checks.repeat_max = l->repeat_max;
-    m->checks.bars = l->bars;
+    refdata_checks_command(a, m);
     return id == 0 || engine_checks(o->t->engine, id)->source != CHECKS_OF_OPERATOR;
-}
-
-static void firm_command(const struct msg_limit *firm, union msg *m)
-{
-    struct cmd_head head;
-
-    command_init(m, CMD_LIMIT);
-    head = m->cmd;
-    m->limit = *firm;
-    m->cmd = head;
 }
 
 /* A firm that the file no longer has has no limits any more. False: it is still there. */
@@ -194,7 +113,7 @@ static bool firm_gone_command(const struct opening *o, union msg *m)
     for (u32 i = 0; i < o->refs->firms_used; i++)
         if (memcmp(o->refs->firms[i].firm, gone.firm, sizeof gone.firm) == 0)
             return false;
-    firm_command(&gone, m);
+    refdata_firm_command(&gone, m);
     return true;
 }
 
@@ -224,7 +143,7 @@ static bool next_command(struct opening *o, union msg *m)
         some = instrument_gone_command(o, m);
         break;
     case STEP_ACCOUNTS:
-        account_command(&o->refs->accounts[o->at], m);
+        refdata_account_command(&o->refs->accounts[o->at], m);
         some = true;
         break;
     case STEP_ACCOUNTS_GONE:
@@ -237,7 +156,7 @@ static bool next_command(struct opening *o, union msg *m)
         some = limit_command(o, m);
         break;
     case STEP_FIRMS:
-        firm_command(&o->refs->firms[o->at], m);
+        refdata_firm_command(&o->refs->firms[o->at], m);
         some = true;
         break;
     case STEP_FIRMS_GONE:
@@ -363,7 +282,7 @@ static void compare(const struct engine *e, const struct refdata *refs)
         const struct refdata_account *r = &refs->accounts[i];
         const struct msg_account *m = engine_account(e, engine_account_find(e, r->user));
         union msg wanted;
-        account_command(r, &wanted);
+        refdata_account_command(r, &wanted);
         if (msg_account_same(m, &wanted.account))
             continue;
         log_error("account %.*s, line %u: its new terms are refused by the engine; it goes on as "

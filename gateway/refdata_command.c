@@ -1,0 +1,120 @@
+/*
+ * refdata_command.c - rows of the reference data as commands for the engine (refdata.h): the same
+ * at the start (startup.c) and when the files are read again (reload_diff.c).
+ *
+ * Pure. Enters: rows that were checked when they were loaded. Leaves: commands with a head of their
+ * type and nothing else in it.
+ */
+#include <string.h>
+
+#include "gateway/refdata.h"
+
+void refdata_command(union msg *m, u8 type)
+{
+    memset(m, 0, sizeof *m);
+    m->cmd.type = type;
+    m->cmd.slots = (u8)msg_type_slots(type);
+}
+
+const struct refdata_instrument *refdata_instrument(const struct refdata *r, const char symbol[8])
+{
+    for (u32 i = 0; i < r->instruments_used; i++)
+        if (memcmp(r->instruments[i].symbol, symbol, 8) == 0)
+            return &r->instruments[i];
+    return NULL;
+}
+
+const struct refdata_account *refdata_account(const struct refdata *r, const char user[6])
+{
+    for (u32 i = 0; i < r->accounts_used; i++)
+        if (memcmp(r->accounts[i].user, user, 6) == 0)
+            return &r->accounts[i];
+    return NULL;
+}
+
+void refdata_instrument_command(const struct refdata_instrument *r, union msg *m)
+{
+    refdata_command(m, CMD_INSTRUMENT);
+    memcpy(m->instrument.symbol, r->symbol, 8);
+    m->instrument.tick = r->tick;
+    m->instrument.lot = r->lot;
+    m->instrument.reference_price = r->reference_price;
+    m->instrument.tier = r->tier;
+    m->instrument.collar_bps = r->collar_bps;
+}
+
+void refdata_instrument_gone(const struct msg_instrument *known, union msg *m)
+{
+    refdata_command(m, CMD_INSTRUMENT);
+    memcpy(m->instrument.symbol, known->symbol, 8);
+    m->instrument.tick = known->tick;
+    m->instrument.lot = known->lot;
+    m->instrument.reference_price = known->reference_price;
+    m->instrument.tier = known->tier;
+    m->instrument.collar_bps = known->collar_bps;
+    m->instrument.halted = 1;
+}
+
+void refdata_account_command(const struct refdata_account *r, union msg *m)
+{
+    struct cmd_head head;
+
+    refdata_command(m, CMD_ACCOUNT);
+    head = m->cmd;
+    m->account = r->terms;
+    m->cmd = head;
+    memcpy(m->account.user, r->user, sizeof r->user);
+    memcpy(m->account.firm, r->firm, sizeof r->firm);
+    m->account.disabled = !r->enabled;
+}
+
+void refdata_account_gone(const struct msg_account *known, union msg *m)
+{
+    struct cmd_head head;
+
+    refdata_command(m, CMD_ACCOUNT);
+    head = m->cmd;
+    m->account = *known;
+    m->cmd = head;
+    m->account.disabled = 1;
+}
+
+bool refdata_limit_command(const struct refdata_account *r, union msg *m)
+{
+    struct cmd_head head;
+
+    refdata_command(m, CMD_LIMIT);
+    head = m->cmd;
+    m->limit = r->stake;
+    m->cmd = head;
+    m->limit.scope = LIMIT_ACCOUNT;
+    memcpy(m->limit.user, r->user, sizeof r->user);
+    return m->limit.exposure_max || m->limit.daily_max || m->limit.position_max ||
+           m->limit.collar_bps;
+}
+
+void refdata_checks_command(const struct refdata_account *r, union msg *m)
+{
+    const struct risk_limits *l = &r->limits;
+
+    refdata_command(m, CMD_CHECKS);
+    memcpy(m->checks.user, r->user, sizeof r->user);
+    m->checks.qty_max = l->qty_max;
+    m->checks.collar_bps = (u16)l->collar_bps;
+    m->checks.notional_max = l->notional_max;
+    m->checks.orders_per_s = l->orders_per_s;
+    m->checks.symbol_per_s = l->symbol_per_s;
+    m->checks.repeat_ms = l->repeat_ms;
+    m->checks.repeat_max = l->repeat_max;
+    m->checks.bars = l->bars;
+}
+
+void refdata_firm_command(const struct msg_limit *firm, union msg *m)
+{
+    struct cmd_head head;
+
+    refdata_command(m, CMD_LIMIT);
+    head = m->cmd;
+    m->limit = *firm;
+    m->cmd = head;
+}

@@ -173,6 +173,26 @@ u32 engine_best_price(const struct engine *e, u16 instrument, char side);
 u64 engine_best_qty(const struct engine *e, u16 instrument, char side);
 /* Where the instrument stands in its day (enum phase). */
 u8 engine_phase(const struct engine *e, u16 instrument);
+
+/* What an instrument's next cross would give as things are. */
+struct indication {
+    u64 paired;    /* shares that would trade */
+    u64 imbalance; /* shares that the other side lacks */
+    u32 price;     /* 0: nothing would trade */
+    u8 cross;      /* O C H; 0: none is near, and all else is 0 */
+    u8 side;       /* B S: of which there are too many; N: none */
+    bool found;    /* these hold; false: more prices meet than were to be looked at */
+};
+
+/* The cross that the instrument comes to next (O C H), as far as it is near; 0: none is. */
+u8 engine_cross_next(const struct engine *e, u16 instrument);
+
+/*
+ * The indication before it, to `out`, found as the cross finds its price; looks at `*prices` prices
+ * at most and takes off what it needed. Changes nothing.
+ */
+void engine_indication(const struct engine *e, u16 instrument, u32 *prices, struct indication *out);
+
 /* Asserts every invariant of books, indexes and sums; slow. For tests and the simulator. */
 void engine_check(const struct engine *e);
 

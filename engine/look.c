@@ -8,6 +8,7 @@
  *
  * A look at an instrument before a cross is its indication: it pairs orders in thought as the cross
  * will (auction.h), INDICATION_PRICES_MAX prices at most, so that a look is short whatever waits.
+ * The same is what the shadow engine makes of every instrument each second (persist/indicator.h).
  */
 #include "engine/auction.h"
 #include "engine/event.h"
@@ -54,9 +55,10 @@ static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
 
 #define INDICATION_PRICES_MAX 1000u
 
-/* The cross that the instrument comes to next, as far as it is near; 0: none. */
-static u8 cross_to_come(const struct market *m)
+u8 engine_cross_next(const struct engine *e, u16 instrument)
 {
+    const struct market *m = &e->markets[instrument];
+
     switch (m->phase) {
     case PHASE_PRE_OPEN:
         return 'O';
@@ -68,24 +70,36 @@ static u8 cross_to_come(const struct market *m)
     }
 }
 
-static void seen_indication(const struct engine *e, u16 id, struct seen_instrument *s)
+void engine_indication(const struct engine *e, u16 instrument, u32 *prices, struct indication *out)
 {
-    u8 cross = cross_to_come(&e->markets[id]);
-    u32 prices = INDICATION_PRICES_MAX;
     struct scan scan = {0};
 
-    s->cross = cross;
-    if (!cross)
+    *out = (struct indication){.cross = engine_cross_next(e, instrument)};
+    if (!out->cross)
         return;
-    auction_scan_begin(e, &scan, id, cross);
-    s->found = auction_scan(e, &scan, &prices);
-    if (!s->found)
+    auction_scan_begin(e, &scan, instrument, out->cross);
+    out->found = auction_scan(e, &scan, prices);
+    if (!out->found)
         return;
-    struct cross_price p = auction_price(e, &scan, id, cross);
-    s->paired = p.paired;
-    s->imbalance = p.imbalance;
-    s->cross_price = p.price;
-    s->side = p.side;
+    struct cross_price p = auction_price(e, &scan, instrument, out->cross);
+    out->paired = p.paired;
+    out->imbalance = p.imbalance;
+    out->price = p.price;
+    out->side = p.side;
+}
+
+static void seen_indication(const struct engine *e, u16 id, struct seen_instrument *s)
+{
+    u32 prices = INDICATION_PRICES_MAX;
+    struct indication i;
+
+    engine_indication(e, id, &prices, &i);
+    s->cross = i.cross;
+    s->found = i.found;
+    s->paired = i.paired;
+    s->imbalance = i.imbalance;
+    s->cross_price = i.price;
+    s->side = i.side;
 }
 
 static void seen_instrument(const struct engine *e, u32 id, struct seen_instrument *s)

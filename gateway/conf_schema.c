@@ -356,8 +356,8 @@ TEXT("export.redis.prefix", redis.prefix, 1, 63, "wirebook",
      "In front of every key and channel, parted by a colon, so that several shards can share one "
      "Redis. In a cluster with a hash tag, such as wirebook{1}: all keys in one slot."),
 BOOL("export.redis.top_of_book", redis.top_of_book, "yes",
-     "Whether to set and publish each instrument's best bid and offer. Without snapshots it costs "
-     "a second set of the engine's pools."),
+     "Whether to set and publish each instrument's best bid and offer, and each second before a "
+     "cross what it would give. Without snapshots it costs a second set of the engine's pools."),
 INT("export.redis.stream_max_len", redis.stream_max_len, 1000, 1000000000, "entries", "1000000",
     "Entries kept in a stream, about. Costs some 200 bytes of Redis' memory each."),
 INT("export.redis.batch_rows", redis.batch_rows, 1, 100000, "entries", "1024",

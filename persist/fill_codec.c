@@ -24,7 +24,7 @@ enum field_kind {
 struct field {
     char key;
     u8 kind;
-    bool in_trade;
+    bool in_brief; /* in a trade; in a top without a cross */
     bool required;
     u16 offset;
     u16 bytes;
@@ -34,11 +34,11 @@ struct field {
     .offset = offsetof(struct type, name), .bytes = sizeof(((struct type *)0)->name)
 #define FIELD(k, what, name, trade, must)                                                   \
     {                                                                                       \
-        .key = k, .kind = FIELD_##what, .in_trade = trade, .required = must, AT(fill, name) \
+        .key = k, .kind = FIELD_##what, .in_brief = trade, .required = must, AT(fill, name) \
     }
-#define TOP(k, what, name, must)                                             \
-    {                                                                        \
-        .key = k, .kind = FIELD_##what, .required = must, AT(top_news, name) \
+#define TOP(k, what, name, always, must)                                                         \
+    {                                                                                            \
+        .key = k, .kind = FIELD_##what, .in_brief = always, .required = must, AT(top_news, name) \
     }
 
 /* In the order of the wire. Add at the end only; never take a key of the past. */
@@ -57,10 +57,14 @@ static const struct field fill_fields[] = {
 _Static_assert(ARRAY_LEN(fill_fields) <= 32, "a bit for each in a u32");
 
 static const struct field top_fields[] = {
-    TOP('v', U32, version, true),  TOP('s', U64, seq, true),       TOP('h', U32, shard, false),
-    TOP('t', U64, time_ns, false), TOP('y', TEXT, symbol, true),   TOP('i', U32, bid_price, true),
-    TOP('j', U64, bid_qty, true),  TOP('w', U32, ask_price, true), TOP('z', U64, ask_qty, true),
-    TOP('e', CHAR, phase, false),
+    TOP('v', U32, version, true, true),       TOP('s', U64, seq, true, true),
+    TOP('h', U32, shard, true, false),        TOP('t', U64, time_ns, true, false),
+    TOP('y', TEXT, symbol, true, true),       TOP('i', U32, bid_price, true, true),
+    TOP('j', U64, bid_qty, true, true),       TOP('w', U32, ask_price, true, true),
+    TOP('z', U64, ask_qty, true, true),       TOP('e', CHAR, phase, true, false),
+    TOP('c', CHAR, cross, false, false),      TOP('p', U32, cross_price, false, false),
+    TOP('q', U64, paired, false, false),      TOP('r', U64, imbalance, false, false),
+    TOP('b', CHAR, cross_side, false, false), TOP('k', U64, indicated_ns, false, false),
 };
 
 /* What a map is made of; `fields[0]` is the version, at the beginning of the struct. */
@@ -129,18 +133,18 @@ static void pack_field(msgpack_packer *pk, const struct field *field, const void
     }
 }
 
-static u32 encode(const struct schema *schema, const void *from, bool trade, u8 *out)
+static u32 encode(const struct schema *schema, const void *from, bool brief, u8 *out)
 {
     struct out_bytes to = {.bytes = out};
     msgpack_packer pk;
     u32 count = 0;
 
     for (u32 i = 0; i < schema->used; i++)
-        count += !trade || schema->fields[i].in_trade;
+        count += !brief || schema->fields[i].in_brief;
     msgpack_packer_init(&pk, &to, write_bytes);
     msgpack_pack_map(&pk, count);
     for (u32 i = 0; i < schema->used; i++)
-        if (!trade || schema->fields[i].in_trade)
+        if (!brief || schema->fields[i].in_brief)
             pack_field(&pk, &schema->fields[i], from);
     return to.used;
 }
@@ -170,7 +174,7 @@ u32 top_encode(const struct top_news *top, u8 *out)
 
     if (versioned.version == 0)
         versioned.version = TOP_VERSION;
-    u32 n = encode(&top_schema, &versioned, false, out);
+    u32 n = encode(&top_schema, &versioned, top->cross == 0, out);
     ASSERT_LE(n, TOP_BYTES_MAX);
     return n;
 }

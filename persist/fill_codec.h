@@ -11,7 +11,7 @@
 #include "engine/base/types.h"
 
 #define TOP_VERSION    1u
-#define TOP_BYTES_MAX  128u /* an encoded top is never longer */
+#define TOP_BYTES_MAX  192u /* an encoded top is never longer */
 #define FILL_VERSION   1u
 #define FILL_BYTES_MAX 256u /* an encoded fill or trade is never longer */
 
@@ -66,6 +66,13 @@ struct top_news {
     u32 ask_price;  /* "w" 0: nobody sells */
     u64 ask_qty;    /* "z" */
     char phase;     /* "e" P O T C X Z H V: where nothing trades, bid and offer may cross */
+    /* before a cross, what it would give; all of it is missing when none is near */
+    char cross;       /* "c" O C H; 0: none is near */
+    u32 cross_price;  /* "p" in 1/10,000; 0: nothing would trade */
+    u64 paired;       /* "q" shares that would trade */
+    u64 imbalance;    /* "r" shares that the other side lacks */
+    char cross_side;  /* "b" B S: of which there are too many; N: none */
+    u64 indicated_ns; /* "k" when it was looked at, ns since 1970 UTC */
 };
 
 /* Encodes `top` to `out` (TOP_BYTES_MAX bytes). Returns the length. */

@@ -7,8 +7,8 @@
 #include "persist/export_names.h"
 #include "persist/fill_codec.h"
 
-#define TOP_ARGS      9u
-#define TOP_ARG_BYTES (2 * REDIS_KEY_BYTES + TOP_BYTES_MAX + 7 * 40u) /* heads included */
+#define TOP_ARGS      15u
+#define TOP_ARG_BYTES (2 * REDIS_KEY_BYTES + TOP_BYTES_MAX + 13 * 40u) /* heads included */
 #define HEAD_BYTES    1024u
 
 void redis_tops_restart(struct redis_tops *r)
@@ -69,6 +69,13 @@ static void put_price(struct resp *out, u32 price)
     resp_text(out, price ? text : "");
 }
 
+static void put_char(struct resp *out, u8 c)
+{
+    char text[2] = {(char)c, '\0'};
+
+    resp_text(out, text);
+}
+
 static void put_top(struct resp *out, const char *prefix, u32 shard, const struct top *top)
 {
     struct top_news news = {
@@ -80,8 +87,14 @@ static void put_top(struct resp *out, const char *prefix, u32 shard, const struc
         .ask_price = top->ask_price,
         .ask_qty = top->ask_qty,
         .phase = (char)top->phase,
+        .cross = (char)top->cross,
+        .cross_price = top->cross_price,
+        .paired = top->paired,
+        .imbalance = top->imbalance,
+        .cross_side = (char)top->cross_side,
+        .indicated_ns = top->indicated_ns,
     };
-    char channel[REDIS_KEY_BYTES], phase[2] = {(char)top->phase, '\0'};
+    char channel[REDIS_KEY_BYTES];
     u8 payload[TOP_BYTES_MAX];
 
     plain(news.symbol, top->symbol);
@@ -92,9 +105,15 @@ static void put_top(struct resp *out, const char *prefix, u32 shard, const struc
     resp_u64(out, top->bid_qty);
     put_price(out, top->ask_price);
     resp_u64(out, top->ask_qty);
-    resp_text(out, phase);
+    put_char(out, top->phase);
     resp_u64(out, top->seq);
     resp_u64(out, top->time_ns);
+    put_char(out, top->cross);
+    put_price(out, top->cross_price);
+    resp_u64(out, top->paired);
+    resp_u64(out, top->imbalance);
+    put_char(out, top->cross_side);
+    resp_u64(out, top->indicated_ns);
 }
 
 bool redis_tops_command(struct redis_tops *r, const struct redis_claim *c, const char *prefix,

@@ -5,8 +5,9 @@
  *
  * It rests until `every` transactions are durable that it has not seen, then applies them a bite a
  * turn, writes, and rests again: behind by up to `every` transactions, which is also what a start
- * has to replay. When somebody wants the tops of the books it does not rest, and stands still only
- * while it writes. Session streams are in the state as cursors, messages are not.
+ * has to replay. When somebody wants the tops of the books it does not rest, stands still only
+ * while it writes, and makes indications before crosses (indicator.c). Session streams are in the
+ * state as cursors, messages are not.
  *
  * Failure modes: a snapshot cannot be written: said, the next one is tried after as many
  * transactions again. The journal cannot be read or does not fit: said, no more snapshots by this
@@ -22,6 +23,7 @@
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/image.h"
+#include "persist/indicator.h"
 #include "persist/snapshot.h"
 #include "persist/tops.h"
 
@@ -41,6 +43,7 @@ struct shadow {
     u64 day_seq;
     bool stopped;
 
+    struct indicator indicator; /* when tops are wanted */
     struct durable passed;
     _Atomic bool asked; /* set by anybody, taken back by the agent */
     struct metric seq;
@@ -76,8 +79,10 @@ struct shadow *shadow_new(const struct shadow_conf *conf, const struct mem *engi
     s->good_day[0] = at->from_day_seq;
     s->day_seq = at->day_seq;
     metric_set(&s->seq, at->from_seq);
-    if (conf->tops)
+    if (conf->tops) {
         tops_note_all(conf->tops, s->engine);
+        indicator_init(&s->indicator, conf->tops);
+    }
     register_metrics(s);
     return s;
 }
@@ -176,14 +181,10 @@ static int take(struct shadow *s)
     return 1;
 }
 
-int shadow_do_work(void *shadow, u64 now_ns)
+static int journal_turn(struct shadow *s)
 {
-    struct shadow *s = shadow;
     u64 stored = durable_get(s->conf.cursor.stored);
 
-    (void)now_ns;
-    if (s->stopped)
-        return 0;
     bool asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
     bool due = asked || (s->conf.every > 0 && stored >= s->last + s->conf.every);
     if (s->target == 0) {
@@ -202,4 +203,16 @@ int shadow_do_work(void *shadow, u64 now_ns)
     }
     s->target = 0;
     return 0;
+}
+
+int shadow_do_work(void *shadow, u64 now_ns)
+{
+    struct shadow *s = shadow;
+    int done = 0;
+
+    if (!s->stopped)
+        done = journal_turn(s);
+    if (!s->stopped && s->conf.tops)
+        done += indicator_turn(&s->indicator, s->engine, now_ns);
+    return done;
 }

@@ -25,51 +25,85 @@ struct tops *tops_new(u32 instruments_max, struct mem *m)
 
 /* ---- the writer ---- */
 
-static void words_of(const struct top *top, u64 words[TOP_WORDS])
+static u64 word(const struct top_entry *entry, u32 i)
 {
-    memcpy(&words[0], top->symbol, 8);
-    words[1] = top->bid_price | (u64)top->ask_price << 32;
-    words[2] = top->bid_qty;
-    words[3] = top->ask_qty;
-    words[4] = top->phase;
-    words[5] = top->seq;
-    words[6] = top->time_ns;
+    return atomic_load_explicit(&entry->words[i], memory_order_relaxed);
 }
 
-/* The same but for when that was: the first five words. */
-static bool same(const struct top_entry *entry, const u64 words[TOP_WORDS])
+/* The book's words; false when they are the same but for when that was: the first five. */
+static bool touch_words(const struct engine *e, u16 id, const struct top_entry *entry,
+                        u64 words[TOP_WORDS])
 {
+    bool changed = false;
+
+    memcpy(&words[0], engine_instrument(e, id)->symbol, 8);
+    words[1] = engine_best_price(e, id, 'B') | (u64)engine_best_price(e, id, 'S') << 32;
+    words[2] = engine_best_qty(e, id, 'B');
+    words[3] = engine_best_qty(e, id, 'S');
+    words[4] = engine_phase(e, id);
+    words[5] = engine_seq(e);
+    words[6] = engine_time_ns(e);
     for (u32 i = 0; i < 5; i++)
-        if (atomic_load_explicit(&entry->words[i], memory_order_relaxed) != words[i])
-            return false;
-    return true;
+        changed |= word(entry, i) != words[i];
+    return changed;
 }
 
-static void put(struct tops *t, const struct engine *e, u16 id)
+static void cross_words(const struct indication *i, u64 now_ns, u64 words[TOP_WORDS])
+{
+    words[7] = i->price | (u64)i->cross << 32 | (u64)i->side << 40;
+    words[8] = i->paired;
+    words[9] = i->imbalance;
+    words[10] = now_ns;
+}
+
+static void store(struct tops *t, u16 id, const u64 words[TOP_WORDS])
 {
     struct top_entry *entry = &t->at[id];
-    struct top top = {
-        .bid_price = engine_best_price(e, id, 'B'),
-        .ask_price = engine_best_price(e, id, 'S'),
-        .bid_qty = engine_best_qty(e, id, 'B'),
-        .ask_qty = engine_best_qty(e, id, 'S'),
-        .phase = engine_phase(e, id),
-        .seq = engine_seq(e),
-        .time_ns = engine_time_ns(e),
-    };
-    u64 words[TOP_WORDS];
-
-    memcpy(top.symbol, engine_instrument(e, id)->symbol, sizeof top.symbol);
-    words_of(&top, words);
-    if (same(entry, words))
-        return;
     u64 version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+
     atomic_store_explicit(&entry->version, version + 1, memory_order_relaxed);
     for (u32 i = 0; i < TOP_WORDS; i++) /* release: not before the odd version */
         atomic_store_explicit(&entry->words[i], words[i], memory_order_release);
     atomic_store_explicit(&entry->version, version + 2, memory_order_release); /* tops_read */
     atomic_fetch_or_explicit(&t->dirty[id / 64], 1ull << id % 64, memory_order_release);
     atomic_fetch_add_explicit(&t->changes, 1, memory_order_release); /* pairs with tops_changes */
+}
+
+/* The book has changed, perhaps. An indication stays until the next one, or till its cross. */
+static void put(struct tops *t, const struct engine *e, u16 id)
+{
+    const struct top_entry *entry = &t->at[id];
+    const struct indication none = {0};
+    u64 words[TOP_WORDS];
+    bool changed = touch_words(e, id, entry, words);
+
+    if ((u8)(word(entry, 7) >> 32) != engine_cross_next(e, id)) {
+        changed |= word(entry, 7) != 0;
+        cross_words(&none, 0, words);
+    } else {
+        for (u32 i = TOP_WORDS_TOUCH; i < TOP_WORDS; i++)
+            words[i] = word(entry, i);
+    }
+    if (changed)
+        store(t, id, words);
+}
+
+enum tops_indicated tops_indicate(struct tops *t, const struct engine *e, u16 id, u64 now_ns,
+                                  u32 *prices)
+{
+    struct indication i;
+    u64 words[TOP_WORDS];
+
+    engine_indication(e, id, prices, &i);
+    if (!i.cross)
+        return INDICATED_NONE;
+    if (!i.found)
+        return INDICATED_LARGE;
+    cross_words(&i, now_ns, words);
+    bool changed = touch_words(e, id, &t->at[id], words) || word(&t->at[id], 7) != words[7];
+    if (i.paired || changed)
+        store(t, id, words);
+    return INDICATED;
 }
 
 void tops_note_all(struct tops *t, const struct engine *e)
@@ -142,6 +176,12 @@ static void tops_read(const struct top_entry *entry, struct top *out)
     out->phase = (u8)words[4];
     out->seq = words[5];
     out->time_ns = words[6];
+    out->cross_price = (u32)words[7];
+    out->cross = (u8)(words[7] >> 32);
+    out->cross_side = (u8)(words[7] >> 40);
+    out->paired = words[8];
+    out->imbalance = words[9];
+    out->indicated_ns = words[10];
 }
 
 u16 tops_next(struct tops *t, u16 after, struct top *out)

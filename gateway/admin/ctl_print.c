@@ -22,19 +22,32 @@ static const struct column account_columns[] = {
 };
 
 static const struct column instrument_columns[] = {
-    {"SYMBOL", "symbol", -8, false},   {"PH", "phase", -2, false},
-    {"BID", "bid", 11, true},          {"SHARES", "bid_shares", 8, false},
-    {"ASK", "ask", 11, true},          {"SHARES", "ask_shares", 8, false},
-    {"LAST", "last", 11, true},        {"LOWER", "band_lower", 11, true},
-    {"UPPER", "band_upper", 11, true}, {"TICK", "tick", 7, true},
-    {"LOT", "lot", 5, false},          {"COLLAR", "collar_bps", 6, false},
+    {"SYMBOL", "symbol", -8, false},
+    {"PH", "phase", -2, false},
+    {"BID", "bid", 11, true},
+    {"SHARES", "bid_shares", 8, false},
+    {"ASK", "ask", 11, true},
+    {"SHARES", "ask_shares", 8, false},
+    {"LAST", "last", 11, true},
+    {"LOWER", "band_lower", 11, true},
+    {"UPPER", "band_upper", 11, true},
+    {"TICK", "tick", 7, true},
+    {"LOT", "lot", 5, false},
+    {"COLLAR", "collar_bps", 6, false},
+    {"X", "cross", -1, false},
+    {"CROSS", "cross_price", 11, true},
+    {"PAIRED", "cross_paired", 8, false},
+    {"MORE", "cross_imbalance", 8, false},
+    {"OF", "cross_side", -2, false},
 };
 
 static void cell(const struct column *c, const json_t *v, FILE *out)
 {
     char text[64] = "";
 
-    if (json_is_string(v))
+    if (!v) /* this row has none */
+        text[0] = '\0';
+    else if (json_is_string(v))
         snprintf(text, sizeof text, "%s", json_string_value(v));
     else if (json_is_boolean(v))
         snprintf(text, sizeof text, "%s", json_is_true(v) ? "yes" : "-");

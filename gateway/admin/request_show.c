@@ -50,6 +50,18 @@ static json_t *show_account(const struct msg_seen *s)
                                       : "ouch42");
 }
 
+/* What its next cross would give now, when one is near. */
+static void show_cross(json_t *json, const struct seen_instrument *i)
+{
+    json_object_set_new(json, "cross", phase_text(i->cross));
+    if (!i->found) /* more prices meet than a look may look at */
+        return;
+    json_object_set_new(json, "cross_price", json_integer((json_int_t)i->cross_price));
+    json_object_set_new(json, "cross_paired", json_integer((json_int_t)i->paired));
+    json_object_set_new(json, "cross_imbalance", json_integer((json_int_t)i->imbalance));
+    json_object_set_new(json, "cross_side", phase_text(i->side));
+}
+
 static json_t *show_instrument(const struct msg_seen *s)
 {
     const struct seen_instrument *i = &s->instrument;
@@ -57,16 +69,19 @@ static json_t *show_instrument(const struct msg_seen *s)
 
     memset(&m, 0, sizeof m);
     memcpy((u8 *)&m + sizeof m.ev, i->terms, sizeof i->terms);
-    return json_pack("{si so so sb sb sb sb si si si si si si si si si sI sI si si}", "instrument",
-                     (int)s->id, "symbol", text(m.instrument.symbol, 8), "phase",
-                     phase_text(i->phase), "wide", i->wide, "late", i->late, "halted_by_file",
-                     m.instrument.halted, "by_operator", m.instrument.by_operator, "tick",
-                     (int)m.instrument.tick, "lot", (int)m.instrument.lot, "tier",
-                     (int)m.instrument.tier, "collar_bps", (int)m.instrument.collar_bps,
-                     "reference_price", (int)m.instrument.reference_price, "band_lower",
-                     (int)i->lower, "band_upper", (int)i->upper, "bid", (int)i->bid, "ask",
-                     (int)i->ask, "bid_shares", (json_int_t)i->bid_qty, "ask_shares",
-                     (json_int_t)i->ask_qty, "last", (int)i->last, "queued", (int)i->queued);
+    json_t *json = json_pack(
+        "{si so so sb sb sb sb si si si si si si si si si sI sI si si}", "instrument", (int)s->id,
+        "symbol", text(m.instrument.symbol, 8), "phase", phase_text(i->phase), "wide", i->wide,
+        "late", i->late, "halted_by_file", m.instrument.halted, "by_operator",
+        m.instrument.by_operator, "tick", (int)m.instrument.tick, "lot", (int)m.instrument.lot,
+        "tier", (int)m.instrument.tier, "collar_bps", (int)m.instrument.collar_bps,
+        "reference_price", (int)m.instrument.reference_price, "band_lower", (int)i->lower,
+        "band_upper", (int)i->upper, "bid", (int)i->bid, "ask", (int)i->ask, "bid_shares",
+        (json_int_t)i->bid_qty, "ask_shares", (json_int_t)i->ask_qty, "last", (int)i->last,
+        "queued", (int)i->queued);
+    if (i->cross)
+        show_cross(json, i);
+    return json;
 }
 
 json_t *request_show(const struct msg_seen *seen)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The reference consumer (scripts/follow-fills) gets every fill of the journal once and in order from a Redis with gaps made on
-purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written. And the tops of the books.
+purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written. And the tops of the books,
+and indications before a cross.
 wb-test: timeout=120
 """
 import json
@@ -56,6 +57,30 @@ def check_tops(services, venue):
     client(venue.port, "CHAR01", "buy 250 MSFT 400.30; expect executed")
     want = {"bid": "400.1000", "bid_qty": "300", "ask": "", "ask_qty": "0"}
     wait_for("the offer is gone", lambda: want.items() <= top(services, "MSFT").items())
+
+
+def phase(venue, to):
+    subprocess.run([program("wirebook-ctl"), "--socket", f"{TMP}/ctl.sock", "--reason", "a test", "--yes", "phase", "all", to],
+                   check=True, timeout=30, stdout=subprocess.DEVNULL)
+
+
+def check_indications(services, venue):
+    """Before a cross each second says what it would give; behind it there is nothing more to say."""
+    phase(venue, "P")
+    client(venue.port, "ALFA01", "buy 300 AAPL 221.00; expect accepted")
+    client(venue.port, "BRAV01", "sell 200 AAPL 219.00; expect accepted")
+    want = {"phase": "P", "cross": "O", "paired": "200", "imbalance": "100", "imbalance_side": "B", "cross_price": "221.0000"}
+    wait_for("the indication", lambda: want.items() <= top(services, "AAPL").items())
+    stamps = set()
+    wait_for("it comes each second", lambda: stamps.add(int(top(services, "AAPL")["indicated_ns"])) or len(stamps) == 4)
+    steps = [b - a for a, b in zip(sorted(stamps), sorted(stamps)[1:])]
+    check(all(1e9 <= step < 2e9 for step in steps), f"a second between two: {steps}")
+    check(top(services, "MSFT")["paired"] == "0" and top(services, "MSFT")["cross"] == "O", "nobody would trade there")
+    phase(venue, "T")
+    wait_for("the cross is over", lambda: {"cross": "", "cross_price": "", "phase": "T"}.items() <=
+             top(services, "AAPL").items())
+    last = redis(services, "HGET", f"{PREFIX}:last:AAPL", "price")
+    check(last == "221.0000", f"it gave what was said: {last}")
 
 
 def check_gaps(services, journal, truth):
@@ -121,8 +146,9 @@ def check_live(services, venue):
 def main():
     services = Databases(f"{TMP}/services")
     try:
-        with Venue("venue", "durability: none\n" + services.export(PREFIX)) as venue:
+        with Venue("venue", f"durability: none\ncontrol: {{socket: {TMP}/ctl.sock}}\n" + services.export(PREFIX)) as venue:
             check_tops(services, venue)
+            check_indications(services, venue)
             bench(venue.port, ACCOUNTS, "--rate", "2000", "--seconds", "2", "--warmup", "0", "--mix", "50,0,0,50")
             journal, truth = journal_of(venue)
             check(len(truth) > 2000, f"only {len(truth)} fills")

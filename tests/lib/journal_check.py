@@ -51,7 +51,8 @@ class Journal:
                 if int(m["seq"]) != seq + 1:
                     raise Differs(f"journal: transaction {m['seq']} follows {seq}")
                 seq += 1
-            whose = re.search(r" account=(\d+)", line).group(1)  # the head's: some have another one behind it
+            # The head's: some have another one behind it.
+            m["type"], whose = re.search(r" type=(\S+) account=(\d+)", line).groups()
             self.messages.append((m["seq"], str(idx), m["type"], whose))
             if m["type"].startswith("CMD_"):
                 continue

@@ -320,8 +320,24 @@ static void test_golden_tops(void **state)
          .ask_qty = UINT64_MAX - 3,
          .phase = 'H'},
         {.version = 1, .symbol = ""},
+        {.version = 1,
+         .seq = UINT64_MAX,
+         .shard = 99,
+         .time_ns = UINT64_MAX - 1,
+         .symbol = "ABCDEFGH",
+         .bid_price = 1999999900,
+         .bid_qty = UINT64_MAX - 2,
+         .ask_price = 1999999900,
+         .ask_qty = UINT64_MAX - 3,
+         .phase = 'P',
+         .cross = 'O',
+         .cross_price = 1999999900,
+         .paired = UINT64_MAX - 4,
+         .imbalance = UINT64_MAX - 5,
+         .cross_side = 'B',
+         .indicated_ns = UINT64_MAX - 6},
     };
-    static const char *const names[] = {"top-small", "top-large", "top-blank"};
+    static const char *const names[] = {"top-small", "top-large", "top-blank", "top-cross"};
     char line[512], name[64], hex[512];
     u32 seen = 0;
 

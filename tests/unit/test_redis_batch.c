@@ -336,10 +336,35 @@ static struct tops *made_tops(struct mem *m, u32 n)
         t->at[id].words[4] = 'T';
         t->at[id].words[5] = 50 + id;
         t->at[id].words[6] = 9;
+        if (id % 3 != 0)
+            continue;
+        t->at[id].words[7] = (990000 + id) | (u64)'O' << 32 | (u64)'S' << 40;
+        t->at[id].words[8] = 7 * id;
+        t->at[id].words[9] = 5 * id;
+        t->at[id].words[10] = 11;
     }
     t->used = n;
     t->changes = n;
     return t;
+}
+
+/* Every third one is before its opening cross. */
+static void next_cross(struct parser *p, const struct top_news *news, u32 id)
+{
+    bool near = id % 3 == 0;
+    char text[64];
+
+    assert_int_equal(news->cross, near ? 'O' : 0);
+    assert_int_equal(news->paired, near ? 7 * id : 0);
+    next_is(p, near ? "O" : "");
+    snprintf(text, sizeof text, "99.%04u", id);
+    next_is(p, near ? text : "");
+    snprintf(text, sizeof text, "%u", near ? 7 * id : 0);
+    next_is(p, text);
+    snprintf(text, sizeof text, "%u", near ? 5 * id : 0);
+    next_is(p, text);
+    next_is(p, near ? "S" : "");
+    next_is(p, near ? "11" : "0");
 }
 
 static void test_tops_command(void **state)
@@ -390,6 +415,7 @@ static void test_tops_command(void **state)
             snprintf(text, sizeof text, "%u", 50 + id);
             next_is(&p, text);
             next_is(&p, "9");
+            next_cross(&p, &news, id);
         }
         assert_int_equal(p.args_left, 0);
         at += now;

@@ -55,7 +55,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup test tidy format demo run torture sim fuzz bench bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
+.PHONY: all check-clang setup test tidy format demo run torture sim fuzz bench bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ all: setup ## build the programs into build/bin
 setup: ## install packages, reserve huge pages (idempotent; scripts/setup --check only reports)
 	@scripts/setup
 
-test: setup ## build every variant, run every test, close with the counts
+test: setup ## build what they need, run every test, close with the counts
 	@scripts/test
 
 tidy: setup ## check style, sizes, layers, banned calls
@@ -151,6 +151,8 @@ build-V: ## developer: programs and tests of one variant: release, asan, tsan, c
 unit-V:  ## developer: build and run the unit tests of one variant, e.g. unit-asan
 one:     ## developer: one test alone, even if other files do not compile: make one T=test_ring [V=asan]
 
+check-clang: ## developer: what clang says of every file; compiles nothing
+
 build-V unit-V:
 	@echo "V stands for a variant: $(VARIANTS)"; exit 2
 
@@ -175,9 +177,10 @@ $(BUILD)/%.list: FORCE
 	@mkdir -p $(@D); echo '$(LIB) $(WBTEST)' | cmp -s - $@ || echo '$(LIB) $(WBTEST)' > $@
 
 define VARIANT_RULES
-.PHONY: build-$1 unit-$1
-build-$1: $(if $(filter fuzz,$1),$(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ)), \
-          $(addprefix $(BUILD)/$1/,$(PROGRAMS)) $(TESTS:%.c=$(BUILD)/$1/%)) $(if $(filter release,$1),programs)
+.PHONY: build-$1 programs-$1 unit-$1
+build-$1: $(if $(filter fuzz,$1),$(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ)),programs-$1 $(TESTS:%.c=$(BUILD)/$1/%))
+
+programs-$1: $(addprefix $(BUILD)/$1/,$(PROGRAMS)) $(if $(filter release,$1),programs)
 
 unit-$1: $(filter $(BUILD)/$1/tests/unit/%,$(TESTS:%.c=$(BUILD)/$1/%))
 	@scripts/test --no-build --kind unit --variant $1
@@ -226,6 +229,15 @@ $(BUILD)/bin/$(call bench-name,$1): $(call objects,release,$1) $(BUILD)/release/
 	$$(call Q,LINK)$$(CC_release) $$(FLAGS_release) $$^ -o $$@ $$(PKG_LIBS) $$(TEST_LIBS)
 endef
 
+# clang as a second reader of all C files: its warnings need no code and no programs.
+CHECKED := $(patsubst %.c,$(BUILD)/clang/checked/%.ok,$(SRC) $(WBTEST) $(TESTS) $(BENCH) $(FUZZ))
+check-clang: $(CHECKED)
+$(filter $(BUILD)/clang/checked/gateway/port%,$(CHECKED)): FLAGS += $(DPDK_CFLAGS)
+
+$(BUILD)/clang/checked/%.ok: %.c Makefile
+	@mkdir -p $(@D)
+	$(call Q,READ)$(CC_clang) $(FLAGS) $(FLAGS_clang) $(PKG_CFLAGS) -fsyntax-only -MMD -MP -MF $(@:.ok=.d) -MT $@ $< && touch $@
+
 $(foreach v,$(VARIANTS),$(eval $(call VARIANT_RULES,$v)))
 $(foreach v,$(VARIANTS),$(foreach m,$(MAINS),$(eval $(call PROGRAM_RULES,$v,$m))))
 $(foreach b,$(BENCH),$(eval $(call BENCH_RULES,$b)))
@@ -236,5 +248,6 @@ $(addprefix $(BUILD)/bin/,$(PROGRAMS)): $(BUILD)/bin/%: $(BUILD)/release/%
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libwbtest.a $(BUILD)/fuzz/libwirebook.a
 	$(call Q,LINK)$(CC_fuzz) $(SAN) -fsanitize=fuzzer $^ -o $@ $(PKG_LIBS) $(TEST_LIBS)
 
+-include $(CHECKED:.ok=.d)
 -include $(foreach v,$(VARIANTS),$(PLANTED:%.c=$(BUILD)/$v/obj/plant/%.d))
 -include $(foreach v,$(VARIANTS),$(patsubst %.o,%.d,$(call objects,$v,$(SRC) $(WBTEST) $(TESTS) $(BENCH) $(FUZZ))))

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What wirebook-bench writes: HdrHistogram's own library reads the log, the picture is one, the ladder finds its knee."""
+"""What wirebook-bench writes: HdrHistogram's own library reads the log, the picture is one, the ladder finds its knee.
+wb-test: alone=yes
+"""
 import json
 import os
 import shutil

@@ -4,7 +4,7 @@
 100,000 SYNs a second, malformed frames made by Scapy, resets, SYNs and data for connections that the attacker cannot see,
 peers that never acknowledge and readers that never read. Every answer that the sessions get is checked, and their p99
 stays below 20 ms. Seconds here, minutes with WB_FULL=1.
-wb-test: variants=release timeout=150
+wb-test: variants=release timeout=150 alone=yes
 """
 import contextlib
 import os

@@ -2,7 +2,7 @@
 """Our own TCP on both ends: wirebook and its clients over shared memory (DPDK's net_memif), no kernel in between.
 
 Trade, clients that come one after the other, 20,000 requests a second (100,000 for 10 s with WB_FULL=1), every answer checked.
-wb-test: timeout=120
+wb-test: timeout=120 alone=yes
 """
 import os
 import sys

@@ -5,7 +5,7 @@ and a gateway on a thread of its own for each, and by AF_XDP.
 On each: trade, 1,000 connections at once, closing in every order, and orders while 1 % and 5 % of all packets get lost in
 both directions, every answer checked; 20,000 requests a second (for 20 s with WB_FULL=1). Without loss tshark finds nothing
 in the streams that is not explained.
-wb-test: timeout=175
+wb-test: timeout=175 alone=yes
 """
 import os
 import sys

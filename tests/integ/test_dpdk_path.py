@@ -4,7 +4,7 @@
 Path MTU: the router's far link takes 800 bytes, so it answers larger packets by ICMP, and a long replay must get through.
 TIME_WAIT: the venue closes first and the client comes back from the same port at once. Keepalive: Linux answers our probes,
 and a connection over which nothing is said lives on.
-wb-test: variants=release timeout=90
+wb-test: variants=release timeout=90 alone=yes
 """
 import os
 import socket

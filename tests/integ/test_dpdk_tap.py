@@ -2,7 +2,7 @@
 """wirebook on a TAP device of DPDK, Linux's TCP as the client: log in, trade, 1,000 connections, close in every order, orders
 under 1 % and 5 % loss in both directions, nothing for tshark to remark on without, end in order.
 
-wb-test: timeout=120
+wb-test: timeout=120 alone=yes
 """
 import os
 import sys

@@ -6,7 +6,7 @@ back exact. Two captures, before and after the place of the loss, tell which pac
 everything that was sent twice, by us or by Linux, is explained by a packet that was lost, or by a probe that somebody
 counted; and tshark, told of no loss, remarks on nothing else: no malformed packet, wrong checksum, or ACK of what was never
 sent. A sample of it in each make test, all of it at 1 and 5 % with WB_FULL=1.
-wb-test: variants=release timeout=600
+wb-test: variants=release timeout=600 alone=yes
 """
 import collections
 import os

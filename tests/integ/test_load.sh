@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The load of make bench-load, shortened: every order is answered once and both databases have the journal's fills. The
 # rate is not judged, as other tests may run beside this one.
-# wb-test: timeout=90
+# wb-test: timeout=90 alone=yes
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

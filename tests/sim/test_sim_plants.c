@@ -4,7 +4,8 @@
  * persist's files are linked a second time here, built with -DWB_PLANTS (persist/plant.h, and the
  * rule in the Makefile). A fault is caught when an oracle or an assertion of the product ends the
  * run; seeds are tried one after the other. Without a fault the same seeds pass, so what is caught
- * is the fault. WB_SEEDS sets how many seeds are tried at most.
+ * is the fault. WB_SEEDS sets how many seeds are tried at most. The simulator runs under ASan in
+ * test_sim_seeds; faults on purpose add nothing there. wb-test: variants=release
  */
 #include <setjmp.h>
 #include <stdarg.h>

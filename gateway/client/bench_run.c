@@ -104,15 +104,33 @@ static u64 next_look(const struct run *r)
     return at;
 }
 
-/* The same where there is nothing to sleep on: turns the carrier until something is to be done. */
+/* What comes without being called: heartbeats, silence, a lost session's next try. */
+static void poll_idle(struct run *r, u64 now)
+{
+    bool all = now - r->polled_ns >= IDLE_NS;
+    for (u32 i = 0; i < r->o->sessions; i++)
+        if (all || r->sessions[i].state == BENCH_AGAIN)
+            bench_session_poll(&r->sessions[i], now);
+    r->polled_ns = all ? now : r->polled_ns;
+}
+
+/*
+ * The same where there is nothing to sleep on: turns the carrier until something is to be done. A
+ * request that is due does not wait for a look at sessions that have nothing.
+ */
 static void turn_and_take(struct run *r)
 {
     u64 at = next_look(r);
     u64 now = clock_now_ns();
-    while (wb_carrier()->turn(now) == 0 && now < at) {
+    int news;
+    while ((news = wb_carrier()->turn(now)) == 0 && now < at) {
         if (!r->o->spin)
             clock_sleep_ns(NAP_NS);
         now = clock_now_ns();
+    }
+    if (news == 0) {
+        poll_idle(r, now);
+        return;
     }
     now = clock_now_ns(); /* what the turn brought has come by now, not before it */
     for (u32 i = 0; i < r->o->sessions; i++)
@@ -138,13 +156,8 @@ static void sleep_and_take(struct run *r)
     now = clock_now_ns();
     for (int i = 0; i < n; i++)
         bench_session_poll(&r->sessions[events[i].data.u32], now);
-    if (now - r->polled_ns >= IDLE_NS || now >= at) {
-        bool all = now - r->polled_ns >= IDLE_NS;
-        for (u32 i = 0; i < r->o->sessions; i++)
-            if (all || r->sessions[i].state == BENCH_AGAIN)
-                bench_session_poll(&r->sessions[i], now);
-        r->polled_ns = all ? now : r->polled_ns;
-    }
+    if (now - r->polled_ns >= IDLE_NS || now >= at)
+        poll_idle(r, now);
 }
 
 /* ---- phases ---- */

@@ -53,7 +53,8 @@ static struct {
     struct net *net;
     bool owns_port;
     struct conn conns[CONNS_MAX_BYPASS];
-    bool news; /* something came for a connection since the last turn of the carrier's user */
+    bool driven; /* the carrier's user turns it: nobody else has to */
+    bool news;   /* something came for a connection since the last such turn */
 } self;
 
 static struct conn *find(u64 name)
@@ -201,7 +202,7 @@ static ssize_t bypass_recv(int conn, void *to, u32 max)
 {
     struct conn *c = &self.conns[conn];
 
-    if (c->head == c->tail && c->state == OPEN)
+    if (c->head == c->tail && c->state == OPEN && !self.driven)
         bypass_turn(clock_now_ns());
     u32 n = min_u32(max, c->tail - c->head);
     if (n > 0) {
@@ -255,13 +256,14 @@ static void bypass_wait(int conn, bool write, int other_fd, u64 timeout_ns)
 }
 
 /*
- * Asking one connection for bytes turns the endpoint, which may bring something for another one
- * that was asked before: whoever sleeps when a turn did nothing must hear of it.
+ * Waiting for one connection turns the endpoint, which may bring something for another one that was
+ * asked before: whoever sleeps when a turn did nothing must hear of it.
  */
 static int bypass_turn_told(u64 now_ns)
 {
     int work = bypass_turn(now_ns) + self.news;
 
+    self.driven = true;
     self.news = false;
     return work;
 }

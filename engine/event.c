@@ -96,6 +96,8 @@ const struct msg_system *event_system(struct engine *e, u32 account, u8 code, u8
         .code = code,
         .dialect = dialect,
     };
+    if (code == 'S')
+        memcpy(m->system.firm, e->accounts.at[account].terms.firm, sizeof m->system.firm);
     return &m->system;
 }
 

@@ -95,7 +95,7 @@ static const struct field query_fields[] = {
     F(msg_query, next_user_ref, NUM), F(msg_query, user_ref_idx, NUM),
 };
 static const struct field system_fields[] = {
-    F(msg_system, code, CHAR), F(msg_system, dialect, NUM),
+    F(msg_system, code, CHAR), F(msg_system, dialect, NUM), F(msg_system, firm, TEXT),
 };
 static const struct field order_fields[] = {
     F(msg_order, order_ref, NUM), F(msg_order, orig_user_ref, NUM), F(msg_order, user_ref, NUM),

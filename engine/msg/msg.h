@@ -255,9 +255,10 @@ _Static_assert(sizeof(struct msg_query) == 64, "one slot");
 /* EV_SYSTEM: S start of day, E end of day. One in each account's stream. */
 struct msg_system {
     struct event_head head;
-    u8 code;     /* 32 */
-    u8 dialect;  /* 33 with S: enum dialect of the stream that begins */
-    u8 zero[30]; /* 34 */
+    u8 code;      /* 32 */
+    u8 dialect;   /* 33 with S: enum dialect of the stream that begins */
+    char firm[4]; /* 34 with S: the account's default firm, whose drop copies have the stream */
+    u8 zero[26];  /* 38 */
 };
 _Static_assert(sizeof(struct msg_system) == 64, "one slot");
 

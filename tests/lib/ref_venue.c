@@ -84,6 +84,7 @@ static void login(struct ref *r, const struct msg_login *c)
         m = ref_add(r, EV_SYSTEM, 1, id);
         m->system.code = 'S';
         m->system.dialect = c->dialect;
+        memcpy(m->system.firm, a->terms.firm, sizeof m->system.firm);
         a->dialect = c->dialect;
     }
     a->stream = true;

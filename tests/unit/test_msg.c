@@ -124,7 +124,7 @@ static void test_padding_is_checked(void **state)
         {CMD_LOGIN, 60, 63},         {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
         {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
         {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},
-        {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 34, 63},         {EV_CANCELLED, 56, 63},
+        {EV_LOGIN_REJECTED, 43, 63}, {EV_SYSTEM, 38, 63},         {EV_CANCELLED, 56, 63},
         {EV_REJECTED, 55, 63},       {CMD_MODIFY, 43, 59},        {CMD_MASS_CANCEL, 53, 63},
         {CMD_DISABLE, 41, 63},       {EV_MODIFIED, 61, 63},       {EV_MASS_CANCELLED, 53, 63},
         {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},

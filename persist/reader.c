@@ -7,9 +7,10 @@
  * In: the journal by two cursors, one that follows it and fills the index, one that jumps to what
  * is asked for; requests. Out: answers, each published whole, in the order of a gateway's requests.
  *
- * Invariants: an answer's messages are the journal's bytes, with session_seq from the one asked for
- * and without gaps; READER_NONE is said only after all has been indexed that was durable when the
- * request came.
+ * Invariants: an answer's messages are the journal's bytes, with numbers from the one asked for and
+ * without gaps; READER_NONE is said only after all has been indexed that was durable when the
+ * request came. A request of an account's own messages waits for that; one of a drop copy, which
+ * may ask before there is anything, is told READER_NOT_YET and keeps nobody waiting.
  *
  * Failure modes: a full answer ring: that gateway's next requests wait, the others' do not. A
  * cursor that ends in an error: logged once, then every answer is READER_NONE and the gateway's
@@ -41,6 +42,7 @@ struct reader {
     struct cursor *fetch;
     struct reader_index index;
     u32 day;        /* that the index is of; 0: none yet */
+    u64 day_seq;    /* transaction that began it */
     bool caught_up; /* the last indexing ended because nothing more was durable */
     bool broken;
     struct why why;
@@ -92,6 +94,16 @@ static void give_up(struct reader *r, const char *text)
 
 /* ---- the index ---- */
 
+static bool index_message(struct reader *r, const union msg *m, u64 block)
+{
+    if (msg_is_command(m->ev.type) || m->ev.session_seq == 0)
+        return true;
+    if (m->ev.type == EV_SYSTEM && m->system.code == 'S' &&
+        !reader_index_begin(&r->index, m->ev.account, m->system.firm))
+        return false;
+    return reader_index_add(&r->index, m->ev.account, m->ev.session_seq, block);
+}
+
 static bool index_tx(struct reader *r, const struct cursor_tx *tx)
 {
     for (u32 at = 0; at < tx->used; at += msg_slots(&tx->slots[at])) {
@@ -99,8 +111,8 @@ static bool index_tx(struct reader *r, const struct cursor_tx *tx)
         if (m->ev.type == EV_DAY_OPENED) {
             reader_index_clear(&r->index);
             r->day = m->day.day;
-        } else if (!msg_is_command(m->ev.type) && m->ev.session_seq != 0 &&
-                   !reader_index_add(&r->index, m->ev.account, m->ev.session_seq, tx->block)) {
+            r->day_seq = tx->seq;
+        } else if (!index_message(r, m, tx->block)) {
             return false;
         }
     }
@@ -134,15 +146,20 @@ static int index_more(struct reader *r)
 
 /* ---- answers ---- */
 
-/* Appends what `tx` has for the answer. */
-static void collect_tx(struct reader_gateway *g, const struct cursor_tx *tx, u32 count)
+/* Appends what `tx` has for the answer; `*number` is that of the stream's next message. */
+static void collect_tx(const struct reader *r, struct reader_gateway *g, const struct cursor_tx *tx,
+                       u64 *number, u32 count)
 {
     struct reader_answer *a = (struct reader_answer *)(void *)g->answer;
+    enum reader_scope scope = (enum reader_scope)a->scope;
 
     for (u32 at = 0; at < tx->used && a->count < count; at += msg_slots(&tx->slots[at])) {
         const struct event_head *ev = (const struct event_head *)(const void *)&tx->slots[at];
-        if (msg_is_command(ev->type) || ev->account != a->account ||
-            ev->session_seq != a->from_seq + a->count)
+        if (msg_is_command(ev->type) || ev->session_seq == 0 ||
+            !reader_index_has(&r->index, a->account, scope, ev->account))
+            continue;
+        ASSERT(scope != READER_ACCOUNT || ev->session_seq == *number);
+        if ((*number)++ < a->from_seq)
             continue;
         ASSERT_LE(1 + a->slots + ev->slots, ANSWER_SLOTS_MAX);
         memcpy(&g->answer[1 + a->slots], ev, ev->slots * SLOT_BYTES);
@@ -157,6 +174,7 @@ static bool collect_place(struct reader *r, struct reader_gateway *g,
 {
     const struct reader_answer *a = (const struct reader_answer *)(const void *)g->answer;
     u64 group = place->block / READER_GROUP_BLOCKS;
+    u64 number = place->number;
     struct cursor_tx tx;
 
     cursor_seek_block(r->fetch, place->block);
@@ -166,19 +184,34 @@ static bool collect_place(struct reader *r, struct reader_gateway *g,
             give_up(r, cursor_why(r->fetch));
         if (s == CURSOR_ERROR || s == CURSOR_GONE)
             return false;
-        if (s == CURSOR_WAIT || tx.block / READER_GROUP_BLOCKS != group)
-            break;
-        collect_tx(g, &tx, count);
+        if (s == CURSOR_WAIT || tx.block / READER_GROUP_BLOCKS != group ||
+            tx.seq >= cursor_seq(r->follow))
+            break; /* the index knows no further */
+        if (tx.seq >= r->day_seq)
+            collect_tx(r, g, &tx, &number, count);
     }
     return true;
+}
+
+/* What to say of an answer without messages. */
+static enum reader_status none_status(const struct reader *r, const struct reader_answer *a,
+                                      bool readable)
+{
+    if (a->day != r->day || (!readable && !r->broken))
+        return READER_WRONG_DAY;
+    if (a->scope == READER_ACCOUNT)
+        return READER_NONE;
+    if (r->broken)
+        return READER_WRONG_DAY;
+    return r->caught_up ? READER_NONE : READER_NOT_YET;
 }
 
 /* Makes the answer to `q` in g->answer. */
 static void answer(struct reader *r, struct reader_gateway *g, const struct reader_request *q)
 {
     struct reader_answer *a = (struct reader_answer *)(void *)g->answer;
+    const struct reader_stream *stream = NULL;
     const struct reader_place *place = NULL;
-    const struct reader_place *end = NULL;
     u32 count = min_u32(q->count, READER_COUNT_MAX);
     bool readable = true;
 
@@ -188,13 +221,16 @@ static void answer(struct reader *r, struct reader_gateway *g, const struct read
     a->account = q->account;
     a->day = q->day;
     a->gateway = q->gateway;
+    a->scope = q->scope;
     if (q->day == r->day && !r->broken)
-        place = reader_index_find(&r->index, q->account, q->from_seq, &end);
-    for (; place && place < end && readable && a->count < count; place++)
+        stream = reader_index_stream(&r->index, q->account, (enum reader_scope)q->scope);
+    if (stream) {
+        a->next_seq = stream->next;
+        place = reader_stream_find(stream, q->from_seq);
+    }
+    for (; place && place < stream->places + stream->used && readable && a->count < count; place++)
         readable = collect_place(r, g, place, count);
-    a->status = a->count > 0 ? READER_OK : READER_NONE;
-    if (q->day != r->day || (!readable && !r->broken && a->count == 0))
-        a->status = READER_WRONG_DAY;
+    a->status = a->count > 0 ? READER_OK : (u8)none_status(r, a, readable);
     g->waiting = 1 + a->slots;
 }
 
@@ -202,9 +238,12 @@ static void answer(struct reader *r, struct reader_gateway *g, const struct read
 static bool ripe(const struct reader *r, const struct reader_gateway *g,
                  const struct reader_request *q)
 {
-    if (r->broken || (g->seen && r->caught_up))
+    const struct reader_stream *stream;
+
+    if (r->broken || (g->seen && (r->caught_up || q->scope != READER_ACCOUNT)))
         return true;
-    return q->day == r->day && q->from_seq < reader_index_next(&r->index, q->account);
+    stream = reader_index_stream(&r->index, q->account, (enum reader_scope)q->scope);
+    return q->day == r->day && q->count > 0 && stream && q->from_seq < stream->next;
 }
 
 static int serve(struct reader *r, struct reader_gateway *g)

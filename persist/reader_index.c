@@ -7,87 +7,161 @@
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
 
+static void stream_clear(struct reader_stream *s)
+{
+    free(s->places);
+    memset(s, 0, sizeof *s);
+}
+
 void reader_index_clear(struct reader_index *x)
 {
-    for (u32 i = 0; i < x->room; i++)
-        free(x->accounts[i].places);
-    if (x->room > 0)
-        memset(x->accounts, 0, x->room * sizeof *x->accounts);
+    for (u32 i = 0; i < x->room; i++) {
+        stream_clear(&x->accounts[i].own);
+        x->accounts[i].firm = 0;
+    }
+    for (u32 i = 0; i < x->firms_used; i++)
+        stream_clear(&x->firms[i].stream);
+    x->firms_used = 0;
+    stream_clear(&x->all);
 }
 
 void reader_index_free(struct reader_index *x)
 {
     reader_index_clear(x);
     free(x->accounts);
+    free(x->firms);
     memset(x, 0, sizeof *x);
 }
 
-static bool grow_accounts(struct reader_index *x, u32 account)
+/* Makes room for item `index` of an array; new items are zero. False: no memory. */
+static bool grow(void **array, u32 *room, u32 index, u32 first, size_t item)
 {
-    u32 room = max_u32(x->room, 64);
+    u32 want = max_u32(*room, first);
 
-    while (room <= account)
-        room *= 2;
-    void *p = realloc(x->accounts, room * sizeof *x->accounts);
+    while (want <= index)
+        want *= 2;
+    if (want == *room)
+        return true;
+    u8 *p = realloc(*array, want * item);
     if (!p)
         return false;
-    x->accounts = p;
-    memset(x->accounts + x->room, 0, (room - x->room) * sizeof *x->accounts);
-    x->room = room;
+    memset(p + *room * item, 0, (want - *room) * item);
+    *array = p;
+    *room = want;
     return true;
 }
 
-static bool grow_places(struct reader_account *a)
+/* The account's entry, made if it is new; NULL: no memory, or no such id. */
+static struct reader_account *account_of(struct reader_index *x, u32 account)
 {
-    u32 room = a->room ? 2 * a->room : 8;
-    void *p = realloc(a->places, room * sizeof *a->places);
+    void *accounts = x->accounts;
+    bool ok =
+        account <= ACCOUNTS_MAX && grow(&accounts, &x->room, account, 64, sizeof x->accounts[0]);
 
-    if (!p)
+    x->accounts = accounts;
+    return ok ? &x->accounts[account] : NULL;
+}
+
+/* Index of a firm + 1, made if it is new; 0: no memory. */
+static u32 firm_of(struct reader_index *x, const char name[4])
+{
+    void *firms = x->firms;
+
+    for (u32 i = 0; i < x->firms_used; i++)
+        if (memcmp(x->firms[i].name, name, sizeof x->firms[i].name) == 0)
+            return i + 1;
+    bool ok = grow(&firms, &x->firms_room, x->firms_used, 8, sizeof x->firms[0]);
+    x->firms = firms;
+    if (!ok)
+        return 0;
+    memcpy(x->firms[x->firms_used].name, name, sizeof x->firms[0].name);
+    return ++x->firms_used;
+}
+
+bool reader_index_begin(struct reader_index *x, u32 account, const char firm[4])
+{
+    struct reader_account *a = account_of(x, account);
+
+    if (a)
+        a->firm = firm_of(x, firm);
+    return a && a->firm != 0;
+}
+
+/* Message `number` of the stream stands in `block`. */
+static bool stream_add(struct reader_stream *s, u64 number, u64 block)
+{
+    const struct reader_place *last = s->used > 0 ? &s->places[s->used - 1] : NULL;
+    void *places = s->places;
+
+    if (s->next != 0 && number != s->next)
         return false;
-    a->places = p;
-    a->room = room;
-    return true;
+    s->next = number + 1;
+    if (last && last->block / READER_GROUP_BLOCKS == block / READER_GROUP_BLOCKS)
+        return true;
+    ASSERT(!last || last->block < block);
+    bool ok = grow(&places, &s->room, s->used, 8, sizeof s->places[0]);
+    s->places = places;
+    if (ok)
+        s->places[s->used++] = (struct reader_place){.number = number, .block = block};
+    return ok;
 }
 
 bool reader_index_add(struct reader_index *x, u32 account, u64 session_seq, u64 block)
 {
-    if (account > ACCOUNTS_MAX || (account >= x->room && !grow_accounts(x, account)))
-        return false;
-    struct reader_account *a = &x->accounts[account];
-    const struct reader_place *last = a->used > 0 ? &a->places[a->used - 1] : NULL;
+    struct reader_account *a = account_of(x, account);
 
-    if (a->next_seq != 0 && session_seq != a->next_seq)
+    if (!a || !stream_add(&a->own, session_seq, block))
         return false;
-    if (!last || last->block / READER_GROUP_BLOCKS != block / READER_GROUP_BLOCKS) {
-        ASSERT(!last || last->block < block);
-        if (a->used == a->room && !grow_places(a))
+    if (a->firm != 0) {
+        struct reader_stream *firm = &x->firms[a->firm - 1].stream;
+        if (!stream_add(firm, max_u64(1, firm->next), block))
             return false;
-        a->places[a->used++] = (struct reader_place){.session_seq = session_seq, .block = block};
     }
-    a->next_seq = session_seq + 1;
-    return true;
+    return stream_add(&x->all, max_u64(1, x->all.next), block);
 }
 
-u64 reader_index_next(const struct reader_index *x, u32 account)
+const struct reader_stream *reader_index_stream(const struct reader_index *x, u32 account,
+                                                enum reader_scope scope)
 {
-    return account < x->room ? x->accounts[account].next_seq : 0;
+    const struct reader_account *a = account < x->room ? &x->accounts[account] : NULL;
+
+    if (!a || a->own.next == 0)
+        return NULL;
+    switch (scope) {
+    case READER_ACCOUNT:
+        return &a->own;
+    case READER_FIRM:
+        return a->firm != 0 ? &x->firms[a->firm - 1].stream : NULL;
+    case READER_ALL:
+        return &x->all;
+    }
+    return NULL;
 }
 
-const struct reader_place *reader_index_find(const struct reader_index *x, u32 account,
-                                             u64 session_seq, const struct reader_place **end)
+bool reader_index_has(const struct reader_index *x, u32 account, enum reader_scope scope, u32 of)
+{
+    ASSERT(account < x->room && of < x->room);
+    switch (scope) {
+    case READER_ACCOUNT:
+        return of == account;
+    case READER_FIRM:
+        return x->accounts[of].firm == x->accounts[account].firm;
+    case READER_ALL:
+        return true;
+    }
+    return false;
+}
+
+const struct reader_place *reader_stream_find(const struct reader_stream *s, u64 number)
 {
     u32 lo = 0;
 
-    if (account >= x->room || x->accounts[account].used == 0)
-        return NULL;
-    const struct reader_account *a = &x->accounts[account];
-    for (u32 hi = a->used; lo < hi;) {
+    for (u32 hi = s->used; lo < hi;) {
         u32 mid = lo + (hi - lo) / 2;
-        if (a->places[mid].session_seq <= session_seq)
+        if (s->places[mid].number <= number)
             lo = mid + 1;
         else
             hi = mid;
     }
-    *end = a->places + a->used;
-    return lo > 0 ? &a->places[lo - 1] : NULL;
+    return lo > 0 ? &s->places[lo - 1] : NULL;
 }

@@ -17,14 +17,16 @@
 #include "tests/lib/fake_tx.h"
 
 #define ACCOUNTS 6u
-#define STREAM   4096u /* messages the model keeps of an account and day */
+#define STREAM   16384u /* messages the model keeps of a stream and day */
 #define DAY      20261122u
 
-/* The model: every message of the open day by account and session_seq. */
+/* The model: every message of the open day by account and session_seq, and as drop copies have
+ * them: by firm (accounts 1 to 3, and the others) and all. */
+enum { FIRM_A = ACCOUNTS + 1, FIRM_B, ALL, STREAMS };
 static struct {
     union msg messages[STREAM];
     u64 used;
-} streams[ACCOUNTS + 1];
+} streams[STREAMS];
 static u32 day;
 static bool open_day; /* the next transaction opens one */
 
@@ -33,6 +35,17 @@ static void put(struct tx *t, union msg *m, bool last)
     m->ev.flags = last ? MSG_TX_END : 0;
     memcpy(&t->slots[t->used], m, m->ev.slots * SLOT_BYTES);
     t->used += m->ev.slots;
+}
+
+static void keep(u32 stream, const union msg *m)
+{
+    assert_true(streams[stream].used < STREAM);
+    streams[stream].messages[streams[stream].used++] = *m;
+}
+
+static u32 firm_of(u32 account)
+{
+    return account <= 3 ? FIRM_A : FIRM_B;
 }
 
 /* Transactions whose events follow the model; account 1 is rare, 2 busy. */
@@ -61,12 +74,21 @@ static void make(u64 seq, struct tx *out)
                                    .slots = random & 1 ? 2 : 1,
                                    .account = account,
                                    .seq = seq};
-        if (random % 7 != 0 && streams[account].used < STREAM)
+        if (random % 7 != 0)
             m.ev.session_seq = streams[account].used + 1; /* others are not for the client */
         m.order.order_ref = random;
+        if (m.ev.session_seq == 1) { /* every stream begins so */
+            m = (union msg){.system = {.head = m.ev, .code = 'S'}};
+            m.ev.type = EV_SYSTEM;
+            m.ev.slots = 1;
+            memcpy(m.system.firm, firm_of(account) == FIRM_A ? "AAAA" : "BBBB", 4);
+        }
         put(out, &m, i + 1 == events);
-        if (m.ev.session_seq)
-            streams[account].messages[streams[account].used++] = m;
+        if (m.ev.session_seq) {
+            keep(account, &m);
+            keep(firm_of(account), &m);
+            keep(ALL, &m);
+        }
     }
 }
 
@@ -136,14 +158,33 @@ static void send(struct fixture *f, u32 n)
     }
 }
 
-static void ask(struct fixture *f, u32 account, u32 of_day, u64 from, u32 count)
+/* What is asked for `stream`: a copy of a firm by one of its accounts. */
+static struct reader_request request_of(u32 stream)
 {
-    struct reader_request q = {.conn = account * 1000 + from,
-                               .from_seq = from,
-                               .account = account,
-                               .day = of_day,
-                               .count = count,
-                               .gateway = 2};
+    struct reader_request q = {.account = stream, .gateway = 2};
+
+    if (stream >= FIRM_A && stream <= ALL) {
+        q.account = stream == FIRM_B ? 4 : 2;
+        q.scope = stream == ALL ? READER_ALL : READER_FIRM;
+    }
+    return q;
+}
+
+static u32 stream_of(const struct reader_answer *a)
+{
+    if (a->scope == READER_ACCOUNT)
+        return a->account;
+    return a->scope == READER_ALL ? ALL : firm_of(a->account);
+}
+
+static void ask(struct fixture *f, u32 stream, u32 of_day, u64 from, u32 count)
+{
+    struct reader_request q = request_of(stream);
+
+    q.conn = stream * 1000 + from;
+    q.from_seq = from;
+    q.day = of_day;
+    q.count = count;
 
     assert_true(ring_push(&f->requests, &q, 1));
 }
@@ -157,14 +198,15 @@ static struct reader_answer next_answer(struct fixture *f)
     memcpy(&a, ring_at(&f->answers, 0), sizeof a);
     assert_true(ring_avail(&f->answers, 1 + a.slots) >= 1 + a.slots);
     ring_take(&f->answers, 1);
-    assert_int_equal(a.conn, a.account * 1000 + a.from_seq);
+    u32 stream = stream_of(&a);
+    assert_int_equal(a.conn, stream * 1000 + a.from_seq);
     assert_int_equal(a.gateway, 2);
     u32 slots = 0;
     for (u32 i = 0; i < a.count; i++) {
         union msg copy;
         const union msg *m = msg_peek(&f->answers, &copy);
-        const union msg *want = &streams[a.account].messages[a.from_seq - 1 + i];
-        assert_int_equal(m->ev.session_seq, a.from_seq + i);
+        const union msg *want = &streams[stream].messages[a.from_seq - 1 + i];
+        assert_true(a.scope != READER_ACCOUNT || m->ev.session_seq == a.from_seq + i);
         assert_memory_equal(m, want, want->ev.slots * SLOT_BYTES);
         slots += m->ev.slots;
         ring_take(&f->answers, m->ev.slots);
@@ -182,20 +224,22 @@ static void turns(struct fixture *f)
 /* Every stream from its beginning to its end in pieces, as a gateway would. */
 static void expect_streams(struct fixture *f)
 {
-    for (u32 account = 1; account <= ACCOUNTS; account++) {
+    for (u32 stream = 1; stream < STREAMS; stream++) {
         u64 from = 1;
-        while (from <= streams[account].used) {
-            ask(f, account, day, from, READER_COUNT_MAX);
+        while (from <= streams[stream].used) {
+            ask(f, stream, day, from, READER_COUNT_MAX);
             turns(f);
             struct reader_answer a = next_answer(f);
             assert_int_equal(a.status, READER_OK);
-            u64 rest = streams[account].used - from + 1;
+            u64 rest = streams[stream].used - from + 1;
             assert_int_equal(a.count, min_u64(rest, READER_COUNT_MAX));
             from += a.count;
         }
-        ask(f, account, day, from, 10);
+        ask(f, stream, day, from, 10);
         turns(f);
-        assert_int_equal(next_answer(f).status, READER_NONE);
+        struct reader_answer a = next_answer(f);
+        assert_int_equal(a.status, READER_NONE);
+        assert_true(stream <= ACCOUNTS || a.next_seq == from);
     }
 }
 
@@ -221,15 +265,15 @@ static void pieces_test(void **state)
     start(f);
     send(f, 2000);
     for (u64 i = 0; i < 300; i++) {
-        u32 account = 1 + (u32)(hash_2u64(i, 0, 0) % ACCOUNTS);
-        if (streams[account].used == 0)
+        u32 stream = 1 + (u32)(hash_2u64(i, 0, 0) % (STREAMS - 1));
+        if (streams[stream].used == 0)
             continue;
-        u64 from = 1 + hash_2u64(i, 1, 0) % streams[account].used;
+        u64 from = 1 + hash_2u64(i, 1, 0) % streams[stream].used;
         u32 count = 1 + (u32)(hash_2u64(i, 2, 0) % 20);
-        ask(f, account, day, from, count);
+        ask(f, stream, day, from, count);
         turns(f);
         struct reader_answer a = next_answer(f);
-        assert_int_equal(a.count, min_u64(count, streams[account].used - from + 1));
+        assert_int_equal(a.count, min_u64(count, streams[stream].used - from + 1));
     }
 }
 
@@ -244,7 +288,7 @@ static void days_test(void **state)
     send(f, 500);
     expect_streams(f);
     open_day = true;
-    send(f, 700);
+    send(f, 700); /* in the block of the last day's end, too */
     assert_int_equal(day, DAY + 1);
     expect_streams(f);
     ask(f, 2, DAY, 1, 5);
@@ -328,29 +372,70 @@ static void damage_test(void **state)
     assert_non_null(strstr(reader_why(f->r), "checksum"));
 }
 
+/* A drop copy is not kept waiting, and keeps nobody waiting: it is told that more may come, and
+ * once everything has been read, what its next number is. */
+static void copy_waits_for_nothing_test(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    ask(f, ALL, DAY, 1, 0);
+    turns(f);
+    assert_int_equal(next_answer(f).status, READER_WRONG_DAY);
+    send(f, 10);
+    turns(f);
+    send(f, 6000); /* more than one turn of indexing */
+    ask(f, ALL, day, 1, 0);
+    reader_do_work(f->r, 0);
+    assert_int_equal(ring_avail(&f->answers, 1), 0); /* it has not looked since */
+    ask(f, ALL, day, 1, 0);
+    reader_do_work(f->r, 0);
+    struct reader_answer a = next_answer(f);
+    assert_int_equal(a.count, 0);
+    while (a.status == READER_NOT_YET) {
+        ask(f, ALL, day, 1, 0);
+        turns(f);
+        a = next_answer(f);
+    }
+    assert_int_equal(a.status, READER_NONE);
+    assert_int_equal(a.next_seq, streams[ALL].used + 1);
+}
+
 static void index_test(void **state)
 {
     struct reader_index x = {0};
-    const struct reader_place *end;
+    const struct reader_stream *s;
+    const struct reader_place *p;
 
     (void)state;
+    assert_null(reader_index_stream(&x, 5, READER_ALL));
+    assert_true(reader_index_begin(&x, 5, "FIRM"));
     assert_true(reader_index_add(&x, 5, 1, 3));
     assert_true(reader_index_add(&x, 5, 2, 4));
     assert_true(reader_index_add(&x, 5, 3, READER_GROUP_BLOCKS));
     assert_false(reader_index_add(&x, 5, 5, 20)); /* a gap */
-    assert_int_equal(reader_index_next(&x, 5), 4);
-    assert_int_equal(reader_index_next(&x, 6), 0);
-    assert_int_equal(reader_index_next(&x, 1u << 30), 0);
-    assert_null(reader_index_find(&x, 6, 1, &end));
-    assert_null(reader_index_find(&x, 5, 0, &end));
-    assert_int_equal(reader_index_find(&x, 5, 2, &end)->block, 3);
-    const struct reader_place *p = reader_index_find(&x, 5, 99, &end);
-    assert_int_equal(p->session_seq, 3);
-    assert_ptr_equal(p + 1, end);
-    assert_true(reader_index_add(&x, 60000, 1, 21));
-    assert_int_equal(reader_index_next(&x, 5), 4);
+    s = reader_index_stream(&x, 5, READER_ACCOUNT);
+    assert_int_equal(s->next, 4);
+    assert_null(reader_index_stream(&x, 6, READER_ACCOUNT));
+    assert_null(reader_index_stream(&x, 1u << 30, READER_ACCOUNT));
+    assert_null(reader_stream_find(s, 0));
+    assert_int_equal(reader_stream_find(s, 2)->block, 3);
+    p = reader_stream_find(s, 99);
+    assert_int_equal(p->number, 3);
+    assert_ptr_equal(p + 1, s->places + s->used);
+    assert_true(reader_index_add(&x, 60000, 1, 21)); /* of no firm */
+    assert_null(reader_index_stream(&x, 60000, READER_FIRM));
+    assert_true(reader_index_begin(&x, 7, "FIRM") && reader_index_begin(&x, 8, "ELSE"));
+    assert_true(reader_index_add(&x, 7, 1, 22) && reader_index_add(&x, 8, 1, 50));
+    assert_int_equal(reader_index_stream(&x, 5, READER_ACCOUNT)->next, 4);
+    assert_int_equal(reader_index_stream(&x, 5, READER_FIRM)->next, 5);
+    assert_int_equal(reader_index_stream(&x, 8, READER_FIRM)->next, 2);
+    assert_int_equal(reader_index_stream(&x, 8, READER_ALL)->next, 7);
+    assert_true(reader_index_has(&x, 5, READER_FIRM, 7) && reader_index_has(&x, 5, READER_ALL, 8));
+    assert_false(reader_index_has(&x, 5, READER_FIRM, 8));
+    assert_false(reader_index_has(&x, 5, READER_ACCOUNT, 7));
     reader_index_clear(&x);
-    assert_int_equal(reader_index_next(&x, 5), 0);
+    assert_null(reader_index_stream(&x, 5, READER_ACCOUNT));
     reader_index_free(&x);
 }
 
@@ -359,8 +444,15 @@ static void index_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(streams_test),   T(pieces_test),          T(days_test),   T(strange_requests_test),
-        T(full_ring_test), T(not_indexed_yet_test), T(damage_test), cmocka_unit_test(index_test),
+        T(streams_test),
+        T(pieces_test),
+        T(days_test),
+        T(strange_requests_test),
+        T(full_ring_test),
+        T(not_indexed_yet_test),
+        T(damage_test),
+        T(copy_waits_for_nothing_test),
+        cmocka_unit_test(index_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

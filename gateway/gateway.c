@@ -448,6 +448,11 @@ void gateway_account_networks(struct gateway *g, const char user[6],
     sessions_account(&g->sessions, 0, user)->networks = *networks;
 }
 
+void gateway_account_copy(struct gateway *g, const char user[6], u8 scope)
+{
+    sessions_account(&g->sessions, 0, user)->copy = scope;
+}
+
 void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns)
 {
     sessions_day(&g->sessions, day, midnight_ns);

@@ -107,6 +107,10 @@ const struct risk_limits *gateway_account_limits(struct gateway *g, const char u
 void gateway_account_networks(struct gateway *g, const char user[6],
                               const struct account_networks *networks);
 
+/* Whose messages a known account reads instead of trading: enum reader_scope. Before the threads
+ * run. */
+void gateway_account_copy(struct gateway *g, const char user[6], u8 scope);
+
 /* The open day as recovered: what EV_DAY_OPENED would have said. `day` 0: none is open. */
 void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns);
 

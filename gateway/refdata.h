@@ -11,9 +11,9 @@
  *                static_collar_percent
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
- *                cancel_on_disconnect,post_only,password_hash_2,networks,max_exposure,
- *                max_daily_notional,max_position,last_price_collar_percent,orders_per_s,
- *                symbol_orders_per_s,repeat_max,repeat_ms,forbidden
+ *                cancel_on_disconnect,post_only,password_hash_2,networks,drop_copy,
+ *                max_exposure,max_daily_notional,max_position,last_price_collar_percent,
+ *                orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden
  *   firms:       firm and, where wanted, the four from max_exposure on
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
@@ -44,6 +44,7 @@ struct refdata_account {
     char password_hash_2[REFDATA_HASH_BYTES]; /* right as well; "": none */
     bool enabled;
     struct account_networks networks;
+    u8 copy;                  /* enum reader_scope: whose messages it reads instead of trading */
     struct msg_account terms; /* what the engine is told beside these four */
     struct risk_limits
         limits;             /* the restricted list is sorted, with the venue's restricted symbols */

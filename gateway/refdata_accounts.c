@@ -26,14 +26,15 @@ enum {
     TERMS,
     HASH_2 = TERMS + REFDATA_TERMS_USED,
     NETWORKS,
+    COPY,
     LIMITS,
     CHECKS = LIMITS + REFDATA_LIMITS_USED
 };
 static const char *const columns[] = {
-    "user",         "firm",         "password_hash",   "enabled",
-    "max_qty",      "max_notional", "collar_percent",  "max_open_orders",
-    "restricted",   REFDATA_TERMS,  "password_hash_2", "networks",
-    REFDATA_LIMITS, REFDATA_CHECKS};
+    "user",       "firm",         "password_hash",   "enabled",
+    "max_qty",    "max_notional", "collar_percent",  "max_open_orders",
+    "restricted", REFDATA_TERMS,  "password_hash_2", "networks",
+    "drop_copy",  REFDATA_LIMITS, REFDATA_CHECKS};
 _Static_assert(ARRAY_LEN(columns) == CHECKS + REFDATA_CHECKS_USED, "a name for each column");
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
@@ -176,6 +177,23 @@ static bool read_networks(struct csv *c, struct account_networks *out)
     return true;
 }
 
+/* no, firm or all: in the order of enum reader_scope. */
+static bool read_copy(struct csv *c, u8 *out)
+{
+    static const char *const words[] = {"no", "firm", "all"};
+    const char *text = csv_field(c, COPY);
+
+    *out = READER_ACCOUNT;
+    if (*text == 0)
+        return true;
+    while (*out < ARRAY_LEN(words) && strcmp(text, words[*out]) != 0)
+        ++*out;
+    if (*out < ARRAY_LEN(words))
+        return true;
+    refdata_wrong(c, COPY, "none of the words", "no, firm, all");
+    return false;
+}
+
 /* Reads one row; all that is wrong is reported. a->limits.restricted is from malloc in any case. */
 static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
 {
@@ -189,6 +207,7 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     if (*csv_field(c, HASH_2) != 0)
         good &= read_hash(c, HASH_2, a->password_hash_2);
     good &= read_networks(c, &a->networks);
+    good &= read_copy(c, &a->copy);
     good &= refdata_yes_no(c, ENABLED, &a->enabled);
     good &= refdata_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
     good &= refdata_limit(c, NOTIONAL, 4, REFDATA_NOTIONAL_MAX, &a->limits.notional_max,

@@ -249,6 +249,7 @@ static void gateway_learn_refs(struct gateway *g, const struct engine *e,
         if (id != 0 && engine_checks(e, id)->source == CHECKS_OF_OPERATOR)
             gateway_account_checks(g, engine_checks(e, id));
         gateway_account_networks(g, r->user, &r->networks);
+        gateway_account_copy(g, r->user, r->copy);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/types.h"
+#include "engine/msg/side.h"
 #include "gateway/session/map.h"
 #include "gateway/session/risk.h"
 #include "gateway/session/store.h"
@@ -48,6 +49,7 @@ struct account {
     struct list moving;      /* AWAITED, LEAVING: in the sessions' list of those */
     struct session *session; /* the connection that it is bound to, or NULL */
     bool ouch42;             /* its stream of the day is in that dialect */
+    u8 copy;                 /* enum reader_scope: whose messages it reads; else it trades */
     struct token_book book;  /* ... and these are its tokens */
 };
 

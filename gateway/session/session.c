@@ -19,7 +19,7 @@ static const struct sm_state states[SESSION_STATES] = {
     [SESSION_REFUSED] = {"refused", BIT(SESSION_CLOSING)},
     [SESSION_BINDING] = {"binding", BIT(SESSION_LEARN) | BIT(SESSION_BOUND) | BIT(SESSION_REFUSED) |
                                         BIT(SESSION_CLOSING)},
-    [SESSION_LEARN] = {"learn", BIT(SESSION_BOUND) | BIT(SESSION_CLOSING)},
+    [SESSION_LEARN] = {"learn", BIT(SESSION_BOUND) | BIT(SESSION_REFUSED) | BIT(SESSION_CLOSING)},
     [SESSION_BOUND] = {"bound", BIT(SESSION_LIVE) | BIT(SESSION_REPLAY) | BIT(SESSION_CLOSING)},
     [SESSION_REPLAY] = {"replay", BIT(SESSION_LIVE) | BIT(SESSION_CLOSING)},
     [SESSION_LIVE] = {"live", BIT(SESSION_REPLAY) | BIT(SESSION_CLOSING)},
@@ -83,6 +83,11 @@ static bool timers_armed(const struct session *s)
            wheel_armed(&s->timers[TIMER_RETRY]);
 }
 
+static bool is_copy(const struct session *s)
+{
+    return s->account != NULL && s->account->copy != READER_ACCOUNT;
+}
+
 void session_invariant(const struct sessions *S, const struct session *s)
 {
     switch (s->state) {
@@ -94,7 +99,8 @@ void session_invariant(const struct sessions *S, const struct session *s)
         break;
     case SESSION_AUTH:
     case SESSION_REFUSED:
-        ASSERT(s->bind_id == 0 && !timers_armed(s));
+        ASSERT(s->bind_id == 0 || is_copy(s));
+        ASSERT(!timers_armed(s));
         break;
     case SESSION_BINDING:
         ASSERT(s->account != NULL && s->bind_id == 0 && !timers_armed(s));
@@ -104,9 +110,10 @@ void session_invariant(const struct sessions *S, const struct session *s)
     case SESSION_LIVE:
     case SESSION_REPLAY:
         ASSERT(s->account != NULL && s->account->session == s);
-        ASSERT(s->bind_id != 0 || s->day_over);
+        ASSERT(s->bind_id != 0 || s->day_over || is_copy(s));
         ASSERT_GE(s->next_seq, 1);
-        ASSERT_LE(s->next_seq, s->account->store.next_seq);
+        ASSERT(s->next_seq <= s->account->store.next_seq || is_copy(s));
+        ASSERT(s->state != SESSION_LIVE || !is_copy(s));
         break;
     default:
         ASSERT_EQ(s->state, SESSION_CLOSING);

@@ -18,7 +18,9 @@
  *   FREE
  *
  * (*) An account that speaks OUCH 4.2 is in LEARN between BINDING and BOUND, until the tokens of
- * all its messages of the day are known (session_42.c).
+ * all its messages of the day are known (session_42.c); a drop copy until the number of its next
+ * message is. A drop copy is never LIVE: all that it is sent comes from the reader
+ * (session_copy.c).
  *
  * Lists: a session is in one of free, ready (may have something to send), held (its next message is
  * not durable yet), closing (to be closed, or its disconnect is not in the ring yet), or in none
@@ -47,7 +49,7 @@ enum session_state {
     SESSION_AUTH,    /* the password is with auth */
     SESSION_REFUSED, /* a Login Rejected is to go out */
     SESSION_BINDING, /* a CMD_LOGIN is with the engine */
-    SESSION_LEARN,   /* bound; the tokens of the day's earlier orders are being read */
+    SESSION_LEARN,   /* bound; something must be read before it can be told */
     SESSION_BOUND,   /* the engine has bound it; not durable, so not yet told */
     SESSION_REPLAY,  /* logged in; wants messages older than the store's window */
     SESSION_LIVE,    /* logged in; served from the store */
@@ -72,6 +74,8 @@ struct session {
     bool beat_due;      /* a heartbeat is to go out unless something else does */
     bool asked;         /* REPLAY: the reader has still to answer */
     bool day_over;      /* Z goes out behind the last message */
+    bool asked_last;    /* a drop copy has asked the reader since the day is over */
+    bool all_copied;    /* ... and nothing more has come */
     bool held;          /* it is on the held list */
     u8 dialect;         /* enum dialect: of the port that it came to */
     u16 peer_port;
@@ -103,8 +107,9 @@ struct session_metrics {
     struct metric space_stops, space_rejects, rate_stops, rate_rejects;
     struct metric tokens_ignored, tokens_full, tokens_used, tokens_learned;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
+    struct metric copied, copy_refused;
     struct metric ended[9];    /* in the order of session_ends in session_metrics.c */
-    struct metric reasons[24]; /* in the order of session_reasons in session_metrics.c */
+    struct metric reasons[25]; /* in the order of session_reasons in session_metrics.c */
     struct metric store_free, store_free_min, events;
     struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
     struct metric moved_back;
@@ -279,7 +284,28 @@ void session_learn(struct sessions *S, struct session *s);
 /* Writes an event for a 4.2 client; `symbol` as for ouch5_encode. Returns its bytes. */
 u32 session_encode42(const struct sessions *S, const union msg *m, const char symbol[8], u8 *out);
 
+/* ---- session_copy.c: drop copies ---- */
+
+#define SESSION_COPY_HEAD 14u /* in front of each message: user, number in its own stream */
+
+/* A well-formed request of a drop copy, counted: an Enter, now marked, goes to the engine (true);
+ * all else is ignored. */
+bool session_copy_takes(struct sessions *S, union msg *m);
+
+/* In LEARN: asks what number the stream's next message will have. */
+void session_copy_learn(struct sessions *S, struct session *s);
+
+/* An answer of the reader for a drop copy. True: messages follow. */
+bool session_copy_answered(struct sessions *S, struct session *s,
+                           const struct reader_answer *answer);
+
+/* Writes what stands in front of message `m`; returns its SESSION_COPY_HEAD bytes. */
+u32 session_copy_head(const struct sessions *S, const union msg *m, u8 *out);
+
 /* ---- session_event.c: auth's and the engine's answers ---- */
+
+/* The login is refused, once transaction `tx` is durable: Login Rejected with `reject`, A or S. */
+void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx);
 
 /* Auth's answer. False: the command ring is full, offer it again. */
 bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer);
@@ -323,10 +349,14 @@ void account_invariant(const struct sessions *S, const struct account *a);
 u32 session_send(struct sessions *S, struct session *s, struct session_out *out);
 
 /*
- * Asks the reader for at most `count` messages of the session's account, from number `from` on. The
- * answer, the retry timer or the next turn goes on. False: there is no reader; the session ended.
+ * Asks the reader for at most `count` messages of what the session's account reads, from number
+ * `from` on; with 0 what number comes next. The answer, the retry timer or the next turn goes on.
+ * False: there is no reader; the session ended.
  */
 bool session_ask_reader(struct sessions *S, struct session *s, u64 from, u64 count);
+
+/* Asks the reader again a moment later. */
+void session_retry(struct sessions *S, struct session *s);
 
 /* The session that an answer of the reader is for; NULL: it is not wanted any more, skip it. */
 struct session *session_replay_begin(struct sessions *S, const struct reader_answer *answer);

@@ -10,7 +10,7 @@
 
 #include "engine/base/log.h"
 
-static void refuse(struct sessions *S, struct session *s, u8 reject, u64 tx)
+void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx)
 {
     s->reject = reject;
     s->answer_tx = tx;
@@ -29,7 +29,7 @@ static void send_login(struct sessions *S, struct session *s, struct account *a)
     m.head.account = a->id;
     m.head.gateway = S->conf.gateway;
     m.conn = s->conn;
-    m.requested_seq = s->login.seq;
+    m.requested_seq = a->copy == READER_ACCOUNT ? s->login.seq : 1; /* its numbers are others */
     m.requested_day = s->login.day;
     m.peer_ipv4 = s->peer_ipv4;
     m.peer_port = s->peer_port;
@@ -41,6 +41,12 @@ static void send_login(struct sessions *S, struct session *s, struct account *a)
     session_move(S, s, SESSION_BINDING);
 }
 
+/* Drop copies are OUCH 5.0: all accounts' messages, in whatever dialect they were sent. */
+static bool is_copy_of_42(const struct session *s, const struct account *a)
+{
+    return a->copy != READER_ACCOUNT && s->dialect != DIALECT_OUCH50;
+}
+
 /* The password was right. */
 static void authenticated(struct sessions *S, struct session *s)
 {
@@ -49,13 +55,13 @@ static void authenticated(struct sessions *S, struct session *s)
 
     if (a == NULL) {
         log_warn("gateway: user %.6s may log in but is no account", s->login.user);
-        refuse(S, s, 'A', 0);
+        session_refuse(S, s, 'A', 0);
     } else if (!account_may_come_from(a, s->peer_ipv4)) {
         metric_add(&S->metrics.logins_elsewhere, 1);
-        refuse(S, s, 'A', 0);
-    } else if (!s->login.session_ok || !here) {
+        session_refuse(S, s, 'A', 0);
+    } else if (!s->login.session_ok || !here || is_copy_of_42(s, a)) {
         metric_add(&S->metrics.logins_refused, 1);
-        refuse(S, s, 'S', 0);
+        session_refuse(S, s, 'S', 0);
     } else {
         send_login(S, s, a);
     }
@@ -75,7 +81,7 @@ bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer)
     }
     bool limited = answer->result == AUTH_LIMITED;
     metric_add(limited ? &S->metrics.logins_limited : &S->metrics.logins_bad, 1);
-    refuse(S, s, 'A', 0);
+    session_refuse(S, s, 'A', 0);
     return true;
 }
 
@@ -109,8 +115,8 @@ static void on_bound(struct sessions *S, const struct msg_bound *m)
     s->bind_id = m->bind_id;
     s->next_seq = m->from_seq;
     s->answer_tx = m->head.seq;
-    if (s->dialect == DIALECT_OUCH42) {
-        a->ouch42 = true;
+    if (s->dialect == DIALECT_OUCH42 || a->copy != READER_ACCOUNT) {
+        a->ouch42 = s->dialect == DIALECT_OUCH42;
         session_move(S, s, SESSION_LEARN);
     } else {
         session_move(S, s, SESSION_BOUND);
@@ -126,7 +132,7 @@ static void on_login_rejected(struct sessions *S, const struct msg_login_rejecte
         return;
     s->account = NULL;
     metric_add(&S->metrics.logins_refused, 1);
-    refuse(S, s, m->reason, m->head.seq);
+    session_refuse(S, s, m->reason, m->head.seq);
 }
 
 /* The engine has ended a binding. If we have ended it ourselves, nothing is left to do. */
@@ -140,6 +146,8 @@ static void on_unbound(struct sessions *S, const struct msg_unbind *m)
     if (s->state == SESSION_CLOSING)
         return;
     if (m->reason == UNBIND_SHUTDOWN) {
+        if (s->account->copy != READER_ACCOUNT)
+            return;         /* others still hear of the day's end */
         s->day_over = true; /* the rest of its stream goes out first */
         session_wake(S, s, m->ev.seq);
         return;

@@ -133,6 +133,8 @@ static void on_message(struct sessions *S, struct session *s, const struct soup_
 
     switch (status) {
     case OUCH5_COMMAND:
+        if (UNLIKELY(s->account->copy != READER_ACCOUNT) && !session_copy_takes(S, &m))
+            return;
         if (s->bind_id != 0) /* 0: its day is over and it only waits for the end */
             stage_command(S, s, &m);
         return;

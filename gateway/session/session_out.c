@@ -12,7 +12,7 @@
 #include "engine/base/log.h"
 
 /* Room that any sequenced frame fits into. */
-#define FRAME_ROOM (SOUP_HEAD_BYTES + OUCH5_OUT_MAX)
+#define FRAME_ROOM (SOUP_HEAD_BYTES + SESSION_COPY_HEAD + OUCH5_OUT_MAX)
 
 #define READER_RETRY_NS (5 * NS_PER_MS)
 
@@ -25,22 +25,38 @@ static bool fits(struct session_out *out, u32 n)
     return ok;
 }
 
-/* Writes message `m` as a sequenced frame; there is FRAME_ROOM. */
-static void put_message(const struct sessions *S, const struct session *s, const union msg *m,
-                        struct session_out *out)
+/* Writes message `m` in a dialect; returns its bytes. */
+static u32 encode(const struct sessions *S, u8 dialect, const union msg *m, u8 *out)
 {
     static const char blank[8] = "        ";
     const char *symbol = blank;
-    u8 *frame = out->bytes + out->used;
 
     if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED) {
         const struct instrument *i = directory_instrument(&S->directory, m->order.instrument);
         ASSERT(i != NULL);
         symbol = i->symbol;
     }
-    u32 n = LIKELY(s->dialect == DIALECT_OUCH50)
-                ? ouch5_encode(m, symbol, S->midnight_ns, frame + SOUP_HEAD_BYTES)
-                : session_encode42(S, m, symbol, frame + SOUP_HEAD_BYTES);
+    return LIKELY(dialect == DIALECT_OUCH50) ? ouch5_encode(m, symbol, S->midnight_ns, out)
+                                             : session_encode42(S, m, symbol, out);
+}
+
+/* Writes message `m` as a sequenced frame; there is FRAME_ROOM. */
+static void put_message(const struct sessions *S, const struct session *s, const union msg *m,
+                        struct session_out *out)
+{
+    u8 *frame = out->bytes + out->used;
+    u32 n = encode(S, s->dialect, m, frame + SOUP_HEAD_BYTES);
+
+    out->used += soup_head(frame, SOUP_SEQUENCED, n) + n;
+}
+
+/* The same for a drop copy. */
+static void put_copy(const struct sessions *S, const union msg *m, struct session_out *out)
+{
+    u8 *frame = out->bytes + out->used;
+    u32 n = session_copy_head(S, m, frame + SOUP_HEAD_BYTES);
+
+    n += encode(S, DIALECT_OUCH50, m, frame + SOUP_HEAD_BYTES + n);
     out->used += soup_head(frame, SOUP_SEQUENCED, n) + n;
 }
 
@@ -61,12 +77,13 @@ static void send_refusal(struct sessions *S, struct session *s, struct session_o
 /* To LIVE or REPLAY, by where its next message is. */
 static void follow(struct sessions *S, struct session *s)
 {
-    bool older = s->next_seq < s->account->store.first_seq;
+    bool copy = s->account->copy != READER_ACCOUNT;
+    bool older = copy || s->next_seq < s->account->store.first_seq;
 
     if (s->asked)
         return; /* the store may have come meanwhile, but so will the answer */
     if (older && s->state != SESSION_REPLAY) {
-        metric_add(&S->metrics.replays, 1);
+        metric_add(&S->metrics.replays, !copy);
         session_move(S, s, SESSION_REPLAY);
     } else if (!older && s->state != SESSION_LIVE) {
         session_move(S, s, SESSION_LIVE);
@@ -102,16 +119,24 @@ bool session_ask_reader(struct sessions *S, struct session *s, u64 from, u64 cou
     request.day = S->day;
     request.count = (u32)min_u64(count, READER_COUNT_MAX);
     request.gateway = S->conf.gateway;
+    request.scope = s->account->copy;
+    s->asked_last = s->day_over;
     s->asked = ring_push(S->rings.reader_requests, &request, 1);
     if (!s->asked)
         session_wake(S, s, 0); /* the ring is full: next turn */
     return true;
 }
 
+void session_retry(struct sessions *S, struct session *s)
+{
+    wheel_start(&S->wheel, &s->timers[TIMER_RETRY], S->now_ns + READER_RETRY_NS);
+}
+
 /* Asks the reader for as much as the connection can surely take. */
 static void ask_reader(struct sessions *S, struct session *s, struct session_out *out)
 {
-    u64 missing = s->account->store.first_seq - s->next_seq;
+    bool copy = s->account->copy != READER_ACCOUNT;
+    u64 missing = copy ? READER_COUNT_MAX : s->account->store.first_seq - s->next_seq;
     u32 room = (out->room - out->used) / SOUP_FRAME_OUT_MAX;
 
     if (fits(out, SOUP_FRAME_OUT_MAX))
@@ -146,7 +171,9 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
 /* The end of the day's stream: nothing is left to be sent. */
 static void send_end(struct sessions *S, struct session *s, struct session_out *out)
 {
-    if (s->next_seq < s->account->store.next_seq || !fits(out, SOUP_HEAD_BYTES))
+    bool more = !s->all_copied && s->next_seq < s->account->store.next_seq;
+
+    if (more || !fits(out, SOUP_HEAD_BYTES))
         return;
     put_empty(out, SOUP_END);
     session_end(S, s, UNBIND_SHUTDOWN, false);
@@ -163,7 +190,9 @@ static u32 send_stream(struct sessions *S, struct session *s, struct session_out
         metric_add(&S->metrics.heartbeats_out, 1);
     }
     follow(S, s);
-    if (s->state == SESSION_REPLAY)
+    if (s->all_copied)
+        send_end(S, s, out);
+    else if (s->state == SESSION_REPLAY)
         ask_reader(S, s, out);
     else
         sent = send_stored(S, s, out);
@@ -197,7 +226,10 @@ u32 session_send(struct sessions *S, struct session *s, struct session_out *out)
         send_refusal(S, s, out);
         break;
     case SESSION_LEARN:
-        session_learn(S, s);
+        if (s->account->copy != READER_ACCOUNT)
+            session_copy_learn(S, s);
+        else
+            session_learn(S, s);
         break;
     case SESSION_BOUND:
         send_acceptance(S, s, out);
@@ -223,6 +255,8 @@ struct session *session_replay_begin(struct sessions *S, const struct reader_ans
         return NULL;
     ASSERT(s->asked); /* one answer for each request */
     s->asked = false;
+    if (s->account->copy != READER_ACCOUNT)
+        return session_copy_answered(S, s, answer) ? s : NULL;
     if (answer->status == READER_OK) {
         ASSERT_EQ(answer->account, s->account->id);
         ASSERT(s->state == SESSION_LEARN || answer->from_seq == s->next_seq);
@@ -230,7 +264,7 @@ struct session *session_replay_begin(struct sessions *S, const struct reader_ans
     }
     metric_add(&S->metrics.reader_none, 1);
     if (answer->status == READER_NONE) {
-        wheel_start(&S->wheel, &s->timers[TIMER_RETRY], S->now_ns + READER_RETRY_NS);
+        session_retry(S, s);
         return NULL;
     }
     log_error("gateway: the reader does not have day %u for %.6s", answer->day, s->account->user);
@@ -238,9 +272,26 @@ struct session *session_replay_begin(struct sessions *S, const struct reader_ans
     return NULL;
 }
 
+/* The next message of a drop copy. Once one does not fit none of the answer does: FRAME_ROOM is
+ * the same for all. The reader gives only what is on the disk, which may be beyond this turn's
+ * mark. */
+static void replay_copy(struct sessions *S, struct session *s, const union msg *m,
+                        struct session_out *out)
+{
+    if (!fits(out, FRAME_ROOM))
+        return;
+    put_copy(S, m, out);
+    s->next_seq++;
+    metric_add(&S->metrics.copied, 1);
+}
+
 void session_replay(struct sessions *S, struct session *s, const union msg *m,
                     struct session_out *out)
 {
+    if (s->account->copy != READER_ACCOUNT) {
+        replay_copy(S, s, m, out);
+        return;
+    }
     ASSERT_EQ(m->ev.account, s->account->id);
     if (s->state == SESSION_LEARN) {
         session_note(S, s->account, m);

@@ -48,7 +48,8 @@ def exists(test, golden):
 
 def handed_on(path, text):
     """The text in which a case must be named twice: the suite's cases are run by another file."""
-    return text + read("tests/lib/session_suite.c") if path.endswith(("session_cases.c", "session_checks.c")) else text
+    parts = tuple(f"session_{part}.c" for part in ("cases", "checks", "copies"))
+    return text + read("tests/lib/session_suite.c") if path.endswith(parts) else text
 
 
 def main():

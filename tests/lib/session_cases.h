@@ -33,6 +33,13 @@ void case_silence(struct suite *s);
 void case_guests(struct suite *s);
 void case_rates(struct suite *s);
 
+/* ---- session_copies.c: drop copies ---- */
+void case_copy(struct suite *s);
+void case_copy_of_all(struct suite *s);
+void case_copy_says_nothing(struct suite *s);
+void case_copy_logins(struct suite *s);
+void case_copy_day_end(struct suite *s);
+
 /* ---- session_checks.c: what operators change while clients trade ---- */
 void case_checks(struct suite *s);
 void case_checks_of_rates(struct suite *s);

@@ -7,6 +7,7 @@
 #include "tests/lib/session_rig.h"
 
 #include "engine/base/log.h"
+#include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
 
 static const char restricted[][8] = {"MSFT    "};
@@ -55,12 +56,12 @@ void rig_day_open(struct rig *r, u32 day, u64 midnight_ns)
     rig_venue(r, &m);
 }
 
-static void add_account(struct rig *r, const char *user)
+static void add_account(struct rig *r, const char *user, const char *firm)
 {
     union msg m = venue_command(CMD_ACCOUNT);
 
     memcpy(m.account.user, user, 6);
-    memcpy(m.account.firm, "FIRM", 4);
+    memcpy(m.account.firm, firm, 4);
     rig_venue(r, &m);
 }
 
@@ -92,9 +93,14 @@ static void open_venue(struct rig *r)
 
     m.start.epoch = 1;
     rig_venue(r, &m);
-    add_account(r, "ALICE ");
-    add_account(r, "BOB   ");
-    add_account(r, "CAROL ");
+    add_account(r, "ALICE ", "FIRM");
+    add_account(r, "BOB   ", "FIRM");
+    add_account(r, "CAROL ", "FIRM");
+    add_account(r, "DAVE  ", "ELSE");
+    add_account(r, "COPY  ", "FIRM");
+    add_account(r, "EVERY ", "ELSE");
+    gateway_account_copy(r->gateway, "COPY  ", READER_FIRM);
+    gateway_account_copy(r->gateway, "EVERY ", READER_ALL);
     gateway_account_add(r->gateway, 0, "BOB   ", &bob);
     add_instrument(r, "AAPL    ");
     add_instrument(r, "MSFT    ");
@@ -213,6 +219,12 @@ static void play_auth(struct rig *r)
 
 static void keep(struct rig *r, const union msg *m)
 {
+    if (m->ev.type == EV_DAY_OPENED) {
+        r->day = m->day.day;
+        r->day_log = r->log_used;
+    }
+    if (msg_is_command(m->ev.type) || m->ev.session_seq == 0)
+        return;
     if (r->log_used == r->log_max) {
         r->log_max = r->log_max == 0 ? 1024 : 2 * r->log_max;
         r->log = realloc(r->log, r->log_max * sizeof r->log[0]);
@@ -230,8 +242,7 @@ static void play_persist(struct rig *r)
     while (!r->hold_durable && (m = msg_peek(&r->tx, &copy)) != NULL) {
         u32 n = m->cmd.slots;
         bool end = (m->ev.flags & MSG_TX_END) != 0;
-        if (!msg_is_command(m->ev.type) && m->ev.session_seq != 0)
-            keep(r, m);
+        keep(r, m);
         if (end)
             atomic_store(&r->durable, m->cmd.seq);
         ring_take(&r->tx, n);
@@ -240,21 +251,45 @@ static void play_persist(struct rig *r)
     }
 }
 
+/* Does an account that reads with `scope` read what is said to `of`? */
+static bool reads(u32 account, u8 scope, u32 of)
+{
+    if (scope == READER_FIRM)
+        return of != DAVE && of != EVERY;
+    return scope == READER_ALL || of == account;
+}
+
+/* The message of that number in what an account reads today; NULL: there is none. */
+static const union msg *kept(const struct rig *r, u32 account, u8 scope, u64 number)
+{
+    for (u32 i = r->day_log; i < r->log_used; i++)
+        if (reads(account, scope, r->log[i].ev.account) && --number == 0)
+            return &r->log[i];
+    return NULL;
+}
+
 static void push_old(struct rig *r, const struct reader_request *q, struct reader_answer *a,
                      bool count_only)
 {
-    u64 want = q->from_seq;
+    u64 number = 0;
 
-    for (u32 i = 0; i < r->log_used && a->count < q->count; i++) {
+    for (u32 i = r->day_log; i < r->log_used && a->count < q->count; i++) {
         const union msg *m = &r->log[i];
-        if (m->ev.account != q->account || m->ev.session_seq != want)
+        if (!reads(q->account, q->scope, m->ev.account) || ++number < q->from_seq)
             continue;
         if (!count_only)
             ring_put(&r->reader_answers, m, m->ev.slots);
         a->count++;
         a->slots += m->ev.slots;
-        want++;
     }
+}
+
+/* What the reader says of a stream when it has no messages to send of it. */
+static void none(const struct rig *r, const struct reader_request *q, struct reader_answer *a)
+{
+    a->status = r->reader_behind ? READER_NOT_YET : READER_NONE;
+    for (a->next_seq = 1; kept(r, q->account, q->scope, a->next_seq) != NULL;)
+        a->next_seq++;
 }
 
 static void play_reader(struct rig *r)
@@ -263,16 +298,19 @@ static void play_reader(struct rig *r)
         struct reader_request q;
         memcpy(&q, ring_at(&r->reader_requests, 0), sizeof q);
         ring_take(&r->reader_requests, 1);
-        assert_true(q.count >= 1 && q.count <= READER_COUNT_MAX);
-        assert_int_equal(q.day, RIG_DAY);
+        assert_true(q.count <= READER_COUNT_MAX);
+        assert_int_equal(q.day, r->day);
         struct reader_answer a = {.conn = q.conn,
                                   .from_seq = q.from_seq,
                                   .account = q.account,
                                   .day = q.day,
                                   .gateway = q.gateway,
-                                  .status = READER_OK};
+                                  .status = READER_OK,
+                                  .scope = q.scope};
         push_old(r, &q, &a, true);
-        assert_true(a.count > 0);
+        if (a.count == 0)
+            none(r, &q, &a);
+        assert_true(a.count > 0 || q.scope != READER_ACCOUNT);
         assert_true(ring_room(&r->reader_answers, 1 + a.slots) >= 1 + a.slots);
         ring_put(&r->reader_answers, &a, 1);
         a.count = a.slots = 0;
@@ -325,17 +363,34 @@ u64 rig_stream(const struct rig *r, u32 account)
     return engine_next_session_seq(r->engine, account) - 1;
 }
 
+static u32 encode(const struct rig *r, const union msg *m, u8 *out)
+{
+    const char *symbol = "        ";
+
+    if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED)
+        symbol = engine_instrument(r->engine, m->order.instrument)->symbol;
+    return ouch5_encode(m, symbol, RIG_MIDNIGHT_NS, out);
+}
+
 u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out)
 {
     for (u32 i = r->log_used; i-- > 0;) { /* the last one: of the current day */
         const union msg *m = &r->log[i];
-        if (m->ev.account != account || m->ev.session_seq != seq)
-            continue;
-        const char *symbol = "        ";
-        if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED)
-            symbol = engine_instrument(r->engine, m->order.instrument)->symbol;
-        return ouch5_encode(m, symbol, RIG_MIDNIGHT_NS, out);
+        if (m->ev.account == account && m->ev.session_seq == seq)
+            return encode(r, m, out);
     }
     fail_msg("account %u has no message %llu", account, (unsigned long long)seq);
     return 0;
+}
+
+u32 rig_expected_copy(const struct rig *r, u32 account, u64 number, u8 *out)
+{
+    static const char users[] = "      ALICE BOB   CAROL DAVE  COPY  EVERY ";
+    const union msg *m = kept(r, account, account == COPY ? READER_FIRM : READER_ALL, number);
+
+    if (m == NULL)
+        return 0;
+    memcpy(out, users + 6 * m->ev.account, 6);
+    put_be64(out + 6, m->ev.session_seq);
+    return 14 + encode(r, m, out + 14);
 }

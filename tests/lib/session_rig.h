@@ -44,10 +44,12 @@ struct rig {
     bool hold_engine;
     bool hold_auth;
     bool hold_reader;
+    bool reader_behind; /* the reader has not read all of the journal yet */
     /* every event with a session_seq, in order */
     union msg *log;
     u32 log_used, log_max;
-    u64 commands; /* that came by the gateway's ring */
+    u32 day, day_log; /* the open day, and where it begins in the log */
+    u64 commands;     /* that came by the gateway's ring */
 };
 
 /* The usual sizes. */
@@ -58,7 +60,8 @@ void rig_instrument(struct rig *r, const char *symbol, u32 reference_price);
 
 /*
  * A venue on an open day: accounts ALICE (no limits), BOB (limits: 1,000 shares, 100,000.0000
- * notional, collar 10 %, MSFT restricted), CAROL; instruments AAPL, MSFT (reference 150.0000).
+ * notional, collar 10 %, MSFT restricted), CAROL, DAVE of another firm, COPY and EVERY, drop copies
+ * of the first firm and of all; instruments AAPL, MSFT (reference 150.0000).
  */
 void rig_open(struct rig *r, struct wire *wire, const struct rig_conf *conf);
 
@@ -85,6 +88,9 @@ void rig_day_open(struct rig *r, u32 day, u64 midnight_ns);
 /* The bytes that message `seq` of an account must have; returns their number. */
 u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out);
 
+/* Message `number` of what a drop copy reads, and its bytes; returns their number, 0: none. */
+u32 rig_expected_copy(const struct rig *r, u32 account, u64 number, u8 *out);
+
 /* Number of messages of an account's stream of the current day. */
 u64 rig_stream(const struct rig *r, u32 account);
 
@@ -96,5 +102,8 @@ u64 rig_stream(const struct rig *r, u32 account);
 #define ALICE 1u
 #define BOB   2u
 #define CAROL 3u
+#define DAVE  4u
+#define COPY  5u
+#define EVERY 6u
 
 #endif

@@ -372,6 +372,11 @@ static const struct suite_case cases[] = {
     {"rates", case_rates, 0, true},
     {"checks", case_checks, 0, false},
     {"checks of rates", case_checks_of_rates, 0, false},
+    {"drop copy", case_copy, 0, false},
+    {"drop copy of all", case_copy_of_all, 0, false},
+    {"drop copy says nothing", case_copy_says_nothing, 0, false},
+    {"drop copy logins", case_copy_logins, 0, false},
+    {"drop copy day end", case_copy_day_end, 0, false},
 };
 
 static struct wire *(*new_wire)(void);

@@ -143,6 +143,28 @@ static void test_wrong_checks(void **state)
                         "spaces, or none\n");
 }
 
+#define COPY_ACCOUNTS                                                                      \
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
+    "restricted,drop_copy\n"
+
+/* Whose messages an account reads instead of trading. */
+static void test_drop_copy(void **state)
+{
+    (void)state;
+
+    assert_int_equal(load(GOOD_INSTRUMENTS,
+                          COPY_ACCOUNTS TERMS_ROW "\nB,F," HASH ",yes,1,1,1,none,,no\n"
+                                                  "C,F," HASH ",yes,1,1,1,none,,firm\n"
+                                                  "D,F," HASH ",yes,1,1,1,none,,all\n"),
+                     0);
+    assert_int_equal(refs.accounts[0].copy, READER_ACCOUNT);
+    assert_int_equal(refs.accounts[1].copy, READER_ACCOUNT);
+    assert_int_equal(refs.accounts[2].copy, READER_FIRM);
+    assert_int_equal(refs.accounts[3].copy, READER_ALL);
+    assert_int_equal(load(GOOD_INSTRUMENTS, COPY_ACCOUNTS TERMS_ROW "venue\n"), 1);
+    assert_non_null(strstr(errors, "drop_copy: venue: none of the words; allowed: no, firm, all"));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -162,10 +184,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terms),
-        cmocka_unit_test(test_wrong_terms),
-        cmocka_unit_test(test_checks),
-        cmocka_unit_test(test_wrong_checks),
+        cmocka_unit_test(test_terms),     cmocka_unit_test(test_wrong_terms),
+        cmocka_unit_test(test_checks),    cmocka_unit_test(test_wrong_checks),
+        cmocka_unit_test(test_drop_copy),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

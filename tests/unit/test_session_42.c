@@ -278,6 +278,35 @@ static void another_day(void **state)
     rig_close(&rig);
 }
 
+/* A drop copy has OUCH 5.0 of every account, this one's orders by their numbers and tokens, and
+ * comes by no other port. */
+static void a_drop_copy(void **state)
+{
+    u8 want[14 + OUCH5_OUT_MAX];
+    struct rig_frame f;
+
+    (void)state;
+    begin();
+    enter("TOKEN A", 'B', 100, 1500000, 99999);
+    client_expect_message(old, 'A');
+    client_open(other, &rig);
+    client_ask_login(other, "EVERY", "secret", "", "1");
+    assert_int_equal(client_expect(other, SOUP_REJECTED).payload[0], 'S');
+    fake->listener = 0;
+    memset(other, 0, sizeof *other);
+    client_open(other, &rig);
+    client_login(other, "EVERY", 1);
+    do {
+        u32 n = rig_expected_copy(&rig, EVERY, other->next_seq, want);
+        f = client_expect(other, SOUP_SEQUENCED);
+        assert_int_equal(f.len, n);
+        assert_memory_equal(f.payload, want, n);
+    } while (f.payload[14] != 'A');
+    assert_memory_equal(f.payload, "ALICE ", 6);
+    assert_non_null(memmem(f.payload + 14, f.len - 14, "TOKEN A  ", 9));
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_replay),
         cmocka_unit_test(no_more_tokens),
         cmocka_unit_test(another_day),
+        cmocka_unit_test(a_drop_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

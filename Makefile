@@ -80,10 +80,10 @@ demo: all ## show the main job on real parts, crash and recovery included
 run: all ## run wirebook in the foreground with config/dev.yaml
 	@exec $(BUILD)/bin/wirebook config/dev.yaml
 
-torture: setup ## the crash tests in full: power cuts and SIGKILLs (SEED=n to replay)
+torture: setup ## faults on real parts, and the crash tests in full (CASES="NAME..." of scripts/torture list; SEED=n to replay)
 	@$(INNER) $(JOBS) build-release
-	@WB_FULL=1 $(if $(SEED),WB_SEED=$(SEED)) scripts/test --no-build --kind sim,integ --variant release \
-	    --match torture,crash
+	@$(if $(CASES),:,WB_FULL=1 $(if $(SEED),WB_SEED=$(SEED)) scripts/test --no-build --kind sim,integ --variant release \
+	    --match torture,crash); crashes=$$?; scripts/torture $(CASES) $(if $(SEED),--seed $(SEED)) && exit $$crashes
 
 sim: setup ## the simulator at length (SEED=n to replay)
 	@$(INNER) $(JOBS) build-release
@@ -180,7 +180,7 @@ define VARIANT_RULES
 .PHONY: build-$1 programs-$1 unit-$1
 build-$1: $(if $(filter fuzz,$1),$(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ)),programs-$1 $(TESTS:%.c=$(BUILD)/$1/%))
 
-programs-$1: $(addprefix $(BUILD)/$1/,$(PROGRAMS)) $(if $(filter release,$1),programs)
+programs-$1: $(addprefix $(BUILD)/$1/,$(PROGRAMS)) $(if $(filter release,$1),programs $(BUILD)/$1/tests/torture/wirebook)
 
 unit-$1: $(filter $(BUILD)/$1/tests/unit/%,$(TESTS:%.c=$(BUILD)/$1/%))
 	@scripts/test --no-build --kind unit --variant $1
@@ -208,6 +208,12 @@ $(BUILD)/$1/obj/plant/%.o: %.c Makefile
 	$$(call Q,CC  )$$(CC_$1) $$(FLAGS) $$(FLAGS_$1) -DWB_PLANTS $$(PKG_CFLAGS) -MMD -MP -c $$< -o $$@
 
 $(BUILD)/$1/tests/sim/test_sim_plants: $(PLANTED:%.c=$(BUILD)/$1/obj/plant/%.o)
+
+# The venue with named crash points, and the same faults: what tests/torture kills.
+$(BUILD)/$1/tests/torture/wirebook: $(call objects,$1,gateway/main.c tests/lib/plant_env.c) \
+    $(PLANTED:%.c=$(BUILD)/$1/obj/plant/%.o) $(BUILD)/$1/libwirebook.a
+	@mkdir -p $$(@D)
+	$$(call Q,LINK)$$(CC_$1) $$(FLAGS_$1) $$^ -o $$@ $$(PKG_LIBS)
 
 # For `make one`: whatever compiles goes into the archive, and the linker takes what the test needs.
 $(BUILD)/$1/one/%: FORCE

@@ -30,6 +30,7 @@
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
+#include "persist/plant.h"
 #include "persist/segment_file.h"
 
 #define TXS_PER_TURN  1024u
@@ -353,6 +354,7 @@ static int ask(struct archive *a, u64 now_ns)
         error = a->conf.hook.begin(a->conf.hook.ctx, file, bytes, there);
     if (error)
         return put_off(a, now_ns, error);
+    CRASH_POINT("archive-asked");
     a->asked = true;
     return 1;
 }
@@ -368,7 +370,9 @@ static int look(struct archive *a, u64 now_ns)
     if (rc < 0)
         return put_off(a, now_ns, rc);
     a->asked = false;
+    CRASH_POINT("archive-put");
     int error = ledger_add(a, a->name, sum);
+    CRASH_POINT("archive-noted");
     if (error)
         return stop(a, strerror(-error));
     if (a->complained)

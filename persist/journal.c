@@ -222,9 +222,11 @@ static bool offer(struct journal *j, u64 number)
             continue;
         ASSERT_LE(w->first + w->blocks, s->first_block + s->blocks);
         u64 first = w->first - w->again;
+        CRASH_POINT("write-due");
         w->begun =
             j->disk->ops->write(j->disk, s->file, (first - s->first_block) * BLOCK_BYTES,
                                 block_at(j, first), (w->blocks + w->again) * BLOCK_BYTES, number);
+        CRASH_POINT("write-begun");
         return w->begun;
     }
     ASSERT(false); /* its segment is held until it is durable */
@@ -330,6 +332,7 @@ u64 journal_reap(struct journal *j)
         ASSERT_EQ(w->first, j->durable + 1);
         j->durable += w->blocks;
     }
+    CRASH_POINT("write-ended");
     retire(j);
     journal_invariant(j);
     return j->durable - before;

@@ -191,6 +191,7 @@ static void publish(struct persist *p, u64 first, u64 last)
         if (UNLIKELY(p->stamps != NULL))
             stamp(p, durable_get(&p->released) + 1, seq);
         durable_move(&p->released, seq);
+        CRASH_POINT("mark-moved");
     }
     metric_set(&p->durable_seq, seq);
 }

@@ -1,8 +1,11 @@
 /*
- * plant.h - known faults, planted into a build with -DWB_PLANTS to see that the tests catch them.
+ * plant.h - known faults, planted into a build with -DWB_PLANTS to see that the tests catch them,
+ * and named points at which such a build can be made to die.
  *
- * No program of the product is built like that: there PLANTED is 0 and the compiler drops the code.
- * tests/sim/test_sim_plants links these few files a second time, with the switch, and sets `plant`.
+ * No program of the product is built like that: there PLANTED is 0, CRASH_POINT is nothing, and the
+ * compiler drops the code. Two programs link these few files a second time, with the switch:
+ * tests/sim/test_sim_plants, and the venue that tests/torture kills. tests/lib/plant_env.c has
+ * `plant` and crash_point, which the environment sets.
  */
 #ifndef WIREBOOK_PERSIST_PLANT_H
 #define WIREBOOK_PERSIST_PLANT_H
@@ -25,8 +28,12 @@ enum plant {
 #ifdef WB_PLANTS
 extern enum plant plant;
 #define PLANTED(which) (plant == (which))
+/* May end the process here and now; any thread. `name` is one word with hyphens. */
+void crash_point(const char *name);
+#define CRASH_POINT(name) crash_point(name)
 #else
-#define PLANTED(which) 0
+#define PLANTED(which)    0
+#define CRASH_POINT(name) ((void)0)
 #endif
 
 #endif

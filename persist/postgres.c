@@ -27,6 +27,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/sm.h"
+#include "persist/plant.h"
 #include "persist/postgres_text.h"
 
 #define PUT_BYTES  (64u * 1024u) /* handed to libpq at once */
@@ -314,8 +315,10 @@ static enum sink_status end_copying(struct postgres *p)
 {
     if (!p->moved)
         return fail(p, SINK_LOST, "the mark was moved by another connection or process", "");
+    CRASH_POINT("rows-copied");
     if (PQsendQuery(p->conn, "commit") != 1)
         return fail_conn(p, "cannot commit");
+    CRASH_POINT("commit-sent");
     sm_move(states, &p->state, PG_COMMITTING);
     return SINK_BUSY;
 }
@@ -324,6 +327,7 @@ static enum sink_status end_committing(struct postgres *p)
 {
     struct copy_batch *b = batch_sent(p);
 
+    CRASH_POINT("commit-answered");
     if (b->days_used > 0)
         p->day_open = b->days[b->days_used - 1];
     p->sink.mark = p->to;

@@ -30,6 +30,7 @@
 
 #include "engine/base/sm.h"
 #include "persist/fill_codec.h"
+#include "persist/plant.h"
 #include "persist/redis_batch.h"
 #include "persist/redis_conn.h"
 #include "persist/redis_tops.h"
@@ -309,6 +310,7 @@ static void batch_done(struct redis *r, u64 duplicates)
 {
     struct redis_batch *b = &r->batches[!r->filling];
 
+    CRASH_POINT("fills-answered");
     r->batch_due = false;
     r->sink.mark = r->to;
     r->sink.duplicates += duplicates;
@@ -338,6 +340,7 @@ static enum sink_status poll_sending(struct redis *r, u64 now_ns)
 
     do {
         status = next_reply(r, now_ns, &reply);
+        CRASH_POINT("fills-sent");
         if (status != SINK_OK)
             return status;
         status = take_sent_reply(r, reply);
@@ -424,6 +427,7 @@ static void redis_commit(struct sink *s, const struct sink_mark *to, u64 now_ns)
     r->to = *to;
     s->batch_rows = 0;
     progress(r, now_ns);
+    CRASH_POINT("fills-queued");
     sm_move(states, &r->state, RS_SENDING);
 }
 

@@ -74,6 +74,7 @@ bool segments_remove(struct disk *disk, u64 from, struct why *why)
          * and a segment behind a hole would look like damage. */
         segment_name(h.segment, name);
         error = disk->ops->unlink(disk, name);
+        CRASH_POINT("leftover-removed");
         if (!error)
             error = disk->ops->sync_dir(disk);
     }
@@ -106,9 +107,12 @@ static int use_again(struct segments *s, const char *name)
         segment_name(segment, old);
         if (segment >= s->live && bytes == s->bytes) {
             metric_add(&s->recycled, 1);
-            return d->ops->rename(d, old, name);
+            error = d->ops->rename(d, old, name);
+            CRASH_POINT("segment-recycled");
+            return error;
         }
         error = d->ops->unlink(d, old);
+        CRASH_POINT("segment-removed");
         if (!error) /* before the next one goes: else a cut could leave a hole */
             error = d->ops->sync_dir(d);
         if (error)
@@ -128,6 +132,7 @@ static int fill_new(struct segments *s, const char *name)
         if (!error)
             error = d->ops->create(d, SEGMENT_NEW, s->bytes);
     }
+    CRASH_POINT("segment-filled");
     return error ? error : d->ops->rename(d, SEGMENT_NEW, name);
 }
 
@@ -141,8 +146,10 @@ static int make(struct segments *s, u64 segment)
     int error = use_again(s, name);
     if (error == -ENOENT)
         error = fill_new(s, name);
+    CRASH_POINT("segment-named");
     if (!error && !PLANTED(PLANT_FORGET_DIR_SYNC))
         error = d->ops->sync_dir(d);
+    CRASH_POINT("segment-synced");
     return error ? error : d->ops->open(d, name, DISK_WRITE);
 }
 

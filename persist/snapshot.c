@@ -19,6 +19,7 @@
 #include "engine/base/crc32c.h"
 #include "engine/base/limits.h"
 #include "engine/image.h"
+#include "persist/plant.h"
 
 #define HEAD_MAGIC       0x48534257u /* "WBSH" */
 #define GROUP_MAGIC      0x47534257u /* "WBSG" */
@@ -107,6 +108,7 @@ int snapshot_remove(struct disk *d, u64 keep, u64 keep_too)
             continue;
         name_of(list.seq[i], name);
         error = d->ops->unlink(d, name);
+        CRASH_POINT("snapshot-removed");
         gone = 0;
     }
     return !error && gone == 0 ? d->ops->sync_dir(d) : error;
@@ -143,6 +145,7 @@ static void group_flush(struct writer *w)
     g->crc = crc32c(0, w->buffer + CRC_FROM, bytes - CRC_FROM);
     w->error = w->disk->ops->put(w->disk, w->file, w->at, w->buffer, bytes);
     w->at += bytes;
+    CRASH_POINT("snapshot-begun");
     memset(w->buffer, 0, BLOCK_BYTES);
 }
 
@@ -218,10 +221,12 @@ bool snapshot_write(struct disk *d, const struct snapshot *s, const struct mem *
     }
     free(w.buffer);
     name_of(s->seq, name);
+    CRASH_POINT("snapshot-synced");
     if (!error)
         error = d->ops->rename(d, SNAPSHOT_NEW, name);
     else
         d->ops->unlink(d, SNAPSHOT_NEW);
+    CRASH_POINT("snapshot-named");
     if (!error)
         error = d->ops->sync_dir(d);
     return !error || why_set(why, "snapshot %s/%s: %s; the journal is not concerned", d->where,

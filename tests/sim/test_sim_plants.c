@@ -15,13 +15,12 @@
 
 #include <cmocka.h>
 
+#define WB_PLANTS
 #include "persist/plant.h"
 #include "tests/sim/sim_world.h"
 
 #define SEEDS 40u
 #define CUTS  20u
-
-enum plant plant;
 
 static enum plant wanted;
 

@@ -1,0 +1,131 @@
+"""Death of the process: at random moments, and at every named crash point of persist/, by SIGKILL and by a power cut."""
+import signal
+
+from case import case
+from clock import Clock, to_midnight
+from rig import PLANTED, ROOT, Broken
+
+JOURNAL = {}
+SNAPSHOTS = {"snapshot_transactions": 300}
+ARCHIVE = {"archive_command": f"{ROOT}/scripts/archive"}
+RECYCLING = {**SNAPSHOTS, **ARCHIVE, "keep_segments": 2}
+MIDNIGHT_S = 5  # a day's streams need its segments: so it ends so many seconds after the first start
+
+# name -> (passages until it strikes: from, to; what the journal's section needs). All that persist/*.c names; the run checks.
+POINTS = {
+    "write-due": (5, 400, JOURNAL),
+    "write-begun": (5, 400, JOURNAL),
+    "write-ended": (5, 400, JOURNAL),
+    "mark-moved": (5, 400, JOURNAL),
+    "leftover-removed": (1, 2, JOURNAL),
+    "segment-filled": (1, 4, JOURNAL),
+    "segment-named": (1, 4, JOURNAL),
+    "segment-synced": (1, 4, JOURNAL),
+    "segment-recycled": (1, 3, RECYCLING),
+    "segment-removed": (1, 1, RECYCLING),
+    "snapshot-begun": (1, 30, SNAPSHOTS),
+    "snapshot-synced": (1, 4, SNAPSHOTS),
+    "snapshot-named": (1, 4, SNAPSHOTS),
+    "snapshot-removed": (1, 3, SNAPSHOTS),
+    "archive-asked": (1, 3, ARCHIVE),
+    "archive-put": (1, 3, ARCHIVE),
+    "archive-noted": (1, 3, ARCHIVE),
+    "rows-copied": (1, 20, JOURNAL),
+    "commit-sent": (1, 20, JOURNAL),
+    "commit-answered": (1, 20, JOURNAL),
+    "fills-queued": (1, 40, JOURNAL),
+    "fills-sent": (1, 40, JOURNAL),
+    "fills-answered": (1, 40, JOURNAL),
+}
+
+
+def rig_of(t, disk, wanted, **options):
+    if "archive_command" in wanted:
+        wanted = {**wanted, "archive_to": f"{t.folder}/archive"}
+    rig = t.rig(disk, journal=wanted, **options)
+    if "keep_segments" in wanted:
+        Clock(rig, t.folder, to_midnight(MIDNIGHT_S))
+    return rig
+
+
+def strike(t, rig, point, environment):
+    """A life that ends at the point."""
+    low, high, _ = POINTS[point]
+    number = t.dice.randint(low, high)
+    rig.start(WB_CRASH_AT=f"{point}:{number}", **environment)
+    before = rig.seen()
+    for _ in range(600):
+        rig.trade(0.05)
+        if not rig.running():
+            break
+    else:
+        raise Broken(f"the venue has not come to {point} for the {number}. time within 30 s")
+    if rig.process.returncode != -signal.SIGKILL:
+        raise Broken(f"the venue ended with {rig.process.returncode} before it came to {point}, see {rig.log_path}")
+    rig.drain()
+    t.did(f"died at {point} for the {number}. time, {rig.seen() - before} messages after its start")
+
+
+def at_point(point, cut):
+    def run(t):
+        disk = t.disk() if cut else None
+        rig = rig_of(t, disk, POINTS[point][2], program=PLANTED)
+        rig.up()
+        rig.trade(t.dice.uniform(0.1, 1.0), True)
+        rig.end(signal.SIGKILL)
+        rig.drain()
+        strike(t, rig, point, {"WB_CRASH_CUT": disk.where} if cut else {})
+        if cut:
+            disk.power_on()
+            t.did(f"power back, {disk.fs} mounted again")
+        rig.up()
+        rig.trade(0.2, True)
+        return rig.judge()
+    return run
+
+
+for name in POINTS:
+    case(f"kill-at-{name}", f"SIGKILL at the crash point {name}")(at_point(name, False))
+    case(f"cut-at-{name}", f"power cut (FS_IOC_GOINGDOWN, no log flush) at the crash point {name}")(at_point(name, True))
+
+
+def cut_at_random(t, disk, rig, lives):
+    for life in range(1, lives + 1):
+        rig.start()
+        if t.dice.random() < 0.8:
+            rig.wait_for_logins()
+        count = rig.trade(t.dice.uniform(0.05, 0.8))
+        disk.cut()
+        alone = t.dice.random() < 0.5
+        if alone:  # the first write that fails must end it
+            rig.wait_ended(11, r"error .*this is final|error .*cannot|error journal")
+        else:
+            rig.end(signal.SIGKILL)
+            rig.drain()
+        t.did(f"{life}: cut after {count} messages; the venue {'ended by itself, exit code 11' if alone else 'was killed with it'}")
+        disk.power_on()
+    return rig.judge()
+
+
+@case("cut-random-ext4", "power cuts at random moments, journal on ext4", times=3)
+def cut_ext4(t):
+    disk = t.disk("ext4")
+    return cut_at_random(t, disk, t.rig(disk), 5)
+
+
+@case("cut-random-xfs", "power cuts at random moments, journal on xfs", times=3)
+def cut_xfs(t):
+    disk = t.disk("xfs")
+    return cut_at_random(t, disk, t.rig(disk), 5)
+
+
+@case("cut-random-all", "the same with snapshots, archive and recycling", times=3)
+def cut_all(t):
+    disk = t.disk(mb=128)
+    return cut_at_random(t, disk, rig_of(t, disk, RECYCLING), 8)
+
+
+@case("cut-random-pwrite", "the same with journal.io: pwrite", times=2)
+def cut_pwrite(t):
+    disk = t.disk()
+    return cut_at_random(t, disk, t.rig(disk, journal={"io": "pwrite"}), 5)

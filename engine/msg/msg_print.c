@@ -79,16 +79,17 @@ static void print_field(FILE *out, const u8 *m, const struct field *f)
     }
 }
 
+const char *const msg_flag_names[MSG_FLAGS_NAMED] = {"end",   "sell",   "iso",        "dead",
+                                                     "taker", "hidden", [8] = "first"};
+
 static void print_flags(FILE *out, u16 flags)
 {
-    static const char *const names[] = {"end",   "sell",   "iso",        "dead",
-                                        "taker", "hidden", [8] = "first"};
     const char *between = " flags=";
 
-    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
-        if ((flags & (1u << i)) == 0 || !names[i])
+    for (u32 i = 0; i < MSG_FLAGS_NAMED; i++) {
+        if ((flags & (1u << i)) == 0 || !msg_flag_names[i])
             continue;
-        fprintf(out, "%s%s", between, names[i]);
+        fprintf(out, "%s%s", between, msg_flag_names[i]);
         between = ",";
     }
 }

@@ -1,5 +1,6 @@
 /*
- * shape.h - what msg.c knows of each type of message, for msg_print.c. Local to engine/msg.
+ * shape.h - what msg.c knows of each type of message, for those who write messages field by field:
+ * msg_print.c and persist/dump.c.
  */
 #ifndef WIREBOOK_MSG_SHAPE_H
 #define WIREBOOK_MSG_SHAPE_H
@@ -48,5 +49,10 @@ extern const struct shape msg_shapes[256];
 extern const struct field msg_terms_fields[MSG_TERMS_FIELDS];
 
 bool msg_has_terms(const struct shape *shape);
+
+#define MSG_FLAGS_NAMED 16u
+
+/* What the bits of enum msg_flags are called, by number; NULL: it means nothing. */
+extern const char *const msg_flag_names[MSG_FLAGS_NAMED];
 
 #endif

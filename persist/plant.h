@@ -23,6 +23,7 @@ enum plant {
     PLANT_KEEP_PARTIAL,       /* an incomplete transaction at a cut is not dropped */
     PLANT_FORGET_SYNC,        /* recovery believes what a power cut can still take back */
     PLANT_RECYCLE_EARLY,      /* a segment is given away that is still needed */
+    PLANT_IGNORE_WITNESS,     /* a durable block that is bad passes for a torn tail */
 };
 
 #ifdef WB_PLANTS

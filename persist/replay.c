@@ -35,6 +35,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "persist/plant.h"
+#include "persist/replay_tail.h"
 #include "persist/segment_file.h"
 #include "persist/tx_builder.h"
 
@@ -60,8 +61,11 @@ static enum replay_status damaged(struct replay *p, u64 index, u64 block, const 
 {
     char name[DISK_NAME_MAX] = "(no segment)";
 
-    if (p->i < p->catalog.used)
-        segment_name(p->catalog.entries[p->i].segment, name);
+    if (p->i < p->catalog.used) {
+        p->r->damaged_segment = p->catalog.entries[p->i].segment;
+        segment_name(p->r->damaged_segment, name);
+    }
+    p->r->damaged_index = index;
     why_set(p->why,
             "journal damaged: %s/%s, offset %" PRIu64 ", block %" PRIu64
             ": %s; nothing was changed: restore the file from a copy, or move the directory away "
@@ -147,7 +151,8 @@ static const char *take(struct replay *p)
     if (p->r->last_seq != 0 ? seq != p->r->last_seq + 1
                             : seq != 1 && p->r->first_segment == 1 && !p->conf->from.seq)
         return "the number of its transaction does not follow";
-    if (p->r->last_seq == 0 && p->conf->from.seq && seq > p->conf->from.seq)
+    p->r->damaged_snapshot = p->r->last_seq == 0 && p->conf->from.seq && seq > p->conf->from.seq;
+    if (p->r->damaged_snapshot)
         return "behind the transaction that the snapshot ends with";
     if (seq <= p->conf->from.seq) { /* known */
         p->r->last_seq = seq;
@@ -207,64 +212,39 @@ static const char *follows(const struct replay *p, const struct block *b)
     return NULL;
 }
 
-/* What the blocks from the bad one on say about it. */
-struct tail {
-    u64 written;    /* of them that are not zero */
-    u64 durable;    /* highest durable_block of a whole one */
-    u64 durable_at; /* the block that says so */
-};
-
-/* Looks at the blocks from `index` on of the open segment. */
-static int tail_segment(struct replay *p, u64 index, struct tail *t)
+/*
+ * Beside a live venue a block may have been written since it was found bad, and those that speak of
+ * it read after that. True: it is whole now, and next to be read.
+ */
+static bool came_late(struct replay *p, u64 index)
 {
+    const struct segment_entry *e = &p->catalog.entries[p->i];
     const struct block *b;
-    int error;
 
-    while ((error = segment_file_block(&p->file, index++, false, &b)) == 0) {
-        bool whole = !block_check(b, p->conf->shard);
-        if (block_is_zero(b) || (whole && b->head.segment != p->file.segment))
-            continue; /* never written, in this file's present life */
-        t->written++;
-        if (!whole)
-            continue; /* torn too */
-        p->r->max_epoch = max_u64(p->r->max_epoch, b->head.epoch);
-        if (b->head.durable_block > t->durable) {
-            t->durable = b->head.durable_block;
-            t->durable_at = b->head.block;
-        }
-    }
-    return error == -ENODATA ? 0 : error;
+    return segment_file_open(&p->file, e->segment, e->bytes) == 0 &&
+           segment_file_block(&p->file, index, true, &b) == 0 && !follows(p, b);
 }
 
-/* Everything from block `index` of the segment being read to the end of the last segment. */
-static int tail_look(struct replay *p, u64 index, struct tail *t)
-{
-    int error = tail_segment(p, index, t);
-
-    for (u32 i = p->i + 1; !error && i < p->catalog.used; i++) {
-        const struct segment_entry *e = &p->catalog.entries[i];
-        error = segment_file_open(&p->file, e->segment, e->bytes);
-        if (!error)
-            error = tail_segment(p, 0, t);
-    }
-    return error;
-}
-
-/* Block `index` of the segment being read is bad and no later process has cut here. */
-static enum replay_status end_here(struct replay *p, u64 index, const char *what)
+/* Block `index` of the segment being read is bad and no later process has cut here. `*ended`: the
+ * journal ends before it; else it is good, looked at again. */
+static enum replay_status end_here(struct replay *p, u64 index, const char *what, bool *ended)
 {
     struct replay_result *r = p->r;
-    struct tail t = {0};
+    struct replay_tail t = {0};
     char text[160];
-    int error = tail_look(p, index, &t);
+    int error = replay_tail_look(&p->file, &p->catalog, p->i, index, &t);
 
     if (error)
         return failed(p, error, "reading the tail");
-    if (t.durable >= r->next_block) {
+    r->max_epoch = max_u64(r->max_epoch, t.max_epoch);
+    if (t.durable >= r->next_block && !PLANTED(PLANT_IGNORE_WITNESS)) {
+        if (came_late(p, index))
+            return REPLAY_OK;
         snprintf(text, sizeof text, "%s, but block %" PRIu64 " says that it was durable", what,
                  t.durable_at);
         return damaged(p, index, r->next_block, text);
     }
+    *ended = true;
     r->next_segment = p->catalog.entries[p->i].segment + (index > 0 ? 1 : 0);
     r->cut_slots = tx_builder_reset(&p->builder);
     r->cut = t.written > 0 || r->cut_slots > 0;
@@ -342,15 +322,17 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
         return damaged(p, 0, r->next_block, what);
     u64 index = p->begun || e->state != SEGMENT_USED ? 0 : r->next_block - e->head.block;
     p->begun = true;
-    for (; r->next_block < limit && index < p->file.blocks; index++) {
+    while (r->next_block < limit && index < p->file.blocks) {
         const struct block *b;
         error = segment_file_block(&p->file, index, false, &b);
         if (error && error != -ENODATA)
             return failed(p, error, "reading a segment");
         what = error ? "the file is cut short" : follows(p, b);
         if (what) {
-            *ended = true;
-            return end_here(p, index, what);
+            enum replay_status s = end_here(p, index, what, ended);
+            if (*ended || s != REPLAY_OK)
+                return s;
+            continue;
         }
         what = take_block(p, b);
         if (what)
@@ -359,6 +341,7 @@ static enum replay_status read_segment(struct replay *p, bool *ended)
         p->chained = true;
         r->next_block++;
         r->blocks++;
+        index++;
     }
     p->full = index == p->file.blocks;
     progress(p);
@@ -408,6 +391,7 @@ static enum replay_status find_first(struct replay *p, u32 *first)
     u64 block = p->conf->from.block;
     int error = block ? catalog_find_block(&p->catalog, block, first) : 0;
 
+    p->r->damaged_snapshot = error == -ENODATA;
     if (error == -ENODATA)
         return damaged(p, 0, block, "the segment that the snapshot goes on with is missing");
     return error ? failed(p, error, "looking for the snapshot's block") : REPLAY_OK;
@@ -438,6 +422,7 @@ static enum replay_status read_all(struct replay *p)
     }
     if (s == REPLAY_OK && r->last_seq < p->conf->from.seq) {
         p->i -= p->i > 0; /* it stands behind the last one that was read */
+        r->damaged_snapshot = true;
         return damaged(p, 0, r->next_block, "a snapshot has seen more than is left");
     }
     return s;

@@ -62,6 +62,11 @@ struct replay_result {
     u32 cut_slots;          /* of the incomplete last transaction that was dropped */
     u32 dropped_partial_tx; /* transactions left incomplete at earlier cuts */
     const char *cut_what;   /* what was wrong with it */
+
+    /* after REPLAY_DAMAGED: where */
+    u64 damaged_segment;   /* 0: in none, one is missing */
+    u64 damaged_index;     /* of the block in it, from 0; what stands before it is good */
+    bool damaged_snapshot; /* the journal is whole, but does not reach the snapshot from_seq */
 };
 
 enum replay_status {

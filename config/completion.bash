@@ -12,6 +12,8 @@ _wirebook() {
         mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*')" -- "$cur")
     elif [[ ${command##*/} == wirebook-ctl ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')" -- "$cur")
+    elif [[ ${command##*/} == wirebook-journal && $prev == --format ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "json csv" -- "$cur")
     elif [[ ${command##*/} == wirebook-journal && $COMP_CWORD == 1 ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$command" --help 2> /dev/null | sed -n 's/^  wirebook-journal \([a-z]*\) .*/\1/p')" -- "$cur")
     else

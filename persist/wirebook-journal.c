@@ -1,52 +1,84 @@
 /*
- * wirebook-journal - looks at a journal: prints its transactions, or verifies all of it.
+ * wirebook-journal - looks at a journal: prints its transactions, exports them, verifies all of it;
+ * repairs a damaged one when it is told to.
  *
- * Only reads, so it may run beside the venue; then it sees what was written up to now. `verify`
- * does what recovery does (replay.c) and, beside it, runs every command again through a second,
- * fresh engine: the events must come out byte for byte, and both engines must end in the same
- * state.
+ * All but `repair` only read, so they may run beside the venue; then they see what was written up
+ * to now. What they do is told in print_tx here, and in dump.h, verify.h, repair.h.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
-#include "engine/engine.h"
 #include "engine/msg/msg.h"
 #include "persist/cursor.h"
 #include "persist/directory.h"
+#include "persist/dump.h"
 #include "persist/journal_format.h"
+#include "persist/repair.h"
 #include "persist/replay.h"
 #include "persist/segment_file.h"
+#include "persist/verify.h"
 
 static const char help[] =
-    "wirebook-journal - look at a journal\n"
+    "wirebook-journal - look at a journal, export it, repair it\n"
     "\n"
     "  wirebook-journal print [--from SEQ] [--to SEQ] DIR    every message, one a line\n"
+    "  wirebook-journal export [--format json|csv] [...] DIR every field by its name, for "
+    "programs\n"
     "  wirebook-journal verify DIR                           check every block, run every command "
     "again\n"
+    "  wirebook-journal repair [--yes --reason TEXT] DIR     cut a damaged journal so that it "
+    "starts\n"
     "\n"
-    "Options:\n"
+    "Options of print and export:\n"
     "  --from SEQ         first transaction, default 1\n"
     "  --to SEQ           last transaction, default the last one there is\n"
+    "Options of export:\n"
+    "  --format json|csv  JSON lines (default), or CSV with a header\n"
+    "  --since TIME       first and last time, of the engine's clock: 2026-11-22, "
+    "2026-11-22T14:30,\n"
+    "  --until TIME         2026-11-22T14:30:00.123456789Z (all UTC), or @NANOSECONDS since 1970\n"
+    "  --account USER     only messages that concern this account; #ID: by its number\n"
+    "  --instrument SYM   only those that concern this instrument; #ID: by its number\n"
+    "  --columns A,B,...  CSV: these columns in this order, default all\n"
+    "Options of repair:\n"
+    "  --yes              do it; without, only what is wrong and what would be done is said\n"
+    "  --reason TEXT      why; kept in the journal, wanted with --yes\n"
+    "Options of all:\n"
     "  --shard N          default: what the first block says\n"
     "  --help\n"
     "\n"
-    "Exit codes: 0 all is well, 1 damage, a difference, or a journal that cannot be read, 2 "
-    "options "
-    "that make no\n"
-    "sense.\n";
+    "repair keeps the original files in DIR/damaged.N, with what is lost in lost.jsonl. Look for a "
+    "whole\n"
+    "copy in the archive first: a cut loses what was acknowledged behind it.\n"
+    "\n"
+    "Exit codes: 0 all is well, 1 damage, a difference, a journal that cannot be read, or a repair "
+    "that\n"
+    "was not done, 2 options that make no sense.\n";
 
 struct options {
-    const char *verb;
+    const struct verb *verb;
     const char *dir;
-    u64 from;
-    u64 to;
     u64 shard; /* UINT64_MAX: to be found */
+    struct dump_conf dump;
+    bool yes;
+    const char *reason;
+};
+
+/* A verb, and the options that only it and others like it have. */
+struct verb {
+    const char *name;
+    const char *options; /* their letters below */
+    int (*run)(const struct options *o, struct disk *d);
 };
 
 /* ---- options ---- */
@@ -68,6 +100,80 @@ static int usage(const char *what, const char *value)
     return 2;
 }
 
+/* `text` as nanoseconds since 1970 UTC. False: it is no time. */
+static bool moment(const char *text, u64 *out)
+{
+    static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    struct tm tm;
+    const char *end = NULL;
+
+    if (text[0] == '@')
+        return number(text + 1, 0, UINT64_MAX, out);
+    for (u32 i = 0; i < ARRAY_LEN(formats) && !end; i++) {
+        memset(&tm, 0, sizeof tm);
+        end = strptime(text, formats[i], &tm);
+    }
+    i64 at = end ? timegm(&tm) : -1;
+    if (at < 0)
+        return false;
+    *out = (u64)at * NS_PER_SEC;
+    u64 digit = NS_PER_SEC;
+    if (*end == '.' && isdigit((u8)end[1]))
+        for (end++; isdigit((u8)*end) && digit > 1; end++)
+            *out += (u64)(*end - '0') * (digit /= 10);
+    return *end == '\0' || (*end == 'Z' && end[1] == '\0');
+}
+
+static bool format(const char *text, enum dump_format *out)
+{
+    *out = strcmp(text, "csv") == 0 ? DUMP_CSV : DUMP_JSON;
+    return *out == DUMP_CSV || strcmp(text, "json") == 0;
+}
+
+static const struct verb verbs[];
+
+static const struct verb *verb_find(const char *name)
+{
+    const struct verb *v = verbs;
+
+    while (v->name && strcmp(v->name, name) != 0)
+        v++;
+    return v->name ? v : NULL;
+}
+
+/* The value of option `c`. False: out of range. */
+static bool take(struct options *o, int c, const char *value)
+{
+    switch (c) {
+    case 'f':
+        return number(value, 1, UINT64_MAX, &o->dump.from_seq);
+    case 't':
+        return number(value, 1, UINT64_MAX, &o->dump.to_seq);
+    case 's':
+        return number(value, 0, UINT32_MAX, &o->shard);
+    case 'F':
+        return format(value, &o->dump.format);
+    case 'S':
+        return moment(value, &o->dump.since_ns);
+    case 'U':
+        return moment(value, &o->dump.until_ns);
+    case 'a':
+        o->dump.account = value;
+        return true;
+    case 'i':
+        o->dump.instrument = value;
+        return true;
+    case 'c':
+        o->dump.columns = value;
+        return true;
+    case 'y':
+        return o->yes = true;
+    default:
+        o->reason = value;
+        return value[0] != '\0';
+    }
+}
+
 /* 0, or the exit code; 100 after --help. */
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -75,39 +181,45 @@ static int parse(int argc, char **argv, struct options *o)
         {"from", required_argument, NULL, 'f'},
         {"to", required_argument, NULL, 't'},
         {"shard", required_argument, NULL, 's'},
+        {"format", required_argument, NULL, 'F'},
+        {"since", required_argument, NULL, 'S'},
+        {"until", required_argument, NULL, 'U'},
+        {"account", required_argument, NULL, 'a'},
+        {"instrument", required_argument, NULL, 'i'},
+        {"columns", required_argument, NULL, 'c'},
+        {"yes", no_argument, NULL, 'y'},
+        {"reason", required_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    bool ok = true;
+    char seen[16] = "";
+    int index = 0;
     int c;
 
-    while (ok && (c = getopt_long(argc, argv, "", list, NULL)) != -1) {
-        switch (c) {
-        case 'f':
-            ok = number(optarg, 1, UINT64_MAX, &o->from);
-            break;
-        case 't':
-            ok = number(optarg, 1, UINT64_MAX, &o->to);
-            break;
-        case 's':
-            ok = number(optarg, 0, UINT32_MAX, &o->shard);
-            break;
-        case 'h':
+    while ((c = getopt_long(argc, argv, "", list, &index)) != -1) {
+        if (c == 'h') {
             fputs(help, stdout);
             return 100;
-        default:
-            return 2; /* getopt has said it */
         }
+        if (c == '?')
+            return 2; /* getopt has said it */
+        if (!take(o, c, optarg))
+            return usage("out of range: ", optarg);
+        if (!strchr(seen, c))
+            seen[strlen(seen)] = (char)c;
     }
-    if (!ok)
-        return usage("out of range: ", optarg);
     if (argc - optind != 2)
         return usage("a verb and a directory are wanted", "");
-    o->verb = argv[optind];
+    o->verb = verb_find(argv[optind]);
     o->dir = argv[optind + 1];
-    if (strcmp(o->verb, "print") != 0 && strcmp(o->verb, "verify") != 0)
-        return usage("no such verb: ", o->verb);
-    return 0;
+    if (!o->verb)
+        return usage("no such verb: ", argv[optind]);
+    for (u32 i = 0; seen[i]; i++)
+        if (!strchr(o->verb->options, seen[i]))
+            return usage("an option that is not for ", o->verb->name);
+    if (o->dump.columns && o->dump.format != DUMP_CSV)
+        return usage("--columns is for --format csv", "");
+    return o->yes && !o->reason ? usage("--yes wants a --reason", "") : 0;
 }
 
 /* ---- the directory ---- */
@@ -147,12 +259,12 @@ static void print_tx(const struct cursor_tx *tx)
 static int print(const struct options *o, struct disk *d)
 {
     struct cursor_conf conf = {.disk = d, .shard = (u32)o->shard};
-    struct cursor *c = cursor_new(&conf, o->from);
+    struct cursor *c = cursor_new(&conf, o->dump.from_seq);
     struct cursor_tx tx;
     enum cursor_status s = CURSOR_WAIT;
     u64 epoch = 0;
 
-    while (cursor_seq(c) <= o->to && (s = cursor_next(c, &tx)) == CURSOR_TX) {
+    while (cursor_seq(c) <= o->dump.to_seq && (s = cursor_next(c, &tx)) == CURSOR_TX) {
         if (tx.epoch != epoch)
             printf("# epoch %" PRIu64 ", block %" PRIu64 "\n", tx.epoch, tx.block);
         epoch = tx.epoch;
@@ -168,179 +280,112 @@ static int print(const struct options *o, struct disk *d)
     return s == CURSOR_GONE || s == CURSOR_ERROR ? 1 : 0;
 }
 
-/* ---- verify ---- */
+/* ---- export ---- */
 
-/* The sizes that a process' CMD_START says, the first message of its first segment. */
-static void sizes_add(struct engine_conf *sizes, const struct block *b)
+static const char *export_tx(void *ctx, const struct slot *tx, u32 used)
 {
-    const union msg *m = (const union msg *)(const void *)b->slots;
-
-    if (m->cmd.type != CMD_START || msg_check(b->slots, b->head.slots_used))
-        return;
-    sizes->accounts_max =
-        max_u32(sizes->accounts_max, min_u32(m->start.accounts_max, ACCOUNTS_MAX));
-    sizes->instruments_max =
-        max_u32(sizes->instruments_max, min_u32(m->start.instruments_max, INSTRUMENTS_MAX));
-    sizes->orders_max = max_u32(sizes->orders_max, min_u32(m->start.orders_max, ORDERS_MAX));
+    return dump_tx(ctx, tx, used) ? NULL : "nothing more is wanted";
 }
 
-/* The largest sizes that any process had: each one's own come as limits with its CMD_START. */
-static void find_sizes(struct disk *d, u32 shard, struct engine_conf *sizes)
+/* After that it was enough: no damage. */
+static bool export_enough(void *ctx, struct why *why)
 {
-    struct catalog c;
-    const struct block *b;
-
-    sizes->accounts_max = sizes->instruments_max = sizes->orders_max = 1;
-    if (!catalog_init(&c, d, shard))
-        return;
-    u32 used = catalog_load(&c) == 0 ? c.used : 0;
-    for (u32 i = 0; i < used; i++) {
-        if (segment_file_open(&c.peek, c.entries[i].segment, c.entries[i].bytes) == 0 &&
-            segment_file_block(&c.peek, 0, false, &b) == 0 && !block_check(b, shard))
-            sizes_add(sizes, b);
-    }
-    catalog_free(&c);
-}
-
-struct verify {
-    struct engine *applied; /* as recovery does it */
-    struct engine *again;   /* runs the commands */
-    struct tx out;
-    u64 types[256];
-    bool differs;
-};
-
-static void print_both(const struct tx *now, const struct slot *tx, u32 used)
-{
-    u32 a = 0;
-    u32 b = 0;
-
-    while (a < used || b < now->used) {
-        const union msg *x = (const union msg *)(const void *)&tx[a];
-        const union msg *y = (const union msg *)(const void *)&now->slots[b];
-        bool same = a < used && b < now->used && msg_slots(x) == msg_slots(y) &&
-                    memcmp(x, y, msg_slots(x) * SLOT_BYTES) == 0;
-        if (a < used) {
-            fputs(same ? "  both    " : "  journal ", stderr);
-            msg_print(stderr, x);
-            a += msg_slots(x);
-        }
-        if (b < now->used) {
-            if (!same) {
-                fputs("  again   ", stderr);
-                msg_print(stderr, y);
-            }
-            b += msg_slots(y);
-        }
-    }
-}
-
-/* Runs the transaction's command again. False: it makes no event now. */
-static bool run_again(struct verify *v, const union msg *journalled)
-{
-    union msg cmd;
-    u64 now_ns = journalled->cmd.time_ns;
-
-    if (engine_busy(v->again)) {
-        engine_continue(v->again, now_ns, &v->out);
-        return true;
-    }
-    memcpy(&cmd, journalled, msg_slots(journalled) * SLOT_BYTES);
-    cmd.cmd.seq = 0; /* as it was before the engine numbered it */
-    cmd.cmd.time_ns = 0;
-    v->out.used = 0;
-    return engine_step(v->again, &cmd, now_ns, &v->out);
-}
-
-static const char *verify_tx(void *ctx, const struct slot *tx, u32 used)
-{
-    struct verify *v = ctx;
-    const char *what = engine_apply(v->applied, tx, used);
-
-    if (what)
-        return what;
-    for (u32 at = 0; at < used; at += msg_slots(&tx[at]))
-        v->types[((const u8 *)&tx[at])[0]]++;
-    bool made = run_again(v, (const union msg *)(const void *)tx);
-    if (made && v->out.used == used && memcmp(v->out.slots, tx, used * SLOT_BYTES) == 0)
-        return NULL;
-    v->differs = true;
-    if (!made)
-        v->out.used = 0;
-    fprintf(stderr, "wirebook-journal: this engine makes something else of a command:\n");
-    print_both(&v->out, tx, used);
-    return "run again, the command gives other events (another version, or other pool sizes)";
-}
-
-/* A pool is too small: which option gives a larger one. */
-static bool verify_unfit(void *ctx, struct why *why)
-{
-    const struct verify *v = ctx;
-    const struct engine_unfit *u = engine_unfit(v->applied);
-
-    if (!u->pool)
-        return false;
-    why_set(why, "the journal holds more than the %s of %u that its processes say they had",
-            u->pool, u->max);
+    (void)ctx;
+    (void)why;
     return true;
 }
 
-static void print_result(const struct verify *v, const struct replay_result *r)
+/* What recovery would take, judged as it does; so damage is named, and a torn tail is none. */
+static int export(const struct options *o, struct disk *d)
 {
-    printf("segments     %" PRIu64 "\nblocks       %" PRIu64 "\nepochs       %" PRIu64
-           " (highest %" PRIu64 ")\ntransactions %" PRIu64 " (last %" PRIu64 ")\n",
-           r->segments, r->blocks, r->epochs, r->max_epoch, r->transactions, r->last_seq);
-    printf("journal      %016" PRIx64 "\n", engine_journal_id(v->applied));
-    for (u32 type = 0; type < 256; type++) {
-        if (v->types[type] > 0)
-            printf("  %-18s %" PRIu64 "\n", msg_type_name((u8)type), v->types[type]);
+    static struct dump dump;
+    struct replay_conf conf = {.disk = d,
+                               .shard = (u32)o->shard,
+                               .apply = export_tx,
+                               .unfit = export_enough,
+                               .ctx = &dump,
+                               .quiet = true};
+    struct replay_result at;
+    struct why why = {""};
+    struct mem mem;
+
+    mem_init(&mem, 0);
+    bool ok = dump_init(&dump, &o->dump, &mem, &why);
+    int rc = ok ? 0 : 2;
+    enum replay_status s = ok ? replay_run(&conf, &at, &why) : REPLAY_OK;
+    if (s == REPLAY_DAMAGED || s == REPLAY_FAILED) {
+        fprintf(stderr, "wirebook-journal: what was exported ends here: %s\n", why.text);
+        rc = 1;
     }
-    printf("earlier cuts with an incomplete transaction: %u\n", r->dropped_partial_tx);
-    if (r->cut)
-        printf("torn tail at segment %" PRIx64 ", block %" PRIu64 " (%s): %" PRIu64
-               " bytes and %u slots to be dropped by the next start\n",
-               r->cut_segment, r->cut_block, r->cut_what, r->cut_bytes, r->cut_slots);
-    printf("day          %u\nopen orders  %u\n", engine_day(v->applied),
-           engine_open_orders(v->applied));
-    printf("state hash   %016" PRIx64 "\n", engine_state_hash(v->applied));
+    if (ok && !dump_end(&dump, &why)) {
+        fprintf(stderr, "wirebook-journal: %s\n", why.text);
+        rc = 1;
+    } else if (!ok) {
+        fprintf(stderr, "wirebook-journal: %s\n", why.text);
+    }
+    mem_free_all(&mem);
+    return rc;
 }
+
+/* ---- verify, repair ---- */
 
 static int verify(const struct options *o, struct disk *d)
 {
-    static struct verify v;
-    struct engine_conf engine = {.gateways = GATEWAYS_MAX};
-    struct replay_conf conf = {
-        .disk = d, .shard = (u32)o->shard, .apply = verify_tx, .unfit = verify_unfit, .ctx = &v};
-    struct replay_result result;
     struct why why;
-    struct mem mem;
 
-    log_level_set(LOG_WARN);
-    mem_init(&mem, 0);
-    find_sizes(d, (u32)o->shard, &engine);
-    v.applied = engine_new(&engine, &mem);
-    v.again = engine_new(&engine, &mem);
-    if (replay_run(&conf, &result, &why) != REPLAY_OK) {
+    if (!verify_run(d, (u32)o->shard, stdout, &why)) {
         fprintf(stderr, "wirebook-journal: %s\n", why.text);
         return 1;
     }
-    print_result(&v, &result);
-    if (engine_state_hash(v.applied) != engine_state_hash(v.again)) {
-        fprintf(stderr, "wirebook-journal: the state after applying the events is not the state "
-                        "after running the commands: a bug in the engine\n");
-        return 1;
-    }
-    mem_free_all(&mem);
     puts("verified: every block is whole, every command gives the same events again");
     return 0;
 }
 
+static int repair(const struct options *o, struct disk *d)
+{
+    const struct passwd *who = getpwuid(getuid());
+    struct repair_conf conf = {.dir = o->dir,
+                               .shard = (u32)o->shard,
+                               .yes = o->yes,
+                               .reason = o->reason ? o->reason : "",
+                               .user = who ? who->pw_name : "?",
+                               .uid = getuid(),
+                               .report = stdout};
+    struct why why = {""};
+
+    (void)d;
+    switch (repair_run(&conf, clock_now_ns(), &why)) {
+    case REPAIR_NOTHING:
+        return 0;
+    case REPAIR_DONE:
+        puts("repaired: a start takes it now");
+        return 0;
+    case REPAIR_WANTED:
+        puts("not done: look for a whole copy in the archive first, then --yes --reason TEXT");
+        return 1;
+    case REPAIR_REFUSED:
+        break;
+    }
+    fflush(stdout);
+    fprintf(stderr, "wirebook-journal: not repaired: %s\n", why.text);
+    return 1;
+}
+
+static const struct verb verbs[] = {
+    {"print", "fts", print}, {"export", "ftsFSUaic", export},
+    {"verify", "s", verify}, {"repair", "syr", repair},
+    {NULL, NULL, NULL},
+};
+
 int main(int argc, char **argv)
 {
-    struct options o = {.from = 1, .to = UINT64_MAX, .shard = UINT64_MAX};
+    struct options o = {
+        .shard = UINT64_MAX,
+        .dump = {.out = stdout, .from_seq = 1, .to_seq = UINT64_MAX, .until_ns = UINT64_MAX}};
     struct why why;
 
     clock_init();
+    log_level_set(LOG_ERROR);
     int rc = parse(argc, argv, &o);
     if (rc)
         return rc == 100 ? 0 : rc;
@@ -351,7 +396,7 @@ int main(int argc, char **argv)
     }
     if (o.shard == UINT64_MAX)
         o.shard = find_shard(d);
-    rc = strcmp(o.verb, "print") == 0 ? print(&o, d) : verify(&o, d);
+    rc = o.verb->run(&o, d);
     d->ops->free(d);
     return rc;
 }

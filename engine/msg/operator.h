@@ -80,11 +80,12 @@ struct msg_bar {
 };
 _Static_assert(sizeof(struct msg_bar) == 64, "one slot");
 
-/* What an operator has asked of the process, not of the engine. */
+/* What an operator has asked of the process or of a tool, not of the engine. */
 enum note_what {
     NOTE_DRAIN = 1,
     NOTE_SNAPSHOT = 2,
     NOTE_RELOAD = 3,
+    NOTE_REPAIR = 4, /* by wirebook-journal: damage was cut off before it */
 };
 
 /* CMD_NOTE: for the record. Only carried by CMD_OPERATOR. */

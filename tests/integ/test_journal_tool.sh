@@ -164,6 +164,94 @@ verify "$tmp/copy"
 check "a renamed segment is found" is $rc 1
 check "  the venue has written $blocks blocks" test "$blocks" -gt 4
 
+# ---- export ----
+"$bin/wirebook-journal" export "$dir" > "$tmp/all.jsonl" 2> "$tmp/err"
+check "export: code 0" is $? 0
+check "  says nothing else" test ! -s "$tmp/err"
+"$bin/wirebook-journal" export --format csv "$dir" > "$tmp/all.csv" 2>&1
+"$bin/wirebook-journal" print "$dir" | grep -vc '^#' > "$tmp/count"
+python3 - "$tmp" << 'END'
+import csv, json, sys
+def flat(o, prefix=""):
+    out = {}
+    for k, v in o.items():
+        if isinstance(v, dict):
+            out.update(flat(v, prefix + k + "."))
+        else:
+            out[prefix + k] = " ".join(v) if isinstance(v, list) else "" if v is None else str(v)
+    return out
+rows = [flat(json.loads(line)) for line in open(sys.argv[1] + "/all.jsonl", encoding="utf-8")]
+table = list(csv.DictReader(open(sys.argv[1] + "/all.csv", newline="", encoding="utf-8")))
+assert len(rows) == len(table) == int(open(sys.argv[1] + "/count").read()), (len(rows), len(table))
+for a, b in zip(rows, table):
+    assert a == {k: v for k, v in b.items() if v or k in a}, (a, b)
+assert {"CMD_ENTER", "EV_ACCEPTED", "EV_EXECUTED", "CMD_START"} <= {r["type"] for r in rows}
+assert any(r["type"] == "EV_EXECUTED" and r["symbol"] == "AAPL" and r["user"] == "ALFA01" and r["fields.price"] == "225.2500" for r in rows)
+END
+check "  both formats say the same of as many messages as print" is $? 0
+"$bin/wirebook-journal" export --account alfa01 --instrument AAPL "$dir" > "$tmp/some.jsonl"
+check "  by account and instrument" test "$(wc -l < "$tmp/some.jsonl")" -gt 5 -a "$(grep -c MSFT "$tmp/some.jsonl")" = 0
+"$bin/wirebook-journal" export --account NOSUCH "$dir" > "$tmp/out" 2>&1
+check "  an account that is not there is said" is $? 1
+check "  by name" has 'no account NOSUCH' "$tmp/out"
+"$bin/wirebook-journal" export --from 3 --to 4 --format csv --columns seq,type "$dir" > "$tmp/out"
+check "  a range, some columns" is "$(head -1 "$tmp/out" | tr -d '\r') $(tail -1 "$tmp/out" | cut -d, -f1)" "seq,type 4"
+"$bin/wirebook-journal" export --since 2100-01-01 "$dir" > "$tmp/out"
+check "  nothing after the year 2100" test ! -s "$tmp/out"
+"$bin/wirebook-journal" export "$dir" > /dev/full 2> "$tmp/out"
+check "  a full disk is code 1" is $? 1
+check "  and said" has 'No space left' "$tmp/out"
+copy
+flip "$tmp/copy/$first" 5000
+"$bin/wirebook-journal" export "$tmp/copy" > "$tmp/some.jsonl" 2> "$tmp/out"
+check "  damage ends it with code 1" is $? 1
+check "  named, and nothing behind it shown" has 'ends here: .*offset 4096, block 2' "$tmp/out"
+for bad in '--format xml' '--since yesterday' '--until 2026-13-01' '--account TOOLONG' '--columns a --format csv' '--columns seq' '--yes'; do
+    # shellcheck disable=SC2086
+    "$bin/wirebook-journal" export $bad "$dir" > "$tmp/out" 2>&1
+    check "  export $bad: code 2" is $? 2
+done
+
+# ---- repair ----
+"$bin/wirebook-journal" repair --yes "$dir" > "$tmp/out" 2>&1
+check "repair wants a reason" is $? 2
+copy
+"$bin/wirebook-journal" repair --yes --reason test "$tmp/copy" > "$tmp/out" 2>&1
+check "nothing to repair: code 0" is $? 0
+check "  nothing is made" test ! -e "$tmp/copy/damaged.1"
+flip "$tmp/copy/$first" 13000
+before=$(cd "$tmp/copy" && cksum ./*.journal)
+"$bin/wirebook-journal" repair "$tmp/copy" > "$tmp/out" 2>&1
+check "repair without --yes: code 1" is $? 1
+check "  it says what it would do" has 'would cut .*all from block 4' "$tmp/out"
+check "  and does nothing" is "$(cd "$tmp/copy" && cksum ./*.journal)" "$before"
+"$bin/wirebook-journal" repair --yes --reason 'bad disk' "$tmp/copy" > "$tmp/out" 2>&1
+check "repair: code 0" is $? 0
+check "  says what is lost" has 'lost +[0-9]+ transactions of them can be read' "$tmp/out"
+check "  and verifies" has '^state hash +[0-9a-f]{16}$' "$tmp/out"
+check "  the originals are there" is "$(cd "$tmp/copy/damaged.1" && cksum ./*.journal | grep -vcF -f <(echo "$before"))" 0
+check "  and what was lost" has '"type":"EV_ACCEPTED"' "$tmp/copy/damaged.1/lost.jsonl"
+verify "$tmp/copy"
+check "  verify finds it whole" is $rc 0
+"$bin/wirebook-journal" export "$tmp/copy" > "$tmp/out"
+check "  who and why are in it" has '"type":"CMD_OPERATOR".*"reason":"bad disk".*"carries":\{"type":"CMD_NOTE","fields":\{"what":4\}' "$tmp/out"
+dir_kept=$dir
+sed "s#^data_dir:.*#data_dir: $tmp/copy#" "$tmp/venue.yaml" > "$tmp/repaired.yaml"
+cp "$tmp/venue.yaml" "$tmp/venue.kept" && cp "$tmp/repaired.yaml" "$tmp/venue.yaml"
+venue_start
+orders
+check "  a venue trades on from it" is $? 0
+"$bin/wirebook-journal" repair --yes --reason test "$tmp/copy" > "$tmp/out" 2>&1
+check "repair beside a venue is refused" is $? 1
+check "  and says why" has 'stop the venue first' "$tmp/out"
+venue_end TERM
+verify "$tmp/copy"
+check "  its journal is whole" is $rc 0
+cp "$tmp/venue.kept" "$tmp/venue.yaml"
+dir=$dir_kept
+"$bin/wirebook-journal" repair --yes --reason test "$tmp/nowhere" > "$tmp/out" 2>&1
+check "repair of no directory: code 1" is $? 1
+
 "$bin/wirebook-journal" verify "$tmp/nowhere" > "$tmp/out" 2>&1
 check "no directory: code 1" is $? 1
 check "  named" has "$tmp/nowhere.*No such file" "$tmp/out"

@@ -63,7 +63,13 @@
     X(sink_lost_after, "export batches lost after the commit")          \
     X(sink_away, "times that a far end was away")                       \
     X(sink_duplicates, "rows refused by the stream as duplicate")       \
-    X(sink_fenced, "stale writers fenced off")
+    X(sink_fenced, "stale writers fenced off")                          \
+    X(journal_rotten, "journals in which bits rotted")                  \
+    X(journal_misdirected, "journals with a misdirected write")         \
+    X(journal_never_came, "journals with a write that never came")      \
+    X(damage_named, "damages refused and named")                        \
+    X(damage_torn, "damages without a witness, cut as a torn tail")     \
+    X(damage_behind, "damages behind which a snapshot let a start go")
 
 struct sim_counts {
 #define X(name, text) u64 name;

@@ -14,9 +14,11 @@
 
 #include <string.h>
 
+#include "engine/base/hash.h"
 #include "engine/base/metrics.h"
 #include "persist/snapshot.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_damage.h"
 
 /* ---- time ---- */
 
@@ -135,6 +137,18 @@ static void snapshots_meet_time(void)
         sim.counts.snapshots_rotten += sim_disk_rot(world->disk, SNAPSHOT_SUFFIX);
 }
 
+#define DAMAGE_PER_CENT 25u
+
+/* A copy of what the machine has while it is off is damaged, and read; the run's own luck does not
+ * know of it. */
+static void damage_meets_a_copy(void)
+{
+    u64 luck = hash_2u64(sim.seed, sim.step, sim.now_ns);
+
+    if (!world->options.no_faults && world->journal.used > 0 && luck % 100 < DAMAGE_PER_CENT)
+        sim_damage_look(&world->journal, world->disk, SHARD, luck);
+}
+
 void process_start(void)
 {
     struct topology_world tw;
@@ -154,6 +168,7 @@ void process_start(void)
     /* not before: what a killed process left is for keeps only once recovery has synced it */
     look();
     compare_engine();
+    damage_meets_a_copy();
     sim_auth_init(&world->auth, world->topology.rings.auth_requests,
                   world->topology.rings.auth_answers, world->conf.gateways);
     rc = topology_open(&world->topology, &world->refs, sim.now_ns);

@@ -79,6 +79,7 @@ PLANT(skip_crc, SKIP_CRC)
 PLANT(keep_partial, KEEP_PARTIAL)
 PLANT(forget_sync, FORGET_SYNC)
 PLANT(recycle_early, RECYCLE_EARLY)
+PLANT(ignore_witness, IGNORE_WITNESS)
 
 int main(void)
 {
@@ -88,7 +89,7 @@ int main(void)
         cmocka_unit_test(rewrite_block),      cmocka_unit_test(keep_epoch),
         cmocka_unit_test(old_epoch),          cmocka_unit_test(skip_crc),
         cmocka_unit_test(keep_partial),       cmocka_unit_test(forget_sync),
-        cmocka_unit_test(recycle_early),
+        cmocka_unit_test(recycle_early),      cmocka_unit_test(ignore_witness),
     };
 
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/crc32c.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
@@ -42,9 +43,11 @@
 struct record {
     char sum[ARCHIVE_SUM_CHARS];
     char blanks[2];
-    char name[62];
+    char name[58];
+    u32 crc; /* CRC-32C of the bytes before it */
 };
 _Static_assert(sizeof(struct record) == 128 && BLOCK_BYTES % sizeof(struct record) == 0, "whole");
+#define RECORD_SUMMED     offsetof(struct record, crc)
 #define RECORDS_PER_BLOCK (BLOCK_BYTES / sizeof(struct record))
 
 enum job {
@@ -100,7 +103,8 @@ static int stop(struct archive *a, const char *what)
 
 static bool record_good(const struct record *r)
 {
-    return strspn(r->sum, "0123456789abcdef") == ARCHIVE_SUM_CHARS && r->blanks[0] == ' ' &&
+    return r->crc == crc32c(0, r, RECORD_SUMMED) &&
+           strspn(r->sum, "0123456789abcdef") == ARCHIVE_SUM_CHARS && r->blanks[0] == ' ' &&
            r->name[0] != '\0' && memchr(r->name, '\0', sizeof r->name) != NULL;
 }
 
@@ -146,6 +150,8 @@ static int ledger_read(struct archive *a)
             more = record_good(&block[i]);
             if (more)
                 remember(a, &block[i]);
+            else if (block[i].crc != 0)
+                log_warn("archive: its ledger is bad from record %u on: put again", a->used + 1);
         }
         offset += BLOCK_BYTES;
     }
@@ -176,7 +182,7 @@ static int ledger_add(struct archive *a, const char *name, const char *sum)
     ASSERT(block != NULL && strlen(name) < sizeof r.name);
     memcpy(r.sum, sum, sizeof r.sum);
     memcpy(r.name, name, strlen(name));
-    ASSERT(record_good(&r));
+    r.crc = crc32c(0, &r, RECORD_SUMMED);
     remember(a, &r);
     u32 first = (a->used - 1) / RECORDS_PER_BLOCK * RECORDS_PER_BLOCK;
     memset(block, 0, BLOCK_BYTES);

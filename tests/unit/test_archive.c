@@ -382,6 +382,41 @@ static void damage_test(void **state)
     end();
 }
 
+/*
+ * Any byte of the ledger may have rotted, and it may have any length: what it says wrongly is put
+ * again and found there, and no file is left out.
+ */
+static void ledger_damage_test(void **state)
+{
+    (void)state;
+    start();
+    grow(60);
+    settle();
+    u64 segments = check_segments();
+    end();
+    struct fake_file *ledger = fake_disk_file(fd, ARCHIVE_LEDGER);
+    u8 before[2 * BLOCK_BYTES];
+    u64 bytes = ledger->bytes;
+    assert_true(bytes <= sizeof before && segments >= 5);
+    memcpy(before, ledger->data, bytes);
+    for (u64 at = 0; at < segments * 128 + 200; at += getenv("WB_FULL") ? 1 : 13) {
+        ledger->data[at] ^= (u8)(1u << at % 8);
+        start();
+        settle();
+        assert_int_equal(check_segments(), segments);
+        end();
+        assert_memory_equal(ledger->data, before, segments * 128);
+        memcpy(ledger->data, before, bytes);
+    }
+    for (u64 left = 0; left < segments; left++) {
+        memset(ledger->data + left * 128 + 50, 0, bytes - left * 128 - 50);
+        start();
+        settle();
+        assert_int_equal(check_segments(), segments);
+        end();
+    }
+}
+
 /* What is not on stable storage cannot be archived, even if it can be read. */
 static void not_durable_test(void **state)
 {
@@ -424,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_test, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_test, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_test, setup, teardown),
+        cmocka_unit_test_setup_teardown(ledger_damage_test, setup, teardown),
         cmocka_unit_test_setup_teardown(not_durable_test, setup, teardown),
         cmocka_unit_test_setup_teardown(removed_test, setup, teardown),
     };

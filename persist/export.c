@@ -67,6 +67,20 @@ void export_add(struct exporter *x, const char *name, struct sink *sink,
     export_names_copy(&l->names, names);
 }
 
+static void register_errors(struct export_lane *l)
+{
+    static const char *const kinds[EXPORT_ERRORS] = {"lost", "refused", "journal", "stopped"};
+    char label[64];
+
+    for (u32 i = 0; i < EXPORT_ERRORS; i++) {
+        snprintf(label, sizeof label, "sink=\"%s\",kind=\"%s\"", l->name, kinds[i]);
+        metrics_register("wirebook_export_errors_total", label,
+                         "Errors of a sink: lost connections, refusals, a journal that cannot be "
+                         "read, ends for good",
+                         METRIC_COUNTER, &l->m_errors[i]);
+    }
+}
+
 void export_register_metrics(struct exporter *x)
 {
     for (u32 i = 0; i < x->lanes_used; i++) {
@@ -94,6 +108,7 @@ void export_register_metrics(struct exporter *x)
         metrics_register("wirebook_export_duplicates_total", label,
                          "Rows that the sink refused because it had them", METRIC_COUNTER,
                          &l->m_duplicates);
+        register_errors(l);
     }
 }
 
@@ -136,6 +151,7 @@ static void lane_down(struct exporter *x, struct export_lane *l, u64 now_ns, u64
 
 static void lane_lost(struct exporter *x, struct export_lane *l, u64 now_ns)
 {
+    metric_add(&l->m_errors[EXPORT_ERROR_LOST], 1);
     complain(l, LOG_WARN, now_ns, "connection lost: %s", l->sink->error);
     lane_down(x, l, now_ns, l->retry_ns);
     l->retry_ns = min_u64(l->retry_ns * 2, x->conf.retry_max_ns);
@@ -143,6 +159,7 @@ static void lane_lost(struct exporter *x, struct export_lane *l, u64 now_ns)
 
 static void lane_refused(struct exporter *x, struct export_lane *l, u64 now_ns)
 {
+    metric_add(&l->m_errors[EXPORT_ERROR_REFUSED], 1);
     complain(l, LOG_ERROR, now_ns, "%s", l->sink->error);
     lane_down(x, l, now_ns, x->conf.refused_retry_ns);
 }
@@ -150,6 +167,7 @@ static void lane_refused(struct exporter *x, struct export_lane *l, u64 now_ns)
 /* FENCED or FOREIGN: only a person and a restart help. */
 static void lane_stop(struct export_lane *l, enum lane_state state)
 {
+    metric_add(&l->m_errors[EXPORT_ERROR_STOPPED], 1);
     log_error("export %s: stopped for good: %s", l->name, l->sink->error);
     l->sink->ops->close(l->sink);
     sm_move(lane_states, &l->state, state);
@@ -212,6 +230,7 @@ static int lane_opening(struct exporter *x, struct export_lane *l, u64 now_ns)
 
 static void lane_unreadable(struct exporter *x, struct export_lane *l, u64 now_ns, u64 seq)
 {
+    metric_add(&l->m_errors[EXPORT_ERROR_JOURNAL], 1);
     complain(l, LOG_ERROR, now_ns, "cannot read seq %" PRIu64 " of the journal: %s", seq,
              l->source.why(l->source.ctx));
     lane_down(x, l, now_ns, x->conf.refused_retry_ns);

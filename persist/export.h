@@ -55,6 +55,15 @@ struct export_conf {
     u64 refused_retry_ns; /* back-off when the far end will not work with us, e.g. 5 s */
 };
 
+/* What can go wrong with a lane. */
+enum export_error {
+    EXPORT_ERROR_LOST,    /* connections, and attempts at one */
+    EXPORT_ERROR_REFUSED, /* the far end will not have it: a person must look */
+    EXPORT_ERROR_JOURNAL, /* the journal cannot be read there */
+    EXPORT_ERROR_STOPPED, /* fenced, or another journal's rows: over for this process */
+    EXPORT_ERRORS,
+};
+
 enum lane_state {
     LANE_DOWN,    /* waits for its back-off to pass */
     LANE_OPENING, /* connecting, claiming the epoch, reading the mark */
@@ -93,6 +102,7 @@ struct export_lane {
     struct metric m_batches;    /* committed */
     struct metric m_reconnects; /* connections given up, for whatever reason */
     struct metric m_duplicates; /* rows that the far end refused as already there */
+    struct metric m_errors[EXPORT_ERRORS];
 };
 
 struct exporter {

@@ -189,6 +189,7 @@ static void test_fenced_stops_for_good(void **state)
     }
     assert_int_equal(old.x.lanes[0].state, LANE_FENCED);
     assert_int_equal(metric_get(&old.x.lanes[0].m_state), LANE_FENCED);
+    assert_int_equal(metric_get(&old.x.lanes[0].m_errors[EXPORT_ERROR_STOPPED]), 1);
     assert_true(metric_get(&old.x.lanes[0].m_mark_seq) < j.txs);
     assert_int_equal(metric_get(&new.x.lanes[0].m_mark_seq), j.txs);
     assert_same(&far, &j, 3);
@@ -227,6 +228,9 @@ static void test_lanes_are_apart(void **state)
     assert_int_equal(metric_get(&b.x.lanes[1].m_lag_seq), j.txs);
     assert_true(metric_get(&b.x.lanes[1].m_lag_ns) > 50 * NS_PER_MS);
     assert_true(metric_get(&b.x.lanes[1].m_reconnects) >= 2);
+    assert_true(metric_get(&b.x.lanes[1].m_errors[EXPORT_ERROR_LOST]) +
+                    metric_get(&b.x.lanes[1].m_errors[EXPORT_ERROR_REFUSED]) ==
+                metric_get(&b.x.lanes[1].m_reconnects));
     away.down = false;
     assert_true(settles(&b, &now_ns, j.txs, 3000));
     assert_same(&away, &j, 4);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/image.h"
@@ -45,7 +46,9 @@ struct shadow {
 
     struct indicator indicator; /* when tops are wanted */
     struct durable passed;
-    _Atomic bool asked; /* set by anybody, taken back by the agent */
+    _Atomic u64 asked;         /* snapshots that somebody wanted; owner: who asks */
+    _Atomic u64 served;        /* ... that were made, or tried; owner: the agent */
+    struct shadow_taken taken; /* what came of the last of them; guarded by `served` */
     struct metric seq;
     struct metric made;
     struct metric failed;
@@ -99,9 +102,29 @@ const struct durable *shadow_passed(const struct shadow *s)
     return &s->passed;
 }
 
-void shadow_ask(struct shadow *s)
+u64 shadow_ask(struct shadow *s)
 {
-    atomic_store_explicit(&s->asked, true, memory_order_relaxed); /* pairs with shadow_do_work */
+    /* pairs with shadow_do_work; nothing else is handed over */
+    return atomic_fetch_add_explicit(&s->asked, 1, memory_order_relaxed) + 1;
+}
+
+bool shadow_answer(const struct shadow *s, u64 asked, struct shadow_taken *taken)
+{
+    /* pairs with serve: what is in `taken` stays until the next one is asked for */
+    bool done = atomic_load_explicit(&s->served, memory_order_acquire) >= asked;
+
+    if (done)
+        *taken = s->taken;
+    return done;
+}
+
+/* All that was asked for up to `asked` has its answer. */
+static void serve(struct shadow *s, u64 asked, const struct shadow_taken *taken)
+{
+    if (asked == atomic_load_explicit(&s->served, memory_order_relaxed))
+        return;
+    s->taken = *taken;
+    atomic_store_explicit(&s->served, asked, memory_order_release); /* pairs with shadow_answer */
 }
 
 /* Nothing more can be read; snapshots that exist stay good. */
@@ -143,8 +166,20 @@ static int follow(struct shadow *s)
     return n;
 }
 
-static int take(struct shadow *s)
+static u64 bytes_of(struct disk *d, u64 seq)
 {
+    struct snapshot_list list = {.used = 0};
+
+    if (snapshot_list(d, &list) == 0)
+        for (u32 i = 0; i < list.used; i++)
+            if (list.seq[i] == seq)
+                return list.bytes[i];
+    return 0;
+}
+
+static void take(struct shadow *s, struct shadow_taken *taken)
+{
+    u64 began_ns = clock_now_ns();
     struct snapshot snap = {
         .shard = s->conf.cursor.shard,
         .journal_id = engine_journal_id(s->engine),
@@ -156,15 +191,17 @@ static int take(struct shadow *s)
         .engine = s->conf.engine,
     };
     struct disk *d = s->conf.cursor.disk;
-    struct why why;
 
     s->last = snap.seq;
     s->target = 0;
-    if (!snapshot_write(d, &snap, &s->mem, &why)) {
-        log_error("%s", why.text);
+    *taken = (struct shadow_taken){.seq = snap.seq};
+    if (!snapshot_write(d, &snap, &s->mem, &taken->why)) {
+        log_error("%s", taken->why.text);
         metric_add(&s->failed, 1);
-        return 1;
+        return;
     }
+    taken->bytes = bytes_of(d, snap.seq);
+    taken->took_ns = clock_now_ns() - began_ns;
     log_info("journal: snapshot of transaction %" PRIu64 " written, state %016" PRIx64, snap.seq,
              snap.state_hash);
     s->good[1] = s->good[0];
@@ -178,15 +215,21 @@ static int take(struct shadow *s)
     int error = snapshot_remove(d, s->good[0], s->good[1]);
     if (error)
         log_warn("journal %s: removing old snapshots: %s", d->where, strerror(-error));
-    return 1;
 }
 
 static int journal_turn(struct shadow *s)
 {
     u64 stored = durable_get(s->conf.cursor.stored);
+    struct shadow_taken taken = {.seq = 0};
+    u64 asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
 
-    bool asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
-    bool due = asked || (s->conf.every > 0 && stored >= s->last + s->conf.every);
+    if (s->stopped) {
+        why_set(&taken.why, "no snapshots any more until the next start; the log says why");
+        serve(s, asked, &taken);
+        return 0;
+    }
+    bool wanted = asked != atomic_load_explicit(&s->served, memory_order_relaxed);
+    bool due = wanted || (s->conf.every > 0 && stored >= s->last + s->conf.every);
     if (s->target == 0) {
         bool behind = stored > engine_seq(s->engine);
         /* After a start: where its last transaction stands is not known. */
@@ -198,8 +241,9 @@ static int journal_turn(struct shadow *s)
     if (engine_seq(s->engine) < s->target)
         return follow(s);
     if (due) {
-        atomic_store_explicit(&s->asked, false, memory_order_relaxed);
-        return take(s);
+        take(s, &taken);
+        serve(s, asked, &taken);
+        return 1;
     }
     s->target = 0;
     return 0;
@@ -208,10 +252,8 @@ static int journal_turn(struct shadow *s)
 int shadow_do_work(void *shadow, u64 now_ns)
 {
     struct shadow *s = shadow;
-    int done = 0;
+    int done = journal_turn(s);
 
-    if (!s->stopped)
-        done = journal_turn(s);
     if (!s->stopped && s->conf.tops)
         done += indicator_turn(&s->indicator, s->engine, now_ns);
     return done;

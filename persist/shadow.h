@@ -37,9 +37,24 @@ void shadow_free(struct shadow *s);
 /* The agent's turn: some transactions, or one snapshot. Blocks. */
 int shadow_do_work(void *shadow, u64 now_ns);
 
-/* A snapshot is wanted now, whatever `every` says: of what is durable when it looks, or, when that
- * is nothing new, of the next transaction. Any thread. */
-void shadow_ask(struct shadow *s);
+/* What came of a snapshot that was asked for. */
+struct shadow_taken {
+    u64 seq;   /* its last transaction */
+    u64 bytes; /* of its file */
+    u64 took_ns;
+    struct why why; /* empty: it is there, and durable */
+};
+
+/*
+ * A snapshot is wanted now, whatever `every` says: of what is durable when it looks, or, when that
+ * is nothing new, of the next transaction. Returns the number to wait for by shadow_answer. One
+ * thread at a time asks, and not again before it has its answer.
+ */
+u64 shadow_ask(struct shadow *s);
+
+/* True when the snapshot `asked` has been made, or could not be, and `*taken` says it. The thread
+ * that has asked. */
+bool shadow_answer(const struct shadow *s, u64 asked, struct shadow_taken *taken);
 
 /*
  * The last transaction that neither a start from one of the last two snapshots needs, nor a stream

@@ -425,6 +425,24 @@ static void write_errors_test(void **state)
     assert_int_equal(from, snapshots().seq[0]);
 }
 
+/* One that is asked for is answered with what it is, or with why it is not. */
+static void asked_test(void **state)
+{
+    struct shadow_taken t;
+
+    (void)state;
+    u64 asked = shadow_ask(shadow);
+    grow(10, 10);
+    assert_true(shadow_answer(shadow, asked, &t) && t.why.text[0] == '\0' && t.took_ns > 0);
+    assert_true(t.seq == 10 && t.seq == snapshots().seq[0] && t.bytes == snapshots().bytes[0]);
+    asked = shadow_ask(shadow); /* nothing new: of the next transaction */
+    assert_true(shadow_do_work(shadow, 0) == 0 && !shadow_answer(shadow, asked, &t));
+    fd->put_error = -ENOSPC;
+    fd->puts_good = fd->puts;
+    grow(1, 1);
+    assert_true(shadow_answer(shadow, asked, &t) && strstr(t.why.text, "No space left"));
+}
+
 /* A journal that cannot be read ends the snapshots, not the venue. */
 static void unreadable_test(void **state)
 {
@@ -435,7 +453,10 @@ static void unreadable_test(void **state)
     grow(2 * EVERY, 10);
     fd->read_error = 0;
     assert_int_equal(snapshots().used, 1);
+    u64 asked = shadow_ask(shadow);
     assert_int_equal(shadow_do_work(shadow, 0), 0);
+    struct shadow_taken t;
+    assert_true(shadow_answer(shadow, asked, &t) && strstr(t.why.text, "until the next start"));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -479,6 +500,7 @@ int main(void)
         T(damage_test),
         T(wrong_state_test),
         T(write_errors_test),
+        T(asked_test),
         T(unreadable_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,9 +283,12 @@ TEXT("journal.archive_command", journal.archive_command, 1, PATH_MAX_CHARS,
     "/usr/lib/wirebook/archive",
     "The program that puts them there, one at a time (persist/archive_hook.h). With its path."),
 WORD("journal.io", journal.io, "io_uring pwrite", NULL, "io_uring",
-     "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight. pwrite: "
-     "one at a time, in the persist agent's thread, which should then be its own; wins where every "
-     "core spins and the kernel's workers find no time."),
+     "How it is written, O_DIRECT|O_DSYNC either way. io_uring: several writes in flight; each "
+     "ends in a worker of the kernel's on the core that takes the disk's interrupt, so a hot "
+     "thread that spins there holds acknowledgements up for milliseconds, one of real-time "
+     "priority for seconds: a start warns, /usr/lib/wirebook/tune moves the interrupts. pwrite: "
+     "one at a time, ended in the persist agent's own thread, which should then be its own; wins "
+     "where every core spins."),
 
 LIST("threads", threads, threads_used, CONF_THREADS_MAX,
      "[{name: gateway, agents: [gateway]}, {name: engine, agents: [engine]}, "

@@ -27,28 +27,17 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
-#include "engine/base/crc32c.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
 #include "persist/plant.h"
+#include "persist/archive_record.h"
 #include "persist/segment_file.h"
 
 #define TXS_PER_TURN  1024u
 #define RETRY_MIN_NS  NS_PER_SEC
 #define RETRY_MAX_NS  (60 * NS_PER_SEC)
 #define MANIFEST_FILE "new.manifest" /* in data_dir while it is on its way */
-
-/* What the ledger says of one file: a line of a manifest, and zeros. */
-struct record {
-    char sum[ARCHIVE_SUM_CHARS];
-    char blanks[2];
-    char name[58];
-    u32 crc; /* CRC-32C of the bytes before it */
-};
-_Static_assert(sizeof(struct record) == 128 && BLOCK_BYTES % sizeof(struct record) == 0, "whole");
-#define RECORD_SUMMED     offsetof(struct record, crc)
-#define RECORDS_PER_BLOCK (BLOCK_BYTES / sizeof(struct record))
 
 enum job {
     JOB_NONE,
@@ -100,18 +89,6 @@ static int stop(struct archive *a, const char *what)
 }
 
 /* ---- the ledger ---- */
-
-static bool record_good(const struct record *r)
-{
-    return r->crc == crc32c(0, r, RECORD_SUMMED) &&
-           strspn(r->sum, "0123456789abcdef") == ARCHIVE_SUM_CHARS && r->blanks[0] == ' ' &&
-           r->name[0] != '\0' && memchr(r->name, '\0', sizeof r->name) != NULL;
-}
-
-static bool is_manifest(const struct record *r)
-{
-    return strstr(r->name, ".manifest") != NULL;
-}
 
 static void remember(struct archive *a, const struct record *r)
 {

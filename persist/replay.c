@@ -66,11 +66,11 @@ static enum replay_status damaged(struct replay *p, u64 index, u64 block, const 
         segment_name(p->r->damaged_segment, name);
     }
     p->r->damaged_index = index;
-    why_set(p->why,
-            "journal damaged: %s/%s, offset %" PRIu64 ", block %" PRIu64
-            ": %s; nothing was changed: restore the file from a copy, or move the directory away "
-            "and start with an empty one",
-            p->conf->disk->where, name, index * BLOCK_BYTES, block, what);
+    why_set(
+        p->why,
+        "journal damaged: %s/%s, offset %" PRIu64 ", block %" PRIu64
+        ": %s; nothing was changed: restore the file from a copy, or see wirebook-journal repair",
+        p->conf->disk->where, name, index * BLOCK_BYTES, block, what);
     return REPLAY_DAMAGED;
 }
 

@@ -17,6 +17,7 @@
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
 #include "persist/archive.h"
+#include "persist/archive_record.h"
 #include "persist/journal_format.h"
 #include "tests/lib/fake_disk.h"
 #include "tests/lib/fake_tx.h"
@@ -399,17 +400,19 @@ static void ledger_damage_test(void **state)
     u64 bytes = ledger->bytes;
     assert_true(bytes <= sizeof before && segments >= 5);
     memcpy(before, ledger->data, bytes);
-    for (u64 at = 0; at < segments * 128 + 200; at += getenv("WB_FULL") ? 1 : 13) {
+    for (u64 at = 0; at < segments * sizeof(struct record) + 200;
+         at += getenv("WB_FULL") ? 1 : 13) {
         ledger->data[at] ^= (u8)(1u << at % 8);
         start();
         settle();
         assert_int_equal(check_segments(), segments);
         end();
-        assert_memory_equal(ledger->data, before, segments * 128);
+        assert_memory_equal(ledger->data, before, segments * sizeof(struct record));
         memcpy(ledger->data, before, bytes);
     }
     for (u64 left = 0; left < segments; left++) {
-        memset(ledger->data + left * 128 + 50, 0, bytes - left * 128 - 50);
+        memset(ledger->data + left * sizeof(struct record) + 50, 0,
+               bytes - left * sizeof(struct record) - 50);
         start();
         settle();
         assert_int_equal(check_segments(), segments);

@@ -55,16 +55,18 @@ static struct text dumped(struct dump_conf conf, struct mem *mem, const struct s
 
 /* ---- every type ---- */
 
-static void field_fill(u8 *m, const struct field *f, u32 i)
+static void field_fill(u8 *m, const struct field *f)
 {
     static const char text[] = "AB, \"\\\xC3\xA9\xFF..............";
-    u64 v = 11 * i + 7;
+    u64 v = 7;
 
+    for (u32 i = 0; f->name[i]; i++) /* by its name: a field more changes none of the others */
+        v = (v * 31 + (u8)f->name[i]) % 199;
     if (f->kind == TEXT) {
         memset(m + f->at, ' ', f->bytes);
         memcpy(m + f->at, text, min_u32(f->bytes, 9));
     } else if (f->kind == CHAR) {
-        m[f->at] = (u8)('A' + i % 26);
+        m[f->at] = (u8)('A' + v % 26);
     } else if (f->kind == INT) {
         i32 negative = -(i32)v;
         memcpy(m + f->at, &negative, sizeof negative);
@@ -82,7 +84,7 @@ static union msg made_of(u8 type, u64 seq)
 
     memset(&m, 0, sizeof m);
     for (u32 i = 0; (f = dump_field(type, i)) != NULL; i++)
-        field_fill((u8 *)&m, f, i);
+        field_fill((u8 *)&m, f);
     m.cmd.type = type;
     m.cmd.slots = (u8)msg_type_slots(type);
     m.cmd.flags = msg_shapes[type].flags;
@@ -151,26 +153,52 @@ static void file_write(const char *path, const struct text *t)
     fclose(f);
 }
 
+/* All that `old` says is in `now`, at the same names; there may be more. */
+static bool still_says(const json_t *now, const json_t *old)
+{
+    const char *key;
+    const json_t *v;
+
+    if (!json_is_object(old))
+        return json_equal(now, old);
+    json_object_foreach((json_t *)(uintptr_t)old, key, v)
+    {
+        if (!still_says(json_object_get(now, key), v))
+            return false;
+    }
+    return true;
+}
+
+static bool line_still_says(const char *now, const char *old, bool json)
+{
+    if (!json)
+        return strcspn(now, "\n") == strcspn(old, "\n") &&
+               memcmp(now, old, strcspn(old, "\n")) == 0;
+    json_t *a = json_loads(now, JSON_DISABLE_EOF_CHECK, NULL);
+    json_t *b = json_loads(old, JSON_DISABLE_EOF_CHECK, NULL);
+    bool same = a && b && still_says(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
 /*
- * Every line of the golden file is there now, in its order. Types that are newer than the file may
- * stand between them: what was once published does not change.
+ * Every line of the golden file is there now, in its order, and says what it said: what was once
+ * published does not change. Types and fields that are newer than the file may come beside them.
  */
-static void golden_check(const struct text *now, const char *path)
+static void golden_check(const struct text *now, const char *path, bool json)
 {
     if (getenv("WB_GOLDEN"))
         file_write(path, now);
     char *golden = file_read(path);
     const char *at = now->at;
-    char *line = golden;
     u32 n = 0;
 
-    for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1, n++) {
-        *end = '\0';
-        const char *found = strstr(at, line);
-        if (!found || (found != now->at && found[-1] != '\n'))
-            fail_msg("%s: line %u is not what is written now: %s", path, n + 1, line);
-        at = found + strlen(line);
-        assert_int_equal(*at, '\n');
+    for (const char *line = golden; *line; line = strchr(line, '\n') + 1, n++) {
+        while (*at && !line_still_says(at, line, json))
+            at = strchr(at, '\n') + 1;
+        if (*at == '\0')
+            fail_msg("%s: line %u is not what is written now", path, n + 1);
     }
     assert_true(n > 60);
     free(golden);
@@ -184,7 +212,7 @@ static void golden_json_test(void **state)
     (void)state;
     all_types(&a);
     struct text now = dumped(conf_all(DUMP_JSON), &mem, a.slots, a.begins, a.used, true);
-    golden_check(&now, GOLDEN_JSON);
+    golden_check(&now, GOLDEN_JSON, true);
     free(now.at);
 }
 
@@ -199,7 +227,7 @@ static void golden_csv_test(void **state)
     conf.columns = "seq,time,type,flags,user,symbol,session_seq,bind_id,fields.qty,fields.price,"
                    "fields.side,fields.clordid,carries.type,carries.fields.scope,fields.account[1]";
     struct text now = dumped(conf, &mem, a.slots, a.begins, a.used, true);
-    golden_check(&now, GOLDEN_CSV);
+    golden_check(&now, GOLDEN_CSV, false);
     free(now.at);
 }
 

@@ -15,6 +15,7 @@
 
 #include "engine/base/clock.h"
 #include "gateway/admin/control.h"
+#include "gateway/steer_snapshot.h"
 #include "persist/cursor.h"
 
 #define SEARCH_TX 20000u
@@ -131,6 +132,7 @@ int steer_open(const struct conf *conf, struct topology *t, struct steer **out)
         .trade_find = trade_find,
         .drain = drain,
         .ctx = s,
+        .snapshots = steer_snapshots(t),
     };
     struct control_conf cc = {
         .path = conf->control.socket,

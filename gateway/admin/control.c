@@ -40,6 +40,7 @@ struct control {
     int fd;
     u64 serials;
     u64 served; /* whose request is under way; 0: nobody's any more */
+    u64 aside;  /* who waits for a snapshot; 0: nobody any more */
     u32 next;   /* whose turn it is */
     struct peer_conn peers[CONTROL_PEERS_MAX];
     struct metric connections;
@@ -266,6 +267,25 @@ static int answered(struct control *c, json_t *answer)
     return 1;
 }
 
+/* A request has ended without an answer: a snapshot is being made, and others are served meanwhile.
+ * Or it is there. */
+static int aside_turn(struct control *c)
+{
+    if (c->served && !operate_busy(c->operate) && c->operate->aside) {
+        c->aside = c->served;
+        c->served = 0;
+    }
+    json_t *answer = operate_aside(c->operate);
+    if (!answer)
+        return 0;
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
+        if (c->aside && c->peers[i].fd >= 0 && c->peers[i].serial == c->aside)
+            say(&c->peers[i], json_incref(answer));
+    c->aside = 0;
+    json_decref(answer);
+    return 1;
+}
+
 static bool all_said(const struct control *c)
 {
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
@@ -279,12 +299,13 @@ int control_do_work(struct control *c, u64 now_ns)
     json_t *answer = operate_step(c->operate, now_ns);
     int work = answer ? answered(c, answer) : 0;
 
+    work += aside_turn(c);
     take_peers(c);
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
         struct peer_conn *p = &c->peers[i];
         if (p->fd >= 0 && p->out)
             work += write_some(p);
-        else if (p->fd >= 0 && !p->waits && p->serial != c->served)
+        else if (p->fd >= 0 && !p->waits && p->serial != c->served && p->serial != c->aside)
             work += read_some(c, p);
     }
     if (c->operate->drain_ns != 0 && (all_said(c) || now_ns >= c->operate->drain_ns))

@@ -155,6 +155,16 @@ static bool command_send(struct operate *o)
     return ring_push(o->conf.cmds, &m, 4);
 }
 
+/* What is in the way of a snapshot, before the journal notes that one was wanted. */
+static const char *snapshot_hindered(const struct operate *o)
+{
+    if (request_note(&o->request) != NOTE_SNAPSHOT)
+        return NULL;
+    if (!o->conf.snapshots.ask)
+        return "this process makes no snapshots";
+    return o->aside ? "a snapshot is under way" : o->conf.snapshots.hindered(o->conf.snapshots.ctx);
+}
+
 static json_t *step_ask(struct operate *o)
 {
     const char *wrong;
@@ -171,7 +181,7 @@ static json_t *step_ask(struct operate *o)
         free(text);
         return finish(o, answer);
     }
-    if (!command_make(o, &wrong))
+    if (!command_make(o, &wrong) || (wrong = snapshot_hindered(o)) != NULL)
         return fail(o, wrong);
     if (o->request.kind->what == DO_BREAK && o->state == OPERATE_ASK) {
         if (!o->conf.trade_find)
@@ -217,12 +227,27 @@ static json_t *step_durable(struct operate *o, u64 now_ns)
         metric_add(&o->refused, 1);
     else if (request_note(&o->request) == NOTE_DRAIN)
         o->drain_ns = now_ns + DRAIN_WAIT_NS;
-    return finish(o, json_pack("{ss ss sI sI sI si}", "outcome", outcome, "text",
-                               o->end.outcome == OPERATED_NOTHING ? "it was so already"
-                                                                  : request_why(o->end.why),
-                               "request", (json_int_t)o->number, "seq",
-                               (json_int_t)o->end.first_seq, "last_seq",
-                               (json_int_t)o->end.head.seq, "orders_gone", (int)o->end.gone));
+    json_t *answer = json_pack(
+        "{ss ss sI sI sI si}", "outcome", outcome, "text",
+        o->end.outcome == OPERATED_NOTHING ? "it was so already" : request_why(o->end.why),
+        "request", (json_int_t)o->number, "seq", (json_int_t)o->end.first_seq, "last_seq",
+        (json_int_t)o->end.head.seq, "orders_gone", (int)o->end.gone);
+    if (request_note(&o->request) == NOTE_SNAPSHOT && o->end.outcome == OPERATED_DONE) {
+        o->aside = answer;
+        o->aside_asked = o->conf.snapshots.ask(o->conf.snapshots.ctx);
+        answer = NULL;
+    }
+    return finish(o, answer);
+}
+
+json_t *operate_aside(struct operate *o)
+{
+    json_t *answer = o->aside;
+
+    if (!answer || !o->conf.snapshots.answer(o->conf.snapshots.ctx, o->aside_asked, answer))
+        return NULL;
+    o->aside = NULL;
+    return answer;
 }
 
 /* ---- the turn ---- */
@@ -292,4 +317,6 @@ void operate_free(struct operate *o)
 {
     if (operate_busy(o))
         json_decref(finish(o, json_null()));
+    json_decref(o->aside);
+    o->aside = NULL;
 }

@@ -24,6 +24,15 @@ enum operate_found {
     FOUND_NONE, /* the journal of the day has no such trade */
 };
 
+/* Snapshots, for operators: the three calls of who makes them. `ask` NULL: nobody. */
+struct operate_snapshots {
+    const char *(*hindered)(void *ctx); /* what is in the way of one; NULL: nothing */
+    u64 (*ask)(void *ctx);              /* wants one; returns what to wait for */
+    /* True when it is there, or cannot be: then it has said so in `answer`. */
+    bool (*answer)(void *ctx, u64 asked, json_t *answer);
+    void *ctx;
+};
+
 struct operate_conf {
     struct ring *cmds;    /* to the engine; shared with the admin agent, by the same thread */
     struct ring *answers; /* from it */
@@ -33,6 +42,7 @@ struct operate_conf {
     enum operate_found (*trade_find)(void *ctx, struct msg_break *m, bool again);
     void (*drain)(void *ctx); /* the process is to end in order. NULL: cannot */
     void *ctx;
+    struct operate_snapshots snapshots;
 };
 
 enum operate_state { OPERATE_IDLE, OPERATE_LOOK, OPERATE_SEARCH, OPERATE_ASK, OPERATE_DURABLE };
@@ -52,6 +62,8 @@ struct operate {
     struct msg_operated end;
     union msg cmd; /* the carried one */
     u64 drain_ns;  /* when the process is to be told to end; 0: not */
+    json_t *aside; /* the answer to who waits for a snapshot; NULL: nobody */
+    u64 aside_asked;
     struct metric requests;
     struct metric refused; /* by role, by the parser or by the engine */
     struct metric timeouts;
@@ -74,6 +86,10 @@ void operate_drain(struct operate *o);
 
 /* Goes on. Returns the answer, the caller's, when it is done; else NULL. */
 json_t *operate_step(struct operate *o, u64 now_ns);
+
+/* The answer to who waits for a snapshot, the caller's, when it is there; else NULL. Meanwhile
+ * others are served; operate_step has ended that request without an answer. */
+json_t *operate_aside(struct operate *o);
 
 /* An answer that says `text`; `outcome` is one word. */
 json_t *operate_answer(const char *outcome, const char *text);

@@ -230,6 +230,15 @@ static const char *build_drain(const struct request *r, const struct msg_seen *s
     return NULL;
 }
 
+static const char *build_snapshot(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)r;
+    (void)s;
+    begin(m, CMD_NOTE);
+    m->note.what = NOTE_SNAPSHOT;
+    return NULL;
+}
+
 static const struct request_kind kinds[] = {
     {"status", ROLE_VIEWER, false, DO_LIST, "", LOOK_VENUE, NULL},
     {"accounts", ROLE_VIEWER, false, DO_LIST, "", LOOK_ACCOUNT, NULL},
@@ -250,11 +259,14 @@ static const struct request_kind kinds[] = {
     {"restore", ROLE_OPERATOR, true, DO_COMMAND, "user firm venue", LOOK_ACCOUNT, build_restore},
     {"break", ROLE_ADMIN, true, DO_BREAK, "match why", 0, build_break},
     {"day-end", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_day_end},
+    {"snapshot", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_snapshot},
     {"drain", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_drain},
 };
 
 u8 request_note(const struct request *r)
 {
+    if (r->kind->build == build_snapshot)
+        return NOTE_SNAPSHOT;
     return r->kind->build == build_drain ? NOTE_DRAIN : 0;
 }
 

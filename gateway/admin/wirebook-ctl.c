@@ -44,6 +44,7 @@ static const char help[] =
     "                            what may be at stake; what is not said is unlimited\n"
     "  break MATCH LETTER        break a trade: E erroneous, C consent, S supervisory, X external\n"
     "  day-end                   end the trading day now\n"
+    "  snapshot                  write the whole state to a file now, so that a start is short\n"
     "  drain                     end the process in order, as SIGTERM does\n"
     "\n"
     "Options:\n"
@@ -108,6 +109,7 @@ static const struct command commands[] = {
     {"limits", {{0}}, true, false, "", "exposure daily position collar_bps"},
     {"break", {{"match", true}, {"why", false}}, false, true, "", ""},
     {"day-end", {{0}}, false, true, "", ""},
+    {"snapshot", {{0}}, false, false, "", ""},
     {"drain", {{0}}, false, true, "", ""},
 };
 

@@ -258,6 +258,33 @@ def test_day_end_and_drain():
         check(v.process.wait(20) == 0, "it ends in order")
 
 
+def test_snapshot():
+    with Steered("snapshot") as v:
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        a = v.asked("snapshot")
+        path = f"{v.dir}/data/{a['file']}"
+        check(a["outcome"] == "done" and a["snapshot_seq"] >= a["last_seq"] and a["seconds"] >= 0, a)
+        check(os.path.getsize(path) == a["bytes"] > 4096, "the file is there, of that size")
+        check("CMD_OPERATOR" in v.journal() and 'reason="a test"' in v.journal(), "with why in the journal")
+        check("snapshot, up to transaction" in v.ctl("--reason", "again", "snapshot"), "told")
+        b = v.asked("snapshot")
+        check(b["snapshot_seq"] > a["snapshot_seq"], "another one")
+        v.kill()
+        v.start()
+        log = open(v.log).read()
+        check(f"goes on from the snapshot of transaction {b['snapshot_seq']}" in log, "a start goes on from it")
+        check("ALFA01" in v.ctl("accounts"), "and serves")
+    none = Steered("no-snapshot")
+    with open(none.conf, encoding="utf-8") as file:
+        text = file.read().replace("segment_mb:", "snapshot_transactions: 0, segment_mb:")
+    with open(none.conf, "w", encoding="utf-8") as file:
+        file.write(text)
+    with none as v:
+        a = v.asked("snapshot", code=REFUSED)
+        check("snapshot_transactions" in a["text"], a)
+        check("CMD_OPERATOR" not in v.journal(), "nothing is noted")
+
+
 def test_engine_that_does_not_answer():
     with Steered("stuck") as v:
         subprocess.run(["kill", "-STOP", str(v.process.pid)], check=True)
@@ -318,4 +345,4 @@ def test_socket_that_cannot_be():
 
 run_tests(test_bad_input, test_looks, test_accounts, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
-          test_day_end_and_drain, test_engine_that_does_not_answer, test_top, test_socket_that_cannot_be)
+          test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top, test_socket_that_cannot_be)

@@ -32,10 +32,38 @@ static void on_drain(void *ctx)
     drains++;
 }
 
+static const char *hindered;
+static u32 snapshots; /* asked for */
+static bool snapshot_there;
+
+static const char *on_hindered(void *ctx)
+{
+    (void)ctx;
+    return hindered;
+}
+
+static u64 on_ask(void *ctx)
+{
+    (void)ctx;
+    return ++snapshots;
+}
+
+static bool on_answer(void *ctx, u64 asked, json_t *answer)
+{
+    (void)ctx;
+    assert_int_equal(asked, snapshots);
+    if (snapshot_there)
+        json_object_set_new(answer, "outcome", json_string("made"));
+    return snapshot_there;
+}
+
 static int set_up(void **state)
 {
-    struct operate_conf oc = {
-        .cmds = &cmds, .answers = &answers, .durable_seq = &durable, .drain = on_drain};
+    struct operate_conf oc = {.cmds = &cmds,
+                              .answers = &answers,
+                              .durable_seq = &durable,
+                              .drain = on_drain,
+                              .snapshots = {on_hindered, on_ask, on_answer, NULL}};
     struct control_conf cc = {.path = path, .group = ""};
     (void)state;
 
@@ -212,6 +240,36 @@ static void test_drain(void **state)
     assert_int_equal(drains, 1);
 }
 
+/* Noted first, then made; others are served meanwhile, and who asked hears when it is there. */
+static void test_snapshot(void **state)
+{
+    (void)state;
+    hindered = "not here";
+    int fd = ask("{\"command\":\"snapshot\",\"reason\":\"x\"}\n");
+    assert_string_equal(outcome(fd), "refused");
+    assert_int_equal(ring_avail(&cmds, 1), 0); /* and nothing is noted */
+    hindered = NULL;
+    fd = ask("{\"command\":\"snapshot\",\"reason\":\"before the update\"}\n");
+    union msg m = taken();
+    assert_int_equal(m.operator.type, CMD_NOTE);
+    assert_int_equal(m.operator.body[0], NOTE_SNAPSHOT);
+    assert_string_equal(m.operator.reason, "before the update");
+    say_operated(m.operator.request, 4, OPERATED_DONE);
+    assert_string_equal(outcome(fd), "");
+    assert_int_equal(snapshots, 0); /* not before the note is durable */
+    durable = 4;
+    assert_string_equal(outcome(fd), "");
+    assert_int_equal(snapshots, 1);
+    int other = ask("{\"command\":\"snapshot\",\"reason\":\"me too\"}\n");
+    assert_string_equal(outcome(other), "refused"); /* one at a time */
+    other = ask("{\"command\":\"drain\",\"reason\":\"x\"}\n");
+    durable = 5;
+    say_operated(taken().operator.request, 5, OPERATED_DONE);
+    assert_string_equal(outcome(other), "done");
+    snapshot_there = true;
+    assert_string_equal(outcome(fd), "made");
+}
+
 static void prints(const char *command, const char *answer, int code, const char *text)
 {
     char *out = NULL;
@@ -247,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
         cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

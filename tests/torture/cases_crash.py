@@ -3,7 +3,7 @@ import signal
 
 from case import case
 from clock import Clock, to_midnight
-from rig import PLANTED, ROOT, Broken
+from rig import PLANTED, ROOT, Broken, Patience
 
 JOURNAL = {}
 SNAPSHOTS = {"snapshot_transactions": 300}
@@ -54,12 +54,10 @@ def strike(t, rig, point, environment):
     number = t.dice.randint(low, high)
     rig.start(WB_CRASH_AT=f"{point}:{number}", **environment)
     before = rig.seen()
-    for _ in range(600):
-        rig.trade(0.05)
-        if not rig.running():
-            break
-    else:
-        raise Broken(f"the venue has not come to {point} for the {number}. time within 30 s")
+    patience = Patience(60, f"the venue comes to {point} for the {number}. time")
+    while rig.running():
+        rig.trade(0.02)
+        patience.check()
     if rig.process.returncode != -signal.SIGKILL:
         raise Broken(f"the venue ended with {rig.process.returncode} before it came to {point}, see {rig.log_path}")
     rig.drain()

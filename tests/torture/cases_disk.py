@@ -3,9 +3,10 @@ import signal
 import time
 
 from case import case
-from rig import Broken
+from rig import Broken, wait_until
 
 FINAL = r"error .*this is final"
+ONE_AHEAD = {"segments_ahead": 1}
 
 
 def quiet(rig, seconds, what):
@@ -60,6 +61,29 @@ def full_marks(t):
     if rig.trade(2.0, True) == 0:
         raise Broken("there is room again, and nothing comes")
     return rig.judge()
+
+
+@case("disk-full-cut", "the power goes when the last segment that there was room for has just come into use", times=3)
+def full_cut(t):
+    disk = t.disk("ext4", names=64)
+    rig = t.rig(disk, journal=ONE_AHEAD)
+    full_then_cut(t, disk, rig)
+    return rig.judge()
+
+
+def full_then_cut(t, disk, rig):
+    """The sync of the next segment's content would cover the name of the one in use, too; here there is no next one."""
+    rig.up()
+    rig.trade(0.3, True)
+    disk.use_names()
+    rig.wait_said("no space for the next segment")
+    rig.trade(0.1)
+    disk.cut()
+    rig.end(signal.SIGKILL)
+    rig.drain()
+    t.did("not an inode left, the last segment in use, power cut")
+    disk.power_on()
+    disk.empty()
 
 
 @case("disk-full-at-start", "the file system is full when the venue starts")
@@ -126,16 +150,20 @@ def write_error(t):
 def write_error_once(t):
     disk = t.nbd_disk()
     rig = t.rig(disk)
-    return error_once(t, disk, rig)
+    error_for_a_moment(t, disk, rig)
+    return ends_at_once(t, disk, rig)
 
 
-def error_once(t, disk, rig):
+def error_for_a_moment(t, disk, rig):
     rig.up()
     rig.trade(t.dice.uniform(0.2, 1.0), True)
     disk.fail("writes", True)
     rig.trade(0.05)
     disk.fail("writes", False)
     t.did("writes failed with EIO for 50 ms")
+
+
+def ends_at_once(t, disk, rig):
     rig.wait_ended(11, FINAL, 5)
     t.found("no second try: the venue ended by itself, exit code 11")
     disk.power_on()
@@ -157,7 +185,8 @@ def read_error(t):
     disk.fail("reads", True)
     t.did("every read of the disk fails with EIO, started")
     rig.start()
-    code = rig.process.wait(30)
+    wait_until("the start ends", lambda: not rig.running())
+    code = rig.process.returncode
     rig.drain()
     disk.fail("reads", False)
     if code not in (10, 13):

@@ -4,7 +4,7 @@ import re
 
 from case import case
 from cases_crash import ARCHIVE, SNAPSHOTS
-from cases_disk import error_once
+from cases_disk import ONE_AHEAD, ends_at_once, error_for_a_moment, full_then_cut
 from rig import PLANTED, ROOT, Broken, Differs
 
 TRIES = 4
@@ -16,10 +16,12 @@ def number_of(fault):
 
 
 def caught(t, fault, scenario):
-    """`scenario` of a disk and a rig must break, within a few tries."""
+    """`scenario` makes the fault show itself, or fails as any case does; the verdict that it returns must be a bad one, within a
+    few tries."""
     for attempt in range(1, TRIES + 1):
+        verdict = scenario(number_of(fault), attempt)
         try:
-            scenario(number_of(fault), attempt)
+            verdict()
         except (Broken, Differs) as error:
             return f"caught by try {attempt}: {str(error)[:150]}"
     raise Broken(f"{fault} was not noticed in {TRIES} tries")
@@ -50,31 +52,32 @@ def late_disk_dies(t, fault, attempt):
     rig.end(9)
     rig.drain()
     disk.power_on()
-    rig.judge()
+    return rig.judge
 
 
 @case("planted-retry-failed-write", "a fault planted: a failed write is tried again; writes fail for a moment")
 def retry_failed_write(t):
     def scenario(fault, attempt):
         disk = t.nbd_disk()
-        error_once(t, disk, planted_rig(t, disk, fault, attempt))
+        rig = planted_rig(t, disk, fault, attempt)
+        error_for_a_moment(t, disk, rig)
+        return lambda: ends_at_once(t, disk, rig)
     return caught(t, "RETRY_FAILED_WRITE", scenario)
 
 
 @case("planted-forget-dir-sync", "a fault planted: a segment is used before its name is stable; power cuts")
 def forget_dir_sync(t):
     def scenario(fault, attempt):
-        disk = t.disk("ext4", mb=320)
-        # The next segment's sync would cover the name of the one in use: so it takes long.
-        rig = planted_rig(t, disk, fault, attempt, journal={"segment_mb": 64, "segments_ahead": 1})
-        rig.up()
-        rig.trade(t.dice.uniform(0.01, 0.1))
-        disk.cut()
-        rig.end(9)
-        rig.drain()
-        disk.power_on()
-        rig.judge()
+        disk = t.disk("ext4", names=64)
+        rig = planted_rig(t, disk, fault, attempt, journal=ONE_AHEAD)
+        full_then_cut(t, disk, rig)
+        return rig.judge
     return caught(t, "FORGET_DIR_SYNC", scenario)
+
+
+def still_there(rig):
+    rig.check_alive()
+    return rig.judge()
 
 
 @case("planted-recycle-early", "a fault planted: segments are used again that PostgreSQL still needs; it is away")
@@ -86,8 +89,8 @@ def recycle_early(t):
         rig.trade(0.3, True)
         rig.services.call("kill-postgres")
         try:
-            rig.trade(4.0, True)
+            rig.trade(4.0)
         finally:
             rig.services.call("start-postgres")
-        rig.judge()
+        return lambda: still_there(rig)
     return caught(t, "RECYCLE_EARLY", scenario)

@@ -9,7 +9,9 @@ system's back.
 Everything is mounted in the mount namespace of the run (scripts/torture) and the loop devices clear themselves, so nothing
 is left even when the run is killed.
 """
+import contextlib
 import fcntl
+import glob
 import os
 import signal
 import struct
@@ -32,9 +34,10 @@ def run(*command):
 
 
 class LoopDisk:
-    """`folder` is new; `where` is the mount point. `thin_mb`: the image lies on a tmpfs with only so much room."""
+    """`folder` is new; `where` is the mount point. `thin_mb`: the image lies on a tmpfs with only so much room. `names`:
+    ext4 with room for about so many files, which use_names() uses up."""
 
-    def __init__(self, folder, fs="ext4", mb=0, thin_mb=0):
+    def __init__(self, folder, fs="ext4", mb=0, thin_mb=0, names=0):
         self.folder, self.fs, self.where = folder, fs, f"{folder}/mnt"
         self.mounted, self.thin = False, f"{folder}/thin" if thin_mb else None
         os.makedirs(self.where)
@@ -45,7 +48,8 @@ class LoopDisk:
         with open(self.image, "wb") as file:
             file.truncate(max(mb, LEAST_MB[fs]) << 20)
         self.attach()
-        run("mkfs." + fs, "-q", *(["-F", "-m", "0"] if fs == "ext4" else ["-f"]), self.image)
+        flags = ["-F", "-m", "0", *(["-N", str(names)] if names else [])] if fs == "ext4" else ["-f"]
+        run("mkfs." + fs, "-q", *flags, self.image)
         self.mount()
 
     def attach(self):
@@ -90,8 +94,16 @@ class LoopDisk:
         with open(f"{self.where}/ballast", "ab") as file:
             os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
 
+    def use_names(self):
+        """Until there is none for a new file; of bytes there are enough."""
+        with contextlib.suppress(OSError):
+            for number in range(100000):
+                open(f"{self.where}/ballast{number}", "xb").close()  # pylint: disable=consider-using-with
+
     def empty(self):
-        os.unlink(f"{self.where}/ballast")
+        """Takes all that fill() and use_names() have made."""
+        for path in glob.glob(f"{self.where}/ballast*"):
+            os.unlink(path)
 
     def grow_thin(self, mb):
         run("mount", "-o", f"remount,size={mb}m", self.thin)

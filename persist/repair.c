@@ -319,6 +319,11 @@ static enum repair_outcome repair(struct repair *r)
 
 static enum repair_outcome locked(struct repair *r)
 {
+    char path[REPAIR_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/lock", r->conf->dir); /* it may be new */
+    if (!repair_own(r, path))
+        return REPAIR_REFUSED;
     switch (look(r, r->disk)) {
     case REPLAY_OK:
         return nothing(r);

@@ -105,6 +105,17 @@ static bool sync_path(struct repair *r, const char *dir)
     return !error || fails(r, "syncing", dir, error);
 }
 
+bool repair_own(struct repair *r, const char *path)
+{
+    struct stat st;
+
+    if (geteuid() != 0)
+        return true;
+    if (stat(r->conf->dir, &st) == 0 && chown(path, st.st_uid, st.st_gid) == 0)
+        return true;
+    return fails(r, "giving away", path, errno);
+}
+
 /* ---- DIR/repairing ---- */
 
 /* Everything in it is a link or was made here. */
@@ -258,7 +269,7 @@ bool repair_keep_make(struct repair *r)
         if (!path_make(r->keep_path, r->conf->dir, name))
             return fails(r, "making", r->conf->dir, ENAMETOOLONG);
         if (mkdir(r->keep_path, DIR_MODE) == 0)
-            return true;
+            return repair_own(r, r->keep_path);
         if (errno != EEXIST)
             break;
     }
@@ -306,7 +317,7 @@ static bool move_in(struct repair *r, const char *name)
         return true;
     if (!path_make(from, r->work_path, name) || !path_make(to, r->conf->dir, name))
         return fails(r, "renaming", name, ENAMETOOLONG);
-    return rename(from, to) == 0 || fails(r, "renaming", from, errno);
+    return repair_own(r, from) && (rename(from, to) == 0 || fails(r, "renaming", from, errno));
 }
 
 static bool has(const struct names *n, const char *name)

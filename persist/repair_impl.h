@@ -52,6 +52,9 @@ bool repair_keep_make(struct repair *r);
  */
 bool repair_commit(struct repair *r);
 
+/* What root has made belongs to whom DIR belongs to: the venue must be able to open it. */
+bool repair_own(struct repair *r, const char *path);
+
 /* ---- repair_lost.c ---- */
 
 /* Writes what can still be read behind the cut to keep_path/lost.jsonl, and says how much. */

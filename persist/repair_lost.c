@@ -173,6 +173,7 @@ bool repair_lost(struct repair *r)
         ok = dump_end(&l.dump, r->why);
     }
     mem_free_all(&mem);
+    ok = ok && repair_own(r, path);
     if (fsync(fileno(conf.out)) < 0 || fclose(conf.out) != 0)
         ok = why_set(r->why, "%s: %s", path, strerror(errno));
     return ok;

@@ -393,6 +393,38 @@ static void test_file_without_its_key(void **state)
     place_close(&q);
 }
 
+/* A byte of a record that has rotted, a record cut short: slower at most, never another answer. */
+static void test_rotten_record(void **state)
+{
+    u8 record[sizeof(struct auth_record)];
+    struct place p;
+    struct rig r;
+    (void)state;
+
+    place_open(&p);
+    rig_restart(&r, &p, hash, NULL);
+    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    rig_close(&r);
+    metrics_reset();
+    FILE *f = fopen(p.file, "r");
+    assert_int_equal(fread(record, sizeof record, 1, f), 1);
+    fclose(f);
+    for (size_t at = 0; at < 2 * sizeof record; at += 19) {
+        u8 bad[sizeof record];
+        memcpy(bad, record, sizeof bad);
+        bad[at % sizeof bad] ^= (u8)(1u << at % 8);
+        f = fopen(p.file, "w");
+        fwrite(bad, at < sizeof bad ? sizeof bad : at - sizeof bad, 1, f);
+        fclose(f);
+        rig_restart(&r, &p, hash, NULL);
+        assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
+        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        rig_close(&r);
+        metrics_reset();
+    }
+    place_close(&p);
+}
+
 /* Bytes that are no records, a half one at the end, a directory that takes no file. */
 static void test_broken_file(void **state)
 {
@@ -458,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_restart_costs_no_hash),
         cmocka_unit_test(test_changed_hash_is_not_recalled),
         cmocka_unit_test(test_file_without_its_key),
+        cmocka_unit_test(test_rotten_record),
         cmocka_unit_test(test_broken_file),
         cmocka_unit_test(test_what_is_no_hash),
     };

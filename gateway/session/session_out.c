@@ -84,6 +84,7 @@ static void follow(struct sessions *S, struct session *s)
         return; /* the store may have come meanwhile, but so will the answer */
     if (older && s->state != SESSION_REPLAY) {
         metric_add(&S->metrics.replays, !copy);
+        s->waited = true;
         session_move(S, s, SESSION_REPLAY);
     } else if (!older && s->state != SESSION_LIVE) {
         session_move(S, s, SESSION_LIVE);
@@ -97,6 +98,7 @@ static void send_acceptance(struct sessions *S, struct session *s, struct sessio
         return;
     out->used += soup_accepted(out->bytes + out->used, S->id, s->next_seq);
     metric_add(&S->metrics.logins_ok, 1);
+    s->waited = true;
     session_timers_start(S, s);
     follow(S, s);
 }
@@ -155,16 +157,20 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
             session_wake(S, s, m->ev.seq);
             return sent;
         }
-        if (!fits(out, FRAME_ROOM))
+        if (!fits(out, FRAME_ROOM)) {
+            s->waited = true;
             return sent;
+        }
         put_message(S, s, m, out);
-        if (UNLIKELY(S->stamps != NULL))
+        if (UNLIKELY(S->stamps != NULL) && !s->waited)
             stamps_note(S->stamps, m->ev.seq, m->ev.account);
         s->next_seq++;
         sent++;
     }
     if (s->next_seq < store->next_seq)
         session_wake(S, s, 0);
+    else
+        s->waited = false;
     return sent;
 }
 

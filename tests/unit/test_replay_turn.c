@@ -31,7 +31,7 @@
 #define MESSAGES 1000000u
 #define BOUND_NS (200 * NS_PER_US)
 #endif
-#define RUNS        3u
+#define RUNS        2u
 #define RUNS_MAX    12u /* ... on a machine that has much else to do */
 #define REPLAYS_MAX 4u  /* as many answers of the reader are taken in a turn */
 #define DAY         20261122u

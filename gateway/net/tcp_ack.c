@@ -139,10 +139,14 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg
     return seg->len == 0 && (seg->flags & TCP_FIN) == 0 && window_same;
 }
 
-/* RFC 9293 3.10.7.4: only from segments that are not older than the last one that set it. */
+/*
+ * Only from segments that are not older than the last one that set it. Unlike RFC 9293 3.10.7.4 the
+ * ACK decides first, for it never goes back: data that is sent again has the newest window in spite
+ * of its old sequence number, and what it acknowledges would else move an old window on.
+ */
 static bool window_is_newer(const struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    return seq_lt(c->snd_wl1, seg->seq) || (c->snd_wl1 == seg->seq && seq_le(c->snd_wl2, seg->ack));
+    return seq_lt(c->snd_wl2, seg->ack) || (c->snd_wl2 == seg->ack && seq_le(c->snd_wl1, seg->seq));
 }
 
 static void take_window(struct net *net, struct tcp_conn *c, const struct tcp_segment *seg)

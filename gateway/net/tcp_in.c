@@ -94,7 +94,7 @@ static void take_syn(struct net *net, struct tcp_conn *c, const struct tcp_segme
     c->snd_wnd = seg->window; /* never scaled in a SYN */
     c->snd_wnd_max = seg->window;
     c->snd_wl1 = seg->seq;
-    c->snd_wl2 = seg->ack;
+    c->snd_wl2 = c->iss;
     c->cwnd = TCP_IW_SEGMENTS * c->mss;
     c->heard_ns = net->now_ns;
     tcp_set_peer_mac(c, seg->src_mac);

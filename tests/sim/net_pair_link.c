@@ -13,6 +13,7 @@
 
 #include "engine/base/assert.h"
 #include "gateway/net/cksum.h"
+#include "gateway/net/tcp_seq.h"
 #include "gateway/net/wire.h"
 
 static struct pair *current; /* for the trace of a crash */
@@ -182,6 +183,30 @@ static bool packet_alloc(void *ctx, struct packet *packet)
     return true;
 }
 
+/* What leaves of ours never goes beyond the farthest window that was ever told, lost or not. */
+static void check_window(struct end *e, const u8 *frame, u32 len)
+{
+    const struct ipv4_hdr *ip = (const void *)(frame + 14);
+    const struct tcp_hdr *t = (const void *)(frame + 34);
+
+    if (len < 54 || ip->proto != IP_PROTO_TCP)
+        return;
+    struct end *peer = &e->pair->ends[!e->index];
+    u32 k = (e->index == 0 ? be16(t->src_port) : be16(t->dst_port)) - 20000u;
+    u32 bytes = be16(ip->total_len) - 20u - (u32)(t->data_off >> 4) * 4;
+    u32 end = be32(t->seq) + bytes + ((t->flags & TCP_FIN) != 0);
+    u32 edge = be32(t->ack) + be16(t->window); /* nobody here scales */
+    ASSERT_LT(k, CONNS);
+    if (e->net != NULL && end != be32(t->seq))
+        ASSERT(peer->told[k] && seq_le(end, peer->edge[k]));
+    if ((t->flags & TCP_SYN) != 0)
+        e->told[k] = false;
+    if ((t->flags & TCP_ACK) == 0)
+        return;
+    e->edge[k] = e->told[k] ? seq_max(e->edge[k], edge) : edge;
+    e->told[k] = true;
+}
+
 static void packet_transmit(void *ctx, struct packet *packet)
 {
     struct end *e = ctx;
@@ -193,6 +218,7 @@ static void packet_transmit(void *ctx, struct packet *packet)
     f->len = packet->len;
     f->to = !e->index;
     p->stats.frames++;
+    check_window(e, f->bytes, f->len);
     if (dark(p) || pair_chance(p, p->loss)) {
         note(p, "LOST", e->index, f->bytes, f->len);
         dark(p) ? p->stats.blacked_out++ : p->stats.lost++;

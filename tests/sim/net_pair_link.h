@@ -47,6 +47,8 @@ struct end {
     u64 jump_at_ns; /* when its clock jumps by jump_ns */
     i64 jump_ns;
     struct flight *writing; /* between alloc and transmit */
+    u32 edge[CONNS];        /* of the window that this end told, as far as it ever reached */
+    bool told[CONNS];
 };
 
 struct pair {

@@ -35,41 +35,42 @@ void chunk_put(struct chunk_pool *pool, u32 chunk)
     pool->stack[pool->free++] = chunk;
 }
 
-static u32 entry_of(u32 seq)
+static u32 entry_of(const struct space *s, u32 seq)
 {
-    return seq / NET_CHUNK_BYTES % NET_CONN_CHUNKS;
+    return (seq - s->base) / NET_CHUNK_BYTES % NET_CONN_CHUNKS;
+}
+
+/* Where in its chunk the byte at `seq` lies. */
+static u32 place_of(const struct space *s, u32 seq)
+{
+    return (seq - s->base) % NET_CHUNK_BYTES;
 }
 
 static u32 chunk_of(const struct space *s, u32 entry)
 {
-    return entry == s->near_entry ? s->near : s->chunk[entry];
+    return entry == 0 ? s->near : s->chunk[entry];
 }
 
-/* The byte at `seq` of a chunk that is there. */
+/* The byte at `seq`, whose chunk is there. */
 static u8 *byte_at(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
-    return (u8 *)chunk_bytes(pool, chunk_of(s, entry_of(seq))) + seq % NET_CHUNK_BYTES;
+    if (LIKELY(s->near == SPACE_HERE))
+        return (u8 *)s->few + (seq - s->base);
+    return (u8 *)chunk_bytes(pool, chunk_of(s, entry_of(s, seq))) + place_of(s, seq);
 }
 
 /* A chunk for an entry that has none. False: the pool is empty. */
 static bool get_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
-    u32 chunk = chunk_take(pool);
+    u32 *chunk = entry == 0 ? &s->near : &s->chunk[entry];
 
-    if (chunk == 0)
-        return false;
-    if (s->near == 0) {
-        s->near_entry = entry;
-        s->near = chunk;
-    } else {
-        s->chunk[entry] = chunk;
-    }
-    return true;
+    *chunk = chunk_take(pool);
+    return *chunk != 0;
 }
 
 static void put_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
-    u32 *chunk = entry == s->near_entry ? &s->near : &s->chunk[entry];
+    u32 *chunk = entry == 0 ? &s->near : &s->chunk[entry];
 
     if (*chunk == 0)
         return;
@@ -77,11 +78,32 @@ static void put_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
     *chunk = 0;
 }
 
+void space_start(struct space *s, u32 seq)
+{
+    s->near = SPACE_HERE;
+    s->base = seq;
+}
+
+/* What lies in `few` goes to a chunk of entry 0. False: the pool is empty. */
+static bool move_out(struct space *s, struct chunk_pool *pool)
+{
+    u32 chunk = chunk_take(pool);
+
+    if (chunk == 0)
+        return false;
+    memcpy(chunk_bytes(pool, chunk), s->few, SPACE_FEW);
+    memset(s->chunk, 0, sizeof s->chunk);
+    s->near = chunk;
+    return true;
+}
+
 u32 space_chunks(const struct space *s)
 {
     u32 chunks = 0;
 
-    ASSERT_EQ(s->chunk[s->near_entry], 0);
+    if (s->near == SPACE_HERE)
+        return 0;
+    ASSERT_EQ(s->chunk[0], 0);
     for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
         chunks += chunk_of(s, i) != 0;
     return chunks;
@@ -93,9 +115,17 @@ u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *b
     u32 done = 0;
 
     ASSERT_LE(n, NET_SPACE_BYTES);
+    if (s->near == SPACE_HERE) {
+        ASSERT_LE(seq - s->base, SPACE_FEW);
+        u32 here = min_u32(n, SPACE_FEW - (seq - s->base));
+        if (LIKELY(here == n) || !move_out(s, pool)) {
+            memcpy(s->few + (seq - s->base), bytes, here);
+            return here;
+        }
+    }
     while (done < n) {
-        u32 entry = entry_of(seq + done);
-        u32 piece = min_u32(n - done, NET_CHUNK_BYTES - (seq + done) % NET_CHUNK_BYTES);
+        u32 entry = entry_of(s, seq + done);
+        u32 piece = min_u32(n - done, NET_CHUNK_BYTES - place_of(s, seq + done));
         if (chunk_of(s, entry) == 0 && !get_chunk(s, pool, entry))
             break;
         memcpy(byte_at(s, pool, seq + done), from + done, piece);
@@ -107,7 +137,8 @@ u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *b
 const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n, u32 *piece)
 {
     ASSERT_GT(n, 0);
-    *piece = min_u32(n, NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES);
+    *piece = min_u32(n, NET_CHUNK_BYTES - place_of(s, seq)); /* what lies in `few` is one piece */
+    ASSERT(s->near != SPACE_HERE || seq - s->base + *piece <= SPACE_FEW);
     return byte_at(s, pool, seq);
 }
 
@@ -124,19 +155,24 @@ void space_read(const struct space *s, const struct chunk_pool *pool, u32 seq, v
 
 void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty)
 {
-    u32 first = from / NET_CHUNK_BYTES;
-    u32 chunks = (to / NET_CHUNK_BYTES - first) % (UINT32_MAX / NET_CHUNK_BYTES + 1);
+    u32 first = (from - s->base) / NET_CHUNK_BYTES;
+    u32 last = (to - s->base) / NET_CHUNK_BYTES;
+    u32 chunks = (last - first) % (UINT32_MAX / NET_CHUNK_BYTES + 1);
 
     ASSERT_LE(chunks, NET_CONN_CHUNKS);
-    for (u32 i = 0; i < chunks; i++)
-        put_chunk(s, pool, (first + i) % NET_CONN_CHUNKS);
+    if (s->near != SPACE_HERE) {
+        for (u32 i = 0; i < chunks; i++)
+            put_chunk(s, pool, (first + i) % NET_CONN_CHUNKS);
+        if (empty)
+            put_chunk(s, pool, last % NET_CONN_CHUNKS);
+    }
     if (empty)
-        put_chunk(s, pool, entry_of(to));
+        space_start(s, to);
 }
 
 void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 seq, u32 n)
 {
-    if (s->near == 0 || s->near_entry != entry_of(seq))
+    if (s->near == 0 || s->near == SPACE_HERE || entry_of(s, seq) != 0)
         return;
     const u8 *at = byte_at(s, pool, seq);
     __builtin_prefetch(at, 1);
@@ -145,15 +181,19 @@ void space_prefetch(const struct space *s, const struct chunk_pool *pool, u32 se
 
 void space_clear(struct space *s, struct chunk_pool *pool)
 {
-    for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
-        put_chunk(s, pool, i);
+    if (s->near != SPACE_HERE)
+        for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
+            put_chunk(s, pool, i);
+    *s = (struct space){0};
 }
 
 u64 space_room(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
-    u64 tail = chunk_of(s, entry_of(seq)) != 0 ? NET_CHUNK_BYTES - seq % NET_CHUNK_BYTES : 0;
-    u64 lost = tail == 0 ? seq % NET_CHUNK_BYTES : 0; /* a new chunk's bytes before `seq` */
     u64 fresh = (u64)pool->free * NET_CHUNK_BYTES;
 
+    if (s->near == SPACE_HERE) /* all of it here, or all of it in chunks */
+        return max_u64(fresh, SPACE_FEW) - (seq - s->base);
+    u64 tail = chunk_of(s, entry_of(s, seq)) != 0 ? NET_CHUNK_BYTES - place_of(s, seq) : 0;
+    u64 lost = tail == 0 ? place_of(s, seq) : 0; /* a new chunk's bytes before `seq` */
     return tail + (fresh > lost ? fresh - lost : 0);
 }

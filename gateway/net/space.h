@@ -2,9 +2,9 @@
  * space.h - bytes of a TCP stream, each at its sequence number, in chunks from one bounded pool.
  *
  * A space is a table of NET_CONN_CHUNKS chunk numbers; the byte with sequence number s lies in the
- * table's entry (s / NET_CHUNK_BYTES) % NET_CONN_CHUNKS. So any NET_SPACE_BYTES consecutive bytes
- * fit wherever they begin, holes cost nothing, sequence numbers may wrap, and finding a byte is
- * O(1). An empty space holds no chunk. One thread.
+ * table's entry (s - base) / NET_CHUNK_BYTES % NET_CONN_CHUNKS. So any NET_SPACE_BYTES consecutive
+ * bytes fit wherever they begin, holes cost nothing, sequence numbers may wrap, and finding a byte
+ * is O(1). An empty space holds no chunk. One thread.
  *
  *   seq   ...|  chunk 7  |  (none)   |  chunk 3  |...      table: [.. 7 0 3 ..], 0: none
  *            ^first        ^hole                  ^end
@@ -30,15 +30,26 @@ struct chunk_pool {
     u32 total;
 };
 
+#define SPACE_FEW  ((u32)(NET_CONN_CHUNKS * sizeof(u32)))
+#define SPACE_HERE UINT32_MAX
+
 /*
- * One entry of the table is kept near: a stream whose bytes in flight lie in one chunk, as those of
- * most do, needs no other. So the table can lie where it is seldom touched.
+ * Entry 0 is kept near: a stream whose bytes in flight lie in one chunk needs no other, and the
+ * table can lie where it is seldom touched. And while all bytes since the stream was last empty are
+ * SPACE_FEW at most, as with short messages that are acknowledged one by one, they lie in the table
+ * itself: no chunk, and no line of memory that is only found by looking at this one.
  */
 struct space {
-    u32 chunk[NET_CONN_CHUNKS]; /* 0: none. That of near_entry is always 0 */
-    u32 near;                   /* the chunk of near_entry; 0: none */
-    u32 near_entry;
+    union {
+        u32 chunk[NET_CONN_CHUNKS]; /* 0: none. [0] is always 0 */
+        u8 few[SPACE_FEW];
+    };
+    u32 near; /* the chunk of entry 0; 0: none; SPACE_HERE: bytes, if any, lie in `few` */
+    u32 base; /* the sequence number that begins an entry 0 */
 };
+
+/* The next byte of an empty space will be the one at `seq`. A space of zeroes needs this not. */
+void space_start(struct space *s, u32 seq);
 
 /* The number of its chunks. */
 u32 space_chunks(const struct space *s);
@@ -71,8 +82,8 @@ const u8 *space_at(const struct space *s, const struct chunk_pool *pool, u32 seq
                    u32 *piece);
 
 /*
- * Forgets the bytes [from, to). `empty` says that nothing is stored from `to` on, so that its chunk
- * goes back too.
+ * Forgets the bytes [from, to). `empty` says that nothing else is stored: then the chunk of `to`
+ * goes back too, and the space starts anew there.
  */
 void space_release(struct space *s, struct chunk_pool *pool, u32 from, u32 to, bool empty);
 

@@ -123,7 +123,7 @@ struct tcp_range {
  * so that walking a slot does not walk these.
  */
 struct tcp_conn {
-    /* two cold lines, and the first eight bytes of line 0 */
+    /* a short message in the first line, else two cold ones; and the first eight bytes of line 0 */
     struct space snd;
 
     /* line 0: found by and judged by */
@@ -320,6 +320,7 @@ void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c);
  */
 __attribute__((always_inline)) static inline void tcp_prefetch(const struct tcp_conn *c)
 {
+    __builtin_prefetch(c->snd.few, 1); /* a short reply goes there */
     for (size_t at = TCP_CONN_HOT; at < TCP_CONN_COLD; at += CACHE_LINE)
         __builtin_prefetch((const u8 *)c + at, 1);
 }

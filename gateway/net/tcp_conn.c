@@ -190,6 +190,7 @@ void tcp_set_iss(struct tcp_conn *c, u32 iss)
     c->snd_una = iss;
     c->snd_max = iss;
     c->snd_end = iss + 1;
+    space_start(&c->snd, c->snd_end);
 }
 
 static void init_conn(struct net *net, struct tcp_conn *c)

@@ -150,6 +150,8 @@ static void space_is_a_queue(void **state)
     space_setup(&f, NET_CONN_CHUNKS);
     for (u32 round = 0; round < 3000; round++) {
         u32 n = rnd(NET_SPACE_BYTES - (tail - head) + 1);
+        if (rnd(3) == 0)
+            n = min_u32(n, rnd(SPACE_FEW + 2)); /* few of them: without a chunk */
         for (u32 i = 0; i < n; i++)
             in[i] = (u8)((tail + i) * 31 + ((tail + i) >> 9));
         assert_int_equal(space_write(&f.space, &f.pool, tail, in, n), n);
@@ -185,6 +187,49 @@ static void space_pool_runs_empty(void **state)
     mem_free_all(&f.mem);
 }
 
+/* Few bytes need no chunk; more move to one, or stay as far as they fit when there is none. */
+static void space_few_bytes(void **state)
+{
+    struct space_fixture f;
+    u8 in[2 * SPACE_FEW];
+    u8 out[sizeof in];
+    const u32 seq = 0u - 50;
+
+    (void)state;
+    space_setup(&f, 1);
+    for (u32 i = 0; i < sizeof in; i++)
+        in[i] = (u8)(i * 7);
+    space_start(&f.space, seq);
+    for (u32 round = 0; round < 2; round++) {
+        u32 at = seq + round * (SPACE_FEW + 1);
+        assert_int_equal(space_room(&f.space, &f.pool, at), NET_CHUNK_BYTES);
+        assert_int_equal(space_write(&f.space, &f.pool, at, in, SPACE_FEW), SPACE_FEW);
+        assert_int_equal(space_chunks(&f.space), 0);
+        assert_int_equal(f.pool.free, 1);
+        space_release(&f.space, &f.pool, at, at + 9, false); /* makes no room: it is a stream */
+        assert_int_equal(space_write(&f.space, &f.pool, at + SPACE_FEW, in + SPACE_FEW, 1), 1);
+        assert_int_equal(space_chunks(&f.space), 1);
+        space_read(&f.space, &f.pool, at + 9, out, SPACE_FEW - 8);
+        assert_memory_equal(out, in + 9, SPACE_FEW - 8);
+        space_release(&f.space, &f.pool, at + 9, at + SPACE_FEW + 1, true);
+        assert_int_equal(f.pool.free, 1);
+    }
+    u32 chunk = chunk_take(&f.pool);
+    u32 end = seq + 2 * (SPACE_FEW + 1);
+    assert_int_equal(space_room(&f.space, &f.pool, end), SPACE_FEW);
+    assert_int_equal(space_write(&f.space, &f.pool, end, in, 10), 10);
+    assert_int_equal(space_room(&f.space, &f.pool, end + 10), SPACE_FEW - 10);
+    assert_int_equal(space_write(&f.space, &f.pool, end + 10, in + 10, sizeof in - 10),
+                     SPACE_FEW - 10);
+    space_read(&f.space, &f.pool, end, out, SPACE_FEW);
+    assert_memory_equal(out, in, SPACE_FEW);
+    chunk_put(&f.pool, chunk);
+    assert_int_equal(space_room(&f.space, &f.pool, end + SPACE_FEW), NET_CHUNK_BYTES - SPACE_FEW);
+    space_clear(&f.space, &f.pool);
+    assert_int_equal(f.pool.free, 1);
+    mem_free_all(&f.mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +241,7 @@ int main(void)
         cmocka_unit_test(options_malformed),
         cmocka_unit_test(space_is_a_queue),
         cmocka_unit_test(space_pool_runs_empty),
+        cmocka_unit_test(space_few_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,25 @@ static void print_result(const struct verify *v, const struct replay_result *r)
     fprintf(f, "state hash   %016" PRIx64 "\n", engine_state_hash(v->applied));
 }
 
+/*
+ * The first segments have been used again: the commands cannot be run, but every block that is left
+ * can be looked at. Always false.
+ */
+static bool blocks_only(const struct replay_conf *conf, FILE *report, struct why *why)
+{
+    struct replay_conf blocks = {.disk = conf->disk, .shard = conf->shard, .quiet = true};
+    struct replay_result at;
+
+    if (replay_run(&blocks, &at, why) != REPLAY_OK)
+        return false;
+    fprintf(report, "blocks       %" PRIu64 ", all whole, from segment %" PRIx64 " on\n", at.blocks,
+            at.first_segment);
+    return why_set(why,
+                   "the journal begins with segment %" PRIx64 ": to run its commands again, "
+                   "copy the segments before it back from the archive",
+                   at.first_segment);
+}
+
 bool verify_run(struct disk *d, u32 shard, FILE *report, struct why *why)
 {
     struct verify v = {.report = report};
@@ -165,6 +184,7 @@ bool verify_run(struct disk *d, u32 shard, FILE *report, struct why *why)
                                .apply = verify_tx,
                                .unfit = verify_unfit,
                                .ctx = &v,
+                               .whole = true,
                                .quiet = true};
     struct replay_result result;
     struct mem mem;
@@ -173,7 +193,10 @@ bool verify_run(struct disk *d, u32 shard, FILE *report, struct why *why)
     verify_sizes(d, shard, &engine);
     v.applied = engine_new(&engine, &mem);
     v.again = engine_new(&engine, &mem);
-    bool ok = replay_run(&conf, &result, why) == REPLAY_OK;
+    enum replay_status s = replay_run(&conf, &result, why);
+    bool ok = s == REPLAY_OK;
+    if (s == REPLAY_FAILED && result.first_segment > 1)
+        blocks_only(&conf, report, why);
     if (ok) {
         print_result(&v, &result);
         if (engine_state_hash(v.applied) != engine_state_hash(v.again))

@@ -152,6 +152,8 @@ copy
 rm "$tmp/copy/$first"
 verify "$tmp/copy"
 check "a missing first segment is found" is $rc 1
+check "  what is left is looked at" has '^blocks +[0-9]+, all whole, from segment 2 on' "$tmp/out"
+check "  and what to do is said" has 'begins with segment 2: .*from the archive' "$tmp/out"
 copy
 truncate -s 1000000 "$tmp/copy/$first"
 verify "$tmp/copy"

@@ -2,14 +2,14 @@
 import signal
 
 from case import case
-from clock import Clock, to_midnight
+from clock import DAY_S, Clock, to_midnight
 from rig import PLANTED, ROOT, Broken, Patience
 
 JOURNAL = {}
 SNAPSHOTS = {"snapshot_transactions": 300}
 ARCHIVE = {"archive_command": f"{ROOT}/scripts/archive"}
 RECYCLING = {**SNAPSHOTS, **ARCHIVE, "keep_segments": 2}
-MIDNIGHT_S = 5  # a day's streams need its segments: so it ends so many seconds after the first start
+MIDNIGHT_S = 8  # a day's streams need its segments: so it ends so many seconds after a start
 
 # name -> (passages until it strikes: from, to; what the journal's section needs). All that persist/*.c names; the run checks.
 POINTS = {
@@ -44,14 +44,16 @@ def rig_of(t, disk, wanted, **options):
         wanted = {**wanted, "archive_to": f"{t.folder}/archive"}
     rig = t.rig(disk, journal=wanted, **options)
     if "keep_segments" in wanted:
-        Clock(rig, t.folder, to_midnight(MIDNIGHT_S))
+        rig.clock = Clock(rig, t.folder, to_midnight(MIDNIGHT_S))
     return rig
 
 
 def strike(t, rig, point, environment):
     """A life that ends at the point."""
-    low, high, _ = POINTS[point]
+    low, high, wanted = POINTS[point]
     number = t.dice.randint(low, high)
+    if "keep_segments" in wanted:
+        rig.clock.set(to_midnight(MIDNIGHT_S) + DAY_S)  # this life's own midnight, even if the one before had one
     rig.start(WB_CRASH_AT=f"{point}:{number}", **environment)
     before = rig.seen()
     patience = Patience(60, f"the venue comes to {point} for the {number}. time")
@@ -85,6 +87,20 @@ def at_point(point, cut):
 for name in POINTS:
     case(f"kill-at-{name}", f"SIGKILL at the crash point {name}")(at_point(name, False))
     case(f"cut-at-{name}", f"power cut (FS_IOC_GOINGDOWN, no log flush) at the crash point {name}")(at_point(name, True))
+
+
+@case("kill-random", "SIGKILL at random moments, while it starts too, with snapshots, archive and recycling", times=2)
+def kill_random(t):
+    rig = rig_of(t, None, RECYCLING)
+    for life in range(1, 11):
+        rig.start()
+        if t.dice.random() < 0.8:
+            rig.wait_for_logins()
+        count = rig.trade(t.dice.uniform(0.02, 0.8), True)
+        rig.end(signal.SIGKILL)
+        rig.drain()
+        t.did(f"{life}: SIGKILL after {count} messages")
+    return rig.judge()
 
 
 def cut_at_random(t, disk, rig, lives):

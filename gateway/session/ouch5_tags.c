@@ -110,7 +110,7 @@ static void read_number(void *field, const u8 *value, u32 size)
 /* Reads one value that has the right size; false: it is not in its set. */
 static bool read_value(const struct tag_rule *rule, const u8 *value, struct tags_in *in)
 {
-    u8 *field = (u8 *)in->terms + rule->field;
+    u8 *field = in->terms != NULL ? (u8 *)in->terms + rule->field : NULL; /* a channel has none */
 
     switch (rule->kind) {
     case TAG_TEXT:

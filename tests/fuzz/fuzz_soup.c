@@ -59,9 +59,9 @@ static void hostile_login(struct hostile *h, u8 how)
     u8 payload[46];
 
     memset(payload, ' ', sizeof payload);
-    memcpy(payload, how & 1 ? "ALICE " : "CAROL ", 6);
+    memcpy(payload, &"ALICE CAROL COPY  EVERY "[how / 4 % 4 * 6], 6);
     memcpy(payload + 6, how & 2 ? "WRONG     " : "SECRET    ", 10);
-    payload[45] = (u8)('0' + (how >> 2) % 10);
+    payload[45] = (u8)('0' + how % 2);
     hostile_frame(h, SOUP_LOGIN, payload, sizeof payload);
 }
 

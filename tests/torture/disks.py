@@ -68,8 +68,11 @@ class LoopDisk:
 
     def unmount(self):
         if self.mounted:
-            wait_until(f"umount {self.where}", lambda: subprocess.call(["umount", self.where], stderr=subprocess.DEVNULL) == 0, 20)
+            wait_until(f"umount {self.where}", self.try_unmount, 20)
             self.mounted = False
+
+    def try_unmount(self):
+        return subprocess.call(["umount", self.where], stderr=subprocess.DEVNULL) == 0
 
     def cut(self):
         """From now on every access is EIO, and what was not written never will be."""

@@ -185,14 +185,14 @@ class Rig:
             patience.check()
             self.trade(0.02)
 
-    def wait_ended(self, code, pattern, seconds=PATIENCE_S):
-        """It ends by itself, with that exit code and a line that says why; the clients see what it still sends."""
+    def wait_ended(self, codes, pattern, seconds=PATIENCE_S):
+        """It ends by itself, with one of these exit codes and a line that says why; the clients see what it still sends."""
         patience = Patience(seconds, f"the venue ends (see {self.log_path})")
         while self.running():
             self.trade(0.02)
             patience.check()
-        if self.process.returncode != code:
-            raise Broken(f"the venue ended with {self.process.returncode}, not {code}, see {self.log_path}")
+        if self.process.returncode not in codes:
+            raise Broken(f"the venue ended with {self.process.returncode}, not {codes}, see {self.log_path}")
         if not re.search(pattern, self.said()):
             raise Broken(f"it ended without '{pattern}', see {self.log_path}")
         self.drain()

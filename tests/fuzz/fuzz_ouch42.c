@@ -2,6 +2,7 @@
  * fuzz_ouch42.c - a venue under a 4.2 client that is logged in and then says anything: the input is
  * a script of messages over a few tokens, with bytes of its own anywhere in them, of takeovers and
  * of answers that are held up (tests/lib/fuzz_client.h).
+ * wb-test: runs=1500
  */
 #include <stdlib.h>
 #include <string.h>

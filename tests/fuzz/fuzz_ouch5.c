@@ -2,6 +2,7 @@
  * fuzz_ouch5.c - any bytes as an OUCH message: no crash, and what becomes a command is fit for the
  * journal and for what comes of it on the way out. Then the same bytes as the script of a client
  * that is logged in and says anything (tests/lib/fuzz_client.h).
+ * wb-test: runs=1500
  */
 #include <string.h>
 

@@ -3,6 +3,7 @@
  * happens next (raw bytes to a connection, a good frame around the bytes, a login, time, a hang-up,
  * something held up or let go), a second one how many bytes follow. Another client trades beside it
  * and must see its own stream exactly, whatever the first one does.
+ * wb-test: runs=1500
  */
 #include <setjmp.h>
 #include <stdarg.h>

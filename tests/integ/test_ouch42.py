@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import TMP, Venue, check, client, free_port, run_tests, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, free_port, run_tests, wait_for  # noqa: E402
 from wire import Capture, Relay  # noqa: E402
 
 PCAP = os.path.join(TMP, "ouch42.pcap")
@@ -136,6 +136,30 @@ def tshark(port, *args):
     return run.stdout
 
 
+def expect_decoded(port, count):
+    """tshark finds so many messages from the venue in PCAP, and knows all of each; returns their letters."""
+    check(tshark(port, "-Y", "_ws.malformed") == "", "no malformed frame")
+    text = tshark(port, "-O", "ouch", "-Y", f"ouch && tcp.srcport == {port}")
+    letters = [c for pair in re.findall(r"Packet Type: .* \('?(\w)'?\)|Packet Type: .*\((\w)\)", text) for c in pair if c]
+    check(len(letters) == count == text.count("Packet Type:"), f"{len(letters)} messages decoded of {count}")
+    odd = [line for line in text.splitlines() if re.search("[Uu]nknown|[Ii]nvalid value|Malformed", line)]
+    check(not odd, f"unknown fields: {odd}")
+    print("decoded", len(letters), "messages, of types", "".join(sorted(set(letters))))
+    return set(letters)
+
+
+def test_vectors_decoded_by_tshark():
+    """The messages that a short talk does not bring about as well: our encoder's are these bytes (test_ouch42.c)."""
+    with open(f"{ROOT}/tests/data/ouch42_vectors.tsv", encoding="utf-8") as file:
+        rows = [line.split("\t") for line in file if line.startswith("4.2\tout\t")]
+    stream = Relay(9042)
+    frames = b"".join(struct.pack(">Hc", 1 + len(row[4].strip()) // 2, b"S") + bytes.fromhex(row[4].strip()) for row in rows)
+    stream.frames = [(time.time(), 1, False, frames)]
+    stream.write(PCAP)
+    letters = expect_decoded(9042, len(rows))
+    check(letters == set("SAUCDEBJPITM"), f"a vector of each type: {letters}")
+
+
 def test_decoded_by_tshark():
     with OldVenue("decoded") as venue:
         capture = Capture(PCAP, venue.old_port)
@@ -146,13 +170,7 @@ def test_decoded_by_tshark():
             relay.write(PCAP)
         else:
             capture.stop()
-        check(tshark(venue.old_port, "-Y", "_ws.malformed") == "", "no malformed frame")
-        text = tshark(venue.old_port, "-O", "ouch", "-Y", "ouch && tcp.srcport == %d" % venue.old_port)
-        letters = [c.encode() for c in re.findall(r"Packet Type: .* \('?(\w)'?\)|Packet Type: .*\((\w)\)", text) for c in c if c]
-        check(len(letters) == len(old.seen) == text.count("Packet Type:"), f"{len(letters)} messages decoded of {len(old.seen)}")
-        odd = [line for line in text.splitlines() if re.search("[Uu]nknown|[Ii]nvalid value|Malformed", line)]
-        check(not odd, f"unknown fields: {odd}")
-        print("decoded", len(letters), "messages, of types", "".join(sorted({c.decode() for c in letters})))
+        expect_decoded(venue.old_port, len(old.seen))
 
 
 def test_after_a_kill():
@@ -186,4 +204,4 @@ def test_after_a_kill():
         Old(venue.old_port, "BRAV01", want=b"J")
 
 
-run_tests(test_decoded_by_tshark, test_after_a_kill)
+run_tests(test_decoded_by_tshark, test_vectors_decoded_by_tshark, test_after_a_kill)

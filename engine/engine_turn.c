@@ -11,7 +11,8 @@
 
 #include "engine/state.h"
 
-#define BATCH_CMDS 32u /* commands of one ring before it is the next one's turn */
+#define PAUSE_ROOM (SIDE_RING_SLOTS / 2) /* of the ring of answers, which must stay free */
+#define BATCH_CMDS 32u                   /* commands of one ring before it is the next one's turn */
 
 static void register_metrics(const struct engine *e)
 {
@@ -112,6 +113,15 @@ static void put_bound(struct engine *e, const struct msg_bound *m)
         ring_put(e->rings.events[m->from], m, 1);
 }
 
+/* A pause, or its end, is told to operators, as long as their answers have room. */
+static void pause_tell(struct engine *e, const union msg *m)
+{
+    bool pause = m->phase.reason == COURSE_LIMIT || m->phase.reason == COURSE_OVER;
+
+    if (pause && e->rings.answers && ring_room(e->rings.answers, PAUSE_ROOM) >= PAUSE_ROOM)
+        engine_answer(e, m, 1);
+}
+
 static void route(struct engine *e, const union msg *m)
 {
     u32 n = m->ev.slots;
@@ -121,7 +131,6 @@ static void route(struct engine *e, const union msg *m)
     case EV_KILLED:
     case EV_RESTORED:
     case EV_COURSE:
-    case EV_PHASE:
     case EV_CROSS:
     case EV_BANDS:
     case EV_LIMIT:
@@ -129,6 +138,9 @@ static void route(struct engine *e, const union msg *m)
     case EV_OPERATOR:
     case EV_BARRED:
     case EV_UNBARRED:
+        break;
+    case EV_PHASE:
+        pause_tell(e, m);
         break;
     case EV_OPERATED:
         engine_answer(e, m, n);

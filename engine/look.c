@@ -4,7 +4,7 @@
  * Enters: a look of the admin agent. Leaves: EV_SEEN by the ring of answers, at most LOOK_PAGE of
  * them, each a copy of a few fields; the state does not change and the journal hears nothing of it.
  * The engine never waits for that ring: an answer without room is dropped and counted, and the
- * admin agent, which has one look under way at a time, says that it got none.
+ * admin agent, which has few looks under way at a time, says that it got none.
  *
  * A look at an instrument before a cross is its indication: it pairs orders in thought as the cross
  * will (auction.h), INDICATION_PRICES_MAX prices at most, so that a look is short whatever waits.
@@ -49,6 +49,7 @@ static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
         .stream = a->stream,
         .killed = a->killed,
         .barred = a->barred,
+        .checks = e->checks[id].source,
     };
     memcpy(s->terms, (const u8 *)&a->terms + sizeof a->terms.ev, sizeof s->terms);
 }

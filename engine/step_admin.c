@@ -110,7 +110,7 @@ void step_account(struct engine *e, const struct msg_account *c)
     struct names *names = &e->accounts.names;
     u32 id = names_find(names, names_key(c->user, sizeof c->user));
 
-    if (!account_terms_sound(c) || (!id && names->used == names->max)) {
+    if (!account_terms_sound(c) || !c->user[0] || (!id && names->used == names->max)) {
         request_refuse(e, WHY_TERMS);
         return;
     }

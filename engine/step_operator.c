@@ -93,6 +93,9 @@ static void step_carried(struct engine *e, const union msg *cmd)
     case CMD_DAY_END:
         step_day_end(e, &cmd->day);
         break;
+    case CMD_ACCOUNT:
+        step_account(e, &cmd->account);
+        break;
     case CMD_INSTRUMENT:
         step_instrument(e, &cmd->instrument);
         break;

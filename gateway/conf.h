@@ -14,6 +14,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/types.h"
+#include "gateway/admin/log_write.h"
 
 #define CONF_LISTEN_MAX    8u
 #define CONF_BALANCERS_MAX 8u
@@ -251,14 +252,17 @@ struct conf {
     struct conf_redis redis;       /* export.redis */
     enum conf_huge_pages huge_pages;
     enum log_level log_level;
+    enum log_format log_format;
     char metrics_file[CONF_TEXT_BYTES]; /* "": none is written */
     u64 metrics_interval_ms;
     bool stages_enabled;
     u64 stages_skip;
     char stages_file[CONF_TEXT_BYTES]; /* "": no report is written */
     struct conf_control control;
-    u32 management_ipv4;               /* management.address, network order */
-    u64 management_port;               /* 0: not served */
+    u32 management_ipv4;                        /* management.address, network order */
+    u64 management_port;                        /* 0: not served */
+    char management_cert_file[CONF_TEXT_BYTES]; /* "": no TLS */
+    char management_key_file[CONF_TEXT_BYTES];
     char console_dir[CONF_TEXT_BYTES]; /* "": there is no web console */
     char console_token_file[CONF_TEXT_BYTES];
     char console_conninfo[CONF_TEXT_BYTES]; /* "": it shows neither books nor sessions */

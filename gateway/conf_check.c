@@ -253,6 +253,14 @@ static void check_export(const struct conf *c, const struct conf_lines *lines, s
 static void check_console(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     u32 line = lines->key[conf_key_row("management.console_dir")];
+    bool cert = c->management_cert_file[0] != 0, key = c->management_key_file[0] != 0;
+
+    if (cert != key)
+        report_error(
+            e,
+            lines->key[conf_key_row(cert ? "management.tls_cert_file" : "management.tls_key_file")],
+            cert ? "management.tls_key_file" : "management.tls_cert_file", NULL,
+            "missing although the other one is there; allowed: both, or neither");
 
     if (c->console_dir[0] == 0)
         return;

@@ -377,9 +377,16 @@ WORD("memory.huge_pages", huge_pages, "try off", NULL, "try",
      "try: 2 MB pages as far as the machine has reserved them (scripts/setup does), ordinary ones "
      "beyond. off: ordinary ones."),
 
-SECTION("log", "Lines for people, to standard error."),
+SECTION("log",
+        "What happens, to standard error. At most 20 lines a second of one kind (1,000 of logins "
+        "and other events) from one thread: more are counted."),
 LIVE(CONF_LIVE_LOG, WORD, "log.level", log_level, "debug info warn error", NULL, "info",
      "Lines below it are not written."),
+WORD("log.format", log_format, "text json journald", NULL, "text",
+     "text: lines for people. json: an object a line, with the fields of each event (login, "
+     "logout, login_refused, reject_burst, day, phase, pause, operator, reload, suppressed). "
+     "journald: the same fields in the machine's journal, as WIREBOOK_USER and so on; then "
+     "nothing goes to standard error."),
 
 SECTION("metrics", "Numbers for machines, in the Prometheus text format."),
 LIVE(CONF_LIVE_METRICS, TEXT, "metrics.file", metrics_file, 0, PATH_MAX_CHARS, "",
@@ -413,11 +420,17 @@ LIVE(CONF_LIVE_ROLES, TEXT, "control.admins", control.admins, 0, CONF_TEXT_BYTES
 
 SECTION("management",
         "Numbers and health over HTTP: /metrics, /livez, /readyz; and the web console, /console/. "
-        "No TLS; a login for the console only."),
+        "A login for the console only."),
 SPECIAL(CONF_ADDRESS, "management.address", management_ipv4, 0, 0, "127.0.0.1",
         "IPv4 address of this machine that clients cannot reach."),
 INT("management.port", management_port, 0, 65535, NULL, "0",
     "TCP port. 0: not served."),
+TEXT("management.tls_cert_file", management_cert_file, 0, PATH_MAX_CHARS, "",
+     "Our certificate for this address, in PEM, and behind it those that it is signed by: then all "
+     "of it is served by TLS alone. Empty: plain, for a loopback address or behind a proxy that "
+     "does TLS."),
+TEXT("management.tls_key_file", management_key_file, 0, PATH_MAX_CHARS, "",
+     "Its key, in PEM, readable by its owner only."),
 TEXT("management.console_dir", console_dir, 0, PATH_MAX_CHARS, "",
      "Directory with the web console's files, as `make console` builds them. Empty: no console."),
 TEXT("management.token_file", console_token_file, 0, PATH_MAX_CHARS, "",

@@ -24,6 +24,7 @@
 #include "gateway/gateway.h"
 
 #include "gateway/session/session.h"
+#include "gateway/terms.h"
 
 #define GATEWAY_OUT_BYTES       (READER_COUNT_MAX * SOUP_FRAME_OUT_MAX)
 #define READER_ANSWERS_PER_TURN 4u
@@ -325,6 +326,7 @@ int gateway_do_work(void *gateway, u64 now_ns)
 
     sessions_turn(&g->sessions, now_ns, space_level(g));
     follow_stage(g);
+    terms_follow(g->rings.terms, &g->sessions, &g->lobby);
     work += ops->poll(g->transport, now_ns);
     work += drain_auth(g);
     work += drain_events(g);

@@ -22,6 +22,7 @@
 #include "gateway/transport.h"
 
 struct gateway;
+struct terms_post;
 
 /* What one of the transport's listeners is for; all zero: orders, straight from clients. */
 struct gateway_listener {
@@ -68,6 +69,7 @@ struct gateway_rings {
     struct ring *reader_answers;    /* from the reader; NULL with reader_requests */
     const _Atomic u64 *durable_seq; /* last durable transaction; persist writes it */
     const _Atomic u32 *space_level; /* enum space_level of side.h; NULL: there is always enough */
+    struct terms_post *terms;       /* terms.h; NULL: it goes by its conf for ever */
     struct store_memory *stores;    /* shared with all gateways of the process */
     struct stamps_gateway *stamps;  /* where its stages are counted; NULL: nowhere */
 };

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "engine/base/agent.h"
@@ -24,11 +23,13 @@
 #include "engine/base/log.h"
 #include "gateway/admin/health.h"
 #include "gateway/admin/http.h"
+#include "gateway/admin/log_write.h"
 #include "gateway/console/console.h"
 #include "gateway/admin/service.h"
 #include "gateway/conf.h"
 #include "gateway/drain.h"
 #include "gateway/draw.h"
+#include "gateway/load.h"
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
 #include "gateway/steer.h"
@@ -52,7 +53,7 @@ static struct agent log_agent;
 static struct health health;
 static struct http *http; /* NULL: not configured */
 static struct agent http_agent;
-static struct steer *steer; /* NULL: not configured */
+static struct steer *steer;
 static struct console *console;
 static struct agent_thread threads[THREADS_MAX];
 static u32 threads_used;
@@ -69,36 +70,17 @@ static void usage(FILE *out)
           "  wirebook --hash-password          read a password from stdin, print its stored form\n"
           "  wirebook --version\n"
           "\n"
-          "Ends in order on SIGINT or SIGTERM, at once on a second one. Exit codes: 0 ended in "
+          "Reads its files again on SIGHUP. Ends in order on SIGINT or SIGTERM, at once on a "
+          "second one. Exit codes: 0 ended in "
           "order; 1 config or\n"
           "surroundings; 10 journal damaged; 11 journal cannot be written; 12 data_dir in use;\n"
           "13 data_dir cannot be opened.\n",
           out);
 }
 
-/* The config and what it names. Returns the number of errors, each printed to stderr. */
-static int load(const char *path)
-{
-    struct refdata_max max = {INSTRUMENTS_MAX, ACCOUNTS_MAX};
-    int errors = 0;
-
-    if (path)
-        errors = conf_load(path, &conf, stderr);
-    else
-        conf_default(&conf);
-    if (errors != 0 && !conf.reference_read)
-        return errors;
-    if (errors == 0) /* else they may be what is wrong */
-        max = (struct refdata_max){(u32)conf.engine.instruments_max, (u32)conf.engine.accounts_max};
-    world_schedule(&schedule, &conf.schedule);
-    errors += schedule_load(&schedule, conf.schedule.calendar_file, stderr);
-    errors += refdata_load(conf.instruments_file, conf.accounts_file, &max, &refs, stderr);
-    return errors + refdata_load_firms(conf.firms_file, &refs, stderr);
-}
-
 static int check_config(const char *path)
 {
-    int errors = load(path);
+    int errors = load_files(path, NULL, &conf, &schedule, &refs, stderr);
 
     if (errors == 0)
         printf("%s: good; %u instruments, %u accounts\n", path, refs.instruments_used,
@@ -144,71 +126,6 @@ static int hash_password(void)
     }
     puts(hash);
     return 0;
-}
-
-/* The keys of hash tables: clients choose what lies in them, so nobody may know where. */
-static u64 secret(void)
-{
-    u64 key;
-    ssize_t n = getrandom(&key, sizeof key, 0);
-
-    ASSERT_EQ(n, (ssize_t)sizeof key); /* the kernel gives so little whole, or waits at boot */
-    return key;
-}
-
-/* A name that nobody else has; never 0. */
-static u64 random_id(void)
-{
-    return max_u64(secret(), 1);
-}
-
-static void topology_conf_fill(struct topology_conf *t, const struct conf *c)
-{
-    topology_conf_defaults(t);
-    t->shard = (u32)c->shard;
-    t->mem_flags = c->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE | MEM_POPULATE : 0;
-    t->gateways = (u32)c->gateway.count;
-    for (u32 g = 0; g < GATEWAYS_MAX; g++)
-        t->nodes.gateways[g] = place.agent_node[g];
-    t->nodes.engine = place.agent_node[__builtin_ctz(CONF_AGENT_ENGINE)];
-    t->nodes.persist = place.agent_node[__builtin_ctz(CONF_AGENT_PERSIST)];
-    t->journal_id = random_id();
-    t->process_id = random_id();
-    t->engine.accounts_max = (u32)c->engine.accounts_max;
-    t->engine.instruments_max = (u32)c->engine.instruments_max;
-    t->engine.orders_max = (u32)c->engine.orders_max;
-    t->engine.hash_key[0] = secret();
-    t->engine.hash_key[1] = secret();
-    t->gateway.connections_max = (u32)c->gateway.connections_max;
-    t->gateway.store_chunks = (u32)c->gateway.store_slots / STORE_CHUNK_SLOTS;
-    t->gateway.login_timeout_ns = c->gateway.login_timeout_ms * NS_PER_MS;
-    t->gateway.silence_timeout_ns = c->gateway.silence_timeout_ms * NS_PER_MS;
-    t->gateway.heartbeat_ns = c->gateway.heartbeat_ms * NS_PER_MS;
-    t->gateway.slow_timeout_ns = c->gateway.slow_timeout_ms * NS_PER_MS;
-    t->gateway.guests_per_source = (u32)c->gateway.unauthenticated_per_source;
-    t->gateway.rate_reject_per_s = (u32)c->gateway.rate_reject_per_s;
-    t->gateway.rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
-    t->gateway.seed = secret();
-    edge_listeners(&t->gateway, &c->gateway);
-    t->keep_segments = (u32)c->journal.keep_segments;
-    t->snapshot_every = c->journal.snapshot_transactions;
-    t->persist.durability =
-        c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
-    t->persist.segment_bytes = c->journal.segment_mb << 20;
-    t->persist.segments_ahead = (u32)c->journal.segments_ahead;
-    t->persist.space_low_bytes = c->journal.low_space_mb << 20;
-    t->persist.space_hard_bytes = c->journal.hard_space_mb << 20;
-    t->export.seed = clock_now_ns();
-    t->export.retry_min_ns = c->export_retry_min_ms * NS_PER_MS;
-    t->export.retry_max_ns = c->export_retry_max_ms * NS_PER_MS;
-    t->export.refused_retry_ns = c->export_refused_retry_ms * NS_PER_MS;
-    t->admin.day_end_minute = (int)c->day_end_minute;
-    t->schedule = schedule;
-    t->admin.clock_step_ns = clock_step_ns;
-    t->stages = c->stages_enabled;
-    t->stages_skip = c->stages_skip;
-    t->admin.metrics_file = c->metrics_file;
-    t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
 }
 
 static void hint(void *ctx, const char *line)
@@ -326,7 +243,8 @@ static int watch_open(u64 now_ns)
         return 0;
     if (conf.console_dir[0] && !console_open())
         return 1;
-    http = http_new(conf.management_ipv4, (u16)conf.management_port, &health, console);
+    struct http_tls tls = {conf.management_cert_file, conf.management_key_file};
+    http = http_new(conf.management_ipv4, (u16)conf.management_port, &tls, &health, console);
     if (!http)
         return 1;
     http_register_metrics(http);
@@ -356,7 +274,8 @@ static bool tick(u64 now_ns)
     return !persist_failed(topology.persist);
 }
 
-/* Waits for SIGINT or SIGTERM, or until the journal fails. Returns the exit code. */
+/* Waits for SIGINT or SIGTERM, or until the journal fails; SIGHUP reads the files again. Returns
+ * the exit code. */
 static int wait_for_end(const sigset_t *signals)
 {
     struct timespec interval = {.tv_nsec = STATE_LOOK_INTERVAL * 1000000l};
@@ -367,45 +286,55 @@ static int wait_for_end(const sigset_t *signals)
             log_info("%s: ending in order", sig == SIGINT ? "SIGINT" : "SIGTERM");
             return 0;
         }
+        if (sig == SIGHUP)
+            steer_reload(steer);
     }
     return PERSIST_EXIT_FAILED;
 }
 
-static int lead(void)
+/* Those that end the process, to `ends`; together with SIGHUP they wait for wait_for_end. */
+static void signals_block(sigset_t *ends, sigset_t *all)
 {
-    sigset_t signals;
+    sigemptyset(ends);
+    sigaddset(ends, SIGINT);
+    sigaddset(ends, SIGTERM);
+    *all = *ends;
+    sigaddset(all, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, all, NULL);
+}
+
+static int lead(const char *path)
+{
+    sigset_t ends, all;
     int rc = topology_open(&topology, &refs, clock_now_ns());
+    struct renew_parts parts = {path, &refs, &topology, world.auth};
 
     if (rc != 0)
         return rc;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signals_block(&ends, &all);
+    signal(SIGHUP, SIG_DFL); /* blocked: it waits for wait_for_end */
     if (!edge_accept(&world.edge, TRANSPORT_ALL))
         return 1;
     threads_make();
-    rc = steer_open(&conf, &topology, &steer);
-    if (rc == 0)
-        rc = watch_open(clock_now_ns());
-    if (rc != 0)
-        return rc;
+    steer = steer_open(&conf, &parts);
+    if (!steer || watch_open(clock_now_ns()) != 0)
+        return 1;
     greet();
     rc = threads_start();
     if (rc == 0) {
         health_course_set(&health, HEALTH_OPEN);
         service_ready("open");
-        rc = wait_for_end(&signals);
+        rc = wait_for_end(&all);
     }
     health_course_set(&health, HEALTH_DRAINING);
     service_stopping();
     if (rc == 0)
-        drain_notice(&topology, &signals, conf.gateway.drain_notice_ms * NS_PER_MS, tick);
+        drain_notice(&topology, &ends, steer_drain_notice_ns(steer), tick);
     threads_stop();
     stamps_write(topology.stamps, conf.stages_file);
     if (rc == 0) {
         u64 now_ns = clock_now_ns();
-        if (!topology_close(&topology, now_ns, now_ns + conf.gateway.drain_timeout_ms * NS_PER_MS))
+        if (!topology_close(&topology, now_ns, now_ns + steer_drain_timeout_ns(steer)))
             rc = persist_failed(topology.persist) ? PERSIST_EXIT_FAILED : 1;
         log_info("ended %s", rc == 0 ? "in order; all is durable" : "before all was durable");
     }
@@ -417,27 +346,30 @@ static int run(const char *path)
     struct topology_conf tc;
     int rc;
 
-    if (load(path) != 0)
+    if (load_files(path, NULL, &conf, &schedule, &refs, stderr) != 0)
         return 1;
     setenv("TZ", conf.timezone, 1);
     tzset();
     clock_init();
     log_level_set(conf.log_level);
+    if (!log_write_open(conf.log_format, NULL))
+        return 1;
     mem_init(&log_mem, 0);
     places_choose();
-    topology_conf_fill(&tc, &conf);
+    load_topology(&tc, &conf, &schedule, &place);
     service_starting(START_EXTEND_NS);
     rc = world_open(&world, &conf, &refs, &place);
     if (rc == 0)
         rc = topology_build(&topology, &tc, &world.topology, clock_now_ns());
     if (rc == 0)
-        rc = lead();
+        rc = lead(path);
     http_free(http);
     console_free(console);
     steer_close(steer);
     topology_free(&topology);
     world_close(&world);
     refdata_free(&refs);
+    log_write_close();
     return rc;
 }
 
@@ -453,6 +385,7 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
 
+    signal(SIGHUP, SIG_IGN);  /* until there is something to reload */
     signal(SIGPIPE, SIG_IGN); /* hiredis uses write(): a peer that is gone must be an errno */
     int what = getopt_long(argc, argv, "h", options, NULL);
     const char *checked = optarg;

@@ -209,6 +209,7 @@ static void gateways_make(struct topology *t)
             .reader_answers = &t->rings.reader_answers[g],
             .durable_seq = &persist_durable(t->persist)->seq,
             .space_level = persist_space_level(t->persist),
+            .terms = &t->terms[g],
             .stores = &t->stores,
             .stamps = t->stamps ? t->stamps->gateways[g] : NULL,
         };
@@ -293,6 +294,10 @@ static void ring_metrics(const struct ring *r, u32 index)
     metrics_register("wirebook_ring_used_max_slots", labels,
                      "Most slots of the ring that were in use at once.", METRIC_GAUGE,
                      &r->used_max);
+    metrics_register_difference("wirebook_ring_used_slots", labels, "Slots of the ring in use now.",
+                                ring_end(r), ring_begin(r));
+    metrics_register("wirebook_ring_slots", labels, "Slots that the ring has.", METRIC_GAUGE,
+                     ring_size(r));
 }
 
 static void metrics_add(struct topology *t)
@@ -311,6 +316,9 @@ static void metrics_add(struct topology *t)
     ring_metrics(&r->admin_cmd, 0);
     ring_metrics(&r->admin_answers, 0);
     ring_metrics(&r->tx, 0);
+    ring_metrics(&r->reader_tap, 0);
+    for (u32 s = 0; s < t->world.sinks_used; s++)
+        ring_metrics(&r->sink_taps[s], 0);
     admin_register_metrics(&t->admin);
 }
 

@@ -16,6 +16,7 @@
 #include "gateway/admin/admin.h"
 #include "gateway/gateway.h"
 #include "gateway/refdata.h"
+#include "gateway/terms.h"
 #include "gateway/session/auth.h"
 #include "persist/archive.h"
 #include "persist/export.h"
@@ -107,6 +108,7 @@ struct topology {
     struct shadow *shadow;   /* NULL: neither snapshots nor tops of books */
     struct archive *archive; /* NULL: none */
     struct gateway *gateways[GATEWAYS_MAX];
+    struct terms_post terms[GATEWAYS_MAX];
     struct exporter exporter;
     struct export_cursor cursors[EXPORT_LANES_MAX]; /* one a sink */
     struct admin admin;

@@ -13,7 +13,7 @@
 #include "engine/base/metrics.h"
 #include "engine/base/types.h"
 
-struct ring;
+struct log_ring;
 
 #define AGENT_THREAD_AGENTS_MAX 24u
 
@@ -44,7 +44,7 @@ struct agent_thread {
     u32 agents_used;
     int cpu; /* -1: not pinned */
     enum idle_strategy idle;
-    struct ring *log_ring; /* its log lines go there; NULL: written at once */
+    struct log_ring *log_ring; /* its log lines go there; NULL: written at once */
     _Atomic bool stop;
     pthread_t thread;
     bool running;

@@ -1,36 +1,89 @@
-/* metrics.c - the registry behind metrics.h: filled before the threads start, read-only after. */
+/*
+ * metrics.c - the registry behind metrics.h: filled before the threads start, read-only after.
+ *
+ * Entries of one name are a family, chained in the order of their coming; so are the families. It
+ * grows as it must: how many there are follows from gateways, ports and what their drivers count.
+ */
 #include "engine/base/metrics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/assert.h"
+
+#define NONE UINT32_MAX
 
 struct entry {
     const char *name;
     const char *help;
     const struct metric *metric;              /* of a histogram: how much it has counted */
     const struct metric_histogram *histogram; /* NULL: a plain metric */
+    const struct metric *less;                /* NULL: nothing is taken away */
     enum metric_kind kind;
+    u32 next;        /* of the same name; NONE: the last */
+    u32 last;        /* of the first of a name: the last one */
+    u32 next_family; /* ... and the first of the next name */
     char labels[96];
 };
 
-static struct entry entries[METRICS_MAX];
-static u32 entries_used;
+static struct entry *entries;
+static u32 entries_used, entries_room;
+static u32 first_family = NONE, last_family = NONE;
+
+static u32 family_find(const char *name)
+{
+    u32 i = first_family;
+
+    while (i != NONE && strcmp(entries[i].name, name) != 0)
+        i = entries[i].next_family;
+    return i;
+}
+
+static struct entry *entry_add(void)
+{
+    if (entries_used == entries_room) {
+        entries_room = entries_room ? 2 * entries_room : 1024;
+        entries = realloc(entries, entries_room * sizeof *entries);
+        ASSERT(entries != NULL);
+    }
+    return &entries[entries_used++];
+}
+
+static void chain(struct entry *e)
+{
+    u32 at = (u32)(e - entries);
+    u32 family = family_find(e->name);
+
+    e->next = e->next_family = NONE;
+    e->last = at;
+    if (family != NONE) {
+        entries[entries[family].last].next = at;
+        entries[family].last = at;
+        return;
+    }
+    if (last_family != NONE)
+        entries[last_family].next_family = at;
+    else
+        first_family = at;
+    last_family = at;
+}
 
 void metrics_register(const char *name, const char *labels, const char *help, enum metric_kind kind,
                       const struct metric *m)
 {
-    struct entry *e = &entries[entries_used];
+    struct entry *e = entry_add();
 
-    ASSERT_LT(entries_used, METRICS_MAX);
     ASSERT_LT(strlen(labels), sizeof e->labels);
-    e->name = name;
-    e->help = help;
-    e->kind = kind;
-    e->metric = m;
-    e->histogram = NULL;
+    *e = (struct entry){.name = name, .help = help, .kind = kind, .metric = m};
     memcpy(e->labels, labels, strlen(labels) + 1);
-    entries_used++;
+    chain(e);
+}
+
+void metrics_register_difference(const char *name, const char *labels, const char *help,
+                                 const struct metric *m, const struct metric *less)
+{
+    metrics_register(name, labels, help, METRIC_GAUGE, m);
+    entries[entries_used - 1].less = less;
 }
 
 void metrics_register_histogram(const char *name, const char *labels, const char *help,
@@ -104,9 +157,18 @@ static void print_histogram(FILE *out, const struct entry *e)
     fprintf(out, "%llu\n", (unsigned long long)count);
 }
 
+/* As it is kept. What is taken away may be newer than what it is taken from. */
+static u64 value_of(const struct entry *e)
+{
+    u64 less = e->less ? metric_get(e->less) : 0;
+    u64 value = metric_get(e->metric);
+
+    return value > less ? value - less : 0;
+}
+
 static void print_value(FILE *out, const struct entry *e)
 {
-    unsigned long long value = metric_get(e->metric);
+    unsigned long long value = value_of(e);
 
     if (e->kind == METRIC_GAUGE_NS)
         fprintf(out, "%llu.%09llu\n", value / NS_PER_SEC, value % NS_PER_SEC);
@@ -122,10 +184,8 @@ static void print_family(FILE *out, u32 first)
             head->histogram != NULL        ? "histogram"
             : head->kind == METRIC_COUNTER ? "counter"
                                            : "gauge");
-    for (u32 i = first; i < entries_used; i++) {
+    for (u32 i = first; i != NONE; i = entries[i].next) {
         const struct entry *e = &entries[i];
-        if (strcmp(e->name, head->name) != 0)
-            continue;
         if (e->histogram != NULL) {
             print_histogram(out, e);
             continue;
@@ -137,30 +197,22 @@ static void print_family(FILE *out, u32 first)
 
 void metrics_print(FILE *out)
 {
-    for (u32 i = 0; i < entries_used; i++) {
-        u32 j = 0;
-        while (strcmp(entries[j].name, entries[i].name) != 0)
-            j++;
-        if (j == i)
-            print_family(out, i);
-    }
+    for (u32 i = first_family; i != NONE; i = entries[i].next_family)
+        print_family(out, i);
 }
 
 bool metrics_fold(const char *name, struct metrics_fold *out)
 {
-    u32 found = 0;
+    u32 first = family_find(name);
 
     *out = (struct metrics_fold){0, 0, 0};
-    for (u32 i = 0; i < entries_used; i++) {
-        if (strcmp(entries[i].name, name) != 0)
-            continue;
-        u64 value = metric_get(entries[i].metric);
+    for (u32 i = first; i != NONE; i = entries[i].next) {
+        u64 value = value_of(&entries[i]);
         out->sum += value;
-        out->min = found == 0 || value < out->min ? value : out->min;
+        out->min = i == first || value < out->min ? value : out->min;
         out->max = value > out->max ? value : out->max;
-        found++;
     }
-    return found > 0;
+    return first != NONE;
 }
 
 u32 metrics_histogram(const char *name, const char *label, struct histogram *out)
@@ -169,9 +221,9 @@ u32 metrics_histogram(const char *name, const char *label, struct histogram *out
     u32 found = 0;
 
     histogram_init(out);
-    for (u32 i = 0; i < entries_used; i++) {
+    for (u32 i = family_find(name); i != NONE; i = entries[i].next) {
         const struct entry *e = &entries[i];
-        if (e->histogram == NULL || strcmp(e->name, name) != 0 || !strstr(e->labels, label))
+        if (e->histogram == NULL || !strstr(e->labels, label))
             continue;
         metric_histogram_copy(e->histogram, &one);
         histogram_merge(out, &one);
@@ -191,4 +243,5 @@ u64 metrics_sum(const char *name)
 void metrics_reset(void)
 {
     entries_used = 0;
+    first_family = last_family = NONE;
 }

@@ -33,8 +33,6 @@ struct metric_histogram {
     struct metric buckets[HISTOGRAM_BUCKETS]; /* as in histogram.h */
 };
 
-#define METRICS_MAX 4096u
-
 /* Adds `n`. The owning thread only. */
 static inline void metric_add(struct metric *m, u64 n)
 {
@@ -64,11 +62,15 @@ static inline u64 metric_get(const struct metric *m)
 /*
  * Makes `m` known as `name` (wirebook_..., with unit and _total as Prometheus asks). `labels` is
  * "" or like `gateway="0"`; `help` one sentence. The texts must outlive the process' use of
- * metrics; labels are copied. Before the threads start. More than METRICS_MAX is a broken
- * invariant.
+ * metrics; labels (at most 95 characters) are copied. Before the threads start.
  */
 void metrics_register(const char *name, const char *labels, const char *help, enum metric_kind kind,
                       const struct metric *m);
+
+/* As metrics_register, for a gauge that is how far `m` is ahead of `less`: two owners, read one
+ * after the other. */
+void metrics_register_difference(const char *name, const char *labels, const char *help,
+                                 const struct metric *m, const struct metric *less);
 
 /* Nothing counted. Before the threads start. */
 void metric_histogram_init(struct metric_histogram *h);

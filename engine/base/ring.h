@@ -38,6 +38,7 @@ struct ring {
     struct slot *slots;
     u64 mask; /* capacity in slots less one */
     const char *name;
+    struct metric size; /* the capacity, a metric */
 
     /* owner: producer */
     CACHE_ALIGNED _Atomic u64 tail; /* published end; read by the consumer */
@@ -60,6 +61,28 @@ void ring_init(struct ring *r, struct mem *m, const char *name, u64 slots);
 static inline u64 ring_capacity(const struct ring *r)
 {
     return r->mask + 1;
+}
+
+_Static_assert(sizeof(struct metric) == sizeof(_Atomic u64), "an index can be shown as a metric");
+
+/* Its published end, its begin and its capacity as metrics: what lies between is in use. */
+static inline const struct metric *ring_end(const struct ring *r)
+{
+    return (const struct metric *)(const void *)&r->tail;
+}
+static inline const struct metric *ring_begin(const struct ring *r)
+{
+    return (const struct metric *)(const void *)&r->head;
+}
+static inline const struct metric *ring_size(const struct ring *r)
+{
+    return &r->size;
+}
+
+/* True when the consumer has passed place `at` of all that was ever put. Producer. */
+static inline bool ring_passed(const struct ring *r, u64 at)
+{
+    return atomic_load_explicit(&r->head, memory_order_relaxed) >= at;
 }
 
 /* ---- producer ---- */

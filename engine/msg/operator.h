@@ -146,7 +146,8 @@ struct seen_account {
     u8 stream;            /* 26 0: none today; else 1 + enum dialect */
     u8 killed;            /* 27 */
     u8 barred;            /* 28 */
-    u8 zero[3];           /* 29 */
+    u8 checks;            /* 29 enum check_source: whose its checks are */
+    u8 zero[2];           /* 30 */
     u8 terms[96];         /* 32 struct msg_account from behind its head on */
 };
 _Static_assert(sizeof(struct seen_account) == 128, "offsets as in the margin");

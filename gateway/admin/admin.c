@@ -111,6 +111,29 @@ static void plan_phases(struct admin *a)
         a->changes_used = schedule_of_day(a->schedule, a->day, a->changes);
 }
 
+/* The course that was set during the day that is over now. */
+static void course_take(struct admin *a)
+{
+    if (!a->has_next)
+        return;
+    a->has_next = false;
+    a->own = a->next;
+    a->schedule = &a->own;
+    a->conf.day_end_minute = a->next_end_minute;
+}
+
+void admin_course_set(struct admin *a, const struct schedule *schedule, int day_end_minute,
+                      u64 now_ns)
+{
+    a->next = *schedule;
+    a->next_end_minute = day_end_minute;
+    a->has_next = true;
+    if (a->day != 0 || a->asked != 0)
+        return;
+    course_take(a);
+    plan_opening(a, now_ns);
+}
+
 /* Has the engine opened or ended the day? */
 static void day_look(struct admin *a, u64 now_ns)
 {
@@ -125,7 +148,7 @@ static void day_look(struct admin *a, u64 now_ns)
         }
         return;
     }
-    log_info("trading day %u %s", day ? day : a->day, day ? "opens" : "ends");
+    log_event(LOG_INFO, "day", "day=%u %s", day ? day : a->day, day ? "state=open" : "state=ended");
     a->asked = 0;
     a->day = day;
     plan_phases(a);
@@ -133,6 +156,7 @@ static void day_look(struct admin *a, u64 now_ns)
         a->day_last = day;
         a->next_change_ns = calendar_end_ns(day, a->conf.day_end_minute);
     } else {
+        course_take(a);
         plan_opening(a, now_ns);
     }
 }
@@ -178,6 +202,10 @@ static int phase_turn(struct admin *a, u64 now_ns)
 
     if (a->phase_asked != 0 && metric_get(a->engine_due) < a->phase_asked)
         return 0;
+    if (a->phase_asked != 0)
+        log_event(LOG_INFO, "phase", "day=%u phase=%c late=%u wide=%u closing=%u by=schedule",
+                  a->day, a->phase_new.phase, a->phase_new.late, a->phase_new.wide,
+                  a->phase_new.closing);
     a->phase_asked = 0;
     if (a->asked != 0 || !next_phase(a, now_ns, &c))
         return 0;
@@ -189,8 +217,7 @@ static int phase_turn(struct admin *a, u64 now_ns)
     if (!ring_push(a->cmds, &m, 1))
         return 0;
     a->phase_asked = c.ns;
-    log_info("trading day %u: phase %c%s%s", a->day, c.phase, c.late ? ", late" : "",
-             c.closing ? ", with the closing cross" : "");
+    a->phase_new = c;
     return 1;
 }
 
@@ -273,9 +300,17 @@ void admin_register_metrics(const struct admin *a)
                      &a->back);
 }
 
-void admin_steer(struct admin *a, struct control *control)
+void admin_steer(struct admin *a, int (*work)(void *ctx, u64 now_ns), void *ctx)
 {
-    a->control = control;
+    a->steer = work;
+    a->steer_ctx = ctx;
+}
+
+void admin_metrics_set(struct admin *a, const char *file, u64 interval_ns)
+{
+    a->conf.metrics_file = file;
+    a->conf.metrics_interval_ns = interval_ns;
+    a->next_metrics_ns = 0;
 }
 
 int admin_do_work(void *admin, u64 now_ns)
@@ -283,8 +318,8 @@ int admin_do_work(void *admin, u64 now_ns)
     struct admin *a = admin;
     int work = day_turn(a, now_ns) + phase_turn(a, now_ns);
 
-    if (a->control)
-        work += control_do_work(a->control, now_ns);
+    if (a->steer)
+        work += a->steer(a->steer_ctx, now_ns);
     clock_look(a, now_ns);
 
     if (a->conf.metrics_file[0] != '\0' && now_ns >= a->next_metrics_ns) {

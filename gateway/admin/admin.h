@@ -3,8 +3,8 @@
  * through their phases by commands to the engine, watches the machine's clock, and writes the
  * metrics file.
  *
- * Operators' requests are served in its turns, too (control.h), because it is the only producer of
- * its ring of commands.
+ * Operators' requests are served in its turns, too (admin_steer), because it is the only producer
+ * of its ring of commands.
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_ADMIN_H
 #define WIREBOOK_GATEWAY_ADMIN_ADMIN_H
@@ -12,7 +12,6 @@
 #include "engine/base/metrics.h"
 #include "engine/base/ring.h"
 #include "engine/base/types.h"
-#include "gateway/admin/control.h"
 #include "gateway/admin/schedule.h"
 
 struct admin_conf {
@@ -39,9 +38,15 @@ struct admin {
     struct schedule_change changes[SCHEDULE_CHANGES_MAX]; /* of the open day */
     u32 changes_used;
     u64 phase_asked; /* change that is under way; 0: none */
+    struct schedule_change phase_new;
     u64 next_metrics_ns;
 
-    struct control *control; /* NULL: nobody steers */
+    int (*steer)(void *ctx, u64 now_ns); /* what operators ask; NULL: nobody steers */
+    void *steer_ctx;
+
+    bool has_next; /* a course of its own from the next day on: */
+    struct schedule next, own;
+    int next_end_minute;
 
     u64 next_clock_ns;     /* when to look at the machine's clock again */
     i64 clock_said_ns;     /* the step that was logged last */
@@ -66,8 +71,18 @@ void admin_init(struct admin *a, const struct admin_conf *conf, struct ring *cmd
 void admin_follow(struct admin *a, const struct schedule *schedule, const struct metric *phase,
                   const struct metric *due, u64 now_ns);
 
-/* From now on its turns serve `control`, too, which outlives it. Before the threads start. */
-void admin_steer(struct admin *a, struct control *control);
+/* From now on its turns are `work`'s, too: what operators ask. Before the threads start. */
+void admin_steer(struct admin *a, int (*work)(void *ctx, u64 now_ns), void *ctx);
+
+/*
+ * Other days than so far: from the end of the open one on, at once where none is open. Copied.
+ * After admin_follow; by its own thread.
+ */
+void admin_course_set(struct admin *a, const struct schedule *schedule, int day_end_minute,
+                      u64 now_ns);
+
+/* Another metrics file, as in struct admin_conf. As before. */
+void admin_metrics_set(struct admin *a, const char *file, u64 interval_ns);
 
 /* Makes its metrics known. Once, before the threads start. */
 void admin_register_metrics(const struct admin *a);

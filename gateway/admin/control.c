@@ -41,6 +41,7 @@ struct control {
     u64 serials;
     u64 served; /* whose request is under way; 0: nobody's any more */
     u64 aside;  /* who waits for a snapshot; 0: nobody any more */
+    u64 later;  /* whose request answers by itself; 0: nobody's */
     u32 next;   /* whose turn it is */
     struct peer_conn peers[CONTROL_PEERS_MAX];
     struct metric connections;
@@ -252,17 +253,19 @@ static int serve_next(struct control *c, u64 now_ns)
     return 0;
 }
 
-static int answered(struct control *c, json_t *answer)
+/* To the peer of that serial, or to nobody. */
+static int answered(struct control *c, u64 *serial, json_t *answer)
 {
+    u64 whose = *serial;
+
+    *serial = 0;
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
         struct peer_conn *p = &c->peers[i];
-        if (p->fd >= 0 && p->serial == c->served && c->served) {
-            c->served = 0;
+        if (p->fd >= 0 && p->serial == whose && whose) {
             say(p, answer);
             return 1;
         }
     }
-    c->served = 0;
     json_decref(answer);
     return 1;
 }
@@ -271,7 +274,7 @@ static int answered(struct control *c, json_t *answer)
  * Or it is there. */
 static int aside_turn(struct control *c)
 {
-    if (c->served && !operate_busy(c->operate) && c->operate->aside) {
+    if (c->served && !operate_busy(c->operate) && c->operate->aside && !c->aside) {
         c->aside = c->served;
         c->served = 0;
     }
@@ -286,6 +289,19 @@ static int aside_turn(struct control *c)
     return 1;
 }
 
+void control_answer(struct control *c, json_t *answer)
+{
+    answered(c, &c->later, answer);
+}
+
+void control_roles_set(struct control *c, const struct roles *roles)
+{
+    c->conf.roles = *roles;
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
+        if (c->peers[i].fd >= 0 && !roles_peer(roles, c->peers[i].fd, &c->peers[i].peer))
+            c->peers[i].peer.role = ROLE_NONE;
+}
+
 static bool all_said(const struct control *c)
 {
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
@@ -297,15 +313,20 @@ static bool all_said(const struct control *c)
 int control_do_work(struct control *c, u64 now_ns)
 {
     json_t *answer = operate_step(c->operate, now_ns);
-    int work = answer ? answered(c, answer) : 0;
+    int work = answer ? answered(c, &c->served, answer) : 0;
 
     work += aside_turn(c);
+    if (!answer && c->served && !operate_busy(c->operate)) {
+        c->later = c->served; /* and others go on meanwhile */
+        c->served = 0;
+    }
     take_peers(c);
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
         struct peer_conn *p = &c->peers[i];
         if (p->fd >= 0 && p->out)
             work += write_some(p);
-        else if (p->fd >= 0 && !p->waits && p->serial != c->served && p->serial != c->aside)
+        else if (p->fd >= 0 && !p->waits && p->serial != c->served && p->serial != c->aside &&
+                 p->serial != c->later)
             work += read_some(c, p);
     }
     if (c->operate->drain_ns != 0 && (all_said(c) || now_ns >= c->operate->drain_ns))

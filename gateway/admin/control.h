@@ -27,6 +27,13 @@ struct control *control_new(const struct control_conf *conf, struct operate *ope
 /* A turn. Returns how much it did. */
 int control_do_work(struct control *c, u64 now_ns);
 
+/* The answer to a request that answers by itself: the last one that had none. Whoever asked may be
+ * gone. Takes `answer` over. */
+void control_answer(struct control *c, json_t *answer);
+
+/* From now on these roles. The strings must outlive it. */
+void control_roles_set(struct control *c, const struct roles *roles);
+
 /* Makes its metrics known. Once, before the threads start. */
 void control_register_metrics(const struct control *c);
 

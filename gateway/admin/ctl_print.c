@@ -21,6 +21,11 @@ static const struct column account_columns[] = {
     {"DIALECT", "dialect", -7, false},
 };
 
+static const struct column stage_columns[] = {
+    {"STAGE", "stage", -10, false}, {"ORDERS", "count", 12, false},  {"P50", "p50_ns", 10, false},
+    {"P99", "p99_ns", 10, false},   {"P99.9", "p999_ns", 10, false}, {"MAX", "max_ns", 12, false},
+};
+
 static const struct column instrument_columns[] = {
     {"SYMBOL", "symbol", -8, false},
     {"PH", "phase", -2, false},
@@ -99,6 +104,8 @@ static void data_print(const char *command, json_t *data, FILE *out)
 {
     if (strcmp(command, "status") == 0)
         facts(json_array_get(data, 0), out);
+    else if (strcmp(command, "stages") == 0)
+        table(stage_columns, ARRAY_LEN(stage_columns), data, false, out);
     else if (strcmp(command, "instruments") == 0)
         table(instrument_columns, ARRAY_LEN(instrument_columns), data, false, out);
     else
@@ -109,6 +116,34 @@ static void data_print(const char *command, json_t *data, FILE *out)
 static long long number_of(const json_t *answer, const char *key)
 {
     return json_integer_value(json_object_get(answer, key));
+}
+
+/* A title and the words of a list, on a line. */
+static void words_print(const char *title, const json_t *list, FILE *out)
+{
+    size_t i;
+    const json_t *word;
+
+    if (json_array_size(list) == 0)
+        return;
+    fprintf(out, "%s:", title);
+    json_array_foreach(list, i, word) fprintf(out, " %s", json_string_value(word));
+    fputc('\n', out);
+}
+
+/* What a reload has changed, and what it has not. */
+static void reload_print(json_t *answer, FILE *out)
+{
+    const char *key;
+    json_t *n;
+
+    words_print("applied", json_object_get(answer, "applied"), out);
+    json_object_foreach(json_object_get(answer, "changes"), key, n)
+    {
+        if (json_integer_value(n) > 0)
+            fprintf(out, "%s: %lld\n", key, json_integer_value(n));
+    }
+    words_print("needs a restart", json_object_get(answer, "restart"), out);
 }
 
 /* What the engine has answered to a command. */
@@ -156,6 +191,8 @@ int ctl_print(const char *command, json_t *answer, bool as_json, FILE *out)
         fputs(json_string_value(json_object_get(answer, "text")), out);
     } else {
         outcome_print(command, answer, code == CTL_DONE || code == CTL_NOTHING ? out : stderr);
+        if (code == CTL_DONE && strcmp(command, "reload") == 0)
+            reload_print(answer, out);
     }
     return code;
 }

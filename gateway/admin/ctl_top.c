@@ -1,6 +1,6 @@
 /*
- * ctl_top.c - see ctl.h: the live screen of wirebook-ctl. Enters: `metrics` and `status` of the
- * control socket. Leaves: a frame of at most 24 lines of 80 columns, by ncurses or as text.
+ * ctl_top.c - see ctl.h: the live screen of wirebook-ctl. Enters: `metrics`, `status` and `stages`
+ * of the control socket. Leaves: a frame of at most 24 lines of 80 columns, by ncurses or as text.
  *
  * It asks anew for each frame, so a venue that went and came back is simply there again; while it
  * is away the screen says so and keeps the last numbers. Each frame is built in one buffer of fixed
@@ -146,32 +146,89 @@ static void rates_make(struct top *t, const char *text)
     t->last = now;
 }
 
-/* The agents' longest turns, and the rings that were fullest. */
-static void worst_make(struct frame *f, const char *text, const char *name, const char *label,
-                       const char *title, double scale, u32 max)
+/* Percentiles since the start, from the venue's own histograms. */
+static void stages_make(struct frame *f, json_t *stages)
 {
-    char of[32];
-    u32 shown = 0;
+    size_t i;
+    json_t *s;
 
-    line(f, "%-24s %14s", title, scale > 1 ? "us" : "slots");
-    for (const char *at = text; *at && shown < max; at = line_next(at)) {
-        if (!is_of(at, name) || value_of(at) <= 0)
-            continue;
-        label_of(at, label, of);
-        line(f, "  %-22s %14.0f", of, value_of(at) * scale);
-        shown++;
+    line(f, "%-24s %10s %10s %10s %12s", "stage, us", "p50", "p99", "p99.9", "orders");
+    if (json_array_size(stages) == 0)
+        line(f, "  not measured: stages.enabled is off");
+    json_array_foreach(stages, i, s)
+    {
+        line(f, "  %-22s %10.2f %10.2f %10.2f %12lld",
+             json_string_value(json_object_get(s, "stage")),
+             (double)venue_number(s, "p50_ns") / 1e3, (double)venue_number(s, "p99_ns") / 1e3,
+             (double)venue_number(s, "p999_ns") / 1e3, venue_number(s, "count"));
     }
 }
 
-static void frame_make(struct top *t, json_t *venue, const char *text)
+/* A row of the lower half. */
+struct worst {
+    char name[32];
+    double now, most, room;
+};
+#define WORST_MAX  256u
+#define WORST_SHOW 6u
+
+static int by_most(const void *a, const void *b)
+{
+    const struct worst *x = a, *y = b;
+    double d = y->most / (y->room + 1e-9) - x->most / (x->room + 1e-9);
+
+    return d < 0 ? -1 : d > 0;
+}
+
+/* The metrics called `name`, in the order in which they come, to one field of `rows`. */
+static u32 worst_read(const char *text, const char *name, const char *label, struct worst *rows,
+                      size_t field)
+{
+    u32 used = 0;
+
+    for (const char *at = text; *at && used < WORST_MAX; at = line_next(at)) {
+        if (!is_of(at, name))
+            continue;
+        if (label)
+            label_of(at, label, rows[used].name);
+        *(double *)(void *)((u8 *)&rows[used++] + field) = value_of(at);
+    }
+    return used;
+}
+
+/* The agents' longest turns, and beside them the rings that were fullest. */
+static void worst_make(struct frame *f, const char *text)
+{
+    static struct worst agents[WORST_MAX], rings[WORST_MAX];
+    u32 a = worst_read(text, "wirebook_agent_turn_max_seconds", "agent=\"", agents,
+                       offsetof(struct worst, most));
+    u32 r = worst_read(text, "wirebook_ring_used_max_slots", "ring=\"", rings,
+                       offsetof(struct worst, most));
+
+    worst_read(text, "wirebook_ring_used_slots", NULL, rings, offsetof(struct worst, now));
+    worst_read(text, "wirebook_ring_slots", NULL, rings, offsetof(struct worst, room));
+    qsort(agents, a, sizeof agents[0], by_most);
+    qsort(rings, r, sizeof rings[0], by_most);
+    line(f, "%-18s %10s   %-18s %7s %7s %7s", "longest turn of", "us", "most used of ring", "now",
+         "most", "slots");
+    for (u32 i = 0; i < WORST_SHOW && (i < a || i < r); i++) {
+        char left[32] = "", right[48] = "";
+        if (i < a)
+            snprintf(left, sizeof left, "  %-16.16s %10.0f", agents[i].name, agents[i].most * 1e6);
+        if (i < r)
+            snprintf(right, sizeof right, "  %-16.16s %7.0f %7.0f %7.0f", rings[i].name,
+                     rings[i].now, rings[i].most, rings[i].room);
+        line(f, "%-29s   %s", left, right);
+    }
+}
+
+static void frame_make(struct top *t, json_t *venue, const char *text, json_t *stages)
 {
     t->frame.used = 0;
     head_make(&t->frame, venue, text);
     rates_make(t, text);
-    worst_make(&t->frame, text, "wirebook_agent_turn_max_seconds", "agent=\"", "longest turn of",
-               1e6, 8);
-    worst_make(&t->frame, text, "wirebook_ring_used_max_slots", "ring=\"", "most used of ring", 1,
-               6);
+    stages_make(&t->frame, stages);
+    worst_make(&t->frame, text);
 }
 
 /* ---- asking ---- */
@@ -192,6 +249,7 @@ static int look(struct top *t)
 {
     json_t *metrics = ask(t, "metrics");
     json_t *status = metrics ? ask(t, "status") : NULL;
+    json_t *stages = status ? ask(t, "stages") : NULL;
     const char *text = json_string_value(json_object_get(metrics, "text"));
     json_t *venue = json_array_get(json_object_get(status, "data"), 0);
     const char *outcome = json_string_value(json_object_get(metrics, "outcome"));
@@ -202,10 +260,11 @@ static int look(struct top *t)
     else if (!text || !venue)
         rc = CTL_UNREACHABLE;
     else
-        frame_make(t, venue, text);
+        frame_make(t, venue, text, json_object_get(stages, "data"));
     t->away = rc != CTL_DONE;
     json_decref(metrics);
     json_decref(status);
+    json_decref(stages);
     return rc;
 }
 

@@ -176,25 +176,83 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
     return refuse(h, c, MHD_HTTP_NOT_FOUND, "no such page; / lists them\n");
 }
 
-struct http *http_new(u32 ipv4, u16 port, const struct health *health, struct console *console)
+#define PEM_BYTES_MAX 65536u
+
+/* The text of a PEM file, malloc'ed; NULL after one log line. */
+static char *pem_read(const char *path)
+{
+    char *text = calloc(1, PEM_BYTES_MAX + 1);
+    FILE *in = fopen(path, "re");
+    size_t n = in && text ? fread(text, 1, PEM_BYTES_MAX, in) : 0;
+
+    if (n == 0 || n == PEM_BYTES_MAX)
+        log_error("management.tls_cert_file, tls_key_file: %s: %s", path,
+                  !in ? strerror(errno) : "not a file in PEM format of less than 64 KiB");
+    if (in)
+        fclose(in);
+    if (n > 0 && n < PEM_BYTES_MAX)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void pem_free(char *text)
+{
+    if (text)
+        explicit_bzero(text, PEM_BYTES_MAX);
+    free(text);
+}
+
+/* libmicrohttpd copies what it needs of the two texts. */
+static struct MHD_Daemon *daemon_start(struct http *h, struct sockaddr_in *at, const char *cert,
+                                       const char *key)
+{
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cert},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+                                   {MHD_OPTION_END, 0, NULL}};
+
+    if (!cert)
+        tls[0].option = MHD_OPTION_END;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | (cert ? MHD_USE_TLS : 0), ntohs(at->sin_port), NULL, NULL, on_request, h,
+        MHD_OPTION_SOCK_ADDR, at, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, tls,
+        MHD_OPTION_END);
+}
+
+/* False after a line of log. */
+static bool listen_at(struct http *h, struct sockaddr_in *at, const struct http_tls *tls)
+{
+    char *cert = tls->cert_file[0] ? pem_read(tls->cert_file) : NULL;
+    char *key = cert ? pem_read(tls->key_file) : NULL;
+    bool good = !tls->cert_file[0] || key;
+    char text[INET_ADDRSTRLEN];
+
+    errno = 0;
+    h->daemon = good ? daemon_start(h, at, cert, key) : NULL;
+    if (good && !h->daemon)
+        log_error("management address %s:%u cannot be listened on: %s; choose another "
+                  "management.address or management.port%s",
+                  inet_ntop(AF_INET, &at->sin_addr, text, sizeof text), ntohs(at->sin_port),
+                  errno ? strerror(errno) : "refused",
+                  key ? "; do management.tls_cert_file and tls_key_file belong together?" : "");
+    pem_free(cert);
+    pem_free(key);
+    return h->daemon != NULL;
+}
+
+struct http *http_new(u32 ipv4, u16 port, const struct http_tls *tls, const struct health *health,
+                      struct console *console)
 {
     struct sockaddr_in at = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ipv4};
     struct http *h = calloc(1, sizeof *h);
-    char text[INET_ADDRSTRLEN];
 
     ASSERT(h != NULL);
     h->health = health;
     h->console = console;
-    h->daemon = MHD_start_daemon(MHD_USE_EPOLL, port, NULL, NULL, on_request, h,
-                                 MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_CONNECTION_LIMIT,
-                                 CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-                                 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-    if (!h->daemon) {
-        log_error("management address %s:%u cannot be listened on: %s; choose another "
-                  "management.address or management.port",
-                  inet_ntop(AF_INET, &at.sin_addr, text, sizeof text), port, strerror(errno));
+    if (!listen_at(h, &at, tls)) {
         free(h);
         return NULL;
     }

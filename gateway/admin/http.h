@@ -18,12 +18,19 @@
 struct console;
 struct http;
 
+/* Paths of PEM files; both "": no TLS. */
+struct http_tls {
+    const char *cert_file; /* its own certificate, then those that it is signed by */
+    const char *key_file;
+};
+
 /*
  * Listens on `ipv4` (network order) and `port` (host order; 0: any that is free). Answers only in
  * http_do_work. `health` and `console` (NULL: none) must outlive it. NULL after one log line when
  * it cannot.
  */
-struct http *http_new(u32 ipv4, u16 port, const struct health *health, struct console *console);
+struct http *http_new(u32 ipv4, u16 port, const struct http_tls *tls, const struct health *health,
+                      struct console *console);
 
 /* The port that it listens on, host order. */
 u16 http_port(const struct http *h);

@@ -11,6 +11,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
+#include "engine/base/stamps.h"
 
 #define DRAIN_WAIT_NS NS_PER_SEC /* for the answer to be taken */
 
@@ -18,7 +19,7 @@ void operate_init(struct operate *o, const struct operate_conf *conf, u64 first)
 {
     memset(o, 0, sizeof *o);
     o->conf = *conf;
-    o->number = first;
+    o->numbers = first;
 }
 
 void operate_register_metrics(const struct operate *o)
@@ -58,13 +59,18 @@ static void state_set(struct operate *o, enum operate_state state)
     o->sent = false;
 }
 
+u64 operate_number(struct operate *o)
+{
+    return ++o->numbers;
+}
+
 void operate_begin(struct operate *o, const struct request *r, const struct peer *peer, u64 now_ns)
 {
     ASSERT(!operate_busy(o));
     ASSERT_GE(peer->role, r->kind->role);
     o->request = *r;
     o->peer = *peer;
-    o->number++;
+    o->number = operate_number(o);
     o->deadline_ns = now_ns + OPERATE_ANSWER_NS;
     o->from = 1;
     o->list = r->kind->what == DO_LIST ? json_array() : NULL;
@@ -111,7 +117,7 @@ static json_t *found(struct operate *o)
 
 static json_t *on_seen(struct operate *o, const struct msg_seen *s)
 {
-    if (o->state != OPERATE_LOOK || s->request != o->number)
+    if (o->state != OPERATE_LOOK)
         return NULL;
     o->seen = *s;
     if (o->request.kind->what != DO_LIST)
@@ -152,7 +158,105 @@ static bool command_send(struct operate *o)
     memcpy(m.operator.user, o->peer.user, strnlen(o->peer.user, sizeof m.operator.user));
     memcpy(m.operator.body, (const u8 *)&o->cmd + sizeof o->cmd.cmd, sizeof m.operator.body);
     memcpy(m.operator.reason, o->request.reason, sizeof m.operator.reason);
-    return ring_push(o->conf.cmds, &m, 4);
+    bool sent = ring_push(o->conf.cmds, &m, 4);
+    o->cmd_end = o->conf.cmds->staged;
+    return sent;
+}
+
+static json_t *stages_show(void)
+{
+    static struct histogram h;
+    json_t *list = json_array();
+    char label[48];
+
+    for (u32 i = 0; i < STAGES; i++) {
+        snprintf(label, sizeof label, "stage=\"%s\"", stage_name((enum stage)i));
+        if (metrics_histogram("wirebook_stage_seconds", label, &h) == 0)
+            continue;
+        json_array_append_new(
+            list,
+            json_pack("{ss sI sI sI sI sI}", "stage", stage_name((enum stage)i), "count",
+                      (json_int_t)h.count, "p50_ns", (json_int_t)histogram_percentile(&h, 50),
+                      "p99_ns", (json_int_t)histogram_percentile(&h, 99), "p999_ns",
+                      (json_int_t)histogram_percentile(&h, 99.9), "max_ns", (json_int_t)h.max));
+    }
+    return list;
+}
+
+/* ---- requests that were not answered in time ---- */
+
+static json_t *operated_show(u64 request, const struct msg_operated *end)
+{
+    static const char *const outcomes[] = {"done", "nothing", "refused"};
+    const char *outcome = outcomes[end->outcome <= OPERATED_REFUSED ? end->outcome : 2];
+
+    return json_pack("{ss ss sI sI sI si}", "outcome", outcome, "text",
+                     end->outcome == OPERATED_NOTHING ? "it was so already" : request_why(end->why),
+                     "request", (json_int_t)request, "seq", (json_int_t)end->first_seq, "last_seq",
+                     (json_int_t)end->head.seq, "orders_gone", (int)end->gone);
+}
+
+static struct operate_late *late_find(struct operate *o, u64 request)
+{
+    for (u32 i = 0; i < OPERATE_LATE; i++)
+        if (request != 0 && o->late[i].request == request)
+            return &o->late[i];
+    return NULL;
+}
+
+static bool is_durable(const struct operate *o, u64 seq)
+{
+    return atomic_load_explicit(o->conf.durable_seq, memory_order_acquire) >= seq;
+}
+
+/* What became of it, or how far it is. */
+static json_t *late_show(const struct operate *o, const struct operate_late *l)
+{
+    const char *text = "the engine has taken it and has not said yet what came of it";
+
+    if (l->ended && is_durable(o, l->operated.head.seq))
+        return operated_show(l->request, &l->operated);
+    if (l->ended)
+        text = "it was carried out, but its transaction is not on the disk yet";
+    else if (!ring_passed(o->conf.cmds, l->end))
+        text = "it waits in the engine's ring: nothing was done yet, and it will be as soon as the "
+               "engine goes on";
+    return json_pack("{ss sI ss}", "outcome", "timeout", "request", (json_int_t)l->request, "text",
+                     text);
+}
+
+/* True when it is the answer to such a one. */
+static bool late_ended(struct operate *o, const struct msg_operated *m)
+{
+    struct operate_late *l = late_find(o, m->request);
+
+    if (!l)
+        return false;
+    l->ended = true;
+    l->operated = *m;
+    log_event(LOG_WARN, "operator_late", "request=%llu outcome=%u why=\"%s\" transaction=%llu",
+              (unsigned long long)m->request, m->outcome, request_why(m->why),
+              (unsigned long long)m->first_seq);
+    return true;
+}
+
+/* DO_REQUEST: here, or by a search of the day's journal. */
+static json_t *request_look(struct operate *o)
+{
+    u64 number = request_number(&o->request);
+    const struct operate_late *l = late_find(o, number);
+    struct msg_operated end;
+
+    if (l)
+        return finish(o, late_show(o, l));
+    if (!o->conf.request_find)
+        return fail(o, "this process cannot look requests up");
+    enum operate_found f = o->conf.request_find(o->conf.ctx, number, &end, o->trade_new);
+    o->trade_new = false;
+    if (f == FOUND_TRADE)
+        return finish(o, operated_show(number, &end));
+    return f == FOUND_NONE ? fail(o, "the journal of the day has no such request: nothing was done")
+                           : NULL;
 }
 
 /* What is in the way of a snapshot, before the journal notes that one was wanted. */
@@ -181,6 +285,18 @@ static json_t *step_ask(struct operate *o)
         free(text);
         return finish(o, answer);
     }
+    if (o->request.kind->what == DO_RELOAD) {
+        wrong = o->conf.reload ? o->conf.reload(o->conf.ctx, &o->peer, o->request.reason)
+                               : "this process cannot reload";
+        return wrong ? fail(o, wrong) : finish(o, NULL);
+    }
+    if (o->request.kind->what == DO_STAGES)
+        return finish(o, json_pack("{ss so}", "outcome", "done", "data", stages_show()));
+    if (o->request.kind->what == DO_REQUEST) {
+        state_set(o, OPERATE_SEARCH);
+        o->trade_new = true;
+        return NULL;
+    }
     if (!command_make(o, &wrong) || (wrong = snapshot_hindered(o)) != NULL)
         return fail(o, wrong);
     if (o->request.kind->what == DO_BREAK && o->state == OPERATE_ASK) {
@@ -196,6 +312,8 @@ static json_t *step_ask(struct operate *o)
 
 static json_t *step_search(struct operate *o)
 {
+    if (o->request.kind->what == DO_REQUEST)
+        return request_look(o);
     if (o->sent)
         return NULL;
     enum operate_found f = o->conf.trade_find(o->conf.ctx, &o->cmd.broken_trade, o->trade_new);
@@ -209,10 +327,17 @@ static json_t *step_search(struct operate *o)
 
 static void tell_log(const struct operate *o, const char *outcome)
 {
-    log_info("operator %s (uid %u): request %llu: %s: %s%s%s; transaction %llu; reason: %s",
-             o->peer.user, o->peer.uid, (unsigned long long)o->number, o->request.kind->name,
-             outcome, o->end.why ? ": " : "", request_why(o->end.why),
-             (unsigned long long)o->end.first_seq, o->request.reason);
+    char user[40], subject[16], reason[OPERATOR_REASON_BYTES + 1];
+
+    log_event(LOG_INFO, "operator",
+              "user=%s uid=%u role=%s command=%s of=%s request=%llu outcome=%s why=\"%s\" "
+              "transaction=%llu reason=\"%s\"",
+              log_word(user, sizeof user, o->peer.user, sizeof o->peer.user), o->peer.uid,
+              role_name(o->peer.role), o->request.kind->name,
+              log_word(subject, sizeof subject, o->request.name, sizeof o->request.name),
+              (unsigned long long)o->number, outcome, request_why(o->end.why),
+              (unsigned long long)o->end.first_seq,
+              log_quoted(reason, sizeof reason, o->request.reason));
 }
 
 static json_t *step_durable(struct operate *o, u64 now_ns)
@@ -227,11 +352,8 @@ static json_t *step_durable(struct operate *o, u64 now_ns)
         metric_add(&o->refused, 1);
     else if (request_note(&o->request) == NOTE_DRAIN)
         o->drain_ns = now_ns + DRAIN_WAIT_NS;
-    json_t *answer = json_pack(
-        "{ss ss sI sI sI si}", "outcome", outcome, "text",
-        o->end.outcome == OPERATED_NOTHING ? "it was so already" : request_why(o->end.why),
-        "request", (json_int_t)o->number, "seq", (json_int_t)o->end.first_seq, "last_seq",
-        (json_int_t)o->end.head.seq, "orders_gone", (int)o->end.gone);
+    json_t *answer = operated_show(o->number, &o->end);
+
     if (request_note(&o->request) == NOTE_SNAPSHOT && o->end.outcome == OPERATED_DONE) {
         o->aside = answer;
         o->aside_asked = o->conf.snapshots.ask(o->conf.snapshots.ctx);
@@ -260,9 +382,16 @@ static json_t *answers_take(struct operate *o)
 
     while (!answer && (m = msg_peek(o->conf.answers, &copy)) != NULL) {
         u32 slots = m->ev.slots;
-        if (m->ev.type == EV_SEEN) {
+        bool seen = m->ev.type == EV_SEEN;
+        bool phase = m->ev.type == EV_PHASE;
+        if (phase || (seen ? m->seen.request : m->operated.request) != o->number || !o->sent) {
+            if (seen || phase || !late_ended(o, &m->operated)) {
+                if (o->conf.other)
+                    o->conf.other(o->conf.ctx, m);
+            }
+        } else if (seen) {
             answer = on_seen(o, &m->seen);
-        } else if (m->ev.type == EV_OPERATED && o->sent && m->operated.request == o->number) {
+        } else {
             o->end = m->operated;
             state_set(o, OPERATE_DURABLE);
         }
@@ -273,17 +402,24 @@ static json_t *answers_take(struct operate *o)
 
 static json_t *time_out(struct operate *o)
 {
-    bool sent = o->sent && o->state != OPERATE_LOOK;
+    struct operate_late *l = &o->late[o->late_used % OPERATE_LATE];
 
     metric_add(&o->timeouts, 1);
-    if (sent)
-        log_warn("operator %s (uid %u): request %llu: %s: no answer in time; it may still be done",
-                 o->peer.user, o->peer.uid, (unsigned long long)o->number, o->request.kind->name);
-    json_t *answer = json_pack(
-        "{ss sI ss}", "outcome", "timeout", "request", (json_int_t)o->number, "text",
-        sent ? "no answer from the engine in time: it may still be carried out; the journal knows "
-               "it by its request's number"
-             : "no answer from the engine in time: nothing was asked of it");
+    if (!o->sent && o->state != OPERATE_DURABLE)
+        return finish(o, operate_answer("timeout", "the engine takes nothing: nothing was asked of "
+                                                   "it, and nothing was done"));
+    if (o->state == OPERATE_LOOK)
+        return finish(o, operate_answer("timeout", "no answer from the engine in time; nothing but "
+                                                   "a look was asked of it"));
+    o->late_used++;
+    *l = (struct operate_late){.request = o->number,
+                               .end = o->cmd_end,
+                               .ended = o->state == OPERATE_DURABLE,
+                               .operated = o->end};
+    json_t *answer = late_show(o, l);
+    log_event(LOG_WARN, "operator_timeout", "user=%s request=%llu command=%s text=\"%s\"",
+              o->peer.user, (unsigned long long)o->number, o->request.kind->name,
+              json_string_value(json_object_get(answer, "text")));
     return finish(o, answer);
 }
 

@@ -5,8 +5,9 @@
  *              ╰─ lists: page by page ────────────────────▶ answer
  *
  * An answer is what the engine has said (EV_OPERATED), once it is durable; never a hope.
- * When none comes in time the answer says so, and that the request may still be carried out: its
- * number tells it in the journal. Thread: admin (cold).
+ * When none comes in time the answer says how far the request is: in the engine's ring, taken, or
+ * carried out and not on the disk yet. What becomes of it then is remembered, and looked up by its
+ * number (the request `request`): here, else in the journal of the day. Thread: admin (cold).
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_OPERATE_H
 #define WIREBOOK_GATEWAY_ADMIN_OPERATE_H
@@ -17,6 +18,8 @@
 #include "gateway/admin/request.h"
 
 #define OPERATE_ANSWER_NS (5 * NS_PER_SEC) /* until the engine must have answered */
+
+#define OPERATE_LATE 32u /* requests without an answer in time, the last ones, are remembered */
 
 enum operate_found {
     FOUND_NOT_YET, /* call again */
@@ -40,19 +43,36 @@ struct operate_conf {
     /* Looks on in the journal for the trade of `m->match` and fills in what it was: a bounded piece
      * of work a call; `again` begins anew. NULL: cannot be done here. */
     enum operate_found (*trade_find)(void *ctx, struct msg_break *m, bool again);
+    /* The same for what came of a request. NULL: cannot be done here. */
+    enum operate_found (*request_find)(void *ctx, u64 request, struct msg_operated *out,
+                                       bool again);
     void (*drain)(void *ctx); /* the process is to end in order. NULL: cannot */
+    /* Begins a reload, which answers by itself (control_answer). Returns NULL, or what is in the
+     * way. NULL: cannot. */
+    const char *(*reload)(void *ctx, const struct peer *peer, const char *reason);
+    /* An answer of the engine that is for none of these requests. NULL: nobody else asks. */
+    void (*other)(void *ctx, const union msg *m);
     void *ctx;
     struct operate_snapshots snapshots;
 };
 
 enum operate_state { OPERATE_IDLE, OPERATE_LOOK, OPERATE_SEARCH, OPERATE_ASK, OPERATE_DURABLE };
 
+/* A request that the engine had not answered, or the disk not taken, in time. */
+struct operate_late {
+    u64 request; /* 0: none */
+    u64 end;     /* of its command in the ring */
+    bool ended;  /* the engine has answered by now: */
+    struct msg_operated operated;
+};
+
 struct operate {
     struct operate_conf conf;
     enum operate_state state;
     struct request request;
     struct peer peer;
-    u64 number; /* of the request */
+    u64 number;  /* of the request */
+    u64 numbers; /* given out last */
     u64 deadline_ns;
     bool sent;      /* the look, or the command, is in the ring */
     u32 from;       /* LOOK: first id of the page */
@@ -61,6 +81,9 @@ struct operate {
     struct msg_seen seen;
     struct msg_operated end;
     union msg cmd; /* the carried one */
+    u64 cmd_end;   /* its end in the ring, when it is sent */
+    struct operate_late late[OPERATE_LATE];
+    u32 late_used; /* in all; the place of the next one % OPERATE_LATE */
     u64 drain_ns;  /* when the process is to be told to end; 0: not */
     json_t *aside; /* the answer to who waits for a snapshot; NULL: nobody */
     u64 aside_asked;
@@ -77,6 +100,9 @@ static inline bool operate_busy(const struct operate *o)
 {
     return o->state != OPERATE_IDLE;
 }
+
+/* The number of one more request, of whoever asks the engine by the same rings. */
+u64 operate_number(struct operate *o);
 
 /* Takes `r` over. Only when not busy, and when the peer's role allows it. */
 void operate_begin(struct operate *o, const struct request *r, const struct peer *peer, u64 now_ns);

@@ -239,11 +239,27 @@ static const char *build_snapshot(const struct request *r, const struct msg_seen
     return NULL;
 }
 
+u64 request_number(const struct request *r)
+{
+    u64 n = 0;
+
+    return number(r, "number", INT64_MAX, &n) ? n : 0;
+}
+
+static const char *build_request(const struct request *r, const struct msg_seen *s, union msg *m)
+{
+    (void)s;
+    (void)m;
+    return request_number(r) ? NULL : "request: number is the one that an answer has told";
+}
+
 static const struct request_kind kinds[] = {
     {"status", ROLE_VIEWER, false, DO_LIST, "", LOOK_VENUE, NULL},
     {"accounts", ROLE_VIEWER, false, DO_LIST, "", LOOK_ACCOUNT, NULL},
     {"instruments", ROLE_VIEWER, false, DO_LIST, "", LOOK_INSTRUMENT, NULL},
     {"metrics", ROLE_VIEWER, false, DO_METRICS, "", 0, NULL},
+    {"stages", ROLE_VIEWER, false, DO_STAGES, "", 0, NULL},
+    {"request", ROLE_VIEWER, false, DO_REQUEST, "number", 0, build_request},
     {"disconnect", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disconnect},
     {"disable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disable},
     {"enable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_enable},
@@ -261,6 +277,7 @@ static const struct request_kind kinds[] = {
     {"day-end", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_day_end},
     {"snapshot", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_snapshot},
     {"drain", ROLE_ADMIN, true, DO_COMMAND, "", 0, build_drain},
+    {"reload", ROLE_ADMIN, true, DO_RELOAD, "", 0, NULL},
 };
 
 u8 request_note(const struct request *r)

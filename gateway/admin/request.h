@@ -15,6 +15,9 @@ enum request_do {
     DO_COMMAND, /* goes through the engine */
     DO_LIST,    /* is answered by looks alone */
     DO_METRICS, /* the process' metrics as text */
+    DO_STAGES,  /* percentiles of where orders' time goes */
+    DO_REQUEST, /* what came of an earlier request */
+    DO_RELOAD,  /* the process' own; it goes through the engine by itself */
     DO_BREAK,   /* as DO_COMMAND, once the trade was found in the journal */
 };
 
@@ -49,6 +52,9 @@ void request_free(struct request *r);
 /* Upper-case text of argument `name`, padded with spaces to `bytes`. False: not there, not text,
  * empty, too long, or with other than letters, digits and `.-/`. */
 bool request_name(const struct request *r, const char *name, char *out, u32 bytes);
+
+/* The number of DO_REQUEST. */
+u64 request_number(const struct request *r);
 
 /* The process' part of a request: enum note_what; 0: none. */
 u8 request_note(const struct request *r);

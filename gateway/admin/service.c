@@ -1,5 +1,5 @@
 /*
- * service.c - see service.h. The only user of libsystemd. Thread: main.
+ * service.c - see service.h. The only user of libsystemd. Threads: main, admin.
  *
  * Failure modes: none of ours; a manager that does not listen ends the service by its own time-out.
  */
@@ -16,6 +16,11 @@ void service_starting(u64 extend_ns)
 void service_ready(const char *status)
 {
     sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+}
+
+void service_reloading(void)
+{
+    sd_notify(0, "RELOADING=1\nSTATUS=reading the config again");
 }
 
 void service_stopping(void)

@@ -12,6 +12,9 @@ void service_starting(u64 extend_ns);
 /* Clients are taken. `status` is a line for `systemctl status`. */
 void service_ready(const char *status);
 
+/* The config is read again; service_ready says that this is over. Any thread. */
+void service_reloading(void);
+
 /* The process ends in order. */
 void service_stopping(void);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/admin/ctl.h"
@@ -27,6 +28,8 @@ static const char help[] =
     "  accounts                  all accounts\n"
     "  instruments               all instruments: phase, terms, bands, touch\n"
     "  metrics                   every metric in the Prometheus text format\n"
+    "  request NUMBER            what came of an earlier request, by its number\n"
+    "  stages                    where orders' time goes: percentiles by stage, in ns\n"
     "  top                       a live screen; --once for one frame\n"
     "Stopping and letting go on (role operator):\n"
     "  disconnect USER           end the connection of an account\n"
@@ -45,6 +48,7 @@ static const char help[] =
     "  break MATCH LETTER        break a trade: E erroneous, C consent, S supervisory, X external\n"
     "  day-end                   end the trading day now\n"
     "  snapshot                  write the whole state to a file now, so that a start is short\n"
+    "  reload                    read config and reference data again, as SIGHUP does\n"
     "  drain                     end the process in order, as SIGTERM does\n"
     "\n"
     "Options:\n"
@@ -97,6 +101,8 @@ static const struct command commands[] = {
     {"accounts", {{0}}, false, false, "", ""},
     {"instruments", {{0}}, false, false, "", ""},
     {"metrics", {{0}}, false, false, "", ""},
+    {"stages", {{0}}, false, false, "", ""},
+    {"request", {{"number", true}}, false, false, "", ""},
     {"disconnect", {{"user", false}}, false, false, "", ""},
     {"disable", {{"user", false}}, false, false, "", ""},
     {"enable", {{"user", false}}, false, false, "", ""},
@@ -110,6 +116,7 @@ static const struct command commands[] = {
     {"break", {{"match", true}, {"why", false}}, false, true, "", ""},
     {"day-end", {{0}}, false, true, "", ""},
     {"snapshot", {{0}}, false, false, "", ""},
+    {"reload", {{0}}, false, false, "", ""},
     {"drain", {{0}}, false, true, "", ""},
 };
 
@@ -212,6 +219,29 @@ static bool confirmed(const struct options *o, const struct command *c, char **w
 
 /* ---- one request ---- */
 
+#define FOLLOW_S 0.25
+
+/* A request that is still under way is looked up by its number until there is an answer, or the
+ * time is over. Takes `answer` over; returns the last one. */
+static json_t *follow(const struct options *o, json_t *answer)
+{
+    for (double s = 0; s < o->ctl.timeout_s; s += FOLLOW_S) {
+        const char *outcome = json_string_value(json_object_get(answer, "outcome"));
+        json_t *number = json_object_get(answer, "request");
+        json_t *later = NULL;
+        if (!outcome || strcmp(outcome, "timeout") != 0 || !number)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(FOLLOW_S * 1e9)}, NULL);
+        json_t *request = json_pack("{ss s{sO}}", "command", "request", "args", "number", number);
+        if (ctl_ask(&o->ctl, request, &later) == CTL_DONE) {
+            json_decref(answer);
+            answer = later;
+        }
+        json_decref(request);
+    }
+    return answer;
+}
+
 static int ask(const struct options *o, const char *name, json_t *args)
 {
     json_t *request =
@@ -221,6 +251,8 @@ static int ask(const struct options *o, const char *name, json_t *args)
     int rc = ctl_ask(&o->ctl, request, &answer);
 
     json_decref(request);
+    if (rc == CTL_DONE)
+        answer = follow(o, answer);
     if (rc == CTL_DONE)
         rc = ctl_print(name, answer, o->json, stdout);
     json_decref(answer);

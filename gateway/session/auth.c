@@ -1,5 +1,5 @@
 /*
- * auth.c - the password check (the only file that knows libsodium). Cold thread.
+ * auth.c - the password check. Cold thread. libsodium is known here and in auth_hash.c.
  *
  * What enters: users and passwords, one a slot, from each gateway's ring; what leaves: yes or no.
  * The request rings are the queue and bound it: when one is full its gateway takes no more logins.
@@ -29,12 +29,6 @@
 #include "gateway/session/auth_memory.h"
 #include "gateway/session/map.h"
 #include "gateway/session/sources.h"
-
-_Static_assert(crypto_pwhash_STRBYTES <= AUTH_HASH_BYTES, "a stored hash fits");
-
-/* What auth_hash asks of the machine: OWASP's second recommendation for argon2id. */
-#define HASH_PASSES 2u
-#define HASH_BYTES  (19u * 1024 * 1024)
 
 #define SERVED_MAX    256u /* requests of one gateway looked at in a turn */
 #define SUSPECT_TURNS 4u
@@ -89,6 +83,9 @@ struct auth {
     struct sources sources;
     struct auth_rings gateways[GATEWAYS_MAX];
     u32 gateways_used;
+    char decoy[AUTH_HASH_BYTES]; /* what an unknown user's password is checked against */
+    _Atomic(const struct auth_news *) given; /* owner: who gives */
+    _Atomic(const struct auth_news *) taken;
 };
 
 static u64 name_key(const char name[6])
@@ -142,13 +139,6 @@ void auth_attach(struct auth *a, struct ring *requests, struct ring *answers)
     a->gateways_used++;
 }
 
-static bool is_hash(const char *hash)
-{
-    return strnlen(hash, AUTH_HASH_BYTES) < AUTH_HASH_BYTES &&
-           strncmp(hash, crypto_pwhash_argon2id_STRPREFIX, 10) == 0 &&
-           crypto_pwhash_str_needs_rehash(hash, HASH_PASSES, HASH_BYTES) != -1;
-}
-
 static void password_set(struct password *p, const char *hash)
 {
     memset(p, 0, sizeof *p);
@@ -160,7 +150,7 @@ bool auth_user_next(struct auth *a, const char user[6], const char *hash)
     u32 index = map_get(&a->names, name_key(user));
 
     ASSERT_NE(index, MAP_NONE);
-    if (!is_hash(hash))
+    if (!auth_hash_good(hash))
         return false;
     password_set(&a->users[index].passwords[1], hash);
     return true;
@@ -170,7 +160,7 @@ bool auth_user_set(struct auth *a, const char user[6], const char *hash)
 {
     u32 index = map_get(&a->names, name_key(user));
 
-    if (!is_hash(hash))
+    if (!auth_hash_good(hash))
         return false;
     if (index == MAP_NONE) {
         if (a->users_used == a->conf.users_max)
@@ -179,6 +169,7 @@ bool auth_user_set(struct auth *a, const char user[6], const char *hash)
         map_put(&a->names, name_key(user), index);
     }
     struct user *u = &a->users[index];
+    memcpy(a->decoy, hash, strlen(hash) + 1);
     memset(u->passwords, 0, sizeof u->passwords);
     memcpy(u->name, user, sizeof u->name);
     password_set(&u->passwords[0], hash);
@@ -216,19 +207,20 @@ static void tag_of(const struct auth *a, const char *hash, u8 out[AUTH_TAG_BYTES
 static struct password *verify(const struct auth *a, struct user *u, const struct auth_request *r)
 {
     size_t n = sizeof r->password;
-    struct user *hashed = u != NULL ? u : &a->users[0];
     struct password *right = NULL;
 
-    if (a->users_used == 0)
-        return NULL;
     while (n > 0 && r->password[n - 1] == ' ')
         n--;
-    for (u32 i = 0; i < PASSWORDS && right == NULL; i++) {
-        struct password *p = &hashed->passwords[i];
+    if (u == NULL) {
+        int rc = a->decoy[0] != '\0' ? crypto_pwhash_str_verify(a->decoy, r->password, n) : 0;
+        (void)rc; /* right or wrong */
+    }
+    for (u32 i = 0; u != NULL && i < PASSWORDS && right == NULL; i++) {
+        struct password *p = &u->passwords[i];
         if (p->hash[0] != '\0' && crypto_pwhash_str_verify(p->hash, r->password, n) == 0)
             right = p;
     }
-    return u != NULL ? right : NULL;
+    return right;
 }
 
 /* The password was right before, for a stored hash that the user still has. */
@@ -265,7 +257,8 @@ static struct user *user_of(const struct auth *a, const struct auth_request *r)
 {
     u32 index = map_get(&a->names, name_key(r->user));
 
-    return index == MAP_NONE ? NULL : &a->users[index];
+    return index == MAP_NONE || a->users[index].passwords[0].hash[0] == '\0' ? NULL
+                                                                             : &a->users[index];
 }
 
 /* The answer that needs no slow hash; AUTH_UNKNOWN: there is none. */
@@ -376,11 +369,52 @@ static int serve_slow(struct auth *a, u64 now_ns)
     return 1;
 }
 
+void auth_give(struct auth *a, const struct auth_news *n)
+{
+    atomic_store_explicit(&a->given, n, memory_order_release); /* pairs with news_take */
+}
+
+bool auth_has_taken(const struct auth *a, const struct auth_news *n)
+{
+    return atomic_load_explicit(&a->taken, memory_order_acquire) == n; /* pairs with news_take */
+}
+
+/* A password that stays is still remembered. */
+static void change_take(struct auth *a, const struct auth_change *c)
+{
+    u32 index = map_get(&a->names, name_key(c->user));
+
+    if (index == MAP_NONE && c->hashes[0][0] == '\0')
+        return;
+    if (index == MAP_NONE) {
+        bool added = auth_user_set(a, c->user, c->hashes[0]);
+        ASSERT(added);
+        index = map_get(&a->names, name_key(c->user));
+    }
+    for (u32 i = 0; i < PASSWORDS; i++)
+        if (strcmp(a->users[index].passwords[i].hash, c->hashes[i]) != 0)
+            password_set(&a->users[index].passwords[i], c->hashes[i]);
+}
+
+static void news_take(struct auth *a)
+{
+    const struct auth_news *n = atomic_load_explicit(&a->given, memory_order_acquire);
+
+    if (n == atomic_load_explicit(&a->taken, memory_order_relaxed))
+        return;
+    a->sources.failures_max = n->failures_max;
+    a->sources.window_ns = n->failures_window_ns;
+    for (u32 i = 0; i < n->changes_used; i++)
+        change_take(a, &n->changes[i]);
+    atomic_store_explicit(&a->taken, n, memory_order_release); /* pairs with auth_has_taken */
+}
+
 int auth_do_work(void *auth, u64 now_ns)
 {
     struct auth *a = auth;
     int work = 0;
 
+    news_take(a);
     for (u32 i = 0; i < a->gateways_used; i++)
         work += serve(a, i, now_ns);
     work += serve_slow(a, now_ns);
@@ -437,23 +471,4 @@ void auth_register_metrics(struct auth *a)
     metrics_register("wirebook_auth_refused_full_total", "",
                      "Logins refused because too many waited for a slow hash.", METRIC_COUNTER,
                      &m->refused_full);
-}
-
-bool auth_hash(const char *password, char out[AUTH_HASH_BYTES])
-{
-    char upper[10];
-    size_t n = strnlen(password, sizeof upper + 1);
-
-    if (n == 0 || n > sizeof upper || sodium_init() < 0)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = password[i];
-        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-        if (!((upper[i] >= 'A' && upper[i] <= 'Z') || (c >= '0' && c <= '9')))
-            return false;
-    }
-    memset(out, 0, AUTH_HASH_BYTES);
-    bool ok = crypto_pwhash_str(out, upper, n, HASH_PASSES, HASH_BYTES) == 0;
-    sodium_memzero(upper, sizeof upper);
-    return ok;
 }

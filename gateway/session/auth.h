@@ -79,6 +79,28 @@ bool auth_remember(struct auth *a, const char *dir, u32 days);
 /* Makes its numbers known. Before the threads start. */
 void auth_register_metrics(struct auth *a);
 
+/* A user whose passwords are others now. */
+struct auth_change {
+    char user[6];
+    char hashes[2][AUTH_HASH_BYTES]; /* as for auth_user_set and auth_user_next; "": none */
+};
+
+/* What the agent is told while it runs. */
+struct auth_news {
+    u32 failures_max;
+    u64 failures_window_ns;
+    const struct auth_change *changes; /* their hashes are auth_hash_good, or "" */
+    u32 changes_used;
+};
+
+/* Takes what `n` says at the agent's next turn; no user beyond conf.users_max. `n` must live until
+ * auth_has_taken says true. One thread at a time. */
+void auth_give(struct auth *a, const struct auth_news *n);
+bool auth_has_taken(const struct auth *a, const struct auth_news *n);
+
+/* True when `hash` is an argon2id string that can be checked. Any thread, after auth_new. */
+bool auth_hash_good(const char *hash);
+
 /*
  * The agent: answers all that it can at once and at most one slow hash a turn. `auth` is a struct
  * auth.

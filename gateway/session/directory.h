@@ -48,9 +48,11 @@ struct account {
     u32 moved_by;            /* bind_id of the login that moved it last, here or away */
     struct list moving;      /* AWAITED, LEAVING: in the sessions' list of those */
     struct session *session; /* the connection that it is bound to, or NULL */
-    bool ouch42;             /* its stream of the day is in that dialect */
-    u8 copy;                 /* enum reader_scope: whose messages it reads; else it trades */
-    struct token_book book;  /* ... and these are its tokens */
+    u32 rejects;             /* since the following, for the log */
+    u64 rejects_since_ns;
+    bool ouch42;            /* its stream of the day is in that dialect */
+    u8 copy;                /* enum reader_scope: whose messages it reads; else it trades */
+    struct token_book book; /* ... and these are its tokens */
 };
 
 struct instrument {

@@ -6,7 +6,7 @@
  * and the disconnect of its binding is in the command ring. So a binding is never forgotten,
  * however full the ring is.
  */
-#include "gateway/session/session.h"
+#include "gateway/session/session_log.h"
 
 #include "engine/base/sm.h"
 
@@ -205,6 +205,8 @@ void session_end(struct sessions *S, struct session *s, enum unbind_reason reaso
     for (u32 i = 0; i < ARRAY_LEN(s->timers); i++)
         wheel_stop(&S->wheel, &s->timers[i]);
     s->login_pending = s->state == SESSION_BINDING;
+    if (s->state == SESSION_LIVE || s->state == SESSION_REPLAY) /* was told that it is logged in */
+        session_log_logout(S, s, reason);
     if (s->account != NULL && s->account->session == s)
         s->account->session = NULL;
     s->reason = (u8)reason;

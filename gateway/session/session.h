@@ -100,6 +100,8 @@ struct session {
     struct soup_in in;
 };
 
+#define SESSION_REASONS 64u
+
 struct session_metrics {
     struct metric opened, refused_full, refused_source, sessions;
     struct metric logins_ok, logins_bad, logins_limited, logins_refused, logins_elsewhere;
@@ -111,6 +113,7 @@ struct session_metrics {
     struct metric copied, copy_refused;
     struct metric ended[9];    /* in the order of session_ends in session_metrics.c */
     struct metric reasons[25]; /* in the order of session_reasons in session_metrics.c */
+    struct metric rejected[SESSION_REASONS]; /* by OUCH reason; the last one: any other */
     struct metric store_free, store_free_min, events;
     struct metric moved_in, moved_out, moved_aside, moved_joined, moved_replaced, moved_through;
     struct metric moved_back;
@@ -306,7 +309,7 @@ u32 session_copy_head(const struct sessions *S, const union msg *m, u8 *out);
 /* ---- session_event.c: auth's and the engine's answers ---- */
 
 /* The login is refused, once transaction `tx` is durable: Login Rejected with `reject`, A or S. */
-void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx);
+void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx, const char *why);
 
 /* Auth's answer. False: the command ring is full, offer it again. */
 bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer);
@@ -387,6 +390,9 @@ void session_metrics_register(struct sessions *S, const char *labels);
 
 /* The counter of orders that were marked with `reason`. */
 struct metric *session_metric_reason(struct sessions *S, u16 reason);
+
+/* What ended a session, in a word. */
+const char *session_end_word(enum unbind_reason reason);
 
 /* The counter of ended sessions for `reason`. */
 struct metric *session_metric_ended(struct sessions *S, enum unbind_reason reason);

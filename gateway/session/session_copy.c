@@ -44,7 +44,7 @@ static void begin_at(struct sessions *S, struct session *s, u64 next)
 
     if (wanted > next && !(S->conf.login_terms & LOGIN_AHEAD_NEXT)) {
         metric_add(&S->metrics.logins_refused, 1);
-        session_refuse(S, s, 'S', 0);
+        session_refuse(S, s, 'S', 0, "its number is yet to come");
         return;
     }
     s->next_seq = wanted ? min_u64(wanted, next) : max_u64(1, next - 1);

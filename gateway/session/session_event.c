@@ -6,13 +6,12 @@
  * client may learn of them is decided in session_out.c by the durable mark alone. A takeover or an
  * unbinding is acted upon at once: it tells the client nothing but that its connection has ended.
  */
-#include "gateway/session/session.h"
+#include "gateway/session/session_log.h"
 
-#include "engine/base/log.h"
-
-void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx)
+void session_refuse(struct sessions *S, struct session *s, u8 reject, u64 tx, const char *why)
 {
     s->reject = reject;
+    session_log_refused(S, s, why);
     s->answer_tx = tx;
     session_move(S, s, SESSION_REFUSED);
     session_wake(S, s, tx);
@@ -54,14 +53,13 @@ static void authenticated(struct sessions *S, struct session *s)
     bool here = s->login.day == 0 || s->login.shard == S->conf.shard;
 
     if (a == NULL) {
-        log_warn("gateway: user %.6s may log in but is no account", s->login.user);
-        session_refuse(S, s, 'A', 0);
+        session_refuse(S, s, 'A', 0, "no such account");
     } else if (!account_may_come_from(a, s->peer_ipv4)) {
         metric_add(&S->metrics.logins_elsewhere, 1);
-        session_refuse(S, s, 'A', 0);
+        session_refuse(S, s, 'A', 0, "not from this address");
     } else if (!s->login.session_ok || !here || is_copy_of_42(s, a)) {
         metric_add(&S->metrics.logins_refused, 1);
-        session_refuse(S, s, 'S', 0);
+        session_refuse(S, s, 'S', 0, "no such session");
     } else {
         send_login(S, s, a);
     }
@@ -81,7 +79,7 @@ bool sessions_auth_answer(struct sessions *S, const struct auth_answer *answer)
     }
     bool limited = answer->result == AUTH_LIMITED;
     metric_add(limited ? &S->metrics.logins_limited : &S->metrics.logins_bad, 1);
-    session_refuse(S, s, 'A', 0);
+    session_refuse(S, s, 'A', 0, limited ? "too many failures" : "wrong user or password");
     return true;
 }
 
@@ -132,7 +130,7 @@ static void on_login_rejected(struct sessions *S, const struct msg_login_rejecte
         return;
     s->account = NULL;
     metric_add(&S->metrics.logins_refused, 1);
-    session_refuse(S, s, m->reason, m->head.seq);
+    session_refuse(S, s, m->reason, m->head.seq, "by the engine");
 }
 
 /* The engine has ended a binding. If we have ended it ourselves, nothing is left to do. */
@@ -163,6 +161,10 @@ static void on_sequenced(struct sessions *S, const union msg *m)
     ASSERT(a != NULL);
     ASSERT(a->place == ACCOUNT_HELD || a->place == ACCOUNT_AWAITED);
     metric_add(&S->metrics.moved_aside, a->place == ACCOUNT_AWAITED);
+    if (UNLIKELY(m->ev.type == EV_REJECTED)) {
+        metric_add(&S->metrics.rejected[min_u32(m->rejected.reason, SESSION_REASONS - 1)], 1);
+        session_log_reject(S, a, m->rejected.reason);
+    }
     store_append(&S->stores, &a->store, m, S->durable_seq);
     if (UNLIKELY(a->ouch42))
         session_note(S, a, m);

@@ -94,6 +94,14 @@ static const struct session_end_row session_ends[] = {
 _Static_assert(ARRAY_LEN(session_ends) < ARRAY_LEN(((struct session_metrics *)0)->ended),
                "the last one counts any other");
 
+const char *session_end_word(enum unbind_reason reason)
+{
+    for (u32 i = 0; i < ARRAY_LEN(session_ends); i++)
+        if (session_ends[i].reason == reason)
+            return session_ends[i].label;
+    return "other";
+}
+
 struct metric *session_metric_ended(struct sessions *S, enum unbind_reason reason)
 {
     u32 i = 0;
@@ -161,6 +169,12 @@ void session_metrics_register(struct sessions *S, const char *labels)
         metrics_register("wirebook_gateway_orders_marked_by_reason_total", with_reason,
                          "Orders that the gateway marked to be rejected.", METRIC_COUNTER,
                          &S->metrics.reasons[i]);
+    }
+    for (u32 i = 1; i < SESSION_REASONS; i++) {
+        snprintf(with_reason, sizeof with_reason, "%s,reason=\"0x%04x\"", labels, i);
+        metrics_register("wirebook_gateway_rejected_total", with_reason,
+                         "Orders rejected by gateway or engine, by OUCH reason.", METRIC_COUNTER,
+                         &S->metrics.rejected[i]);
     }
     for (u32 i = 0; i < ARRAY_LEN(session_ends); i++) {
         snprintf(with_reason, sizeof with_reason, "%s,reason=\"%s\"", labels,

@@ -10,6 +10,7 @@
 #include "gateway/session/session.h"
 
 #include "engine/base/log.h"
+#include "gateway/session/session_log.h"
 
 /* Room that any sequenced frame fits into. */
 #define FRAME_ROOM (SOUP_HEAD_BYTES + SESSION_COPY_HEAD + OUCH5_OUT_MAX)
@@ -99,6 +100,7 @@ static void send_acceptance(struct sessions *S, struct session *s, struct sessio
     out->used += soup_accepted(out->bytes + out->used, S->id, s->next_seq);
     metric_add(&S->metrics.logins_ok, 1);
     s->waited = true;
+    session_log_login(S, s);
     session_timers_start(S, s);
     follow(S, s);
 }

@@ -67,4 +67,22 @@ def test_metrics_exist():
             check(name in names or name in made, f"{os.path.basename(path)} names {name}, which nothing registers")
 
 
-run_tests(test_rules, test_each_alert_is_tested, test_dashboard, test_metrics_exist)
+def test_cloudwatch_ships_the_same():
+    """Whatever rules and dashboard look at is shipped, and nothing is that there is not."""
+    text = read(os.path.join(ROOT, "config/aws/user-data.yaml"))
+    block = text[text.index('"metric_declaration"'):text.index("- path: /etc/cron.d")]
+    patterns = re.findall(r'"(\^wirebook_[^"]*)"', block)
+    wanted = {name for path in (RULES, BOARD) for name in re.findall(r"\bwirebook_[a-z_]+\b", read(path))}
+    wanted = {re.sub(r"_bucket$", "", name) for name in wanted}
+    check(len(patterns) > 5 and len(wanted) > 20, (patterns, wanted))
+    for name in wanted:
+        check(any(re.match(pattern, name) for pattern in patterns), f"user-data.yaml does not ship {name}")
+    names, made = our_metrics()
+    for pattern in patterns:
+        if pattern != "^wirebook_$":
+            check(any(re.match(pattern, name) for name in names | made), f"user-data.yaml ships {pattern}: nothing is called so")
+    dimensions = set(re.findall(r'"(\w+)"', " ".join(re.findall(r'"dimensions": (\[\[.*?\]\])', block, re.S))))
+    check({"shard", "gateway", "reason", "agent", "ring", "sink", "port", "name"} <= dimensions, dimensions)
+
+
+run_tests(test_rules, test_each_alert_is_tested, test_dashboard, test_metrics_exist, test_cloudwatch_ships_the_same)

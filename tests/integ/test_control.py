@@ -177,7 +177,8 @@ def test_who_and_why_are_in_the_journal():
         text = v.journal()
         check('user="root" uid=0 role=3 reason="a test"' in text, text[-2000:])
         check("EV_OPERATED" in text and "outcome=1" in text, "what came of it, nothing included")
-        check("operator root (uid 0): request" in open(v.log, encoding="utf-8").read(), "in the log, too")
+        wait_for("the log", lambda: "operator: user=root uid=0 role=admin command=disable of=ALFA01 request="
+                 in open(v.log, encoding="utf-8").read())
         v.stop()
         run = subprocess.run([program("wirebook-journal"), "verify", f"{v.dir}/data"], capture_output=True, text=True)
         check(run.returncode == 0, run.stdout + run.stderr)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -40,6 +41,29 @@ def test_metrics():
         check(value(text, "wirebook_ready") == 1, text)
 
 
+def test_largest_process():
+    """Sixteen gateways with their stages: every series is there, and promtool still takes all of it."""
+    port = free_port()
+    agents = ", ".join(["gateway"] + [f"gateway{i}" for i in range(1, 16)] + ["engine", "persist"])
+    venue = Venue("largest", f"management: {{port: {port}}}\nstages: {{enabled: true}}\nmemory: {{huge_pages: off}}\n"
+                             f"threads: [{{name: all, agents: [{agents}]}}]\n")
+    with open(venue.conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(venue.conf, "w", encoding="utf-8") as file:
+        file.write(text.replace("gateway:\n", "gateway:\n  count: 16\n  connections_max: 64\n", 1))
+    with venue:
+        client(venue.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        text = get(port, "/metrics")[1]
+        series = [line for line in text.splitlines() if not line.startswith("#")]
+        check(len(series) > 5000 and len(series) == len({line.rsplit(" ", 1)[0] for line in series}), len(series))
+        for g in range(16):
+            for label in (f'wirebook_ring_used_slots{{ring="events",index="{g}"}}', f'wirebook_gateway_sessions{{gateway="{g}"}}',
+                          f'wirebook_stage_seconds_count{{gateway="{g}",stage="own"}}'):
+                check(label in text, f"{label} is missing")
+        judge = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        check(judge.returncode == 0 and not judge.stdout + judge.stderr, judge.stdout + judge.stderr)
+
+
 def test_health():
     port = free_port()
     with Venue("health", f"management: {{port: {port}}}\n") as venue:
@@ -53,6 +77,34 @@ def test_health():
         check(False, "nobody answers after the end")
     except urllib.error.URLError:
         pass
+
+
+def test_tls():
+    """By the certificate, by TLS alone; a key of another certificate, and one file of the two, are refused."""
+    port = free_port()
+    pem = {}
+    for name in ("one", "two"):
+        pem[name] = [os.path.join(TMP, f"{name}.{kind}") for kind in ("crt", "key")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", pem[name][0],
+                        "-keyout", pem[name][1]], check=True, capture_output=True)
+
+    def conf(cert, key):
+        return f"management: {{port: {port}, tls_cert_file: {cert}, tls_key_file: {key}}}\n"
+    with Venue("tls", conf(*pem["one"])):
+        trust = ssl.create_default_context(cafile=pem["one"][0])
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}/metrics", timeout=10, context=trust) as answer:
+            check(answer.status == 200 and b"wirebook_ready 1" in answer.read(), "by TLS")
+        try:
+            get(port, "/metrics")
+            check(False, "plain")
+        except (urllib.error.URLError, ConnectionError, OSError):
+            pass
+    for more, word in ((conf(pem["one"][0], pem["two"][1]), "belong together"), (conf(pem["one"][0], "/nowhere"), "/nowhere"),
+                       (f"management: {{port: {port}, tls_cert_file: x}}\n", "both, or neither")):
+        v = Venue("tls-wrong", more)
+        run = subprocess.run([program("wirebook"), v.conf], capture_output=True, text=True, timeout=30, cwd=ROOT)
+        check(run.returncode == 1 and word in run.stderr, run.stderr)
 
 
 def test_address_taken():
@@ -103,4 +155,4 @@ def test_service_manager():
         check(process.wait(20) == 0, "ends in order")
 
 
-run_tests(test_metrics, test_health, test_address_taken, test_service_manager)
+run_tests(test_metrics, test_largest_process, test_health, test_tls, test_address_taken, test_service_manager)

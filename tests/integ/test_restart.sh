@@ -100,7 +100,7 @@ venue_end
 cp config/instruments.csv "$tmp"
 conf -e 's/day_end: .*/day_end: "00:00"/' -e 's#timezone: .*#timezone: Pacific/Kiritimati#'
 venue_start
-check "the day's end" has 'trading day [0-9]+ ends'
+check "the day's end" has 'day: day=[0-9]+ state=ended'
 venue_end
 conf -e 's#timezone: .*#timezone: Pacific/Kiritimati#'
 rm -rf "$tmp/journal"
@@ -112,7 +112,7 @@ venue_end
 conf -e 's#timezone: .*#timezone: Pacific/Pago_Pago#'
 venue_start
 check "a date before the last day is said" has "machine's date is [0-9]+, before the last trading day [0-9]+"
-check "  and no day is said to open" hasnt 'trading day [0-9]+ opens'
+check "  and no day is said to open" hasnt 'day: day=[0-9]+ state=open'
 check "  and none is open" has 'day 0,'
 venue_end
 

@@ -58,7 +58,7 @@ void ref_operator(struct ref *r, const struct msg_operator *c)
     memcpy((u8 *)&m + 32, c->body, sizeof c->body);
     if (c->type == CMD_BAR || c->type == CMD_UNBAR || c->type == CMD_EXPEL)
         bar(r, &m.bar);
-    else if (c->type && memchr("\x03\x04\x28\x29\x2A\x30\x31\x32", c->type, 8))
+    else if (c->type && memchr("\x03\x04\x05\x28\x29\x2A\x30\x31\x32", c->type, 9))
         ref_dispatch(r, &m);
     if (r->last == before && c->type != CMD_NOTE)
         r->request.outcome = REF_NOT_DONE;

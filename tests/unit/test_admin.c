@@ -65,6 +65,35 @@ static void begin(struct admin *a, const struct admin_conf *conf, u32 day, u32 l
     admin_init(a, conf, &ring, &open_day, last, now);
 }
 
+/* Another course counts when no day is open any more: the open one keeps its end. */
+static void test_course_set(void **state)
+{
+    struct admin_conf conf = {.day_end_minute = 17 * 60, .metrics_file = ""};
+    static const struct schedule none;
+    static struct metric phase, due;
+    u64 midnight = calendar_midnight_ns(20261120);
+    struct admin a;
+
+    (void)state;
+    begin(&a, &conf, 0, 0, midnight + HOUR_NS);
+    admin_follow(&a, &none, &phase, &due, midnight + HOUR_NS);
+    admin_do_work(&a, midnight + HOUR_NS);
+    expect(CMD_DAY_OPEN, 20261120);
+    admin_do_work(&a, midnight + 2 * HOUR_NS);
+    admin_course_set(&a, &none, 18 * 60, midnight + 2 * HOUR_NS);
+    admin_do_work(&a, midnight + 17 * HOUR_NS);
+    expect(CMD_DAY_END, 20261120);
+    admin_do_work(&a, midnight + 17 * HOUR_NS);
+    expect(0, 0);
+    admin_do_work(&a, midnight + 25 * HOUR_NS);
+    expect(CMD_DAY_OPEN, 20261121);
+    admin_do_work(&a, midnight + 25 * HOUR_NS);
+    admin_do_work(&a, midnight + (24 + 17) * HOUR_NS);
+    expect(0, 0);
+    admin_do_work(&a, midnight + (24 + 18) * HOUR_NS);
+    expect(CMD_DAY_END, 20261121);
+}
+
 static void test_rolls_at_midnight(void **state)
 {
     struct admin_conf conf = {.day_end_minute = -1, .metrics_file = ""};
@@ -256,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rolls_at_midnight, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_course_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed_in_the_evening, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recovered_day_that_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_ring_is_tried_again, setup, teardown),

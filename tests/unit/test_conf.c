@@ -168,7 +168,8 @@ static void test_unknown_keys(void **state)
                  "f.yaml:1: heartbeat_ms: unknown key; did you mean gateway.heartbeat_ms?\n");
     assert_error("gatewya: {count: 1}\n",
                  "f.yaml:1: gatewya: unknown key; did you mean gateway?\n");
-    assert_error("log:\n  xyzzy: secret\n", "f.yaml:2: log.xyzzy: unknown key; allowed: level\n");
+    assert_error("log:\n  xyzzy: secret\n",
+                 "f.yaml:2: log.xyzzy: unknown key; allowed: level, format\n");
     assert_error("gateway.count: 1\n",
                  "f.yaml:1: gateway.count: unknown key; allowed: shard, data_dir, durability, "
                  "venue, reference, gateway, dpdk, auth, engine, journal, threads, export, memory, "

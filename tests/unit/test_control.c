@@ -57,11 +57,19 @@ static bool on_answer(void *ctx, u64 asked, json_t *answer)
     return snapshot_there;
 }
 
+/* A journal that has nothing, and takes a look more to say so. */
+static enum operate_found on_find(void *ctx, u64 request, struct msg_operated *out, bool again)
+{
+    (void)ctx, (void)request, (void)out;
+    return again ? FOUND_NOT_YET : FOUND_NONE;
+}
+
 static int set_up(void **state)
 {
     struct operate_conf oc = {.cmds = &cmds,
                               .answers = &answers,
                               .durable_seq = &durable,
+                              .request_find = on_find,
                               .drain = on_drain,
                               .snapshots = {on_hindered, on_ask, on_answer, NULL}};
     struct control_conf cc = {.path = path, .group = ""};
@@ -103,6 +111,8 @@ static int ask(const char *line)
 }
 
 /* The outcome that has come, or "" while there is none. Closes `fd` when there is one. */
+static char said[1024]; /* the whole line */
+
 static const char *outcome(int fd)
 {
     static char word[32];
@@ -116,6 +126,7 @@ static const char *outcome(int fd)
     if (n <= 0)
         return word;
     json_t *answer = json_loadb(line, (size_t)n, 0, NULL);
+    snprintf(said, sizeof said, "%.*s", (int)n, line);
     snprintf(word, sizeof word, "%s", json_string_value(json_object_get(answer, "outcome")));
     json_decref(answer);
     close(fd);
@@ -164,6 +175,40 @@ static void test_answer_waits_for_the_disk(void **state)
     assert_string_equal(outcome(fd), "done");
 }
 
+/* What a request for that number answers. */
+static const char *looked_up(u64 number)
+{
+    char line[128];
+
+    snprintf(line, sizeof line, "{\"command\":\"request\",\"args\":{\"number\":%llu}}\n",
+             (unsigned long long)number);
+    return outcome(ask(line));
+}
+
+/* Where a request is that had no answer in time: the ring, the engine, the disk. */
+static void test_where_it_is(void **state)
+{
+    union msg m;
+    (void)state;
+
+    int fd = ask("{\"command\":\"day-end\",\"reason\":\"why\"}\n");
+    now_ns += OPERATE_ANSWER_NS;
+    assert_string_equal(outcome(fd), "timeout");
+    assert_non_null(strstr(said, "waits in the engine's ring: nothing was done yet"));
+    m = taken();
+    assert_string_equal(looked_up(m.operator.request), "timeout");
+    assert_non_null(strstr(said, "the engine has taken it"));
+    say_operated(m.operator.request, 9, OPERATED_REFUSED);
+    assert_string_equal(looked_up(m.operator.request), "timeout");
+    assert_non_null(strstr(said, "not on the disk yet"));
+    durable = 9;
+    assert_string_equal(looked_up(m.operator.request), "refused");
+    fd = ask("{\"command\":\"disable\",\"args\":{\"user\":\"ann\"},\"reason\":\"x\"}\n");
+    now_ns += OPERATE_ANSWER_NS;
+    assert_string_equal(outcome(fd), "timeout");
+    assert_non_null(strstr(said, "nothing but a look"));
+}
+
 static void test_time_out(void **state)
 {
     (void)state;
@@ -173,8 +218,13 @@ static void test_time_out(void **state)
     assert_string_equal(outcome(fd), "");
     now_ns++;
     assert_string_equal(outcome(fd), "timeout");
+    assert_string_equal(looked_up(request), "timeout");
+    say_operated(request, 9, OPERATED_DONE); /* too late, but it is known by its number */
+    assert_string_equal(looked_up(request), "timeout");
     durable = 9;
-    say_operated(request, 9, OPERATED_DONE); /* too late: nobody's any more */
+    assert_string_equal(looked_up(request), "done");
+    assert_string_equal(looked_up(request + 50), "refused");
+    assert_string_equal(looked_up(0), "error");
     fd = ask("{\"command\":\"day-end\",\"reason\":\"why\"}\n");
     request = taken().operator.request;
     assert_string_equal(outcome(fd), "");
@@ -302,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_answer_waits_for_the_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),

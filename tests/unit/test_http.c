@@ -28,7 +28,7 @@ static int setup(void **state)
     health_init(&health, &conf);
     health_register_metrics(&health);
     health_course_set(&health, HEALTH_OPEN);
-    http = http_new(htonl(INADDR_LOOPBACK), 0, &health, NULL);
+    http = http_new(htonl(INADDR_LOOPBACK), 0, &(struct http_tls){"", ""}, &health, NULL);
     assert_non_null(http);
     http_register_metrics(http);
     return 0;
@@ -172,7 +172,8 @@ static void test_silent_peers(void **state)
 static void test_address_taken(void **state)
 {
     (void)state;
-    assert_null(http_new(htonl(0xC0000201), 9, &health, NULL)); /* 192.0.2.1 is nobody's */
+    assert_null(http_new(htonl(0xC0000201), 9, &(struct http_tls){"", ""}, &health,
+                         NULL)); /* 192.0.2.1 is nobody's */
 }
 
 int main(void)

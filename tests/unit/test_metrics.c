@@ -34,6 +34,46 @@ static void test_add_set_max(void **state)
     assert_int_equal(metric_get(&m), 1);
 }
 
+/* As many as there are: sixteen gateways on eight ports, whose drivers count what they like. */
+static void test_many(void **state)
+{
+    static struct metric m = {1};
+    char labels[64];
+
+    (void)state;
+    metrics_reset();
+    for (u32 i = 0; i < 50000; i++) {
+        snprintf(labels, sizeof labels, "port=\"%u\",name=\"%u\"", i % 8, i / 8);
+        metrics_register(i % 2 ? "wirebook_odd" : "wirebook_even", labels, "It.", METRIC_GAUGE, &m);
+    }
+    assert_int_equal(metrics_sum("wirebook_odd"), 25000);
+    assert_int_equal(metrics_sum("wirebook_even"), 25000);
+    char *text = printed();
+    u32 lines = 0;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, 50004);
+    free(text);
+    metrics_reset();
+}
+
+/* What lies between two owners' numbers; read a little apart it is never negative. */
+static void test_difference(void **state)
+{
+    static struct metric end = {70}, begin = {50};
+
+    (void)state;
+    metrics_reset();
+    metrics_register_difference("wirebook_ring_used_slots", "", "Used.", &end, &begin);
+    assert_int_equal(metrics_sum("wirebook_ring_used_slots"), 20);
+    metric_set(&begin, 71);
+    assert_int_equal(metrics_sum("wirebook_ring_used_slots"), 0);
+    char *text = printed();
+    assert_non_null(strstr(text, "\nwirebook_ring_used_slots 0\n"));
+    free(text);
+    metrics_reset();
+}
+
 /* One family a name, in order of first registration, wherever its members were registered. */
 static void test_print_groups_by_name(void **state)
 {
@@ -122,7 +162,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_set_max),     cmocka_unit_test(test_print_groups_by_name),
         cmocka_unit_test(test_print_histogram), cmocka_unit_test(test_print_seconds),
-        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_reset),           cmocka_unit_test(test_many),
+        cmocka_unit_test(test_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,8 +202,8 @@ static void test_what_may_be_carried(void **state)
     (void)state;
     for (u32 type = 0; type < 256; type++) {
         union msg m = {.cmd = {.type = (u8)type}};
-        bool may = type == CMD_NOTE;
-        if (type == CMD_DAY_END) /* of no day: the open one */
+        bool may = type == CMD_NOTE; /* CMD_ACCOUNT of nobody is refused, too */
+        if (type == CMD_DAY_END)     /* of no day: the open one */
             continue;
         ask(&m);
         assert_int_equal(end()->outcome == OPERATED_DONE, may);

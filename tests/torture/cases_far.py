@@ -6,7 +6,7 @@ import subprocess
 import journal_check
 from case import case
 from far import BATCH, COMMIT, Proxy, Replica, Standby
-from rig import Broken
+from rig import PATIENCE_S, Broken, Patience
 
 
 def misfortunes(t, rig, service, ways, times):
@@ -91,6 +91,18 @@ def read_only(rig, on):
                    env={**os.environ, "PGOPTIONS": "-c default_transaction_read_only=off"})
 
 
+def settled_mark(rig):
+    """What was under way when the switch was turned may still be committed: however long that takes on a busy machine."""
+    patience, last, same_since = Patience(PATIENCE_S, "the last batch before read-only ends"), -1, 0
+    while same_since < 5:
+        rig.trade(0.1, True)
+        mark = mark_of(rig.psql)
+        same_since = same_since + 1 if mark == last else 0
+        last = mark
+        patience.check()
+    return last
+
+
 @case("postgres-read-only", "PostgreSQL takes no writes for a while, as a writer that was demoted")
 def postgres_read_only(t):
     rig = t.rig()
@@ -99,8 +111,7 @@ def postgres_read_only(t):
         rig.trade(0.5, True)
         try:
             read_only(rig, True)
-            rig.trade(0.3, True)  # what was under way may still be committed
-            mark = mark_of(rig.psql)
+            mark = settled_mark(rig)
             count = rig.trade(0.7, True)
             if mark_of(rig.psql) != mark:
                 raise Broken("rows were committed while it was read-only")

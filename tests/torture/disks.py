@@ -136,7 +136,7 @@ class NbdDisk(LoopDisk):
         self.server = subprocess.Popen(["nbdkit", "--foreground", "--unix", sock, *filters, "error=EIO",
                                         "error-pwrite-rate=100%", f"error-pwrite-file={self.folder}/fail-writes",
                                         "error-pread-rate=100%", f"error-pread-file={self.folder}/fail-reads"],
-                                       stdout=log, stderr=log)
+                                       stdout=log, stderr=log, start_new_session=True)  # who stops or continues our group, not it
         wait_until("nbdkit listens", lambda: os.path.exists(sock), 10)
         os.makedirs(point)
         self.image = f"{point}/disk"

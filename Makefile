@@ -38,6 +38,7 @@ LIB   := $(filter-out $(MAINS),$(SRC))
 TESTS := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/integ/test_*.c))
 WBTEST := $(sort $(filter-out $(TESTS),$(wildcard tests/lib/*.c tests/sim/*.c)))
 PLANTED := $(shell grep -l 'persist/plant\.h' persist/*.c)
+ENGINE := $(sort $(wildcard engine/*.c))
 BENCH := $(sort $(wildcard tests/bench/bench_*.c))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
@@ -215,6 +216,13 @@ $(BUILD)/$1/tests/torture/wirebook: $(call objects,$1,gateway/main.c tests/lib/p
 	@mkdir -p $$(@D)
 	$$(call Q,LINK)$$(CC_$1) $$(FLAGS_$1) $$^ -o $$@ $$(PKG_LIBS)
 
+# An engine that counts its basic blocks, for test_steps: before the library's, too.
+$(BUILD)/$1/obj/steps/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(call Q,CC  )$$(CC_$1) $$(FLAGS) $$(FLAGS_$1) -O1 -fsanitize-coverage=trace-pc -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$1/tests/unit/test_steps: $(ENGINE:%.c=$(BUILD)/$1/obj/steps/%.o)
+
 # For `make one`: whatever compiles goes into the archive, and the linker takes what the test needs.
 $(BUILD)/$1/one/%: FORCE
 	@mkdir -p $$(@D)
@@ -256,4 +264,5 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libwbt
 
 -include $(CHECKED:.ok=.d)
 -include $(foreach v,$(VARIANTS),$(PLANTED:%.c=$(BUILD)/$v/obj/plant/%.d))
+-include $(foreach v,$(VARIANTS),$(ENGINE:%.c=$(BUILD)/$v/obj/steps/%.d))
 -include $(foreach v,$(VARIANTS),$(patsubst %.o,%.d,$(call objects,$v,$(SRC) $(WBTEST) $(TESTS) $(BENCH) $(FUZZ))))

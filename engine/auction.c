@@ -45,9 +45,11 @@ static bool walk_next(const struct engine *e, struct walk *w)
         w->left += e->books.levels[w->hidden].qty;
         w->hidden = book_level_worse(&e->books, w->hidden);
     }
-    if (queued == rank)
-        w->left +=
-            queue_below(&e->queues, w->root, rank + 1) - queue_below(&e->queues, w->root, rank);
+    if (queued == rank) {
+        u64 to_here = queue_below(&e->queues, w->root, rank + 1);
+        w->left += to_here - w->passed;
+        w->passed = to_here;
+    }
     w->rank = rank + 1;
     w->price = w->sell ? rank : PRICE_MARKET - rank;
     return true;
@@ -134,7 +136,7 @@ static u32 best_limit(const struct engine *e, u16 instrument, u8 cross, bool sel
     struct walk w;
 
     walk_begin(e, &w, instrument, cross, sell);
-    w.rank = 1; /* passes market orders over */
+    w.rank = 1; /* passes market orders over; only the price is wanted */
     return walk_next(e, &w) ? w.price : 0;
 }
 

@@ -61,9 +61,10 @@ struct course {
 
 /* One side of a book and a queue, price by price from the best. */
 struct walk {
-    u64 left;  /* shares wanted at `price`, less what was paired */
-    u32 price; /* 0x7FFFFFFF of a buyer, 0 of a seller: at any */
-    u32 shown; /* levels of the book that come next; 0: none */
+    u64 left;   /* shares wanted at `price`, less what was paired */
+    u64 passed; /* shares of the queue at prices up to that of its last orders here */
+    u32 price;  /* 0x7FFFFFFF of a buyer, 0 of a seller: at any */
+    u32 shown;  /* levels of the book that come next; 0: none */
     u32 hidden;
     u32 rank; /* of the queue, that comes next */
     u32 root; /* of the queue */

@@ -55,6 +55,7 @@ _Static_assert(TX_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of t
 #define GATEWAY_SENDS_PER_TURN  4096u /* messages sent in one turn to all sessions together */
 #define GATEWAY_TIMERS_PER_TURN 1024u /* sessions whose timers are served in one turn */
 #define ENGINE_CMDS_PER_TURN    256u
+#define ENGINE_PIECE_CMDS       128u /* that a piece of long work counts for in it */
 #define PERSIST_SLOTS_PER_TURN  16384u
 
 /* ---- journal (persist/journal_format.h) ---- */

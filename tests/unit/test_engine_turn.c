@@ -381,6 +381,35 @@ static void test_long_work_waits_for_room_too(void **state)
     assert_int_equal(engine_open_orders(e), 0);
 }
 
+/* Room for the longest transaction is enough; a slot less is not, in whichever ring. */
+static void test_room_to_the_slot(void **state)
+{
+    struct ring *rings[] = {&tx, &events[0], &events[1]};
+    u32 ref = 0;
+    union msg m;
+    (void)state;
+
+    open_venue();
+    for (u32 i = 0; i < ARRAY_LEN(rings); i++) {
+        drain_all();
+        while (ring_room(rings[i], TX_SLOTS_MAX + 1) > TX_SLOTS_MAX)
+            ring_push(rings[i], &(struct slot){{0}}, 1);
+        m = enter(ANN, ++ref, 'S', 10, 10000);
+        push(0, &m);
+        turn();
+        assert_int_equal(engine_open_orders(e), ref);
+        while (ring_room(rings[i], TX_SLOTS_MAX) >= TX_SLOTS_MAX)
+            ring_push(rings[i], &(struct slot){{0}}, 1);
+        m = enter(ANN, ++ref, 'S', 10, 10000);
+        push(0, &m);
+        turn();
+        assert_int_equal(engine_open_orders(e), ref - 1);
+        ring_take(rings[i], ring_avail(rings[i], rings[i]->mask + 1));
+        turn();
+        assert_int_equal(engine_open_orders(e), ref);
+    }
+}
+
 static void test_rings_take_turns(void **state)
 {
     union msg m;
@@ -428,6 +457,7 @@ int main(void)
         CASE(test_a_full_ring_stops_the_engine_not_the_venue),
         CASE(test_long_work_comes_before_commands),
         CASE(test_long_work_waits_for_room_too),
+        CASE(test_room_to_the_slot),
         CASE(test_rings_take_turns),
         CASE(test_an_idle_turn_does_nothing),
     };

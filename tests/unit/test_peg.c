@@ -136,6 +136,20 @@ static void test_primary_follows(void **state)
 }
 
 /* A market peg follows the other side, from a distance that is its own. */
+/* The highest price there is is one, a tick more is none: the peg stands nowhere. */
+static void test_pegs_at_the_highest_price(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'B', 100, PRICE_LIMIT_MAX - 100, '0');
+    enter_peg(ANN, 2, 'S', 100, PRICE_MARKET, 'P', 200);
+    venue_enter(&v, BOB, 1, 'B', 100, PRICE_LIMIT_MAX, '3');
+    assert_string_equal(venue_letters(&v), "AC");
+    enter_peg(ANN, 3, 'S', 100, PRICE_MARKET, 'P', 100);
+    venue_enter(&v, BOB, 2, 'B', 100, PRICE_LIMIT_MAX, '3');
+    assert_string_equal(venue_letters(&v), "AEE");
+    assert_int_equal(fill(1)->price, PRICE_LIMIT_MAX);
+}
+
 static void test_market(void **state)
 {
     (void)state;
@@ -309,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_midpoints_meet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_primary, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_primary_follows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pegs_at_the_highest_price, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_market, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_touch_comes_to_a_peg, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_move_at_once, set_up, tear_down),

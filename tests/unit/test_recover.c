@@ -189,6 +189,47 @@ static void test_an_order_of_no_instrument(void **state)
     assert_refused("an order of an unknown instrument");
 }
 
+/* Known instruments end with the last one, though there is memory for more. */
+static void test_a_phase_of_no_instrument(void **state)
+{
+    union msg m = venue_cmd(CMD_PHASE, 0);
+
+    (void)state;
+    m.course.instrument = AAA;
+    m.course.phase = PHASE_HALTED;
+    m.course.reason = COURSE_OPERATOR;
+    make(&m);
+    change(1)->phase.instrument = 3;
+    assert_refused("a phase of another instrument");
+}
+
+static void test_bands_the_wrong_way_round(void **state)
+{
+    union msg m = venue_cmd(CMD_PHASE, 0);
+
+    (void)state;
+    m.course.instrument = AAA;
+    m.course.phase = PHASE_HALTED;
+    m.course.reason = COURSE_OPERATOR;
+    make(&m);
+    change(1)->phase.lower = 200;
+    change(1)->phase.upper = 100;
+    assert_refused("impossible bands");
+}
+
+/* The highest price there is can be recovered, too. */
+static void test_an_order_at_the_highest_price(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 99, 'S', 100, PRICE_LIMIT_MAX, '0');
+
+    (void)state;
+    m.enter.instrument = BBB;
+    make(&m);
+    assert_null(engine_apply(v.shadow, v.tx.slots, v.tx.used));
+    assert_int_equal(engine_best_price(v.shadow, BBB, 'S'), PRICE_LIMIT_MAX);
+    assert_int_equal(engine_state_hash(v.shadow), engine_state_hash(v.e));
+}
+
 static void test_a_number_used_twice(void **state)
 {
     (void)state;
@@ -368,6 +409,9 @@ int main(void)
         CASE(test_a_match_number_that_is_left_out),
         CASE(test_an_order_at_no_price),
         CASE(test_an_order_of_no_instrument),
+        CASE(test_a_phase_of_no_instrument),
+        CASE(test_bands_the_wrong_way_round),
+        CASE(test_an_order_at_the_highest_price),
         CASE(test_a_number_used_twice),
         CASE(test_an_ioc_that_would_rest),
         CASE(test_a_cancel_of_too_much),

@@ -170,6 +170,44 @@ static void test_min_qty_looks_past_own_orders(void **state)
     assert_int_equal(venue_event(&v, 1)->cancelled.reason, 'I');
 }
 
+/* The best thousand orders are looked at, not one more: what a command costs is bounded. */
+static void test_min_qty_looks_at_a_thousand(void **state)
+{
+    (void)state;
+    venue_free(&v);
+    venue_init(&v, 1100);
+    for (u32 i = 1; i <= 1001; i++)
+        venue_enter(&v, ANN, i, 'S', 100, 10000, '0');
+    with_min_qty(BOB, 1, 'B', 100100, 10000, 100100);
+    assert_string_equal(venue_letters(&v), "AC");
+    assert_int_equal(engine_open_orders(v.e), 1001);
+    with_min_qty(BOB, 2, 'B', 100000, 10000, 100000);
+    while (engine_busy(v.e))
+        venue_continue(&v);
+    assert_int_equal(engine_open_orders(v.e), 1);
+}
+
+/* What an own reserve order keeps back is not there for its owner, either. */
+static void test_min_qty_looks_past_own_reserves(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'S', 300, 10000, '0');
+
+    (void)state;
+    set_stp(BOB, STP_CANCEL_OLDEST);
+    m.enter.terms.tags = TAG_BIT(5);
+    m.enter.terms.max_floor = 100;
+    venue_send(&v, &m);
+    venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
+    with_min_qty(BOB, 2, 'B', 200, 10000, 200);
+    assert_string_equal(venue_letters(&v), "AC");
+    m.enter.user_ref = 2; /* the same, but of somebody else */
+    m.cmd.account = ANN;
+    m.cmd.bind_id = BIND;
+    venue_send(&v, &m);
+    with_min_qty(BOB, 3, 'B', 400, 10000, 400);
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
 /* ---- rule 12, its own example: resting 500, incoming 300 ---- */
 
 static const char *meet_own(enum stp stp)
@@ -316,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_post_only_takes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_min_qty_is_there_or_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_min_qty_looks_past_own_orders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_min_qty_looks_past_own_reserves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_min_qty_looks_at_a_thousand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_12_example, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_trade_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_firm_level, set_up, tear_down),

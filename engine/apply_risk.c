@@ -81,7 +81,10 @@ static void count_account(struct engine *e, u32 id)
     s->account |= stake_add(e, e->risk.party, e->risk.begun & (u8)~s->account, id);
 }
 
-/* An order whose firm had no limits when it came is asked for its firm now. */
+/*
+ * An order whose firm had no limits when it came is asked for its firm now: the account's default
+ * one may be another one by now, with limits of old, and then the order counts for all of them.
+ */
 static void count_firm(struct engine *e, u32 id)
 {
     struct stake *s = &e->risk.stakes[id];
@@ -93,8 +96,9 @@ static void count_firm(struct engine *e, u32 id)
         return;
     if (!s->account && !s->of_firm)
         s->price = stake_price(e, id);
+    u8 what = s->firm ? e->risk.begun : e->risk.firms[firm].watched;
     s->firm = (u16)firm;
-    s->of_firm |= stake_add(e, e->risk.party, e->risk.begun & (u8)~s->of_firm, id);
+    s->of_firm |= stake_add(e, e->risk.party, what & (u8)~s->of_firm, id);
 }
 
 /* `ev` says that the counting stands before this order. */

@@ -47,9 +47,16 @@ static u32 new_ref(struct stream *s, u32 account, u32 channel)
     return (*next)++;
 }
 
-static u32 old_ref(struct stream *s, u32 account, u32 channel)
+/* An order to speak of: mostly one that was taken, on whatever channel, else any number. */
+static u32 old_ref(struct stream *s, u32 account, u32 *channel)
 {
-    u32 next = s->next_ref[account][channel];
+    const struct recent *r = &s->recent[account][stream_below(s, STREAM_RECENT)];
+
+    if (r->ref && !one_in(s, 4)) {
+        *channel = r->channel;
+        return r->ref;
+    }
+    u32 next = s->next_ref[account][*channel];
     u32 back = stream_below(s, one_in(s, 8) ? 200 : 12) + 1;
     return next > back ? next - back : 1;
 }
@@ -150,7 +157,7 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
     struct msg_replace *c = &m->replace;
 
     stream_head(s, m, CMD_REPLACE, account);
-    c->orig_user_ref = old_ref(s, account, channel);
+    c->orig_user_ref = old_ref(s, account, &channel);
     c->user_ref = new_ref(s, account, channel);
     c->user_ref_idx = stream_channel(channel);
     c->qty = some_qty(s);
@@ -173,7 +180,7 @@ static void make_replace(struct stream *s, union msg *m, u32 account, u32 channe
 static void make_cancel(struct stream *s, union msg *m, u32 account, u32 channel)
 {
     stream_head(s, m, CMD_CANCEL, account);
-    m->cancel.user_ref = old_ref(s, account, channel);
+    m->cancel.user_ref = old_ref(s, account, &channel);
     m->cancel.user_ref_idx = stream_channel(channel);
     m->cancel.qty = one_in(s, 3) ? some_qty(s) / 2 : 0;
 }
@@ -181,7 +188,7 @@ static void make_cancel(struct stream *s, union msg *m, u32 account, u32 channel
 static void make_modify(struct stream *s, union msg *m, u32 account, u32 channel)
 {
     stream_head(s, m, CMD_MODIFY, account);
-    m->modify.user_ref = old_ref(s, account, channel);
+    m->modify.user_ref = old_ref(s, account, &channel);
     m->modify.user_ref_idx = stream_channel(channel);
     m->modify.side = (u8) "BBBBSTEX"[stream_below(s, 8)];
     m->modify.qty = one_in(s, 3) ? some_qty(s) : some_qty(s) / 2;
@@ -233,10 +240,10 @@ static void make_login(struct stream *s, union msg *m, u32 account)
 {
     stream_head(s, m, CMD_LOGIN, account);
     m->login.conn = s->step;
-    m->login.requested_seq = one_in(s, 4) ? stream_below(s, 3000) : stream_below(s, 2);
+    m->login.requested_seq = one_in(s, 20) ? stream_below(s, 3000) : stream_below(s, 2);
     m->login.requested_day = one_in(s, 5) ? s->day - one_in(s, 4) : 0;
     m->cmd.gateway = (u16)stream_below(s, STREAM_GATEWAYS);
-    m->login.dialect = one_in(s, 10) ? DIALECT_OUCH42 : DIALECT_OUCH50;
+    m->login.dialect = one_in(s, 40) ? DIALECT_OUCH42 : DIALECT_OUCH50;
     m->login.terms = one_in(s, 4) ? (u8)stream_below(s, 4) : 0;
 }
 
@@ -393,11 +400,11 @@ static void make_next(struct stream *s, struct timed *out)
         stream_head(s, m, CMD_TICK, 0);
     else if (what < 85 + (s->away ? 20 : 0))
         stream_make_phase(s, m);
-    else if (what < 560)
+    else if (what < 640)
         make_enter(s, m, account, channel);
-    else if (what < 740)
+    else if (what < 780)
         make_cancel(s, m, account, channel);
-    else if (what < 900)
+    else if (what < 910)
         make_replace(s, m, account, channel);
     else if (what < 960)
         make_login(s, m, one_in(s, 10) ? stream_below(s, 8) : account);
@@ -417,6 +424,15 @@ void stream_next(struct stream *s, struct timed *out)
     s->step++;
 }
 
+static void remember(struct stream *s, const struct msg_order *m)
+{
+    for (u32 c = 0; c < STREAM_CHANNELS; c++) {
+        if (stream_channel(c) == m->user_ref_idx && m->tif != '3')
+            s->recent[m->head.account][s->taken[m->head.account]++ % STREAM_RECENT] =
+                (struct recent){m->user_ref, c};
+    }
+}
+
 void stream_saw(struct stream *s, const struct slot *tx, u32 slots)
 {
     for (u32 at = 0; at < slots; at += msg_slots(&tx[at])) {
@@ -426,6 +442,8 @@ void stream_saw(struct stream *s, const struct slot *tx, u32 slots)
             s->bind_id[m->ev.account] = m->bound.bind_id;
         if ((m->ev.type == EV_BOUND || m->ev.type == EV_UNBOUND) && known)
             s->bound[m->ev.account] = m->ev.type == EV_BOUND;
+        if ((m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED) && known)
+            remember(s, &m->order);
         if (m->ev.type == EV_EXECUTED)
             s->match = m->executed.match;
         if (m->ev.type == EV_COURSE || m->ev.type == EV_PHASE)

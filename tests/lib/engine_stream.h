@@ -1,8 +1,9 @@
 /*
  * engine_stream.h - random streams of engine commands from a seed, for tests.
  *
- * The generator knows only what it has sent itself, so it makes nonsense too: resends, stale binds,
- * unknown numbers, wrong prices. Prices lie close together, so that most orders meet others.
+ * The generator knows only what it has sent itself and which orders were taken, so it makes nonsense
+ * too: resends, stale binds, unknown numbers, wrong prices. Prices lie close together, so that most
+ * orders meet others.
  */
 #ifndef WIREBOOK_TESTS_ENGINE_STREAM_H
 #define WIREBOOK_TESTS_ENGINE_STREAM_H
@@ -13,12 +14,21 @@
 #define STREAM_INSTRUMENTS 3u
 #define STREAM_CHANNELS    4u
 #define STREAM_GATEWAYS    3u
+#define STREAM_RECENT      16u /* orders of an account that the stream remembers */
+
+/* An order that was taken, and may be open still. */
+struct recent {
+    u32 ref;     /* 0: none yet */
+    u32 channel; /* 0..STREAM_CHANNELS - 1 */
+};
 
 struct stream {
     u64 state; /* of the generator of random numbers */
     u32 next_ref[STREAM_ACCOUNTS + 1][STREAM_CHANNELS];
     u32 bind_id[STREAM_ACCOUNTS + 1]; /* the last one, as told by stream_saw */
     bool bound[STREAM_ACCOUNTS + 1];  /* it has not ended */
+    struct recent recent[STREAM_ACCOUNTS + 1][STREAM_RECENT];
+    u32 taken[STREAM_ACCOUNTS + 1]; /* orders, the last STREAM_RECENT of which are remembered */
     bool day_open;
     u64 now_ns;
     u32 day;

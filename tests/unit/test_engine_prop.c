@@ -328,7 +328,7 @@ static void test_engine_equals_reference(void **state)
         printf(", %llu %s", (unsigned long long)totals[i], names[i]);
     printf("\n");
     assert_true(totals[0] > commands / 3);
-    assert_true(totals[1] > commands / 35);
+    assert_true(totals[1] > commands / 25);
     assert_true(totals[2] > 0 && totals[3] > 0);
     assert_true(totals[4] > commands / 1000 && totals[5] > commands / 10000);
     assert_true(totals[6] > commands / 20000);
@@ -346,7 +346,7 @@ static void test_bytes_do_not_depend_on_the_build(void **state)
     (void)state;
 
     assert_int_equal(crc, run_stream(12, STREAM_LEN, totals));
-    assert_int_equal(crc, 0xE140D346);
+    assert_int_equal(crc, 0x30CC1E94);
 }
 
 static void on_abort(int sig)

@@ -237,6 +237,31 @@ static void test_first_limit_during_the_day(void **state)
     assert_int_equal(venue_send(&v, &m), 0); /* it is so already */
 }
 
+/* An order of an account that changes its firm comes to one that has limits of old: when that one
+ * gets a limit of another kind the order counts for all of them. */
+static void test_an_order_that_comes_to_a_firm(void **state)
+{
+    union msg m = venue_cmd(CMD_LIMIT, 0), a = venue_cmd(CMD_ACCOUNT, 0);
+    struct cmd_head head = a.cmd;
+    (void)state;
+
+    m.limit.scope = LIMIT_FIRM;
+    memcpy(m.limit.firm, "OTHR", 4);
+    m.limit.exposure_max = 10000 * 300;
+    union msg more = m;
+    venue_send(&v, &m);
+    assert_int_equal(enter(ANN, 1, 'S', 250, 10000), 0);
+    a.account = *engine_account(v.e, ANN);
+    a.cmd = head;
+    memcpy(a.account.firm, "OTHR", 4);
+    venue_send(&v, &a);
+    more.limit.position_max = 1000;
+    for (venue_send(&v, &more); engine_busy(v.e);)
+        venue_continue(&v);
+    assert_int_equal(enter(ANN, 2, 'S', 51, 10000), 0x0020);
+    assert_int_equal(enter(ANN, 3, 'S', 50, 10000), 0);
+}
+
 static void test_wrong_limits(void **state)
 {
     union msg good = limit_of(ANN), m;
@@ -364,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_last_price_collar, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_firm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_first_limit_during_the_day, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_order_that_comes_to_a_firm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_break, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_pool, set_up, tear_down),

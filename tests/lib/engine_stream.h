@@ -1,9 +1,9 @@
 /*
  * engine_stream.h - random streams of engine commands from a seed, for tests.
  *
- * The generator knows only what it has sent itself and which orders were taken, so it makes nonsense
- * too: resends, stale binds, unknown numbers, wrong prices. Prices lie close together, so that most
- * orders meet others.
+ * The generator knows only what it has sent itself and which orders were taken, so it makes
+ * nonsense too: resends, stale binds, unknown numbers, wrong prices. Prices lie close together, so
+ * that most orders meet others.
  */
 #ifndef WIREBOOK_TESTS_ENGINE_STREAM_H
 #define WIREBOOK_TESTS_ENGINE_STREAM_H

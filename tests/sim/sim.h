@@ -58,6 +58,11 @@
     X(seen, "messages seen by clients")                                 \
     X(seen_again, "messages seen again and compared")                   \
     X(executions, "executions seen by clients")                         \
+    X(phases, "changes of phase by operators")                          \
+    X(crossed, "executions in crosses")                                 \
+    X(midpoints, "executions at the midpoint")                          \
+    X(refreshed, "next parts of reserve orders")                        \
+    X(late_cancels, "cancels that came too late for a cross")           \
     X(sink_commits, "export batches committed")                         \
     X(sink_lost_before, "export batches lost before the commit")        \
     X(sink_lost_after, "export batches lost after the commit")          \

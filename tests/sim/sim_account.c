@@ -191,12 +191,15 @@ static void executed(struct fact *f)
     struct sim_order *o = take_off(f);
 
     o->executed += f->m.qty;
-    FACT_CHECK(f, o->side == 'B' ? f->m.price <= o->price : f->m.price >= o->price,
+    bool market = o->price == WB_PRICE_MARKET;
+    FACT_CHECK(f, market || (o->side == 'B' ? f->m.price <= o->price : f->m.price >= o->price),
                "filled beyond its limit");
     FACT_CHECK(f, f->m.match > 0, "no match number");
     if (o->open == 0)
         order_dies(f, o);
     sim.counts.executions++;
+    sim.counts.crossed += strchr("OCHKML", f->m.liquidity) != NULL;
+    sim.counts.midpoints += strchr("km", f->m.liquidity) != NULL;
 }
 
 static void cancelled(struct fact *f)
@@ -217,6 +220,14 @@ static void modified(struct fact *f)
     FACT_CHECK(f, (f->m.side == 'B') == (o->side == 'B'), "modified to the other side");
     o->open = f->m.qty;
     o->side = f->m.side;
+}
+
+/* A reserve order shows its next part; a cancel that comes too late for a cross. */
+static void spoken_of(struct fact *f, u64 *count)
+{
+    FACT_CHECK(f, sim_stream_order(f->s, f->m.user_ref)->state == SIM_ORDER_LIVE,
+               "an order that is not live");
+    ++*count;
 }
 
 static void queried(struct fact *f)
@@ -258,6 +269,13 @@ static void model(struct fact *f)
         break;
     case 'M':
         modified(f);
+        break;
+    case 'R':
+        spoken_of(f, &sim.counts.refreshed);
+        break;
+    case 'P':
+    case 'I':
+        spoken_of(f, &sim.counts.late_cancels);
         break;
     case 'Q':
         queried(f);

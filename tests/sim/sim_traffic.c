@@ -1,6 +1,7 @@
 /*
  * sim_traffic.c - what simulated clients ask for: orders that trade, rest, are replaced, cancelled,
- * and a share of everything a venue must refuse. See sim_traffic.h.
+ * of each kind that the protocol has, and a share of everything a venue must refuse. See
+ * sim_traffic.h.
  */
 #include "tests/sim/sim_traffic.h"
 
@@ -75,6 +76,65 @@ static void spoil(struct wb_enter *e, struct wb_tags *tags, const struct sim_cli
     }
 }
 
+/* Shows a part of itself at a time, sometimes a random one. */
+static void make_reserve(struct wb_enter *e, struct wb_tags *tags)
+{
+    e->qty = 100 * (u32)sim_between(3, 30);
+    wb_tag_set(tags, 5, 200);
+    if (sim_chance(500000))
+        wb_tag_set(tags, 13, 100);
+}
+
+/* Follows the touch, at a distance or in the middle, with a limit. */
+static void make_peg(struct wb_enter *e, struct wb_tags *tags, u64 tick)
+{
+    char kind = "RPMm"[sim_below(4)];
+
+    e->display = 'N';
+    wb_tag_set(tags, 6, (u8)kind);
+    if (kind == 'R' || kind == 'P')
+        wb_tag_set(tags, 7, (u32)((i32)tick * ((i32)sim_below(7) - 3)));
+}
+
+/* Waits for a cross that may come, or may not; at any price, or only against what is too much. */
+static void make_for_cross(struct wb_enter *e, struct wb_tags *tags)
+{
+    e->cross = "OOCH"[sim_below(4)];
+    if (sim_chance(300000))
+        e->price = WB_PRICE_MARKET;
+    else if (sim_chance(300000))
+        wb_tag_set(tags, 17, 'I');
+}
+
+/* What a plain order is not: each kind leaves other traces in the state. */
+static void make_special(struct wb_enter *e, struct wb_tags *tags, const struct sim_client_conf *c)
+{
+    switch (sim_below(6)) {
+    case 0:
+        make_reserve(e, tags);
+        break;
+    case 1:
+        make_peg(e, tags, c->tick);
+        break;
+    case 2:
+        e->display = 'N';
+        e->qty += 100;
+        wb_tag_set(tags, 3, 100); /* a minimum that it must meet */
+        break;
+    case 3:
+        wb_tag_set(tags, 12, 'P');
+        break;
+    case 4:
+        e->tif = '6';
+        wb_tag_set(tags, 15, 1); /* a second to live */
+        break;
+    default:
+        make_for_cross(e, tags);
+        break;
+    }
+    e->tags = tags;
+}
+
 static void make_enter(struct sim_client *cl, struct sim_request *r)
 {
     const struct sim_client_conf *conf = cl->conf;
@@ -85,11 +145,13 @@ static void make_enter(struct sim_client *cl, struct sim_request *r)
     wb_enter_init(&e, skip_ref(s), sim_chance(500000) ? 'B' : 'S', (u32)sim_between(1, 500),
                   conf->symbols[sim_below(conf->symbols_used)], 0);
     e.price = side_price(conf, e.side);
-    if (sim_chance(150000))
+    if (sim_chance(250000))
+        make_special(&e, &tags, conf);
+    else if (sim_chance(150000))
         e.tif = '3';
-    if (sim_chance(50000))
+    else if (sim_chance(50000))
         e.qty = (u32)sim_between(500, 20000);
-    if (sim_chance(conf->sweeps_per_million)) { /* all that there is on the other side */
+    if (!e.tags && sim_chance(conf->sweeps_per_million)) { /* all that there is on the other side */
         e.qty = (u32)sim_between(50000, WB_QTY_MAX);
         e.price = e.side == 'B' ? conf->price_base * 2 : conf->price_base / 2;
         e.tif = '3';

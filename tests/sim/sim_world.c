@@ -19,6 +19,7 @@
 #include "persist/snapshot.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_damage.h"
+#include "tests/sim/sim_course.h"
 
 /* ---- time ---- */
 
@@ -280,6 +281,7 @@ void world_step(void)
     sim.counts.steps++;
     bool worked = turn();
     misfortune();
+    sim_course_turn(&world->topology.rings.admin_cmd);
     look_before_it_goes();
     if (sim.step % CHECK_EVERY == 0) {
         engine_check(world->topology.engine);

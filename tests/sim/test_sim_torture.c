@@ -45,6 +45,10 @@ static void check_counts(const struct sim_counts *c, u64 lives)
     count_at_least("writes lost", c->writes_lost, lives / 10);
     count_at_least("writes torn", c->writes_torn, lives / 10);
     count_at_least("executions", c->executions, lives);
+    count_at_least("executions in crosses", c->crossed, lives);
+    count_at_least("executions at the midpoint", c->midpoints, lives);
+    count_at_least("next parts of reserve orders", c->refreshed, lives);
+    count_at_least("late cancels", c->late_cancels, lives / 50);
     count_at_least("torn tails", c->torn_tails, lives / 20);
     count_at_least("recoveries from a snapshot", c->snapshots_used, lives / 4);
     count_at_least("recoveries of a recycled journal", c->recycled_starts, lives / 40);

@@ -150,9 +150,10 @@ static void answer_look(const struct msg_look *c)
 
 static void answer_operator(const struct msg_operator *c)
 {
-    union msg m = {.operated = {.head = {.type = EV_OPERATED, .slots = 1, .seq = ++seq},
+    u64 at = ++seq;
+    union msg m = {.operated = {.head = {.type = EV_OPERATED, .slots = 1, .seq = at},
                                 .request = c->request,
-                                .first_seq = seq,
+                                .first_seq = at,
                                 .type = c->type}};
 
     assert_int_equal(c->uid, 7);
@@ -320,7 +321,7 @@ static void test_terms(void **state)
     static struct sessions S;
     static struct lobby l;
     struct store_memory stores;
-    struct terms_post post = {0};
+    struct terms_post post = {.at = 0};
     struct gateway_conf gc;
     struct gateway_terms t, t2;
     static const char list[1][8] = {"AAA     "};

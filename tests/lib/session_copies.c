@@ -37,17 +37,27 @@ static void log_in(struct suite *s, struct rig_client *c, const char *user, u64 
     client_login(c, user, seq);
 }
 
+/* Until the engine has said so many messages to ALICE, however long her bytes are on their way. */
+static void until(struct suite *s, u64 messages)
+{
+    for (u32 i = 0; i < 1000 && rig_stream(&s->rig, ALICE) < messages; i++)
+        rig_turns(&s->rig, 2);
+    assert_int_equal(rig_stream(&s->rig, ALICE), messages);
+}
+
 /* ALICE and DAVE, who is of another firm, trade; `ref` is the first of 2 * n numbers. */
 static void trade(struct suite *s, u32 ref, u32 n)
 {
-    for (u32 i = 0; i < n; i++) {
+    u64 said = rig_stream(&s->rig, ALICE);
+
+    for (u32 i = 0; i < n; i++, said += 4) {
         client_enter(&s->a, ref + 2 * i, 'B', 200, "AAPL", 1500000);
-        rig_turns(&s->rig, 2);
+        until(s, said + 1);
         client_enter(&s->b, ref + 2 * i, 'S', 100, "AAPL", 1500000);
-        rig_turns(&s->rig, 2);
+        until(s, said + 2);
         client_enter(&s->a, ref + 2 * i + 1, 'B', 200, "NONE", 1500000);
         client_cancel(&s->a, ref + 2 * i, 0);
-        rig_turns(&s->rig, 4);
+        until(s, said + 4);
     }
 }
 

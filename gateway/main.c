@@ -33,11 +33,11 @@
 #include "gateway/refdata.h"
 #include "gateway/session/auth.h"
 #include "gateway/steer.h"
+#include "gateway/threads.h"
 #include "gateway/topology.h"
 #include "gateway/world.h"
 
 #define VERSION             "0.1.0"
-#define THREADS_MAX         (CONF_THREADS_MAX + TOPOLOGY_AGENTS_MAX)
 #define STATE_LOOK_INTERVAL 50u                /* ms between two looks at the journal's health */
 #define STALL_NS            (10 * NS_PER_SEC)  /* an agent without a turn for so long is stuck */
 #define START_EXTEND_NS     (600 * NS_PER_SEC) /* for a journal that takes long to read */
@@ -49,15 +49,12 @@ static struct machine machine;
 static struct placement place;
 static struct world world;
 static struct topology topology;
-static struct agent log_agent;
 static struct health health;
 static struct http *http; /* NULL: not configured */
 static struct agent http_agent;
 static struct steer *steer;
 static struct console *console;
-static struct agent_thread threads[THREADS_MAX];
-static u32 threads_used;
-static struct mem log_mem;
+static struct threads threads;
 
 static void usage(FILE *out)
 {
@@ -146,59 +143,6 @@ static void places_choose(void)
         log_warn("the cold threads cannot be kept off the hot ones' cores: %s", strerror(rc));
 }
 
-static struct agent_thread *thread_add(const char *name, int cpu, enum idle_strategy idle)
-{
-    ASSERT_LT(threads_used, THREADS_MAX);
-    struct agent_thread *t = &threads[threads_used++];
-
-    agent_thread_init(t, name, cpu, idle);
-    t->log_ring = log_ring_new(&log_mem, name);
-    return t;
-}
-
-/* Hot agents as the config says; every other agent gets a thread of its own. */
-static void threads_make(void)
-{
-    for (u32 i = 0; i < conf.threads_used; i++) {
-        const struct conf_thread *c = &conf.threads[i];
-        struct agent_thread *t = thread_add(c->name, (int)c->cpu, c->idle);
-        for (u32 h = 0; h < CONF_AGENTS; h++)
-            if (c->agents & 1u << h)
-                agent_thread_add(t, topology_agent(&topology, conf_agent_names[h]));
-    }
-    for (u32 i = 0; i < topology.agents_used; i++) {
-        struct agent *a = &topology.agents[i];
-        bool is_hot = false;
-        for (u32 h = 0; h < CONF_AGENTS; h++)
-            is_hot |= strcmp(a->name, conf_agent_names[h]) == 0;
-        if (!is_hot)
-            agent_thread_add(thread_add(a->name, -1, IDLE_COLD), a);
-    }
-    agent_init(&log_agent, "log", log_do_work, NULL, 0);
-    agent_thread_add(thread_add("log", -1, IDLE_COLD), &log_agent);
-}
-
-static int threads_start(void)
-{
-    for (u32 i = 0; i < threads_used; i++) {
-        int rc = agent_thread_start(&threads[i]);
-        if (rc != 0) {
-            log_error("thread %s cannot be started on cpu %d: %s; see threads in the config",
-                      threads[i].name, threads[i].cpu, strerror(rc));
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* The log's thread was started last and ends last, so that nobody's lines are lost. */
-static void threads_stop(void)
-{
-    for (u32 i = 0; i < threads_used; i++)
-        agent_thread_stop(&threads[i]);
-    log_do_work(NULL, clock_now_ns());
-}
-
 static void greet(void)
 {
     log_info("shard %u leads under epoch %llu, day %u, %u open orders, %u instruments, "
@@ -249,7 +193,7 @@ static int watch_open(u64 now_ns)
         return 1;
     http_register_metrics(http);
     agent_init(&http_agent, "http", http_do_work, http, 0);
-    agent_thread_add(thread_add("http", -1, IDLE_COLD), &http_agent);
+    agent_thread_add(threads_add(&threads, "http", -1, IDLE_COLD), &http_agent);
     return 0;
 }
 
@@ -315,12 +259,12 @@ static int lead(const char *path)
     signal(SIGHUP, SIG_DFL); /* blocked: it waits for wait_for_end */
     if (!edge_accept(&world.edge, TRANSPORT_ALL))
         return 1;
-    threads_make();
+    threads_make(&threads, &conf, &topology);
     steer = steer_open(&conf, &parts);
     if (!steer || watch_open(clock_now_ns()) != 0)
         return 1;
     greet();
-    rc = threads_start();
+    rc = threads_start(&threads);
     if (rc == 0) {
         health_course_set(&health, HEALTH_OPEN);
         service_ready("open");
@@ -330,7 +274,7 @@ static int lead(const char *path)
     service_stopping();
     if (rc == 0)
         drain_notice(&topology, &ends, steer_drain_notice_ns(steer), tick);
-    threads_stop();
+    threads_stop(&threads);
     stamps_write(topology.stamps, conf.stages_file);
     if (rc == 0) {
         u64 now_ns = clock_now_ns();
@@ -354,7 +298,6 @@ static int run(const char *path)
     log_level_set(conf.log_level);
     if (!log_write_open(conf.log_format, NULL))
         return 1;
-    mem_init(&log_mem, 0);
     places_choose();
     load_topology(&tc, &conf, &schedule, &place);
     service_starting(START_EXTEND_NS);

@@ -180,6 +180,7 @@ static void on_message(struct bench_session *s, const struct wb_event *ev, u64 n
     if (ev->seq > s->next_seq)
         contradiction(s, ev->seq, "a gap in the stream");
     s->next_seq = ev->seq + 1;
+    s->full = false;
     if (s->shared->verify_replay)
         remember_crc(s, ev->seq, crc32c(0, ev->raw, ev->raw_bytes));
     if (s->shared->ack_log != NULL)
@@ -304,7 +305,7 @@ void bench_session_begin(struct bench_session *s, u64 seed)
 
 u64 bench_session_due(const struct bench_session *s)
 {
-    if (!has_room(s) || s->again_ref < s->again_end)
+    if (!has_room(s) || s->full || s->again_ref < s->again_end)
         return UINT64_MAX;
     return bench_pace_due(&s->pace);
 }
@@ -316,8 +317,10 @@ void bench_session_send(struct bench_session *s, u64 now_ns)
     for (u64 due = bench_session_due(s); due <= now_ns; due = bench_session_due(s)) {
         bool measured = bench_pace_measured(&s->pace);
         u32 n = bench_flow_next(&s->flow, &s->ledger, due, measured, bytes);
-        if (n == 0)
-            return; /* too much is unanswered: goes on when answers come, measured from `due` */
+        if (n == 0) {
+            s->full = true; /* what comes then is measured from `due` */
+            return;
+        }
         raw(s, bytes, n);
         bench_pace_next(&s->pace);
         shared->sent++;

@@ -67,6 +67,7 @@ struct bench_session {
     u64 crc_room;
     u32 again_ref;    /* numbers before it need not be sent again */
     u32 again_end;    /* ... nor those from here on */
+    bool full;        /* as much is unanswered as can be kept: goes on with the next answer */
     bool query_owed;  /* a query is to be sent */
     bool query_asked; /* ... or was, and is not yet answered */
     u64 retry_ns;

@@ -163,15 +163,31 @@ static int redis_open(struct world *w, const struct conf *conf)
     return 0;
 }
 
-int world_open(struct world *w, const struct conf *conf, const struct refdata *refs,
-               const struct placement *place)
+/* Memory and disk: what every world has first. */
+static int begin(struct world *w, const struct conf *conf)
 {
-    int rc;
-
     memset(w, 0, sizeof *w);
     mem_init(&w->mem, conf->huge_pages == CONF_HUGE_PAGES_TRY ? MEM_HUGE : 0);
     w->topology.pass_time = pass_time;
-    rc = disk_open(w, conf);
+    int rc = disk_open(w, conf);
+    w->topology.disk = w->disk;
+    return rc;
+}
+
+int world_open_inside(struct world *w, const struct conf *conf, const struct refdata *refs,
+                      struct transport *transport)
+{
+    int rc = begin(w, conf);
+
+    w->topology.transports[0] = transport;
+    return rc == 0 ? auth_open(w, conf, refs) : rc;
+}
+
+int world_open(struct world *w, const struct conf *conf, const struct refdata *refs,
+               const struct placement *place)
+{
+    int rc = begin(w, conf);
+
     if (rc == 0)
         rc = edge_make(w, conf, place);
     if (rc == 0)
@@ -180,7 +196,6 @@ int world_open(struct world *w, const struct conf *conf, const struct refdata *r
         rc = postgres_open(w, conf);
     if (rc == 0)
         rc = redis_open(w, conf);
-    w->topology.disk = w->disk;
     if (rc == 0 && conf->journal.archive_to[0] != '\0') {
         w->archive = archive_program_new(conf->journal.archive_command, conf->data_dir,
                                          conf->journal.archive_to);

@@ -33,6 +33,11 @@ void world_schedule(struct schedule *to, const struct conf_schedule *c);
 int world_open(struct world *w, const struct conf *conf, const struct refdata *refs,
                const struct placement *place);
 
+/* The same for a venue inside another process: clients come by `transport`, the caller's; nothing
+ * listens and nothing is exported. */
+int world_open_inside(struct world *w, const struct conf *conf, const struct refdata *refs,
+                      struct transport *transport);
+
 /* Closes what world_open opened, also after it failed half-way. After topology_free. */
 void world_close(struct world *w);
 

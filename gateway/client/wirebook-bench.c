@@ -10,14 +10,16 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
-#include "gateway/client/bench_files.h"
 #include "gateway/client/bench_jitter.h"
+#include "gateway/client/bench_keep.h"
 #include "gateway/client/bench_ladder.h"
 #include "gateway/client/bench_machine.h"
 #include "gateway/client/bench_report.h"
 #include "gateway/client/bench_run.h"
 #include "gateway/client/client_options.h"
 #include "gateway/client/wb_bypass.h"
+#include "gateway/client/wb_pipe.h"
+#include "gateway/inside.h"
 
 static const char help[] =
     "wirebook-bench - latency and correctness of a venue under a fixed schedule of orders\n"
@@ -35,6 +37,8 @@ static const char help[] =
     "example\n"
     "                         net_memif0,role=client,id=0,socket=PATH,socket-abstract=no\n"
     "  --address A.B.C.D/N    our own address on it, default 10.9.0.2/24; HOST is an address then\n"
+    "  --in-process CONFIG    no network: the venue of that config runs in this process, without\n"
+    "                         listeners and exports\n"
     "  --accounts LIST|FILE   a session each: USER:PASSWORD,... or a file of such, one a line\n"
     "  --rate N               requests a second, all sessions together; default 1000\n"
     "  --shape SHAPE          constant; poisson: as independent clients would; burst:N, so many "
@@ -80,6 +84,7 @@ enum {
     OPT_PORT,
     OPT_VDEV,
     OPT_ADDRESS,
+    OPT_IN_PROCESS,
     OPT_ACCOUNTS,
     OPT_RATE,
     OPT_SHAPE,
@@ -113,6 +118,7 @@ static const struct option option_list[] = {
     {"port", required_argument, NULL, OPT_PORT},
     {"vdev", required_argument, NULL, OPT_VDEV},
     {"address", required_argument, NULL, OPT_ADDRESS},
+    {"in-process", required_argument, NULL, OPT_IN_PROCESS},
     {"accounts", required_argument, NULL, OPT_ACCOUNTS},
     {"rate", required_argument, NULL, OPT_RATE},
     {"shape", required_argument, NULL, OPT_SHAPE},
@@ -282,15 +288,15 @@ static bool take_load_option(struct bench_options *o, int option)
 
 static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
 
+static const char *venue_config; /* --in-process; NULL: the venue is elsewhere */
+
 static bool jitter; /* only the machine is measured */
 
 #define NOTES_MAX 16u
 
 /* Where the results go besides the standard output. */
 static struct {
-    const char *hgrm;
-    const char *hlog;
-    const char *csv;
+    struct bench_keep keep;
     const char *notes[NOTES_MAX];
     u32 notes_used;
 } outputs;
@@ -307,13 +313,13 @@ static bool take_output_option(struct bench_options *o, int option)
 {
     switch (option) {
     case OPT_HGRM:
-        outputs.hgrm = optarg;
+        outputs.keep.hgrm = optarg;
         return true;
     case OPT_HLOG:
-        outputs.hlog = optarg;
+        outputs.keep.hlog = optarg;
         return true;
     case OPT_CSV:
-        outputs.csv = optarg;
+        outputs.keep.csv = optarg;
         return true;
     case OPT_NOTE:
         take_note();
@@ -346,6 +352,9 @@ static void take_option(struct bench_options *o, int option)
     case OPT_ADDRESS:
         bypass.address = optarg;
         return;
+    case OPT_IN_PROCESS:
+        venue_config = optarg;
+        return;
     case OPT_ACCOUNTS:
         take_accounts(o);
         return;
@@ -377,59 +386,15 @@ static void take_option(struct bench_options *o, int option)
 
 /* ---- results ---- */
 
-/* Opens, or ends with a clear line: a result that cannot be kept is no result. */
-static FILE *create(const char *path)
-{
-    FILE *f = fopen(path, "w");
-
-    if (f == NULL)
-        usage("cannot be written", path);
-    return f;
-}
-
-static void finish(FILE *f, const char *path, bool good)
-{
-    if (fclose(f) != 0 || !good)
-        usage("could not be written whole", path);
-}
-
-static void write_files(const struct bench_options *o, const struct bench_result *r)
-{
-    const struct bench_tagged tagged[] = {
-        {"all", &r->all},
-        {"add", &r->latency[BENCH_ADD]},
-        {"cancel", &r->latency[BENCH_CANCEL]},
-        {"replace", &r->latency[BENCH_REPLACE]},
-        {"aggressive", &r->latency[BENCH_AGGRESSIVE]},
-    };
-    FILE *f;
-
-    if (outputs.hgrm != NULL) {
-        f = create(outputs.hgrm);
-        bench_hgrm_write(f, &r->all);
-        finish(f, outputs.hgrm, true);
-    }
-    if (outputs.hlog != NULL) {
-        f = create(outputs.hlog);
-        bool good =
-            bench_hlog_write(f, tagged, ARRAY_LEN(tagged), r->start_ns, o->run_ms * NS_PER_MS);
-        finish(f, outputs.hlog, good);
-    }
-    if (outputs.csv != NULL) {
-        f = create(outputs.csv);
-        bench_csv_write(f, tagged, ARRAY_LEN(tagged));
-        finish(f, outputs.csv, true);
-    }
-}
-
 /* Where, how and over what: without it a figure says nothing. */
 static void print_head(const struct bench_options *o)
 {
     bench_machine_print(stdout);
-    printf("transport of the client: %s\n", bypass.device != NULL ? "our own TCP over DPDK"
-                                            : strncmp(o->host, "127.", 4) == 0
-                                                ? "the kernel's TCP over the loopback"
-                                                : "the kernel's TCP");
+    printf("transport of the client: %s\n",
+           venue_config != NULL               ? "none: the venue is in this process"
+           : bypass.device != NULL            ? "our own TCP over DPDK"
+           : strncmp(o->host, "127.", 4) == 0 ? "the kernel's TCP over the loopback"
+                                              : "the kernel's TCP");
     for (u32 i = 0; i < outputs.notes_used; i++)
         puts(outputs.notes[i]);
     fflush(stdout);
@@ -442,8 +407,22 @@ static int run_once(const struct bench_options *o)
 
     bench_report(stdout, o, &result);
     fflush(stdout);
-    write_files(o, &result);
+    const char *path, *wrong = bench_keep_write(&outputs.keep, o, &result, &path);
+    if (wrong != NULL)
+        usage(wrong, path);
     return code;
+}
+
+/* Each session connects once a run; those that come back need more. */
+static struct inside *start_venue(const struct bench_options *o)
+{
+    u32 runs = max_u32(ladder.rungs, 1) * (o->reconnect || o->verify_replay ? 8 : 1);
+    struct inside *venue = inside_start(venue_config, min_u32(o->sessions * runs, 65536));
+
+    if (venue == NULL)
+        exit(BENCH_USAGE);
+    wb_pipe_use(inside_pipes(venue));
+    return venue;
 }
 
 static void on_signal(int number)
@@ -479,17 +458,22 @@ int main(int argc, char **argv)
         return bench_jitter_print(stdout, o.rate, o.run_ms * NS_PER_MS);
     if (o.sessions == 0)
         usage("--accounts is needed", "");
-    if (ladder.rungs > 0 && (outputs.hgrm != NULL || outputs.hlog != NULL || outputs.csv != NULL))
+    if (ladder.rungs > 0 && bench_keep_any(&outputs.keep))
         usage("--hgrm, --hlog and --csv are for one run, not for a --ladder", "");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     char error[512];
+    if (bypass.device != NULL && venue_config != NULL)
+        usage("--vdev and --in-process: one of them", "");
     if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
         usage(error, "");
+    struct inside *venue = venue_config != NULL ? start_venue(&o) : NULL;
     if (!o.lines)
         print_head(&o);
     int code = ladder.rungs > 0 ? bench_ladder_run(&ladder, &o, bench_run, stdout) : run_once(&o);
     wb_bypass_stop();
+    if (!inside_stop(venue) && code == BENCH_OK)
+        code = BENCH_WRONG;
     return code;
 }

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import npm  # noqa: E402
-from clients import ROOT, TMP, Fake, check, program, run_tests  # noqa: E402
+from clients import ACCOUNTS, ROOT, TMP, Fake, check, program, run_tests  # noqa: E402
 
 READER = """
 const hdr = require("hdr-histogram-js");
@@ -94,4 +94,42 @@ def test_ladder():
         bench(venue, "--ladder", "100", "--csv", os.path.join(TMP, "x"), code=1)
 
 
-run_tests(test_files_agree, test_shapes, test_report_head, test_ladder)
+VENUE = """
+data_dir: {tmp}/venue
+durability: {durability}
+journal: {{segment_mb: 16, segments_ahead: 1, low_space_mb: 64, hard_space_mb: 32}}
+stages: {{enabled: yes, file: {tmp}/stages}}
+log: {{level: error}}
+{more}
+"""
+
+
+def inside(*args, code=0, durability="none", more=""):
+    config = os.path.join(TMP, "inside.yaml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(VENUE.format(tmp=TMP, durability=durability, more=more))
+    accounts = ",".join(f"{user}:{password}" for user, password in ACCOUNTS.items())
+    run = subprocess.run([program("wirebook-bench"), "--in-process", config, "--accounts", accounts, "--rate", "2000", "--seconds", "0.5",
+                          "--warmup", "0.2", "--any-rate", *args], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    check(run.returncode == code, f"{args}: exit code {run.returncode}\n{run.stdout}{run.stderr}")
+    return run.stdout + run.stderr
+
+
+def test_in_process():
+    """A real venue in the same process: each order answered, its journal whole, also for a second run on it."""
+    for durability in ("none", "disk"):
+        text = inside(durability=durability)
+        check("the venue is in this process" in text and "every order was answered once" in text, text)
+        with open(os.path.join(TMP, "stages"), encoding="utf-8") as file:
+            report = dict(line.split()[:2] for line in file if line.startswith("gateway."))
+        check(int(report["gateway.stamped"]) >= 1000, report)
+    verified = subprocess.run([program("wirebook-journal"), "verify", os.path.join(TMP, "venue")], capture_output=True, text=True)
+    check(verified.returncode == 0, verified.stdout + verified.stderr)
+    inside("--verify-replay")
+    two = "gateway: {count: 2}\nthreads: [{name: hot, agents: [gateway, gateway1, engine, persist]}]"
+    check("gateway.count" in inside(code=1, more=two), "one gateway only")
+    check("one of them" in inside("--vdev", "net_null0", code=1), "no device beside it")
+    check("inside.yaml" in inside(code=1, more="nonsense: 1"), "a wrong config is named")
+
+
+run_tests(test_in_process, test_files_agree, test_shapes, test_report_head, test_ladder)

@@ -6,9 +6,11 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "gateway/client/bench_files.h"
+#include "gateway/client/bench_keep.h"
 #include "gateway/client/bench_machine.h"
 
 static struct histogram h;
@@ -156,12 +158,40 @@ static void test_machine(void **state)
     assert_non_null(strstr(text, "clock: "));
 }
 
+/* What was asked for is there; what cannot be written is named. */
+static void test_keep(void **state)
+{
+    static struct bench_result result;
+    struct bench_options o = {.run_ms = 1000};
+    char path[] = "/tmp/wb-keep-XXXXXX", line[64] = "";
+    const char *which = NULL;
+
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    struct bench_keep none = {0}, good = {.csv = path}, bad = {.csv = path, .hlog = "/nowhere/x"};
+    assert_false(bench_keep_any(&none));
+    assert_null(bench_keep_write(&none, &o, &result, &which));
+    assert_true(bench_keep_any(&good));
+    assert_null(bench_keep_write(&good, &o, &result, &which));
+    FILE *f = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof line, f));
+    assert_non_null(strchr(line, ','));
+    fclose(f);
+    assert_string_equal(bench_keep_write(&bad, &o, &result, &which), "cannot be written");
+    assert_string_equal(which, "/nowhere/x");
+    unlink(path);
+    struct bench_keep full = {.csv = "/dev/full"};
+    assert_string_equal(bench_keep_write(&full, &o, &result, &which), "could not be written whole");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hgrm),    cmocka_unit_test(test_hgrm_empty),
         cmocka_unit_test(test_csv),     cmocka_unit_test(test_hlog_bytes),
-        cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_machine), cmocka_unit_test(test_keep),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(text);

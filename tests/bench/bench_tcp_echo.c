@@ -31,7 +31,9 @@
 struct echo {
     int s;
     struct net *net;
-    u64 refused; /* frames that the socket did not take */
+    u64 refused;        /* frames that the socket did not take */
+    u64 turned_ns;      /* the last turn */
+    u64 longest_gap_ns; /* between two turns */
     u8 out[FRAME_BYTES];
     u8 in[FRAMES][FRAME_BYTES];
 };
@@ -140,8 +142,19 @@ static void make_net(struct echo *e, struct mem *m, const char *ipv4, const char
 
 /* ---- turns ---- */
 
+/* How long the machine lets it wait: nobody acknowledges anything meanwhile. */
+static void measure_gap(struct echo *e)
+{
+    u64 now = now_ns();
+
+    if (e->turned_ns != 0)
+        e->longest_gap_ns = max_u64(e->longest_gap_ns, now - e->turned_ns);
+    e->turned_ns = now;
+}
+
 static void turn(struct echo *e)
 {
+    measure_gap(e);
     struct packet packets[FRAMES];
     u32 n = 0;
 
@@ -168,6 +181,7 @@ static void print_counters(const struct echo *e)
     getsockopt(e->s, SOL_PACKET, PACKET_STATISTICS, &stats, &bytes);
     printf("DEVICE_REFUSED %llu\n", (unsigned long long)e->refused);
     printf("DEVICE_DROPPED %u\n", stats.tp_drops);
+    printf("LONGEST_GAP_MS %llu\n", (unsigned long long)(e->longest_gap_ns / NS_PER_MS));
     printf("CONNS %u\nCHUNKS %u\n", net_conns(e->net), net_chunks_used(e->net));
 }
 

@@ -29,6 +29,7 @@ static const struct series series[] = {
     {"rejects", "wirebook_engine_rejects_total", FOLD_SUM, false},
     {"orders_open", "wirebook_engine_orders_open", FOLD_SUM, false},
     {"pool_full", "wirebook_engine_pool_full_total", FOLD_SUM, false},
+    {"reloads_failed", "wirebook_reloads_failed_total", FOLD_SUM, false},
     {"trading_day", "wirebook_engine_trading_day", FOLD_MAX, false},
     {"phase", "wirebook_engine_phase", FOLD_MAX, false},
     {"sessions", "wirebook_gateway_sessions", FOLD_SUM, false},

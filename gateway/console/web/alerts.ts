@@ -31,6 +31,7 @@ export const conditions: Record<string, ((s: Samples) => boolean) | "prometheus 
   WirebookExportBehind: (s) => above(s.now("export_lag"), 60),
   WirebookExportRefused: (s) => (s.now("export_state") ?? 0) >= 3,
   WirebookClockStep: (s) => above(s.now("clock_step"), 1),
+  WirebookReloadFailed: (s) => above(s.increase("reloads_failed", 900), 0),
   WirebookPoolFull: (s) => above(s.increase("pool_full", 300), 0),
   WirebookRejectBurst: (s) => {
     const rejects = s.rate("rejects", 60);

@@ -48,7 +48,7 @@ struct channel *account_channel_new(struct accounts *a, u32 id, u8 idx)
 void account_rewatch(struct account *a)
 {
     a->watch = (a->terms.disabled || a->blocked_used || a->killed || a->barred ? WATCH_ENTRY : 0) |
-               (a->terms.stp != STP_OFF ? WATCH_STP : 0);
+               (account_stp(a) != STP_OFF ? WATCH_STP : 0);
 }
 
 void account_block(struct account *a, u32 firm, bool disable)

@@ -47,6 +47,9 @@ struct account {
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
     struct msg_account terms;       /* the EV_ACCOUNT that last set them */
     u32 blocked[BLOCKED_FIRMS_MAX]; /* firms that may enter nothing today, as they came */
+    struct port_terms port;         /* of the port of its last login: what the terms leave to it */
+    u16 port_profile;               /* ... the profile's id; 0: none */
+    u16 zero2[3];
 } CACHE_ALIGNED;
 
 struct accounts {
@@ -112,6 +115,27 @@ static inline u32 account_firm(const struct account *a, const char firm[4])
     return key;
 }
 
+/* What holds for it: its own terms, or those of the port of its last login. */
+static inline u8 account_stp(const struct account *a)
+{
+    return a->terms.by_port & BY_PORT_STP ? a->port.stp : a->terms.stp;
+}
+
+static inline u8 account_stp_level(const struct account *a)
+{
+    return a->terms.by_port & BY_PORT_STP ? a->port.stp_level : a->terms.stp_level;
+}
+
+static inline bool account_drop(const struct account *a)
+{
+    return a->terms.by_port & BY_PORT_DROP ? a->port.drop : a->terms.drop;
+}
+
+static inline u32 account_drop_ms(const struct account *a)
+{
+    return a->terms.by_port & BY_PORT_DROP ? a->port.drop_ms : a->terms.drop_ms;
+}
+
 /* True when order entry of the firm is disabled. */
 static inline bool account_blocks(const struct account *a, u32 firm)
 {
@@ -122,7 +146,7 @@ static inline bool account_blocks(const struct account *a, u32 firm)
     return false;
 }
 
-/* Follows what the account's terms and blocked firms have become. */
+/* Follows what the account's terms, its port's and blocked firms have become. */
 void account_rewatch(struct account *a);
 
 /* Disables (there is room, or it is so already) or enables order entry of the firm. */

@@ -28,8 +28,8 @@ static void drop_arm(struct engine *e, u32 account, u64 ns)
 {
     const struct account *a = &e->accounts.at[account];
 
-    if (a->terms.drop && a->open)
-        alarm_set(&e->drops, account, ns + a->terms.drop_ms * NS_PER_MS);
+    if (account_drop(a) && a->open)
+        alarm_set(&e->drops, account, ns + account_drop_ms(a) * NS_PER_MS);
 }
 
 void apply_started(struct engine *e, const struct msg_start *ev)
@@ -108,7 +108,7 @@ void apply_account(struct engine *e, const struct msg_account *ev)
     e->accounts.at[id].terms = *ev;
     e->accounts.at[id].terms.ev.flags = 0;
     account_rewatch(&e->accounts.at[id]);
-    if (!ev->drop)
+    if (!account_drop(&e->accounts.at[id]))
         alarm_set(&e->drops, id, 0);
 }
 
@@ -151,6 +151,13 @@ void apply_bound(struct engine *e, const struct msg_bound *ev)
     a->gateway = ev->gateway;
     alarm_set(&e->drops, ev->head.account, 0);
     e->next_bind_id = ev->bind_id + 1;
+    a->port = ev->port;
+    account_rewatch(a);
+    if (a->port_profile == ev->profile_id)
+        return;
+    a->port_profile = ev->profile_id;
+    risk_account(e, ev->head.account);
+    risk_begin(e, 0);
 }
 
 void apply_unbound(struct engine *e, const struct msg_unbind *ev)
@@ -159,7 +166,7 @@ void apply_unbound(struct engine *e, const struct msg_unbind *ev)
 
     ASSERT_EQ(a->bind_id, ev->bind_id);
     a->bind_id = 0;
-    if (unbind_drops(ev->reason) && a->terms.drop_ms)
+    if (unbind_drops(ev->reason) && account_drop_ms(a))
         drop_arm(e, ev->ev.account, ev->ev.time_ns);
 }
 

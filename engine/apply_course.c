@@ -15,7 +15,8 @@ void market_flags(struct engine *e, u32 instrument)
 
     e->books.at[instrument].special = (m->phase == PHASE_TRADING ? 0 : BOOK_PHASED) |
                                       (phase_trades(m->phase) ? 0 : BOOK_STILL) |
-                                      (guarded ? BOOK_GUARDED : 0) | (t->halted ? BOOK_HALTED : 0);
+                                      (guarded ? BOOK_GUARDED : 0) | (t->halted ? BOOK_HALTED : 0) |
+                                      (m->listed ? BOOK_LISTED : 0);
     if (e->books.at[instrument].dark)
         books_mark(&e->books, (u16)instrument); /* pegs may go on, or go elsewhere */
 }

@@ -1,12 +1,13 @@
 /*
- * apply_risk.c - limits and broken trades, as apply.c does the rest. Engine thread; no decisions,
- * no output.
+ * apply_risk.c - limits, profiles and broken trades, as apply.c does the rest. Engine thread; no
+ * decisions, no output.
  *
  * A party that gets its first limit has orders already: they are counted as long work
  * (WORK_COUNT), account by account, by channel and number. What an event of it says is how far that
  * is; the counting itself happens here, so recovery does it too. Nothing else happens meanwhile.
  */
 #include "engine/apply.h"
+#include "engine/msg/profile.h"
 #include "engine/risk_party.h"
 
 static u32 limit_firm(const struct msg_limit *c)
@@ -29,8 +30,11 @@ static bool limit_named(const struct engine *e, const struct msg_limit *c)
 
 bool limit_sound(const struct engine *e, const struct msg_limit *c)
 {
-    return c->exposure_max <= LIMIT_MONEY_MAX && c->daily_max <= LIMIT_MONEY_MAX &&
-           c->position_max <= LIMIT_SHARES_MAX && c->collar_bps <= 10000 && limit_named(e, c);
+    struct risk_values v = limit_values(c);
+
+    return risk_values_sound(&v) && !(v.inherits & ~FIELDS_OF_LIMITS) &&
+           c->source <= CHECKS_OF_OPERATOR && limit_named(e, c) &&
+           (c->scope == LIMIT_ACCOUNT || !v.inherits);
 }
 
 static u32 limit_party(struct engine *e, const struct msg_limit *ev)
@@ -44,41 +48,116 @@ static u32 limit_party(struct engine *e, const struct msg_limit *ev)
     return FIRM_PARTY | (id ? id : names_add(firms, limit_firm(ev)));
 }
 
-void apply_limit(struct engine *e, const struct msg_limit *ev)
+/* These limits hold for the party from now on. */
+static void party_limits(struct engine *e, struct party *p, const struct risk_values *v)
 {
-    u32 party = limit_party(e, ev);
-    struct party *p = party_at(e, party);
-    u8 watch = (ev->exposure_max || ev->daily_max ? COUNT_MONEY : 0) |
-               (ev->position_max ? COUNT_SHARES : 0);
+    u8 watch =
+        (v->exposure_max || v->daily_max ? COUNT_MONEY : 0) | (v->position_max ? COUNT_SHARES : 0);
     u8 begun = watch & (u8)~p->watched;
 
-    p->exposure_max = ev->exposure_max;
-    p->daily_max = ev->daily_max;
-    p->position_max = ev->position_max;
-    p->collar_bps = ev->collar_bps;
+    p->exposure_max = v->exposure_max;
+    p->daily_max = v->daily_max;
+    p->position_max = v->position_max;
+    p->collar_bps = v->last_bps;
     p->watched |= watch;
     if (begun & COUNT_MONEY)
         p->money_match = e->next_match;
     if (begun & COUNT_SHARES)
         p->shares_match = e->next_match;
-    e->risk_on |= watch || ev->collar_bps;
-    if (!begun || e->orders.pool.used == 0)
-        return;
+    e->risk_on |= watch || v->last_bps;
+    p->begun = e->orders.pool.used ? begun : 0;
+}
+
+void risk_account(struct engine *e, u32 account)
+{
+    struct risk_values v = e->risk.accounts[account].own;
+    u32 profile = e->checks[account].profile_id;
+
+    profile_fill(&v, e->risk.profiles, profile ? profile : e->accounts.at[account].port_profile);
+    party_limits(e, &e->risk.accounts[account], &v);
+}
+
+u32 risk_next_account(const struct engine *e, u32 account)
+{
+    bool firm = e->risk.party != 0;
+
+    for (account++; account <= e->accounts.names.used; account++) {
+        if (firm || e->risk.accounts[account].begun)
+            return account;
+    }
+    return 0;
+}
+
+void risk_begin(struct engine *e, u32 party)
+{
     e->risk.party = party;
-    e->risk.begun = begun;
-    e->work =
-        (struct work){.kind = WORK_COUNT, .owner = owner_of(party & FIRM_PARTY ? 1 : party, 0)};
+    if (party && !party_at(e, party)->begun)
+        return;
+    u32 first = risk_next_account(e, 0);
+    if (first)
+        e->work = (struct work){.kind = WORK_COUNT, .owner = owner_of(first, 0)};
+}
+
+void apply_limit(struct engine *e, const struct msg_limit *ev)
+{
+    u32 party = limit_party(e, ev);
+    struct party *p = party_at(e, party);
+
+    p->own = limit_values(ev);
+    p->source = ev->source;
+    if (party & FIRM_PARTY)
+        party_limits(e, p, &p->own);
+    else
+        risk_account(e, party);
+    risk_begin(e, party & FIRM_PARTY ? party : 0);
+}
+
+/* ---- profiles ---- */
+
+u16 profile_find(const struct engine *e, const char name[8])
+{
+    return (u16)names_find(&e->risk.profile_names, names_key(name, PROFILE_NAME_BYTES));
+}
+
+void apply_checks(struct engine *e, const struct msg_checks *ev)
+{
+    struct msg_checks *c = &e->checks[ev->account];
+    bool other = c->profile_id != ev->profile_id;
+
+    *c = *ev;
+    c->ev.flags = 0;
+    if (!other)
+        return;
+    risk_account(e, ev->account);
+    risk_begin(e, 0);
+}
+
+void apply_profile(struct engine *e, const struct msg_profile *ev)
+{
+    struct names *names = &e->risk.profile_names;
+    u64 key = names_key(ev->name, PROFILE_NAME_BYTES);
+    u32 id = names_find(names, key);
+
+    if (!id)
+        id = names_add(names, key);
+    ASSERT_EQ(id, ev->id);
+    e->risk.profiles[id] = *ev;
+    e->risk.profiles[id].ev.flags = 0;
+    for (u32 account = 1; account <= e->accounts.names.used; account++)
+        risk_account(e, account);
+    risk_begin(e, 0);
 }
 
 /* ---- the orders that are open already ---- */
 
-static void count_account(struct engine *e, u32 id)
+static void count_account(struct engine *e, u32 account, u32 id)
 {
     struct stake *s = &e->risk.stakes[id];
+    u8 begun = e->risk.accounts[account].begun;
 
     if (!s->account && !s->of_firm)
         s->price = stake_price(e, id);
-    s->account |= stake_add(e, e->risk.party, e->risk.begun & (u8)~s->account, id);
+    s->account |= stake_add(e, account, begun & (u8)~s->account, id);
 }
 
 /*
@@ -96,7 +175,7 @@ static void count_firm(struct engine *e, u32 id)
         return;
     if (!s->account && !s->of_firm)
         s->price = stake_price(e, id);
-    u8 what = s->firm ? e->risk.begun : e->risk.firms[firm].watched;
+    u8 what = s->firm ? e->risk.firms[firm].begun : e->risk.firms[firm].watched;
     s->firm = (u16)firm;
     s->of_firm |= stake_add(e, e->risk.party, what & (u8)~s->of_firm, id);
 }
@@ -110,25 +189,36 @@ static bool stands_before(const struct engine *e, const struct msg_work *ev, u32
            o->user_ref == ev->cursor;
 }
 
+/* The account's orders from `id` on. False: `ev` says that it stands before one of them. */
+static bool count_orders(struct engine *e, const struct msg_work *ev, u32 account, u32 id)
+{
+    for (; id; id = account_next_order(e, e->orders.hot[id].owner, e->orders.hot[id].user_ref)) {
+        if (stands_before(e, ev, id))
+            return false;
+        if (e->risk.party)
+            count_firm(e, id);
+        else
+            count_account(e, account, id);
+    }
+    return true;
+}
+
 void risk_count(struct engine *e, const struct msg_work *ev)
 {
-    bool firm = (e->risk.party & FIRM_PARTY) != 0;
     u32 account = owner_account(e->work.owner);
-    u32 last = firm ? e->accounts.names.used : account;
     u32 id = e->work.cursor ? refs_find(&e->refs, e->work.owner, e->work.cursor)
                             : account_first_order(e, account, 0);
 
-    for (;;) {
-        for (; id;
-             id = account_next_order(e, e->orders.hot[id].owner, e->orders.hot[id].user_ref)) {
-            if (stands_before(e, ev, id))
-                return;
-            if (firm)
-                count_firm(e, id);
-            else
-                count_account(e, id);
+    while (count_orders(e, ev, account, id)) {
+        if (!e->risk.party)
+            e->risk.accounts[account].begun = 0;
+        account = risk_next_account(e, account);
+        if (!account) {
+            if (e->risk.party)
+                party_at(e, e->risk.party)->begun = 0;
+            return;
         }
-        if (account++ == last || (ev->kind == WORK_COUNT && account == ev->account && !ev->cursor))
+        if (ev->kind == WORK_COUNT && account == ev->account && !ev->cursor)
             return;
         id = account_first_order(e, account, 0);
     }

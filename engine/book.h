@@ -71,10 +71,11 @@ struct book {
     u32 step;                   /* price units per index; fixed while there are orders */
     u32 tick;                   /* the instrument's, a multiple of step */
     u32 orders;                 /* resting at levels */
-    u32 special : 4;            /* enum book_special (market.h); 0: plain continuous trading */
-    u32 dark : 28;              /* resting and not displayed: at hidden levels or conditional */
+    u32 special : 5;            /* enum book_special (market.h); 0: plain continuous trading */
+    u32 dark : 27;              /* resting and not displayed: at hidden levels or conditional */
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
+_Static_assert(ORDERS_MAX < 1u << 27, "dark counts them all");
 
 /* Instruments that somebody has to look at, in two steps: a bit for each, a bit for each word. */
 struct marks {

@@ -37,6 +37,7 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     metric_set(&e->metrics.phase, PHASE_TRADING);
     queues_init(&e->queues, m, &e->orders, conf->hash_key[1]);
     risk_init(e, m);
+    listed_init(e, m);
     e->checks = mem_alloc(m, (conf->accounts_max + 1ull) * sizeof e->checks[0], CACHE_LINE);
     names_init(&e->instruments.names, m, conf->instruments_max, conf->hash_key[0] ^ 2);
     return e;
@@ -86,10 +87,10 @@ static void step_rare(struct engine *e, const union msg *cmd)
         step_break(e, &cmd->broken_trade);
         break;
     case CMD_LIMIT:
-        step_limit(e, &cmd->limit);
-        break;
     case CMD_CHECKS:
-        step_checks(e, &cmd->checks);
+    case CMD_PROFILE:
+    case CMD_LISTED:
+        step_risk(e, cmd);
         break;
     case CMD_KILL:
     case CMD_RESTORE:

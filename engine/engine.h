@@ -151,8 +151,8 @@ const struct msg_instrument *engine_instrument(const struct engine *e, u16 instr
 u32 engine_account_find(const struct engine *e, const char user[6]);
 u16 engine_instrument_find(const struct engine *e, const char symbol[8]);
 /*
- * The four limits of the party that `scope` and `user` or `firm` of `m` name to `m`; all 0 when it
- * is unknown. Returns true when there is one.
+ * What the party that `scope` and `user` or `firm` of `m` name says of its four limits to `m`; all
+ * 0 when it is unknown. Returns true when it says anything.
  */
 bool engine_limit(const struct engine *e, struct msg_limit *m);
 /*
@@ -160,6 +160,22 @@ bool engine_limit(const struct engine *e, struct msg_limit *m);
  * all zero when there was none.
  */
 const struct msg_checks *engine_checks(const struct engine *e, u32 account);
+/* Named profiles, by id from 1: the EV_PROFILE that last set one, NULL for an unknown id; the id of
+ * a padded, upper-case name, 0 when there is none. */
+u32 engine_profiles(const struct engine *e);
+const struct msg_profile *engine_profile(const struct engine *e, u32 id);
+u32 engine_profile_find(const struct engine *e, const char name[8]);
+/*
+ * Symbols on lists of what may not be traded: places from 1 to engine_listed, and what is at one as
+ * the event that put it there (all zero: nothing); what holds of `c`'s symbol, kind and party.
+ */
+enum listed_state {
+    LISTED_ON = 1,
+    LISTED_HELD = 2, /* by an operator: the files do not change it */
+};
+u32 engine_listed(const struct engine *e);
+void engine_listed_entry(const struct engine *e, u32 id, struct msg_listed *out);
+u8 engine_listed_state(const struct engine *e, const struct msg_listed *c);
 /* Firms that have, or had, limits, by id from 1; the name of one. */
 u32 engine_firms(const struct engine *e);
 void engine_firm(const struct engine *e, u32 id, char firm[4]);

@@ -40,6 +40,7 @@ enum part {
     PART_CHECKS,
     PART_MARKET,
     PART_COURSE,
+    PART_PORT,
 };
 
 /* The price at which an order rests in the book, or its queue; 0: nowhere. */
@@ -101,6 +102,8 @@ static u64 hash_account(const struct engine *e, u32 id)
         hash_bytes(PART_CHECKS + id * 16ull, (const u8 *)&e->checks[id] + sizeof(struct event_head),
                    sizeof e->checks[id] - sizeof(struct event_head));
     h += hash_bytes(PART_BLOCKED + id * 16ull, a->blocked, sizeof a->blocked);
+    h += hash_2u64(PART_PORT, id, a->port_profile) +
+         hash_bytes(PART_PORT + id * 16ull, &a->port, sizeof a->port);
     for (u32 idx = 0; idx < CHANNELS_MAX; idx++) {
         const struct channel *c = account_channel(&e->accounts, id, (u8)idx);
         if (c)
@@ -181,6 +184,7 @@ u64 engine_state_hash(const struct engine *e)
     if (e->work.kind >= WORK_COURSE)
         h += hash_course(e);
     h += risk_hash(e);
+    h += listed_hash(e);
     h += hash_bytes(PART_KILL, &e->kills, sizeof e->kills);
     h += hash_2u64(PART_KILL, e->request.id, (u64)e->request.open << 32 | e->request.uid);
     if (e->work.kind == WORK_KILL)

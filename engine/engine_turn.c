@@ -9,6 +9,7 @@
  */
 #include "engine/engine.h"
 
+#include "engine/rules.h"
 #include "engine/state.h"
 
 #define PAUSE_ROOM (SIDE_RING_SLOTS / 2) /* of the ring of answers, which must stay free */
@@ -34,6 +35,10 @@ static void register_metrics(const struct engine *e)
                      METRIC_COUNTER, &m->superfluous);
     metrics_register("wirebook_engine_rejects_total", "", "Orders rejected.", METRIC_COUNTER,
                      &m->rejects);
+    for (u32 i = 0; i < RULES_RISKS; i++)
+        metrics_register("wirebook_engine_orders_refused_by_reason_total", rules_risks[i].labels,
+                         "Orders that the engine refused for risk, replacements included.",
+                         METRIC_COUNTER, &e->metrics.refused_for[i]);
     metrics_register("wirebook_engine_pool_full_total", "",
                      "Orders rejected because a pool of the config was full.", METRIC_COUNTER,
                      &m->pool_full);
@@ -108,9 +113,9 @@ static void put_owner(struct engine *e, u32 account, const union msg *m, u32 n)
 /* To the gateway that has the session from now on, and behind its last event to the one before. */
 static void put_bound(struct engine *e, const struct msg_bound *m)
 {
-    ring_put(e->rings.events[m->gateway], m, 1);
+    ring_put(e->rings.events[m->gateway], m, m->head.slots);
     if (m->from != m->gateway)
-        ring_put(e->rings.events[m->from], m, 1);
+        ring_put(e->rings.events[m->from], m, m->head.slots);
 }
 
 /* A pause, or its end, is told to operators, as long as their answers have room. */
@@ -135,6 +140,7 @@ static void route(struct engine *e, const union msg *m)
     case EV_BANDS:
     case EV_LIMIT:
     case EV_UNTRADED:
+    case EV_LISTED:
     case EV_OPERATOR:
     case EV_BARRED:
     case EV_UNBARRED:
@@ -154,6 +160,7 @@ static void route(struct engine *e, const union msg *m)
     case EV_INSTRUMENT:
     case EV_ACCOUNT:
     case EV_CHECKS:
+    case EV_PROFILE:
         put_all(e, m, n);
         break;
     case EV_BOUND:

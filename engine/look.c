@@ -1,5 +1,5 @@
 /*
- * look.c - answers to CMD_LOOK: how the venue, an account, an instrument stand. Engine thread.
+ * look.c - answers to CMD_LOOK: how the venue, an account, an instrument, ... stand. Engine thread.
  *
  * Enters: a look of the admin agent. Leaves: EV_SEEN by the ring of answers, at most LOOK_PAGE of
  * them, each a copy of a few fields; the state does not change and the journal hears nothing of it.
@@ -49,9 +49,18 @@ static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
         .stream = a->stream,
         .killed = a->killed,
         .barred = a->barred,
-        .checks = e->checks[id].source,
+        .source = (u8)e->checks[id].source,
     };
     memcpy(s->terms, (const u8 *)&a->terms + sizeof a->terms.ev, sizeof s->terms);
+    memcpy(s->checks, (const u8 *)&e->checks[id] + sizeof e->checks[id].ev, sizeof s->checks);
+}
+
+static void seen_listed(const struct engine *e, u32 id, u8 *to)
+{
+    struct msg_listed m;
+
+    listed_entry(e, id, &m);
+    memcpy(to, (const u8 *)&m + sizeof m.ev, sizeof m - sizeof m.ev);
 }
 
 #define INDICATION_PRICES_MAX 1000u
@@ -144,6 +153,10 @@ static void answer(struct engine *e, const struct msg_look *c, u32 id, bool last
         seen_venue(e, &m.seen.venue);
     else if (id && c->what == LOOK_ACCOUNT)
         seen_account(e, id, &m.seen.account);
+    else if (id && c->what == LOOK_PROFILE)
+        memcpy(m.seen.profile, &e->risk.profiles[id].values, sizeof m.seen.profile);
+    else if (id && c->what == LOOK_LISTED)
+        seen_listed(e, id, m.seen.listed);
     else if (id)
         seen_instrument(e, id, &m.seen.instrument);
     engine_answer(e, &m, 4);
@@ -163,11 +176,15 @@ static void answer_page(struct engine *e, const struct msg_look *c, u32 used)
 void step_look(struct engine *e, const struct msg_look *c)
 {
     bool account = c->what == LOOK_ACCOUNT;
-    const struct names *names = account ? &e->accounts.names : &e->instruments.names;
+    const struct names *names = account                      ? &e->accounts.names
+                                : c->what == LOOK_INSTRUMENT ? &e->instruments.names
+                                : c->what == LOOK_PROFILE    ? &e->risk.profile_names
+                                                             : &e->listed.keys;
 
     if (c->what == LOOK_VENUE)
         answer(e, c, 0, true);
-    else if (c->what != LOOK_ACCOUNT && c->what != LOOK_INSTRUMENT)
+    else if (c->what < LOOK_ACCOUNT || c->what > LOOK_LISTED ||
+             (c->what == LOOK_LISTED && c->name[0]))
         request_refuse(e, WHY_TERMS);
     else if (c->name[0])
         answer(e, c, names_find(names, names_key(c->name, account ? 6 : 8)), true);

@@ -23,6 +23,7 @@ struct market {
     u32 last_price;    /* of the last trade; 0: none yet */
     u32 queue[QUEUES]; /* roots, by enum queue_index */
     u32 queued;        /* orders in them */
+    u32 listed;        /* lists that it is on */
 
     /* ---- price bands (band.h) ---- */
     u32 reference; /* 0: none */
@@ -95,6 +96,7 @@ enum book_special {
     BOOK_STILL = 2,   /* ... in which nothing matches */
     BOOK_GUARDED = 4, /* it has bands or a collar */
     BOOK_HALTED = 8,  /* its terms say so: it takes no orders */
+    BOOK_LISTED = 16, /* somebody may not trade it, or not sell it short */
 };
 
 static inline bool phase_trades(u8 phase)

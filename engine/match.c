@@ -30,8 +30,8 @@ static void order_stp(const struct engine *e, u32 id, u8 *stp, u8 *level)
     const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
     u8 aiq = e->orders.terms[id].aiq_strategy;
 
-    *stp = aiq == AIQ_NONE ? STP_OFF : aiq == AIQ_FIRM_OLDEST ? STP_CANCEL_OLDEST : a->terms.stp;
-    *level = aiq == AIQ_FIRM_OLDEST ? STP_FIRM : a->terms.stp_level;
+    *stp = aiq == AIQ_NONE ? STP_OFF : aiq == AIQ_FIRM_OLDEST ? STP_CANCEL_OLDEST : account_stp(a);
+    *level = aiq == AIQ_FIRM_OLDEST ? STP_FIRM : account_stp_level(a);
 }
 
 static inline struct sweep sweep_of(const struct engine *e, u32 taker)

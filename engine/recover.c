@@ -283,7 +283,8 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
         return "an account under a wrong number";
     if (!id && names->used == names->max)
         return full(e, "accounts_max", names->max, names->room);
-    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM || ev->post_slide > 1)
+    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM || ev->post_slide > 1 ||
+        ev->by_port > BY_PORT_ALL)
         return "an account with unknown terms";
     apply_account(e, ev);
     return NULL;
@@ -295,7 +296,9 @@ static const char *recover_binding(struct engine *e, const union msg *m)
 
     if (m->ev.type == EV_BOUND) {
         if (!e->day || a->bind_id || m->bound.bind_id < e->next_bind_id ||
-            m->bound.from != a->gateway || m->bound.gateway >= GATEWAYS_MAX)
+            m->bound.from != a->gateway || m->bound.gateway >= GATEWAYS_MAX ||
+            m->bound.port.stp > STP_MAX || m->bound.port.stp_level > STP_FIRM ||
+            m->bound.port.drop > 1 || m->bound.profile_id != profile_find(e, m->bound.port.profile))
             return "a binding that cannot be";
         apply_bound(e, &m->bound);
         return NULL;
@@ -342,6 +345,8 @@ static const char *recover_course(struct engine *e, const union msg *m)
         return recover_killed(e, &m->kill);
     case EV_LIMIT:
     case EV_CHECKS:
+    case EV_PROFILE:
+    case EV_LISTED:
     case EV_UNTRADED:
         return recover_risk_event(e, m);
     case EV_LOGIN_REJECTED:

@@ -20,7 +20,7 @@ const char *recover_late(struct engine *e, const struct msg_late *ev, u32 id);
 /* EV_KILLED, EV_RESTORED. */
 const char *recover_killed(struct engine *e, const struct msg_kill *ev);
 
-/* EV_LIMIT, EV_CHECKS, EV_UNTRADED. */
+/* EV_LIMIT, EV_CHECKS, EV_PROFILE, EV_LISTED, EV_UNTRADED. */
 const char *recover_risk_event(struct engine *e, const union msg *m);
 
 /* EV_BARRED, EV_UNBARRED, EV_OPERATOR, EV_OPERATED. */

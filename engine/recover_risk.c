@@ -40,8 +40,16 @@ static const char *recover_untraded(struct engine *e, const struct msg_untraded 
 
 const char *recover_risk_event(struct engine *e, const union msg *m)
 {
-    if (m->ev.type == EV_LIMIT)
+    switch (m->ev.type) {
+    case EV_LIMIT:
         return recover_limit(e, &m->limit);
-    return m->ev.type == EV_CHECKS ? recover_checks(e, &m->checks)
-                                   : recover_untraded(e, &m->untraded);
+    case EV_CHECKS:
+        return recover_checks(e, &m->checks);
+    case EV_LISTED:
+        return recover_listed(e, &m->listed);
+    case EV_PROFILE:
+        return recover_profile(e, &m->profile);
+    default:
+        return recover_untraded(e, &m->untraded);
+    }
 }

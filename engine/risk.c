@@ -27,6 +27,8 @@ void risk_init(struct engine *e, struct mem *m)
     r->firms = mem_alloc(m, (FIRMS_MAX + 1ull) * sizeof *r->firms, CACHE_LINE);
     r->stakes = mem_alloc(m, ((u64)e->conf.orders_max + 1) * sizeof *r->stakes, CACHE_LINE);
     r->positions = mem_alloc(m, ((u64)positions + 1) * sizeof *r->positions, CACHE_LINE);
+    r->profiles = mem_alloc(m, (PROFILES_MAX + 1ull) * sizeof *r->profiles, CACHE_LINE);
+    names_init(&r->profile_names, m, PROFILES_MAX, e->conf.hash_key[0] ^ 5);
     names_init(&r->firm_names, m, FIRMS_MAX, e->conf.hash_key[0] ^ 3);
     names_init(&r->keys, m, positions, e->conf.hash_key[1] ^ 4);
     e->risk.positions_led = positions;

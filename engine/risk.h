@@ -33,14 +33,17 @@ enum counted {
 struct party {
     money exposure;
     money traded;     /* today */
-    u64 exposure_max; /* as in struct msg_limit */
+    u64 exposure_max; /* as in struct msg_limit: what holds, whoever says it */
     u64 daily_max;
     u64 position_max;
     u64 money_match;  /* the first trade that counts */
     u64 shares_match; /* ... */
     u16 collar_bps;
     u8 watched; /* enum counted */
-    u8 zero[5];
+    u8 begun;   /* WORK_COUNT: ... which its open orders are still to be counted for */
+    u8 source;  /* of `own`: enum check_source */
+    u8 zero[3];
+    struct risk_values own; /* what it says itself */
 };
 
 /* Of a party in an instrument. */
@@ -66,8 +69,9 @@ struct risk {
     struct names firm_names;
     struct names keys; /* of positions: party and instrument */
     u32 positions_led; /* room of the process that led last */
-    u32 party;         /* WORK_COUNT: whose orders are being counted */
-    u8 begun;          /* ... and what of them: enum counted */
+    u32 party;         /* WORK_COUNT: the firm whose orders are counted; 0: those of accounts */
+    struct msg_profile *profiles; /* by id, from 1: the EV_PROFILE that last set them */
+    struct names profile_names;
 };
 
 /* What somebody wants to do. */
@@ -114,6 +118,21 @@ void risk_day(struct engine *e);
 bool limit_sound(const struct engine *e, const struct msg_limit *c);
 
 void apply_limit(struct engine *e, const struct msg_limit *ev);
+void apply_checks(struct engine *e, const struct msg_checks *ev);
+void apply_profile(struct engine *e, const struct msg_profile *ev);
+
+/* The id of a profile, 0 when there is none of that name, or when it is zero. */
+u16 profile_find(const struct engine *e, const char name[8]);
+
+/* What the account may have at stake follows what it, its profile or its port say now. */
+void risk_account(struct engine *e, u32 account);
+
+/* Open orders of `party`, or of accounts when it is 0, that are to be counted from now on make
+ * work. */
+void risk_begin(struct engine *e, u32 party);
+
+/* The account behind `account` whose orders are to be looked at; 0: none is left. */
+u32 risk_next_account(const struct engine *e, u32 account);
 void apply_untraded(struct engine *e, const struct msg_untraded *ev);
 
 /* The orders from where the counting stands to where `ev` says are counted. */

@@ -93,8 +93,9 @@ u64 risk_hash(const struct engine *e)
     const struct risk *r = &e->risk;
     u64 h = e->risk_on;
 
-    if (!e->risk_on)
-        return 0;
+    for (u32 i = 1; i <= r->profile_names.used; i++)
+        h += hash_words(i ^ 0x70726F66ull, &r->profiles[i].values,
+                        sizeof r->profiles[i] - offsetof(struct msg_profile, values));
     for (u32 i = 1; i <= e->accounts.names.used; i++)
         h += hash_words(i, &r->accounts[i], sizeof(struct party));
     for (u32 i = 1; i <= r->firm_names.used; i++)
@@ -103,5 +104,5 @@ u64 risk_hash(const struct engine *e)
         h += hash_words(~r->keys.keys[i], &r->positions[i], sizeof(struct position));
     if (e->work.kind == WORK_COUNT)
         h += hash_2u64(e->risk.party, e->work.owner, e->work.cursor);
-    return h + hash_stakes(e);
+    return e->risk_on ? h + hash_stakes(e) : h;
 }

@@ -221,6 +221,16 @@ static inline bool enter_plain(const struct engine *e, const struct msg_enter *c
            c->cross_type == 'N' && c->qty - 1 < QTY_MAX;
 }
 
+/* A list of the account, its firm or the venue has the instrument. */
+static enum reject_reason check_listed(const struct engine *e, u16 instrument, u32 account,
+                                       const char firm[4], u8 side)
+{
+    if (LIKELY(!(e->books.at[instrument].special & BOOK_LISTED)))
+        return REJECT_NONE;
+    u32 key = account_firm(&e->accounts.at[account], firm);
+    return listed_refuses(e, instrument, account, key, side);
+}
+
 /* Rule by rule. */
 COLD static enum reject_reason rules_closely(const struct engine *e, const struct msg_enter *c)
 {
@@ -233,6 +243,9 @@ COLD static enum reject_reason rules_closely(const struct engine *e, const struc
         return reason;
     if (UNLIKELY(rules_bar(e, c->head.account)) && rules_barred(e, c->head.account, c->terms.firm))
         return REJECT_FIRM;
+    reason = check_listed(e, c->instrument, c->head.account, c->terms.firm, c->side);
+    if (reason)
+        return reason;
     if (!side_known(c->side))
         return REJECT_SIDE;
     if (c->qty == 0 || c->qty > QTY_MAX)
@@ -280,6 +293,9 @@ COLD static enum reject_reason replace_closely(const struct engine *e, const str
     enum reject_reason reason =
         check_phase(e, next->instrument, next->tif, next->cross_type, &next->terms);
     if (!reason)
+        reason =
+            check_listed(e, next->instrument, next->head.account, next->terms.firm, next->side);
+    if (!reason)
         reason = check_price(e, next->instrument, next->price, next->tif, next->cross_type,
                              next->terms.price_type);
     if (!reason)
@@ -314,6 +330,22 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
     if (LIKELY(plain && !e->risk_on))
         return REJECT_NONE;
     return replace_closely(e, next, id);
+}
+
+const struct rules_risk rules_risks[RULES_RISKS] = {
+    {REJECT_FAT_FINGER, "reason=\"instrument_collar\""},
+    {REJECT_FIRM, "reason=\"not_allowed\""}, /* killed, barred, disabled */
+    {REJECT_EXPOSURE, "reason=\"exposure\""},
+    {REJECT_RESTRICTED, "reason=\"restricted\""},
+    {REJECT_SHORT_LIST, "reason=\"short_restricted\""},
+    {REJECT_COLLAR, "reason=\"collar\""},
+};
+
+bool rules_may_short(const struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+
+    return !check_listed(e, o->instrument, owner_account(o->owner), e->orders.terms[id].firm, 'T');
 }
 
 bool rules_spares_original(u16 reason)

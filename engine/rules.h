@@ -29,6 +29,8 @@ enum reject_reason {
     REJECT_SYMBOL = 0x0017,
     REJECT_PRICE = 0x001D,
     REJECT_EXPOSURE = 0x0020, /* the account has as many orders open as it may, or risks too much */
+    REJECT_RESTRICTED = 0x0022, /* the symbol is on a list */
+    REJECT_SHORT_LIST = 0x0023, /* ... of those that are not sold short */
     REJECT_COLLAR = 0x0026,
     REJECT_SYMBOL_RATE = 0x0028,
     REJECT_PORT_RATE = 0x0029,
@@ -36,6 +38,17 @@ enum reject_reason {
     REJECT_NOTIONAL = 0x0030,
     REJECT_AIQ = 0x0040,
 };
+
+/* What the engine refuses for risk, and what the metrics call it. */
+#define RULES_RISKS 6u
+struct rules_risk {
+    u16 reason; /* enum reject_reason */
+    const char *labels;
+};
+extern const struct rules_risk rules_risks[RULES_RISKS];
+
+/* Order `id` may become a short sale (a Modify), as far as lists go. */
+bool rules_may_short(const struct engine *e, u32 id);
 
 /* A letter of Display that an order may have. */
 static inline bool display_known(u8 display)

@@ -17,6 +17,7 @@
 #include "engine/dark.h"
 #include "engine/engine.h"
 #include "engine/expiry.h"
+#include "engine/listed.h"
 #include "engine/market.h"
 #include "engine/order.h"
 #include "engine/refs.h"
@@ -43,6 +44,7 @@ struct engine_metrics {
     struct metric stale_ends;      /* of `stale`: disconnects */
     struct metric rejects;         /* orders rejected, by the gateway or here */
     struct metric pool_full;       /* ... because a pool was full */
+    struct metric refused_for[6];  /* ... here, for risk, also in a Replace: rules_risks */
     struct metric refused;         /* reference data, days and epochs that cannot be */
     struct metric unanswered;      /* answers to operators that found no room */
     struct metric unknown;         /* commands of a type that is none */
@@ -115,6 +117,7 @@ struct engine {
     struct crossing cross;
     struct scan scan;
     struct risk risk;
+    struct listed listed;
     struct msg_checks *checks; /* by account: the EV_CHECKS that last set them, or all zero */
 
     /* ---- the transaction under way ---- */
@@ -210,6 +213,12 @@ void step_kill(struct engine *e, const struct msg_kill *c);
  */
 void step_checks(struct engine *e, const struct msg_checks *c);
 const char *recover_checks(struct engine *e, const struct msg_checks *ev);
+/* step_profile.c: the same for profiles. */
+void step_profile(struct engine *e, const struct msg_profile *c);
+const char *recover_profile(struct engine *e, const struct msg_profile *ev);
+
+/* CMD_LIMIT, CMD_CHECKS, CMD_PROFILE, CMD_LISTED. */
+void step_risk(struct engine *e, const union msg *c);
 void step_operator(struct engine *e, const struct msg_operator *c);
 void step_look(struct engine *e, const struct msg_look *c);
 

@@ -99,10 +99,18 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     apply_instrument(e, &m->instrument);
 }
 
+/* What the account leaves to the port is nothing here. */
+static bool terms_left(const struct msg_account *c)
+{
+    return c->by_port <= BY_PORT_ALL &&
+           (!(c->by_port & BY_PORT_STP) || (c->stp == STP_OFF && c->stp_level == STP_ACCOUNT)) &&
+           (!(c->by_port & BY_PORT_DROP) || (c->drop == 0 && c->drop_ms == 0));
+}
+
 static bool account_terms_sound(const struct msg_account *c)
 {
     return c->disabled <= 1 && c->stp <= STP_MAX && c->stp_level <= STP_FIRM &&
-           c->stp_details <= 1 && c->drop <= 1 && c->post_slide <= 1;
+           c->stp_details <= 1 && c->drop <= 1 && c->post_slide <= 1 && terms_left(c);
 }
 
 void step_account(struct engine *e, const struct msg_account *c)

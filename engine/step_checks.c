@@ -6,13 +6,13 @@
  * need no earlier one. What cannot be is counted as refused, what is so already as superfluous.
  */
 #include "engine/event.h"
+#include "engine/msg/profile.h"
 
 static bool checks_sound(const struct msg_checks *c)
 {
-    return c->notional_max <= LIMIT_MONEY_MAX && c->qty_max <= QTY_MAX && c->collar_bps <= 10000 &&
-           c->orders_per_s <= CHECKS_RATE_MAX && c->symbol_per_s <= CHECKS_RATE_MAX &&
-           c->repeat_ms <= CHECKS_REPEAT_MAX && c->repeat_max <= CHECKS_REPEAT_MAX &&
-           (c->repeat_ms == 0) == (c->repeat_max == 0) && (c->bars & ~BAR_ALL) == 0 &&
+    struct risk_values v = checks_values(c);
+
+    return risk_values_sound(&v) && !(v.inherits & ~FIELDS_OF_CHECKS) &&
            c->source <= CHECKS_OF_OPERATOR;
 }
 
@@ -34,16 +34,28 @@ static bool checks_same(const struct msg_checks *a, const struct msg_checks *b)
                   sizeof *a - offsetof(struct msg_checks, notional_max)) == 0;
 }
 
+/* Why it cannot be, of enum operated_why; 0: it can. */
+static u8 checks_refusal(const struct engine *e, const struct msg_checks *c, u32 account)
+{
+    if (!account)
+        return WHY_ACCOUNT;
+    if (!checks_sound(c))
+        return WHY_TERMS;
+    return c->profile[0] && !profile_find(e, c->profile) ? WHY_PROFILE : WHY_NONE;
+}
+
 void step_checks(struct engine *e, const struct msg_checks *c)
 {
     u32 account = checks_account(e, c);
+    u8 why = checks_refusal(e, c, account);
     struct msg_checks wanted = *c;
 
-    if (!account || !checks_sound(c)) {
-        request_refuse(e, account ? WHY_TERMS : WHY_ACCOUNT);
+    if (why) {
+        request_refuse(e, why);
         return;
     }
     wanted.account = account;
+    wanted.profile_id = profile_find(e, c->profile);
     if (checks_same(&wanted, &e->checks[account])) {
         request_superfluous(e);
         return;
@@ -51,15 +63,17 @@ void step_checks(struct engine *e, const struct msg_checks *c)
     union msg *m = event_room(e, 2);
     m->checks = wanted;
     m->checks.ev = event_head(e, EV_CHECKS, 2, 0);
-    e->checks[account] = m->checks;
+    apply_checks(e, &m->checks);
+    if (engine_busy(e)) /* its profile has limits, and its orders are open */
+        work_count(e);
 }
 
 const char *recover_checks(struct engine *e, const struct msg_checks *ev)
 {
     if (engine_busy(e) || e->taker)
         return "checks in the midst of other work";
-    if (!checks_sound(ev) || ev->account == 0 || checks_account(e, ev) != ev->account)
+    if (!checks_sound(ev) || ev->account == 0 || checks_account(e, ev) != ev->account ||
+        profile_find(e, ev->profile) != ev->profile_id)
         return "checks of nobody, or some that cannot be";
-    e->checks[ev->account] = *ev;
-    return NULL;
+    return apply_checks(e, ev), NULL;
 }

@@ -6,6 +6,7 @@
  * cannot be is counted as refused, what is so already as superfluous.
  */
 #include "engine/event.h"
+#include "engine/listed.h"
 #include "engine/risk_party.h"
 #include "engine/apply.h"
 
@@ -23,11 +24,14 @@ bool engine_limit(const struct engine *e, struct msg_limit *m)
 {
     const struct party *p = limit_find(e, m);
 
-    m->exposure_max = p->exposure_max;
-    m->daily_max = p->daily_max;
-    m->position_max = p->position_max;
-    m->collar_bps = p->collar_bps;
-    return p->exposure_max || p->daily_max || p->position_max || p->collar_bps;
+    m->exposure_max = p->own.exposure_max;
+    m->daily_max = p->own.daily_max;
+    m->position_max = p->own.position_max;
+    m->collar_bps = p->own.last_bps;
+    m->inherits = p->own.inherits;
+    m->source = p->source;
+    return p->own.exposure_max || p->own.daily_max || p->own.position_max || p->own.last_bps ||
+           p->own.inherits || p->source;
 }
 
 u32 engine_firms(const struct engine *e)
@@ -70,6 +74,8 @@ void step_limit(struct engine *e, const struct msg_limit *c)
         .position_max = c->position_max,
         .collar_bps = c->collar_bps,
         .scope = c->scope,
+        .source = c->source,
+        .inherits = c->inherits,
     };
     if (c->scope == LIMIT_ACCOUNT) {
         memcpy(m->limit.user, c->user, sizeof c->user);
@@ -86,7 +92,6 @@ void step_limit(struct engine *e, const struct msg_limit *c)
 void work_count(struct engine *e)
 {
     u32 account = owner_account(e->work.owner);
-    u32 last = e->risk.party & FIRM_PARTY ? e->accounts.names.used : account;
     u32 id = e->work.cursor ? refs_find(&e->refs, e->work.owner, e->work.cursor)
                             : account_first_order(e, account, 0);
     u32 budget = e->chunk_cancels;
@@ -98,7 +103,8 @@ void work_count(struct engine *e)
             apply_work(e, event_work_order(e, WORK_COUNT, id));
             return;
         }
-        if (account++ == last)
+        account = risk_next_account(e, account);
+        if (!account)
             break;
         if (budget < 2) {
             apply_work(e, event_work_account(e, WORK_COUNT, account));
@@ -129,4 +135,66 @@ void risk_break(struct engine *e, const struct msg_break *c)
     memcpy(m->untraded.firm[0], c->firm[1 - sold], 4);
     memcpy(m->untraded.firm[1], c->firm[sold], 4);
     apply_untraded(e, &m->untraded);
+}
+
+static bool of_operator(const struct engine *e, const union msg *c)
+{
+    struct msg_limit limit;
+
+    switch (c->cmd.type) {
+    case CMD_LIMIT:
+        limit = c->limit;
+        return engine_limit(e, &limit) && limit.source == CHECKS_OF_OPERATOR;
+    case CMD_CHECKS:
+        return e->checks[engine_account_find(e, c->checks.user)].source == CHECKS_OF_OPERATOR;
+    case CMD_PROFILE:
+        return e->risk.profiles[profile_find(e, c->profile.name)].source == CHECKS_OF_OPERATOR;
+    default:
+        return listed_state(e, &c->listed) & LISTED_HELD;
+    }
+}
+
+/* Who says it, where that is a reload: the files, unless an operator does. False: he does. */
+static bool source_settle(const struct engine *e, union msg *c)
+{
+    bool limit = c->cmd.type == CMD_LIMIT, profile = c->cmd.type == CMD_PROFILE;
+    u8 *source = limit                       ? &c->limit.source
+                 : profile                   ? &c->profile.source
+                 : c->cmd.type == CMD_LISTED ? &c->listed.source
+                                             : NULL;
+    u32 said = source ? *source : c->checks.source;
+
+    if (said != CHECKS_OF_RELOAD)
+        return true;
+    if (source)
+        *source = CHECKS_OF_FILES;
+    else
+        c->checks.source = CHECKS_OF_FILES;
+    return !of_operator(e, c);
+}
+
+void step_risk(struct engine *e, const union msg *cmd)
+{
+    union msg settled;
+    const union msg *c = &settled;
+
+    memcpy(&settled, cmd, (size_t)cmd->cmd.slots * SLOT_BYTES);
+    if (!source_settle(e, &settled)) {
+        request_superfluous(e);
+        return;
+    }
+    switch (c->cmd.type) {
+    case CMD_LIMIT:
+        step_limit(e, &c->limit);
+        break;
+    case CMD_CHECKS:
+        step_checks(e, &c->checks);
+        break;
+    case CMD_PROFILE:
+        step_profile(e, &c->profile);
+        break;
+    default:
+        ASSERT_EQ(c->cmd.type, CMD_LISTED);
+        step_listed(e, &c->listed);
+    }
 }

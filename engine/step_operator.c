@@ -70,7 +70,7 @@ static void step_expel(struct engine *e, const struct msg_bar *c)
         return;
     }
     apply_unbound(e, event_unbound(e, id, UNBIND_EXPELLED));
-    if (a->terms.drop && !a->terms.drop_ms && a->open)
+    if (account_drop(a) && !account_drop_ms(a) && a->open)
         drop_begin(e, id);
 }
 
@@ -106,10 +106,10 @@ static void step_carried(struct engine *e, const union msg *cmd)
         step_break(e, &cmd->broken_trade);
         break;
     case CMD_LIMIT:
-        step_limit(e, &cmd->limit);
-        break;
     case CMD_CHECKS:
-        step_checks(e, &cmd->checks);
+    case CMD_PROFILE:
+    case CMD_LISTED:
+        step_risk(e, cmd);
         break;
     case CMD_KILL:
     case CMD_RESTORE:

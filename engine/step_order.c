@@ -123,11 +123,24 @@ static bool pools_have_room(struct engine *e, const struct msg_enter *c)
            account_channel_get(&e->accounts, c->head.account, c->user_ref_idx) != NULL;
 }
 
+/* A reason of our own: counted if it is one of risk. */
+COLD static void count_refused(struct engine *e, u16 reason)
+{
+    _Static_assert(ARRAY_LEN(e->metrics.refused_for) == RULES_RISKS, "a counter for each");
+
+    for (u32 i = 0; i < RULES_RISKS; i++) {
+        if (rules_risks[i].reason == reason)
+            metric_add(&e->metrics.refused_for[i], 1);
+    }
+}
+
 static void enter_reject(struct engine *e, const struct msg_enter *c, u16 reason)
 {
     u16 instrument = c->instrument <= e->instruments.names.used ? c->instrument : 0;
 
     metric_add(&e->metrics.rejects, 1);
+    if (!c->reject)
+        count_refused(e, reason);
     apply_rejected(e, event_rejected(e, c->head.account, c->user_ref_idx, c->user_ref, instrument,
                                      reason, c->terms.clordid));
 }
@@ -298,7 +311,10 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         return;
     }
     struct msg_order next = replacement(e, c, id);
-    if (c->reject || rules_replace(e, &next, id, c)) {
+    refusal = c->reject ? c->reject : rules_replace(e, &next, id, c);
+    if (refusal) {
+        if (!c->reject)
+            count_refused(e, refusal);
         cancel_open(e, id, order_left(&e->orders, id)); /* rule 6b */
         return;
     }
@@ -342,6 +358,14 @@ static bool side_may_become(u8 from, u8 to)
     return from == to || (from == 'S' && (to == 'E' || to == 'T')) || (from == 'E' && to == 'T');
 }
 
+/* ... and this one may, which lists of short sales have a say in. */
+static bool order_may_become(const struct engine *e, u32 id, u8 side)
+{
+    u8 from = e->orders.info[id].side;
+
+    return side_may_become(from, side) && (from == side || side != 'T' || rules_may_short(e, id));
+}
+
 static void modify(struct engine *e, const struct msg_modify *c, u32 id, u32 leaves)
 {
     const struct order *o = &e->orders.hot[id];
@@ -367,7 +391,7 @@ void step_modify(struct engine *e, const struct msg_modify *c)
     if (!sender_bound(e, &c->head))
         return;
     u32 id = refs_find(&e->refs, owner_of(c->head.account, c->user_ref_idx), c->user_ref);
-    if (!id || !side_may_become(e->orders.info[id].side, c->side) ||
+    if (!id || !order_may_become(e, id, c->side) ||
         c->qty > e->orders.info[id].executed + order_left(&e->orders, id) || order_late(e, id)) {
         metric_add(&e->metrics.superfluous, 1);
         return;

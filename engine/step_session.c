@@ -13,6 +13,13 @@
 #include "engine/apply.h"
 #include "engine/event.h"
 
+/* The port is one that this process can have: else nobody knows what holds for who comes by it. */
+static bool port_sound(const struct engine *e, const struct port_terms *p)
+{
+    return p->stp <= STP_MAX && p->stp_level <= STP_FIRM && p->drop <= 1 &&
+           (!p->profile[0] || profile_find(e, p->profile));
+}
+
 /* SoupBinTCP's reason to refuse the login, 0 to grant it. */
 static u8 login_refusal(const struct engine *e, const struct msg_login *c)
 {
@@ -27,7 +34,7 @@ static u8 login_refusal(const struct engine *e, const struct msg_login *c)
     bool ahead = c->requested_seq > a->next_session_seq && !(c->terms & LOGIN_AHEAD_NEXT);
     bool taken = a->bind_id && (c->terms & LOGIN_NO_TAKEOVER);
     bool foreign = a->stream && a->stream != 1 + c->dialect;
-    return ahead || taken || foreign ? 'S' : 0;
+    return ahead || taken || foreign || !port_sound(e, &c->port) ? 'S' : 0;
 }
 
 static void login_reject(struct engine *e, const struct msg_login *c, u8 reason)
@@ -46,16 +53,18 @@ static void login_grant(struct engine *e, const struct msg_login *c)
 {
     u64 next = e->accounts.at[c->head.account].next_session_seq;
     u64 from = c->requested_seq ? min_u64(c->requested_seq, next) : max_u64(1, next - 1);
-    union msg *m = event_room(e, 1);
+    union msg *m = event_room(e, 2);
 
     m->bound = (struct msg_bound){
-        .head = event_head(e, EV_BOUND, 1, c->head.account),
+        .head = event_head(e, EV_BOUND, 2, c->head.account),
         .conn = c->conn,
         .from_seq = from,
         .next_seq = next,
         .bind_id = e->next_bind_id,
         .gateway = c->head.gateway,
         .from = e->accounts.at[c->head.account].gateway,
+        .port = c->port,
+        .profile_id = profile_find(e, c->port.profile),
     };
     apply_bound(e, &m->bound);
 }
@@ -76,6 +85,8 @@ void step_login(struct engine *e, const struct msg_login *c)
     login_grant(e, c);
     if (!e->accounts.at[id].stream)
         apply_system(e, event_system(e, id, 'S', c->dialect));
+    if (engine_busy(e)) /* the port's profile has limits, and orders are open */
+        work_count(e);
 }
 
 void step_disconnect(struct engine *e, const struct msg_unbind *c)
@@ -88,7 +99,7 @@ void step_disconnect(struct engine *e, const struct msg_unbind *c)
     }
     apply_unbound(e, event_unbound(e, id, c->reason));
     const struct account *a = &e->accounts.at[id];
-    if (a->terms.drop && !a->terms.drop_ms && a->open && unbind_drops(c->reason))
+    if (account_drop(a) && !account_drop_ms(a) && a->open && unbind_drops(c->reason))
         drop_begin(e, id);
 }
 

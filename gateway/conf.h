@@ -79,12 +79,30 @@ enum conf_dialect {
     CONF_DIALECT_OUCH42,
 };
 
+enum conf_stp {
+    CONF_STP_OFF,
+    CONF_STP_CANCEL_NEWEST,
+    CONF_STP_CANCEL_OLDEST,
+    CONF_STP_DECREMENT_BOTH,
+    CONF_STP_CANCEL_BOTH,
+};
+
+enum conf_stp_level {
+    CONF_STP_ACCOUNT,
+    CONF_STP_FIRM,
+};
+
 struct conf_listen {
     u32 ipv4; /* network order; 0: any */
     u64 port;
     enum conf_dialect dialect;
     enum conf_role role;
     enum conf_proxy proxy;
+    char profile[16];  /* "": none */
+    enum conf_stp stp; /* as enum stp */
+    enum conf_stp_level stp_level;
+    bool cancel_on_disconnect;
+    u64 cancel_grace_ms;
 };
 
 /* A network in CIDR form. */
@@ -236,7 +254,8 @@ struct conf {
     struct conf_schedule schedule;
     char instruments_file[CONF_TEXT_BYTES];
     char accounts_file[CONF_TEXT_BYTES];
-    char firms_file[CONF_TEXT_BYTES]; /* "": none */
+    char firms_file[CONF_TEXT_BYTES];    /* "": none */
+    char profiles_file[CONF_TEXT_BYTES]; /* "": none */
     struct conf_gateway gateway;
     struct conf_dpdk dpdk;
     struct conf_auth auth;

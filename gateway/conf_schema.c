@@ -118,6 +118,10 @@ LIVE(CONF_LIVE_REFERENCE, TEXT, "reference.firms_file", firms_file, 0, PATH_MAX_
      "Limits of firms (CSV: firm,max_exposure,max_daily_notional,max_position,"
      "last_price_collar_percent), over all orders that name them or are theirs by default. Empty: "
      "none. config/firms.csv is an example."),
+LIVE(CONF_LIVE_REFERENCE, TEXT, "reference.profiles_file", profiles_file, 0, PATH_MAX_CHARS, "",
+     "Named risk profiles (CSV: profile,based_on and the columns of checks and limits of the "
+     "accounts file), which accounts and listening ports name. Empty: none. config/profiles.csv is "
+     "an example."),
 
 SECTION("gateway", "Client connections and their sessions."),
 INT("gateway.count", gateway.count, 1, GATEWAYS_MAX, "agents", "1",
@@ -144,6 +148,19 @@ ITEM(CONF_WORD, "gateway.listen[].proxy", conf_listen, proxy, 0, 0, "off v2", "o
      "v2: each connection begins with a header of proxy protocol version 2, as a balancer of "
      "gateway.balancers sends it; the client's address is the one in it, connections from anywhere "
      "else are refused, and those of the balancer itself (LOCAL) become no session."),
+ITEM(CONF_TEXT, "gateway.listen[].profile", conf_listen, profile, 0, 8, NULL, "",
+     "Risk profile (reference.profiles_file) of accounts that come by it and name none. Empty: "
+     "none."),
+ITEM(CONF_BOOL, "gateway.listen[].cancel_on_disconnect", conf_listen, cancel_on_disconnect, 0, 0,
+     NULL, "no",
+     "Whether a lost connection cancels the orders of accounts that do not say it themselves."),
+ITEM(CONF_INT, "gateway.listen[].cancel_grace_ms", conf_listen, cancel_grace_ms, 0, 86400000, NULL,
+     "0", "... and the milliseconds in which it may come back before they go."),
+ITEM(CONF_WORD, "gateway.listen[].stp", conf_listen, stp, 0, 0,
+     "off cancel_newest cancel_oldest decrement_both cancel_both", "off",
+     "What happens when two orders of one party meet, for accounts that do not say it themselves."),
+ITEM(CONF_WORD, "gateway.listen[].stp_level", conf_listen, stp_level, 0, 0, "account firm",
+     "account", "... and who one party is."),
 LIVE(CONF_LIVE_GATEWAYS, LIST, "gateway.balancers",
      gateway.balancers, gateway.balancers_used, CONF_BALANCERS_MAX,
      "[{network: 127.0.0.1/32}]",

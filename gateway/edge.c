@@ -13,6 +13,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "gateway/bypass.h"
+#include "gateway/refdata.h"
 #include "gateway/socket.h"
 
 #define FREE_HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
@@ -217,6 +218,19 @@ void edge_tick(struct edge *e, u64 now_ns)
         port_tick(e->ports[i], now_ns);
 }
 
+/* What the port says for accounts that do not. */
+static void listener_terms(struct port_terms *t, const struct conf_listen *l)
+{
+    _Static_assert((int)CONF_STP_CANCEL_BOTH == (int)STP_MAX, "in the order of enum stp");
+
+    t->stp = (u8)l->stp;
+    t->stp_level = (u8)l->stp_level;
+    t->drop = l->cancel_on_disconnect;
+    t->drop_ms = (u32)l->cancel_grace_ms;
+    if (l->profile[0])
+        refdata_profile_name(l->profile, t->profile); /* checked with the config */
+}
+
 void edge_listeners(struct gateway_conf *g, const struct conf_gateway *c)
 {
     _Static_assert(CONF_LISTEN_MAX <= TRANSPORT_LISTENERS_MAX, "the config's listeners fit");
@@ -227,6 +241,8 @@ void edge_listeners(struct gateway_conf *g, const struct conf_gateway *c)
         g->listeners[i].proxy_v2 = c->listen[i].proxy == CONF_PROXY_V2;
         g->listeners[i].dialect =
             c->listen[i].dialect == CONF_DIALECT_OUCH42 ? DIALECT_OUCH42 : DIALECT_OUCH50;
+        g->listeners[i].tcp = (u16)c->listen[i].port;
+        listener_terms(&g->listeners[i].terms, &c->listen[i]);
         if (g->listeners[i].dialect == DIALECT_OUCH42)
             g->tokens_max = (u32)c->ouch42_tokens;
     }

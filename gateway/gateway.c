@@ -370,7 +370,9 @@ static struct session_conf session_conf_of(const struct gateway_conf *c)
     };
 
     for (u32 i = 0; i < c->listeners_used; i++)
-        conf.ports[i].dialect = c->listeners[i].dialect;
+        conf.ports[i] = (struct session_port){.dialect = c->listeners[i].dialect,
+                                              .tcp = c->listeners[i].tcp,
+                                              .terms = c->listeners[i].terms};
     return conf;
 }
 
@@ -419,40 +421,9 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
     return g;
 }
 
-void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32 reference_price)
+struct sessions *gateway_sessions_of(struct gateway *g)
 {
-    struct instrument *i = directory_instrument_add(&g->sessions.directory, id, symbol);
-
-    i->reference_price = reference_price;
-}
-
-void gateway_account_add(struct gateway *g, u32 id, const char user[6],
-                         const struct risk_limits *limits)
-{
-    struct account *a = sessions_account(&g->sessions, id, user);
-
-    a->limits = limits != NULL ? *limits : (struct risk_limits){0};
-}
-
-void gateway_account_checks(struct gateway *g, const struct msg_checks *m)
-{
-    sessions_checks(&g->sessions, m);
-}
-
-const struct risk_limits *gateway_account_limits(struct gateway *g, const char user[6])
-{
-    return &sessions_account(&g->sessions, 0, user)->limits;
-}
-
-void gateway_account_networks(struct gateway *g, const char user[6],
-                              const struct account_networks *networks)
-{
-    sessions_account(&g->sessions, 0, user)->networks = *networks;
-}
-
-void gateway_account_copy(struct gateway *g, const char user[6], u8 scope)
-{
-    sessions_account(&g->sessions, 0, user)->copy = scope;
+    return &g->sessions;
 }
 
 void gateway_day_set(struct gateway *g, u32 day, u64 midnight_ns)

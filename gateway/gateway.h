@@ -29,6 +29,8 @@ struct gateway_listener {
     bool health;   /* whoever can connect here knows that we take orders; nothing else happens */
     bool proxy_v2; /* each connection begins with a balancer's header */
     u8 dialect;    /* enum dialect */
+    u16 tcp;       /* the port's number, host order */
+    struct port_terms terms; /* for accounts that do not say it themselves */
 };
 
 struct gateway_conf {
@@ -93,21 +95,27 @@ void gateway_instrument_add(struct gateway *g, u16 id, const char symbol[8], u32
 
 /*
  * Makes an account known. `user` is upper case, padded with spaces. `id` is the engine's, or 0 when
- * the engine will only say it by EV_ACCOUNT. `limits` (copied; its restricted list must live as
- * long as the gateway) may be NULL: no limits. Calling it again changes the limits.
+ * the engine will only say it by EV_ACCOUNT. It has no limits until gateway_account_checks.
  */
-void gateway_account_add(struct gateway *g, u32 id, const char user[6],
-                         const struct risk_limits *limits);
+void gateway_account_add(struct gateway *g, u32 id, const char user[6]);
 
-/* What is to be checked of a known account's orders, its lists aside. Before the threads run. */
+/* What the functions here and below change; for gateway_learn.c alone. */
+struct sessions;
+struct sessions *gateway_sessions_of(struct gateway *g);
+
+/* What a known account says of the checks of its orders, and a profile, as the engine has them.
+ * Before the threads run. */
 void gateway_account_checks(struct gateway *g, const struct msg_checks *m);
+void gateway_profile(struct gateway *g, const struct msg_profile *m);
 
 /* What is checked of a known account's orders. Its thread, or no threads: for tests. */
 const struct risk_limits *gateway_account_limits(struct gateway *g, const char user[6]);
 
-/* From where a known account may log in (copied). Before the threads run. */
-void gateway_account_networks(struct gateway *g, const char user[6],
-                              const struct account_networks *networks);
+/* From where, and by which listening ports, a known account may log in (copied). Before the threads
+ * run. */
+void gateway_account_access(struct gateway *g, const char user[6],
+                            const struct account_networks *networks,
+                            const struct account_ports *ports);
 
 /* Whose messages a known account reads instead of trading: enum reader_scope. Before the threads
  * run. */

@@ -30,8 +30,10 @@ int load_files(const char *path, const struct conf *running, struct conf *conf,
     }
     world_schedule(schedule, &conf->schedule);
     wrong += schedule_load(schedule, conf->schedule.calendar_file, errors);
-    wrong += refdata_load(conf->instruments_file, conf->accounts_file, &max, refs, errors);
-    return wrong + refdata_load_firms(conf->firms_file, refs, errors);
+    wrong += refdata_load(conf->instruments_file, conf->accounts_file, conf->profiles_file, &max,
+                          refs, errors);
+    wrong += refdata_load_firms(conf->firms_file, refs, errors);
+    return wrong + refdata_check_ports(refs, conf, errors);
 }
 
 /* The keys of hash tables: clients choose what lies in them, so nobody may know where. */

@@ -130,9 +130,15 @@ bool refdata_names_have(const struct refdata_name *names, u32 n, const char name
 
 /* ---- instruments ---- */
 
-enum { SYMBOL, TICK, LOT, REFERENCE, RESTRICTED, TIER, COLLAR };
-static const char *const columns[] = {
-    "symbol", "tick", "lot", "reference_price", "restricted", "luld_tier", "static_collar_percent"};
+enum { SYMBOL, TICK, LOT, REFERENCE, RESTRICTED, TIER, COLLAR, UNSHORTED };
+static const char *const columns[] = {"symbol",
+                                      "tick",
+                                      "lot",
+                                      "reference_price",
+                                      "restricted",
+                                      "luld_tier",
+                                      "static_collar_percent",
+                                      "short_restricted"};
 #define COLUMNS_NEEDED TIER
 
 static bool read_price(struct csv *c, u32 column, u32 *out)
@@ -196,6 +202,8 @@ static bool read_instrument(struct csv *c, struct refdata_instrument *i)
         refdata_wrong(c, REFERENCE, "not a multiple of the tick", "a multiple, or none");
         good = false;
     }
+    if (*csv_field(c, UNSHORTED) != 0)
+        good &= refdata_yes_no(c, UNSHORTED, &i->unshorted);
     return refdata_yes_no(c, RESTRICTED, &i->restricted) && good && tick && reference;
 }
 
@@ -227,13 +235,14 @@ static void load_instruments(const char *file, u32 max, struct refdata_loader *l
     refdata_names_sort(l->symbols, out->instruments_used, "symbol", &l->report);
 }
 
-int refdata_load(const char *instruments_file, const char *accounts_file,
+int refdata_load(const char *instruments_file, const char *accounts_file, const char *profiles_file,
                  const struct refdata_max *max, struct refdata *out, FILE *errors)
 {
     struct refdata_loader l = {.out = out, .report = {.out = errors}};
 
     memset(out, 0, sizeof *out);
     load_instruments(instruments_file, max->instruments, &l);
+    refdata_load_profiles(profiles_file, &l);
     refdata_load_accounts(accounts_file, max->accounts, &l);
     free(l.symbols);
     return l.report.count;
@@ -241,8 +250,11 @@ int refdata_load(const char *instruments_file, const char *accounts_file,
 
 void refdata_free(struct refdata *r)
 {
-    for (u32 i = 0; i < r->accounts_used; i++)
-        free((void *)(uintptr_t)r->accounts[i].limits.restricted);
+    for (u32 i = 0; i < r->accounts_used; i++) {
+        free(r->accounts[i].restricted.at);
+        free(r->accounts[i].unshorted.at);
+    }
+    free(r->profiles);
     free(r->accounts);
     free(r->firms);
     free(r->instruments);

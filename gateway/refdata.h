@@ -8,12 +8,13 @@
  * text, parsed exactly. All that is wrong is said at once. Cold, malloc.
  *
  *   instruments: symbol,tick,lot,reference_price,restricted and, where wanted, luld_tier,
- *                static_collar_percent
+ *                static_collar_percent,short_restricted
  *   accounts:    user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,
  *                max_open_orders,restricted and, where wanted, stp,stp_level,stp_details,
  *                cancel_on_disconnect,post_only,password_hash_2,networks,drop_copy,
  *                max_exposure,max_daily_notional,max_position,last_price_collar_percent,
  *                orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden
+ *   profiles:    profile and, where wanted, based_on and the checks and limits of accounts
  *   firms:       firm and, where wanted, the four from max_exposure on
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
@@ -22,6 +23,7 @@
 #include <stdio.h>
 
 #include "engine/msg/msg.h"
+#include "gateway/conf.h"
 #include "gateway/session/directory.h"
 
 #define REFDATA_HASH_BYTES 128u
@@ -32,8 +34,21 @@ struct refdata_instrument {
     u32 lot;             /* round lot in shares */
     u32 reference_price; /* price units, a multiple of tick; the collar is measured from it */
     bool restricted;     /* no account may trade it */
+    bool unshorted;      /* ... sell it short */
     u8 tier;             /* of its price bands, 1 or 2; 0: it has none */
     u16 collar_bps;      /* static collar around reference_price, 1/100 %; 0: none */
+    u32 line;
+};
+
+/* Symbols, padded, in memcmp order, each once. */
+struct refdata_list {
+    char (*at)[8];
+    u32 used;
+};
+
+/* A named set of checks and limits; the same as in the command. */
+struct refdata_profile {
+    struct msg_profile terms;
     u32 line;
 };
 
@@ -44,10 +59,15 @@ struct refdata_account {
     char password_hash_2[REFDATA_HASH_BYTES]; /* right as well; "": none */
     bool enabled;
     struct account_networks networks;
-    u8 copy;                  /* enum reader_scope: whose messages it reads instead of trading */
-    struct msg_account terms; /* what the engine is told beside these four */
-    struct risk_limits
-        limits;             /* the restricted list is sorted, with the venue's restricted symbols */
+    u8 copy;                   /* enum reader_scope: whose messages it reads instead of trading */
+    struct msg_account terms;  /* what the engine is told beside these four */
+    struct risk_limits limits; /* what it says itself of the gateways' checks */
+    u16 inherits;              /* enum risk_field: what of them it leaves to its profile */
+    char profile[8];           /* padded; zero: the port's */
+    bool port_profile;         /* it counts on the ports having one */
+    struct account_ports ports;
+    struct refdata_list restricted; /* symbols that it may not trade */
+    struct refdata_list unshorted;  /* ... sell short */
     struct msg_limit stake; /* what it may have at stake in the engine; the four limits alone */
     u32 line;
 };
@@ -59,6 +79,8 @@ struct refdata {
     u32 accounts_used;
     struct msg_limit *firms; /* their names and limits */
     u32 firms_used;
+    struct refdata_profile *profiles; /* whatever one is based on comes before it */
+    u32 profiles_used;
 };
 
 /* At most so many of each: the pools of the engine. */
@@ -68,11 +90,12 @@ struct refdata_max {
 };
 
 /*
- * Reads both files to `out`, which refdata_free gives back. Each thing that is wrong is a line of
+ * Reads instruments, accounts and the profiles that they name ("": there are none) to `out`, which
+ * refdata_free gives back. Each thing that is wrong is a line of
  * `errors`: `FILE:LINE: column: value: what is wrong; allowed: ...`. Returns the number of errors;
  * only after 0 is `out` to be used (refdata_free is right in any case).
  */
-int refdata_load(const char *instruments_file, const char *accounts_file,
+int refdata_load(const char *instruments_file, const char *accounts_file, const char *profiles_file,
                  const struct refdata_max *max, struct refdata *out, FILE *errors);
 
 /*
@@ -80,6 +103,16 @@ int refdata_load(const char *instruments_file, const char *accounts_file,
  * reported as those of refdata_load.
  */
 int refdata_load_firms(const char *file, struct refdata *out, FILE *errors);
+
+/* 1 to 8 letters, digits and `-` as an upper-case name padded with spaces. False: it is none. */
+bool refdata_profile_name(const char *text, char out[8]);
+
+/*
+ * What holds between accounts, profiles and the listening ports: profiles that ports name, ports
+ * that accounts list, accounts that leave their limits to ports without a profile. Returns the
+ * number of errors.
+ */
+int refdata_check_ports(const struct refdata *r, const struct conf *conf, FILE *errors);
 void refdata_free(struct refdata *r);
 
 /* ---- refdata_command.c: rows as commands for the engine ---- */
@@ -100,6 +133,15 @@ void refdata_account_gone(const struct msg_account *known, union msg *m);
 
 /* CMD_LIMIT of what an account may have at stake; false: it has no limit. */
 bool refdata_limit_command(const struct refdata_account *r, union msg *m);
+
+/* CMD_PROFILE, and CMD_LISTED number `at`, from 0, of all that the files list. False: there is
+ * none. */
+void refdata_profile_command(const struct refdata_profile *r, union msg *m);
+bool refdata_listed_command(const struct refdata *r, u64 at, union msg *m);
+u64 refdata_listed(const struct refdata *r);
+
+/* The files list what `m` names. */
+bool refdata_lists(const struct refdata *r, const struct msg_listed *m);
 
 /* CMD_CHECKS, and a firm's CMD_LIMIT. */
 void refdata_checks_command(const struct refdata_account *r, union msg *m);

@@ -28,14 +28,31 @@ enum {
     NETWORKS,
     COPY,
     LIMITS,
-    CHECKS = LIMITS + REFDATA_LIMITS_USED
+    CHECKS = LIMITS + REFDATA_LIMITS_USED,
+    PROFILE = CHECKS + REFDATA_CHECKS_USED,
+    PORTS,
+    UNSHORTED,
+    COLUMNS
 };
-static const char *const columns[] = {
-    "user",       "firm",         "password_hash",   "enabled",
-    "max_qty",    "max_notional", "collar_percent",  "max_open_orders",
-    "restricted", REFDATA_TERMS,  "password_hash_2", "networks",
-    "drop_copy",  REFDATA_LIMITS, REFDATA_CHECKS};
-_Static_assert(ARRAY_LEN(columns) == CHECKS + REFDATA_CHECKS_USED, "a name for each column");
+static const char *const columns[] = {"user",
+                                      "firm",
+                                      "password_hash",
+                                      "enabled",
+                                      "max_qty",
+                                      "max_notional",
+                                      "collar_percent",
+                                      "max_open_orders",
+                                      "restricted",
+                                      REFDATA_TERMS,
+                                      "password_hash_2",
+                                      "networks",
+                                      "drop_copy",
+                                      REFDATA_LIMITS,
+                                      REFDATA_CHECKS,
+                                      "profile",
+                                      "ports",
+                                      "short_restricted"};
+_Static_assert(ARRAY_LEN(columns) == COLUMNS, "a name for each column");
 
 /* 1 to `n` letters or digits, as upper case padded with spaces. */
 static bool read_name(struct csv *c, u32 column, char *out, size_t n, const char *allowed)
@@ -86,17 +103,17 @@ static int compare_symbols(const void *a, const void *b)
     return memcmp(a, b, 8);
 }
 
-static void symbol_add(char (**list)[8], u32 *used, const char symbol[8])
+static void symbol_add(struct refdata_list *list, const char symbol[8])
 {
-    *list = refdata_grow(*list, *used, 8);
-    memcpy((*list)[(*used)++], symbol, 8);
+    list->at = refdata_grow(list->at, list->used, 8);
+    memcpy(list->at[list->used++], symbol, 8);
 }
 
 /* The symbols of the field, separated by spaces, each of which must be an instrument. */
-static bool read_restricted(struct csv *c, const struct refdata_loader *l, char (**list)[8],
-                            u32 *used)
+static bool read_symbols(struct csv *c, u32 column, const struct refdata_loader *l,
+                         struct refdata_list *list)
 {
-    const char *p = csv_field(c, RESTRICTED);
+    const char *p = csv_field(c, column);
     bool good = true;
 
     while (*(p += strspn(p, " ")) != 0) {
@@ -106,10 +123,10 @@ static bool read_restricted(struct csv *c, const struct refdata_loader *l, char 
         p += n;
         if (refdata_symbol(word, symbol) &&
             refdata_names_have(l->symbols, l->out->instruments_used, symbol)) {
-            symbol_add(list, used, symbol);
+            symbol_add(list, symbol);
             continue;
         }
-        report_error(c->report, c->line, columns[RESTRICTED], word,
+        report_error(c->report, c->line, columns[column], word,
                      "no such instrument; allowed: symbols of the instruments file, separated by "
                      "spaces");
         good = false;
@@ -117,24 +134,57 @@ static bool read_restricted(struct csv *c, const struct refdata_loader *l, char 
     return good;
 }
 
-/* The account's own list and the venue's, sorted, each symbol once: what risk_limits wants. */
-static bool make_restricted(struct csv *c, const struct refdata_loader *l, struct risk_limits *out)
+/* ... sorted, each once. */
+static bool read_list(struct csv *c, u32 column, const struct refdata_loader *l,
+                      struct refdata_list *list)
 {
-    char(*list)[8] = NULL;
-    u32 used = 0, kept = 0;
-    bool good = read_restricted(c, l, &list, &used);
+    bool good = read_symbols(c, column, l, list);
+    u32 kept = 0;
 
-    for (u32 i = 0; i < l->out->instruments_used; i++)
-        if (l->out->instruments[i].restricted)
-            symbol_add(&list, &used, l->out->instruments[i].symbol);
-    if (used > 0)
-        qsort(list, used, 8, compare_symbols);
-    for (u32 i = 0; i < used; i++)
-        if (i == 0 || memcmp(list[i], list[kept - 1], 8) != 0)
-            memmove(list[kept++], list[i], 8);
-    out->restricted = (const char(*)[8])list;
-    out->restricted_used = kept;
+    if (list->used > 0)
+        qsort(list->at, list->used, 8, compare_symbols);
+    for (u32 i = 0; i < list->used; i++)
+        if (i == 0 || memcmp(list->at[i], list->at[kept - 1], 8) != 0)
+            memmove(list->at[kept++], list->at[i], 8);
+    list->used = kept;
     return good;
+}
+
+/* A profile of the profiles file; `port`: those of the ports; empty: them too, if it needs none. */
+static bool read_profile(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
+{
+    const char *text = csv_field(c, PROFILE);
+
+    a->port_profile = strcmp(text, "port") == 0;
+    if (*text == 0 || a->port_profile)
+        return true;
+    if (refdata_profile_name(text, a->profile) && refdata_profile(l->out, a->profile))
+        return true;
+    refdata_wrong(c, PROFILE, "no such profile",
+                  "profiles of reference.profiles_file; port: that of the listening port");
+    return false;
+}
+
+/* TCP ports separated by spaces; the field may be empty: any. */
+static bool read_ports(struct csv *c, struct account_ports *out)
+{
+    const char *p = csv_field(c, PORTS);
+
+    while (*(p += strspn(p, " ")) != 0) {
+        char word[CSV_LINE_BYTES];
+        size_t n = strcspn(p, " ");
+        u64 port = 0;
+        snprintf(word, sizeof word, "%.*s", (int)n, p);
+        p += n;
+        if (!refdata_decimal(word, 0, UINT16_MAX, &port) || port == 0 ||
+            out->used == ACCOUNT_PORTS_MAX) {
+            refdata_wrong(c, PORTS, "not such a list",
+                          "up to 8 TCP ports of gateway.listen, separated by spaces");
+            return false;
+        }
+        out->at[out->used++] = (u16)port;
+    }
+    return true;
 }
 
 static bool read_hash(struct csv *c, u32 column, char out[REFDATA_HASH_BYTES])
@@ -194,10 +244,10 @@ static bool read_copy(struct csv *c, u8 *out)
     return false;
 }
 
-/* Reads one row; all that is wrong is reported. a->limits.restricted is from malloc in any case. */
+/* Reads one row; all that is wrong is reported. Its lists are from malloc in any case. */
 static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
 {
-    u64 qty, collar, open;
+    u64 open;
 
     memset(a, 0, sizeof *a);
     a->line = c->line;
@@ -209,18 +259,17 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     good &= read_networks(c, &a->networks);
     good &= read_copy(c, &a->copy);
     good &= refdata_yes_no(c, ENABLED, &a->enabled);
-    good &= refdata_limit(c, QTY, 0, QTY_MAX, &qty, "1 to 999999 shares, or none");
-    good &= refdata_limit(c, NOTIONAL, 4, REFDATA_NOTIONAL_MAX, &a->limits.notional_max,
-                          "0.0001 to 100000000000, or none");
-    good &= refdata_limit(c, COLLAR, 2, REFDATA_BPS_MAX, &collar, "0.01 to 100 per cent, or none");
+    good &= read_profile(c, l, a);
+    good &= read_ports(c, &a->ports);
+    good &=
+        refdata_order_limits(c, QTY, &a->limits, &a->inherits, a->profile[0] || a->port_profile);
     good &= refdata_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
     good &= refdata_terms(c, TERMS, &a->terms);
     good &= refdata_limits(c, LIMITS, &a->stake);
-    good &= refdata_checks(c, CHECKS, &a->limits);
+    good &= refdata_checks(c, CHECKS, &a->limits, &a->inherits);
     a->terms.open_max = (u32)open;
-    a->limits.qty_max = (u32)qty;
-    a->limits.collar_bps = (u32)collar;
-    return make_restricted(c, l, &a->limits) && good;
+    good &= read_list(c, RESTRICTED, l, &a->restricted);
+    return read_list(c, UNSHORTED, l, &a->unshorted) && good;
 }
 
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
@@ -235,7 +284,8 @@ void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
     if (csv_open(&c, columns, ARRAY_LEN(columns), TERMS, &l->report)) {
         while (csv_next(&c)) {
             if (!read_account(&c, l, &row) || ++rows > max) {
-                free((void *)(uintptr_t)row.limits.restricted);
+                free(row.restricted.at);
+                free(row.unshorted.at);
                 continue;
             }
             out->accounts = refdata_grow(out->accounts, out->accounts_used, sizeof row);

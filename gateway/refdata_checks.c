@@ -3,8 +3,8 @@
  * account's orders, beyond those that must be there: rates, orders that are alike, what is
  * forbidden.
  *
- * Thread: main, at the start. A column that is not there, an empty field and the word none check
- * nothing.
+ * Thread: main, at the start. The word none checks nothing; a column that is not there and an empty
+ * field leave it to the account's profile, or that of its port, if there is one.
  */
 #include <string.h>
 
@@ -46,11 +46,29 @@ static bool read_forbidden(struct csv *c, u32 at, u16 *bars)
     return true;
 }
 
-bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out)
+/* Fields whose columns are empty. */
+static u16 left_out(struct csv *c, u32 first)
+{
+    static const struct {
+        u16 field;
+        u8 column;
+    } rows[] = {{FIELD_ORDERS, ORDERS},
+                {FIELD_SYMBOL, SYMBOL},
+                {FIELD_REPEAT, REPEAT_MAX},
+                {FIELD_BARS, FORBIDDEN}};
+    u16 out = 0;
+
+    for (u32 i = 0; i < ARRAY_LEN(rows); i++)
+        out |= *csv_field(c, first + rows[i].column) == 0 ? rows[i].field : 0;
+    return out;
+}
+
+bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits)
 {
     static const char rate[] = "1 to 1000000 orders a second, or none";
     u64 orders, symbol, max, ms;
 
+    *inherits |= left_out(c, first);
     bool good = read_number(c, first + ORDERS, CHECKS_RATE_MAX, &orders, rate);
     good &= read_number(c, first + SYMBOL, CHECKS_RATE_MAX, &symbol, rate);
     good &=
@@ -66,4 +84,28 @@ bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out)
     out->repeat_max = (u16)max;
     out->repeat_ms = (u32)ms;
     return read_forbidden(c, first + FORBIDDEN, &out->bars) && good;
+}
+
+bool refdata_order_limits(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits,
+                          bool may_lack)
+{
+    static const u16 fields[] = {FIELD_QTY, FIELD_NOTIONAL, FIELD_COLLAR};
+    static const u64 most[] = {QTY_MAX, REFDATA_NOTIONAL_MAX, REFDATA_BPS_MAX};
+    static const char *const allowed[] = {"1 to 999999 shares, or none",
+                                          "0.0001 to 100000000000, or none",
+                                          "0.01 to 100 per cent, or none"};
+    static const u32 decimals[] = {0, 4, 2};
+    u64 v[3] = {0};
+    bool good = true;
+
+    for (u32 i = 0; i < 3; i++) {
+        if (may_lack && *csv_field(c, first + i) == 0)
+            *inherits |= fields[i];
+        else
+            good &= refdata_limit(c, first + i, decimals[i], most[i], &v[i], allowed[i]);
+    }
+    out->qty_max = (u32)v[0];
+    out->notional_max = v[1];
+    out->collar_bps = (u32)v[2];
+    return good;
 }

@@ -5,6 +5,7 @@
  * Pure. Enters: rows that were checked when they were loaded. Leaves: commands with a head of their
  * type and nothing else in it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/refdata.h"
@@ -90,7 +91,7 @@ bool refdata_limit_command(const struct refdata_account *r, union msg *m)
     m->limit.scope = LIMIT_ACCOUNT;
     memcpy(m->limit.user, r->user, sizeof r->user);
     return m->limit.exposure_max || m->limit.daily_max || m->limit.position_max ||
-           m->limit.collar_bps;
+           m->limit.collar_bps || m->limit.inherits;
 }
 
 void refdata_checks_command(const struct refdata_account *r, union msg *m)
@@ -107,6 +108,83 @@ void refdata_checks_command(const struct refdata_account *r, union msg *m)
     m->checks.repeat_ms = l->repeat_ms;
     m->checks.repeat_max = l->repeat_max;
     m->checks.bars = l->bars;
+    m->checks.inherits = r->inherits;
+    memcpy(m->checks.profile, r->profile, sizeof r->profile);
+}
+
+void refdata_profile_command(const struct refdata_profile *r, union msg *m)
+{
+    struct cmd_head head;
+
+    refdata_command(m, CMD_PROFILE);
+    head = m->cmd;
+    m->profile = r->terms;
+    m->cmd = head;
+}
+
+/* ---- lists ---- */
+
+u64 refdata_listed(const struct refdata *r)
+{
+    u64 n = 2ull * r->instruments_used;
+
+    for (u32 i = 0; i < r->accounts_used; i++)
+        n += r->accounts[i].restricted.used + r->accounts[i].unshorted.used;
+    return n;
+}
+
+static bool listed(union msg *m, u8 kind, u8 scope, const char symbol[8])
+{
+    refdata_command(m, CMD_LISTED);
+    m->listed.kind = kind;
+    m->listed.scope = scope;
+    m->listed.listed = 1;
+    memcpy(m->listed.symbol, symbol, 8);
+    return true;
+}
+
+bool refdata_listed_command(const struct refdata *r, u64 at, union msg *m)
+{
+    if (at < 2ull * r->instruments_used) { /* two places each, wanted or not */
+        const struct refdata_instrument *i = &r->instruments[at / 2];
+        bool some = at % 2 ? i->unshorted : i->restricted;
+        return some && listed(m, at % 2 ? LIST_SHORT : LIST_RESTRICTED, LIST_VENUE, i->symbol);
+    }
+    at -= 2ull * r->instruments_used;
+    for (u32 i = 0; i < r->accounts_used; i++) {
+        const struct refdata_account *a = &r->accounts[i];
+        for (u32 k = 0; k < 2; k++) {
+            const struct refdata_list *list = k ? &a->unshorted : &a->restricted;
+            if (at >= list->used) {
+                at -= list->used;
+                continue;
+            }
+            listed(m, k ? LIST_SHORT : LIST_RESTRICTED, LIST_ACCOUNT, list->at[at]);
+            memcpy(m->listed.user, a->user, sizeof a->user);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int compare_symbols(const void *a, const void *b)
+{
+    return memcmp(a, b, 8);
+}
+
+bool refdata_lists(const struct refdata *r, const struct msg_listed *m)
+{
+    bool unshorted = m->kind == LIST_SHORT;
+
+    if (m->scope == LIST_VENUE) {
+        const struct refdata_instrument *i = refdata_instrument(r, m->symbol);
+        return i && (unshorted ? i->unshorted : i->restricted);
+    }
+    const struct refdata_account *a = m->scope == LIST_ACCOUNT ? refdata_account(r, m->user) : NULL;
+    if (!a)
+        return false;
+    const struct refdata_list *list = unshorted ? &a->unshorted : &a->restricted;
+    return list->used && bsearch(m->symbol, list->at, list->used, 8, compare_symbols);
 }
 
 void refdata_firm_command(const struct msg_limit *firm, union msg *m)

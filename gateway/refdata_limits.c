@@ -2,8 +2,8 @@
  * refdata_limits.c - what accounts and firms may have at stake in the engine: columns of the
  * accounts file, and the firms file.
  *
- * Thread: main, at the start. A column that is not there, an empty field and the word none are no
- * limit.
+ * Thread: main, at the start. The word none is no limit; a column that is not there and an empty
+ * field are none of a firm, and leave it to the profile of an account.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -28,6 +28,8 @@ bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out)
                        "1 to 1000000000000 shares, or none");
     good &= read_limit(c, first + 3, 2, REFDATA_BPS_MAX, &bps, "0.01 to 100 per cent, or none");
     out->collar_bps = (u16)bps;
+    for (u32 i = 0; i < REFDATA_LIMITS_USED; i++)
+        out->inherits |= *csv_field(c, first + i) == 0 ? FIELD_EXPOSURE << i : 0;
     return good;
 }
 
@@ -46,7 +48,9 @@ static bool read_firm(struct csv *c, struct msg_limit *out)
     }
     if (!good)
         refdata_wrong(c, 0, "not a name", "1 to 4 letters and digits");
-    return refdata_limits(c, 1, out) && good;
+    good &= refdata_limits(c, 1, out);
+    out->inherits = 0; /* from nobody: an empty one is no limit */
+    return good;
 }
 
 static void name_add(struct refdata_name **names, u32 used, const struct msg_limit *firm, u32 line)

@@ -57,7 +57,8 @@ bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
     "max_exposure", "max_daily_notional", "max_position", "last_price_collar_percent"
 #define REFDATA_LIMITS_USED 4u
 
-/* Reads these columns to the four limits of `out`; all that is wrong is reported. */
+/* Reads these columns to the four limits of `out`, empty ones as inherited; all that is wrong is
+ * reported. */
 bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out);
 
 /* ... and those of what the gateways check beyond the columns that must be there. */
@@ -65,8 +66,18 @@ bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out);
 
 #define REFDATA_CHECKS_USED 5u
 
-/* Reads these columns to `out`; all that is wrong is reported. */
-bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out);
+/* Reads these columns to `out`, empty ones to `inherits`; all that is wrong is reported. */
+bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits);
+
+/* Columns that accounts must have: an empty one, where `may_lack`, is inherited. */
+bool refdata_order_limits(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits,
+                          bool may_lack);
+
+/* Reads the profiles to l->out: whatever one is based on comes before it. */
+void refdata_load_profiles(const char *file, struct refdata_loader *l);
+
+/* The profile of a padded name; NULL: there is none. */
+const struct refdata_profile *refdata_profile(const struct refdata *r, const char name[8]);
 
 /* Reads the accounts to l->out; l->symbols is sorted. */
 void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l);

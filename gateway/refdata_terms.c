@@ -2,8 +2,9 @@
  * refdata_terms.c - the columns of the accounts file that say how the engine deals with an account:
  * self-trade prevention, lost connections, post-only orders.
  *
- * Thread: main, at the start. A file without such a column, or with an empty field in it, has the
- * column's default: nothing is prevented, cancelled or slid.
+ * Thread: main, at the start. A file without such a column, or with an empty field in it,
+ * leaves stp and cancel_on_disconnect to the listening port of the login, whose default is that
+ * nothing is prevented or cancelled; in the other columns nothing is slid, no details are told.
  */
 #include <string.h>
 
@@ -62,6 +63,13 @@ static bool read_stp(struct csv *c, u32 first, struct msg_account *out)
     good = read_word(c, column(first, "stp"), actions, ARRAY_LEN(actions), &out->stp,
                      "off, cancel_newest, cancel_oldest, decrement_both, cancel_both");
     good &= read_word(c, column(first, "stp_level"), levels, 2, &out->stp_level, "account, firm");
+    if (is_default(csv_field(c, column(first, "stp")))) {
+        if (!is_default(csv_field(c, column(first, "stp_level")))) {
+            refdata_wrong(c, column(first, "stp_level"), "without stp", "both, or neither");
+            good = false;
+        }
+        out->by_port |= BY_PORT_STP;
+    }
     return read_word(c, column(first, "stp_details"), yes, 2, &out->stp_details, "yes, no") && good;
 }
 
@@ -71,6 +79,8 @@ static bool read_drop(struct csv *c, u32 at, struct msg_account *out)
     const char *text = csv_field(c, at);
     u64 grace_ms = 0;
 
+    if (is_default(text))
+        out->by_port |= BY_PORT_DROP;
     if (is_default(text) || strcmp(text, "off") == 0)
         return true;
     if (strcmp(text, "on") != 0 &&

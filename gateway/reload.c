@@ -194,8 +194,9 @@ static void step_send(struct reload *r)
 {
     bool room = true;
 
-    while (room && !r->refused && r->sent < r->plan.steps_used &&
-           window_open(r, r->sent <= r->plan.careful ? 1 : RELOAD_WINDOW)) {
+    while (
+        room && !r->refused && r->sent < r->plan.steps_used &&
+        window_open(r, r->sent <= r->plan.careful || r->sent == r->plan.last ? 1 : RELOAD_WINDOW)) {
         const struct plan_step *s = &r->plan.steps[r->sent];
         room = command_send(r, s->type, s->body);
     }

@@ -2,13 +2,15 @@
  * reload_plan.c - see reload_plan.h. Thread: admin.
  *
  * Enters: the reference data as it was and as it is now, and how the engine sees those that differ.
- * Leaves: steps. Only what differs between the files is asked for, so what an operator has set
- * otherwise meanwhile stays (limits too), until the file's row changes.
+ * Leaves: steps. Only what differs between the files is asked for, and nothing of what an operator
+ * has set: he gives it back himself.
  *
- * Invariants: a step that the engine may refuse (another tick, a firm that is new to it) comes
- * before all others, and a tick becomes only a multiple or a part of what it was. So a refusal can
- * be taken back but for one case: an order that came into an empty book behind a coarser tick,
- * before a later step was refused, keeps that tick; that is said.
+ * Invariants: a step that the engine may refuse (another tick, a firm or a profile that is new to
+ * it) comes before all others, but for lists, which name what is new and may be full; a tick
+ * becomes only a multiple or a part of what it was. So a refusal can be taken back but for one
+ * case: an order that came into an empty book behind a coarser tick, before a later step was
+ * refused, keeps that tick; that is said. A new profile stays, named by nobody. What nothing takes
+ * back, an expulsion, waits for all answers before it.
  */
 #include "gateway/reload_plan.h"
 
@@ -174,7 +176,7 @@ void plan_seen(struct plan *p, u32 i, const struct msg_seen *seen)
         s->kept = m.instrument.by_operator;
     } else {
         memcpy(s->terms, seen->account.terms, sizeof seen->account.terms);
-        s->kept = seen->account.checks == CHECKS_OF_OPERATOR;
+        s->kept = seen->account.source == CHECKS_OF_OPERATOR;
         s->bound = seen->account.bind_id != 0;
     }
 }
@@ -269,6 +271,22 @@ static void checks_step(struct plan *p, const struct plan_pair *pair)
         step_add(p, &m, pair->was ? &undo : NULL);
 }
 
+/* As the files' word: what an operator has set is let be by the engine. */
+static void step_of_reload(struct plan *p, union msg *m, union msg *undo)
+{
+    union msg *both[] = {m, undo};
+
+    for (u32 i = 0; i < 2 && both[i]; i++) {
+        if (m->cmd.type == CMD_LIMIT)
+            both[i]->limit.source = CHECKS_OF_RELOAD;
+        else if (m->cmd.type == CMD_PROFILE)
+            both[i]->profile.source = CHECKS_OF_RELOAD;
+        else
+            both[i]->listed.source = CHECKS_OF_RELOAD;
+    }
+    step_add(p, m, undo);
+}
+
 static void limit_step(struct plan *p, const struct plan_pair *pair)
 {
     union msg m, undo;
@@ -278,7 +296,7 @@ static void limit_step(struct plan *p, const struct plan_pair *pair)
     none.stake = (struct msg_limit){0};
     some |= refdata_limit_command(pair->was ? pair->was : &none, &undo);
     if (some && !body_same(&m, &undo))
-        step_add(p, &m, &undo);
+        step_of_reload(p, &m, &undo);
 }
 
 static void account_steps(struct plan *p, const struct plan_subject *s)
@@ -336,7 +354,7 @@ static void firm_step(struct plan *p, const struct msg_limit *was, const struct 
     if (body_same(&m, &undo))
         return;
     p->counts.firms++;
-    step_add(p, &m, &undo);
+    step_of_reload(p, &m, &undo);
 }
 
 static void firm_steps(struct plan *p)
@@ -346,6 +364,43 @@ static void firm_steps(struct plan *p)
     for (u32 i = 0; i < p->was->firms_used; i++)
         if (!firm_find(p->is, p->was->firms[i].firm))
             firm_step(p, &p->was->firms[i], NULL);
+}
+
+/* In the order of the file, whatever one is based on first: no step, and no step back, makes a
+ * circle of what were none. What the file no longer has stays, named by nobody. */
+static void profile_steps(struct plan *p)
+{
+    for (u32 i = 0; i < p->is->profiles_used; i++) {
+        const struct refdata_profile *is = &p->is->profiles[i], *was = NULL;
+        union msg m, undo;
+        for (u32 k = 0; k < p->was->profiles_used && !was; k++)
+            if (memcmp(p->was->profiles[k].terms.name, is->terms.name, 8) == 0)
+                was = &p->was->profiles[k];
+        refdata_profile_command(is, &m);
+        if (was)
+            refdata_profile_command(was, &undo);
+        if (was && body_same(&m, &undo))
+            continue;
+        p->counts.profiles++;
+        step_of_reload(p, &m, was ? &undo : NULL);
+    }
+}
+
+/* What `from` lists and `other` does not comes off its list, or onto it. */
+static void listed_steps(struct plan *p, const struct refdata *from, const struct refdata *other,
+                         bool listed)
+{
+    union msg m, undo;
+
+    for (u64 at = 0; at < refdata_listed(from); at++) {
+        if (!refdata_listed_command(from, at, &m) || refdata_lists(other, &m.listed))
+            continue;
+        undo = m;
+        m.listed.listed = listed;
+        undo.listed.listed = !listed;
+        p->counts.listed++;
+        step_of_reload(p, &m, &undo);
+    }
 }
 
 static int check_room(const char *what, u32 max, u32 known, u32 added, FILE *errors)
@@ -389,6 +444,7 @@ int plan_make(struct plan *p, const struct seen_venue *venue, const struct refda
         if (tick_changes(&p->subjects[i]) && !tick_finer(&p->subjects[i]))
             instrument_steps(p, &p->subjects[i]);
     firm_steps(p);
+    profile_steps(p);
     p->careful = p->steps_used;
     for (u32 i = 0; i < p->subjects_used; i++) {
         const struct plan_subject *s = &p->subjects[i];
@@ -397,6 +453,9 @@ int plan_make(struct plan *p, const struct seen_venue *venue, const struct refda
         else if (!tick_changes(s))
             instrument_steps(p, s);
     }
+    listed_steps(p, p->was, p->is, false); /* first: the others may need the places */
+    listed_steps(p, p->is, p->was, true);
+    p->last = p->steps_used;
     for (u32 i = 0; i < p->subjects_used; i++)
         expel_step(p, &p->subjects[i]);
     return 0;

@@ -44,7 +44,7 @@ struct plan_step {
 struct plan_counts {
     u32 instruments_new, instruments_changed, instruments_gone, instruments_kept;
     u32 accounts_new, accounts_changed, accounts_gone;
-    u32 firms;
+    u32 firms, profiles, listed;
 };
 
 struct plan {
@@ -54,6 +54,7 @@ struct plan {
     struct plan_step *steps;
     u32 steps_used;
     u32 careful; /* so many steps at the beginning may be refused: one at a time */
+    u32 last;    /* all before this one are answered before it is sent */
     struct plan_counts counts;
 };
 

@@ -123,6 +123,8 @@ int renew_load(void *renew, const struct refdata **was, const struct refdata **i
         merged = n->conf;
         wrong = conf_take(&merged, &n->next, n->changes, n->changes_used,
                           n->parts.path ? n->parts.path : "defaults", errors);
+        if (wrong == 0) /* with the listening ports that stay */
+            wrong = refdata_check_ports(&n->refs, &merged, errors);
         if (wrong != 0)
             fputs("... as it would be without the keys that need a restart\n", errors);
         wrong += n->control ? roles_check(&roles, errors) : 0;
@@ -160,13 +162,6 @@ u32 renew_changes(const struct renew *n, bool live, const char *paths[CONF_CHANG
 
 /* ---- what gateways and auth are given ---- */
 
-static bool list_same(const struct risk_limits *a, const struct risk_limits *b)
-{
-    return a->restricted_used == b->restricted_used &&
-           (a->restricted_used == 0 ||
-            memcmp(a->restricted, b->restricted, a->restricted_used * sizeof *a->restricted) == 0);
-}
-
 static bool networks_same(const struct account_networks *a, const struct account_networks *b)
 {
     if (a->used != b->used)
@@ -177,33 +172,24 @@ static bool networks_same(const struct account_networks *a, const struct account
     return true;
 }
 
-/* A list that has not changed goes over to the new side, since gateways look into it. */
-static void list_keep(const struct plan_pair *p)
+static bool ports_same(const struct account_ports *a, const struct account_ports *b)
 {
-    struct risk_limits *was = (struct risk_limits *)(uintptr_t)&p->was->limits;
-    struct risk_limits *is = (struct risk_limits *)(uintptr_t)&p->is->limits;
-    const char(*list)[8] = was->restricted;
-
-    was->restricted = is->restricted;
-    is->restricted = list;
+    return a->used == b->used && memcmp(a->at, b->at, a->used * sizeof a->at[0]) == 0;
 }
 
 static void account_news(struct renew_news *news, const struct plan_pair *p)
 {
     struct terms_account *t = &news->accounts[news->terms.accounts_used];
 
-    if (p->was && p->is && list_same(&p->was->limits, &p->is->limits)) {
-        list_keep(p);
-        if (networks_same(&p->was->networks, &p->is->networks))
-            return;
-    }
+    if (p->was && p->is && networks_same(&p->was->networks, &p->is->networks) &&
+        ports_same(&p->was->ports, &p->is->ports))
+        return;
     *t = (struct terms_account){0};
     memcpy(t->user, p->is ? p->is->user : p->was->user, sizeof t->user);
     t->copy = p->is ? p->is->copy : p->was->copy;
     if (p->is) {
         t->networks = p->is->networks;
-        t->restricted = p->is->limits.restricted;
-        t->restricted_used = p->is->limits.restricted_used;
+        t->ports = p->is->ports;
     }
     news->terms.accounts_used++;
 }

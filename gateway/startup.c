@@ -15,10 +15,11 @@ struct opening {
     struct topology *t;
     const struct refdata *refs;
     u32 step;     /* enum opening_step */
-    u32 at;       /* within the step */
+    u64 at;       /* within the step */
     u32 accounts; /* known to the recovered engine */
     u32 instruments;
     u32 firms;
+    u32 listed;
 };
 
 enum opening_step {
@@ -27,10 +28,13 @@ enum opening_step {
     STEP_INSTRUMENTS_GONE, /* known to the engine, no longer in the files */
     STEP_ACCOUNTS,
     STEP_ACCOUNTS_GONE,
+    STEP_PROFILES,
     STEP_CHECKS,
     STEP_LIMITS, /* of accounts */
     STEP_FIRMS,
     STEP_FIRMS_GONE,
+    STEP_LISTED_GONE,
+    STEP_LISTED, /* behind what is gone, whose places it may need */
     STEP_DONE,
 };
 
@@ -75,7 +79,7 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
 /* An account that the files no longer have is disabled. False: it is still there. */
 static bool account_gone_command(struct opening *o, union msg *m)
 {
-    const struct msg_account *known = engine_account(o->t->engine, o->at + 1);
+    const struct msg_account *known = engine_account(o->t->engine, (u32)o->at + 1);
 
     if (refdata_account(o->refs, known->user))
         return false;
@@ -83,7 +87,43 @@ static bool account_gone_command(struct opening *o, union msg *m)
     return true;
 }
 
-/* An account's limits. False: it has none in the file, and none in the engine. */
+/* A profile of the file. False: an operator has set others, which stay until he gives it back. */
+static bool profile_command(const struct opening *o, union msg *m)
+{
+    const struct refdata_profile *r = &o->refs->profiles[o->at];
+    const struct msg_profile *known =
+        engine_profile(o->t->engine, engine_profile_find(o->t->engine, r->terms.name));
+
+    refdata_profile_command(r, m);
+    return !known || known->source != CHECKS_OF_OPERATOR;
+}
+
+/* What the files list. False: nothing here, or an operator holds it. */
+static bool listed_command(const struct opening *o, union msg *m)
+{
+    return refdata_listed_command(o->refs, o->at, m) &&
+           !(engine_listed_state(o->t->engine, &m->listed) & LISTED_HELD);
+}
+
+/* What they no longer list. False: they do, or it is an operator's. */
+static bool listed_gone_command(const struct opening *o, union msg *m)
+{
+    struct msg_listed known;
+
+    engine_listed_entry(o->t->engine, (u32)o->at + 1, &known);
+    if (!known.listed || known.source == CHECKS_OF_OPERATOR || refdata_lists(o->refs, &known))
+        return false;
+    refdata_command(m, CMD_LISTED);
+    known.cmd = m->cmd;
+    m->listed = known;
+    m->listed.listed = 0;
+    m->listed.instrument = 0;
+    m->listed.account = 0;
+    return true;
+}
+
+/* An account's limits. False: it has none in the file, and none in the engine; or an operator has
+ * set them, which stay until he gives them back. */
 static bool limit_command(const struct opening *o, union msg *m)
 {
     const struct refdata_account *a = &o->refs->accounts[o->at];
@@ -91,7 +131,18 @@ static bool limit_command(const struct opening *o, union msg *m)
     bool some = refdata_limit_command(a, m);
 
     known = m->limit;
-    return engine_limit(o->t->engine, &known) || some;
+    some |= engine_limit(o->t->engine, &known);
+    return some && known.source != CHECKS_OF_OPERATOR;
+}
+
+/* A firm's. False: as above. */
+static bool firm_command(const struct opening *o, union msg *m)
+{
+    struct msg_limit known = o->refs->firms[o->at];
+
+    refdata_firm_command(&o->refs->firms[o->at], m);
+    engine_limit(o->t->engine, &known);
+    return known.source != CHECKS_OF_OPERATOR;
 }
 
 /* What the file lets gateways check. False: an operator has set it, or it is so already. */
@@ -109,7 +160,13 @@ static bool firm_gone_command(const struct opening *o, union msg *m)
 {
     struct msg_limit gone = {.scope = LIMIT_FIRM};
 
-    engine_firm(o->t->engine, o->at + 1, gone.firm);
+    struct msg_limit known;
+
+    engine_firm(o->t->engine, (u32)o->at + 1, gone.firm);
+    known = gone;
+    engine_limit(o->t->engine, &known);
+    if (known.source == CHECKS_OF_OPERATOR)
+        return false;
     for (u32 i = 0; i < o->refs->firms_used; i++)
         if (memcmp(o->refs->firms[i].firm, gone.firm, sizeof gone.firm) == 0)
             return false;
@@ -120,10 +177,21 @@ static bool firm_gone_command(const struct opening *o, union msg *m)
 /* The next command to `m`; false when this place needs none. Moves on in either case. */
 static bool next_command(struct opening *o, union msg *m)
 {
-    u32 counts[STEP_DONE] = {
-        1,           o->refs->instruments_used, o->instruments,         o->refs->accounts_used,
-        o->accounts, o->refs->accounts_used,    o->refs->accounts_used, o->refs->firms_used,
-        o->firms};
+    const struct refdata *r = o->refs;
+    u64 counts[STEP_DONE] = {
+        [STEP_START] = 1,
+        [STEP_INSTRUMENTS] = r->instruments_used,
+        [STEP_INSTRUMENTS_GONE] = o->instruments,
+        [STEP_ACCOUNTS] = r->accounts_used,
+        [STEP_ACCOUNTS_GONE] = o->accounts,
+        [STEP_PROFILES] = r->profiles_used,
+        [STEP_CHECKS] = r->accounts_used,
+        [STEP_LIMITS] = r->accounts_used,
+        [STEP_FIRMS] = r->firms_used,
+        [STEP_FIRMS_GONE] = o->firms,
+        [STEP_LISTED_GONE] = o->listed,
+        [STEP_LISTED] = refdata_listed(r),
+    };
     bool some = false;
 
     if (o->at == counts[o->step]) {
@@ -149,6 +217,15 @@ static bool next_command(struct opening *o, union msg *m)
     case STEP_ACCOUNTS_GONE:
         some = account_gone_command(o, m);
         break;
+    case STEP_PROFILES:
+        some = profile_command(o, m);
+        break;
+    case STEP_LISTED:
+        some = listed_command(o, m);
+        break;
+    case STEP_LISTED_GONE:
+        some = listed_gone_command(o, m);
+        break;
     case STEP_CHECKS:
         some = checks_command(o, m);
         break;
@@ -156,8 +233,7 @@ static bool next_command(struct opening *o, union msg *m)
         some = limit_command(o, m);
         break;
     case STEP_FIRMS:
-        refdata_firm_command(&o->refs->firms[o->at], m);
-        some = true;
+        some = firm_command(o, m);
         break;
     case STEP_FIRMS_GONE:
         some = firm_gone_command(o, m);
@@ -228,12 +304,17 @@ static void gateway_learn_recovered(struct gateway *g, const struct engine *e)
         gateway_instrument_add(g, (u16)id, engine_instrument(e, (u16)id)->symbol,
                                engine_instrument(e, (u16)id)->reference_price);
     for (u32 id = 1; id <= engine_accounts(e); id++)
-        gateway_account_add(g, id, engine_account(e, id)->user, NULL);
+        gateway_account_add(g, id, engine_account(e, id)->user);
+    for (u32 id = 1; id <= engine_profiles(e); id++)
+        gateway_profile(g, engine_profile(e, id));
+    for (u32 id = 1; id <= engine_accounts(e); id++)
+        if (engine_checks(e, id)->account)
+            gateway_account_checks(g, engine_checks(e, id));
     gateway_day_set(g, day, day ? calendar_midnight_ns(day) : 0);
 }
 
-/* Reference prices and lists, which only the files say, and checks, unless an operator has set
- * them. New ids come by the event ring. */
+/* Reference prices, networks and ports, which only the files say. New ids, checks and profiles come
+ * by the event ring. */
 static void gateway_learn_refs(struct gateway *g, const struct engine *e,
                                const struct refdata *refs)
 {
@@ -245,10 +326,8 @@ static void gateway_learn_refs(struct gateway *g, const struct engine *e,
     for (u32 i = 0; i < refs->accounts_used; i++) {
         const struct refdata_account *r = &refs->accounts[i];
         u32 id = engine_account_find(e, r->user);
-        gateway_account_add(g, id, r->user, &r->limits);
-        if (id != 0 && engine_checks(e, id)->source == CHECKS_OF_OPERATOR)
-            gateway_account_checks(g, engine_checks(e, id));
-        gateway_account_networks(g, r->user, &r->networks);
+        gateway_account_add(g, id, r->user);
+        gateway_account_access(g, r->user, &r->networks, &r->ports);
         gateway_account_copy(g, r->user, r->copy);
     }
 }
@@ -293,6 +372,24 @@ static void compare(const struct engine *e, const struct refdata *refs)
     }
 }
 
+/* Everything that the files want listed is. An open list is no list: we do not start with one. */
+static bool lists_hold(const struct opening *o)
+{
+    const struct engine *e = o->t->engine;
+    union msg m;
+
+    for (u64 at = 0; at < refdata_listed(o->refs); at++) {
+        if (!refdata_listed_command(o->refs, at, &m) ||
+            engine_listed_state(e, &m.listed) & (LISTED_ON | LISTED_HELD))
+            continue;
+        log_error("symbol %.8s cannot be put on a list: more than %u are on lists, operators' "
+                  "included: take some off",
+                  m.listed.symbol, LISTED_MAX);
+        return false;
+    }
+    return true;
+}
+
 int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
 {
     struct opening o = {
@@ -301,6 +398,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         .accounts = engine_accounts(t->engine),
         .instruments = engine_instruments(t->engine),
         .firms = engine_firms(t->engine),
+        .listed = engine_listed(t->engine),
     };
     union msg m;
 
@@ -325,6 +423,8 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         if (persist_failed(t->persist))
             return PERSIST_EXIT_FAILED;
     }
+    if (!lists_hold(&o))
+        return TOPOLOGY_EXIT_CONF;
     compare(t->engine, refs);
     mem_seal(&t->engine_mem);
     mem_seal(&t->mem);

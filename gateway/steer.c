@@ -206,12 +206,12 @@ static json_t *paths_json(const struct renew *n, bool live)
 
 static json_t *counts_json(const struct plan_counts *c)
 {
-    return json_pack("{si si si si si si si si}", "instruments_new", (int)c->instruments_new,
+    return json_pack("{si si si si si si si si si si}", "instruments_new", (int)c->instruments_new,
                      "instruments_changed", (int)c->instruments_changed, "instruments_halted",
                      (int)c->instruments_gone, "instruments_kept", (int)c->instruments_kept,
                      "accounts_new", (int)c->accounts_new, "accounts_changed",
                      (int)c->accounts_changed, "accounts_disabled", (int)c->accounts_gone, "firms",
-                     (int)c->firms);
+                     (int)c->firms, "profiles", (int)c->profiles, "listed", (int)c->listed);
 }
 
 /* What came of it: to the log, line by line, and as an answer. */

@@ -45,8 +45,7 @@ static void take_account(const struct terms_account *t, struct sessions *S)
 
     a->networks = t->networks;
     a->copy = t->copy;
-    a->limits.restricted = t->restricted;
-    a->limits.restricted_used = t->restricted_used;
+    a->ports = t->ports;
 }
 
 void terms_take(struct terms_post *p, struct sessions *S, struct lobby *l)

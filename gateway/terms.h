@@ -16,14 +16,13 @@
 
 #define TERMS_ACCOUNTS_PER_TURN 64u
 
-/* Of an account: where it may log in from, whose messages it reads (drop copies; of one that is
- * known that does not change), and its symbols, padded, in memcmp order. */
+/* Of an account: where it may log in from and by which ports, and whose messages it reads (drop
+ * copies; of one that is known that does not change). */
 struct terms_account {
     char user[6];
     u8 copy; /* enum reader_scope */
     struct account_networks networks;
-    const char (*restricted)[8];
-    u32 restricted_used;
+    struct account_ports ports;
 };
 
 /* The fields are those of struct gateway_conf. Time limits count from the next time that they begin
@@ -54,8 +53,8 @@ struct terms_post {
 /* What `conf` says; no accounts. */
 void terms_of(struct gateway_terms *t, const struct gateway_conf *conf);
 
-/* From its next turn on the gateway behind `p` goes by `t`. The lists stay until other terms name
- * the account; `t` itself until other ones were taken. One thread at a time. */
+/* From its next turn on the gateway behind `p` goes by `t`, which stays until other ones were
+ * taken. One thread at a time. */
 static inline void terms_give(struct terms_post *p, const struct gateway_terms *t)
 {
     atomic_store_explicit(&p->given, t, memory_order_release); /* pairs with terms_follow */

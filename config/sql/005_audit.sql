@@ -164,7 +164,8 @@ insert into message_types values
     (177, 'EV_CANCEL_PENDING'), (178, 'EV_CANCEL_REJECTED'), (179, 'EV_PRIORITY'), (192, 'EV_KILLED'),
     (193, 'EV_RESTORED'), (202, 'EV_OPERATOR'), (203, 'EV_OPERATED'), (204, 'EV_BARRED'), (205, 'EV_UNBARRED'),
     (42, 'CMD_LIMIT'), (50, 'CMD_CHECKS'), (194, 'EV_CHECKS'), (56, 'CMD_OPERATOR'), (139, 'EV_LIMIT'), (140, 'EV_UNTRADED'),
-    (57, 'CMD_BAR'), (58, 'CMD_UNBAR'), (59, 'CMD_EXPEL'), (60, 'CMD_NOTE'), (61, 'CMD_LOOK'), (206, 'EV_SEEN');
+    (57, 'CMD_BAR'), (58, 'CMD_UNBAR'), (59, 'CMD_EXPEL'), (60, 'CMD_NOTE'), (61, 'CMD_LOOK'), (206, 'EV_SEEN'),
+    (51, 'CMD_PROFILE'), (195, 'EV_PROFILE'), (52, 'CMD_LISTED'), (196, 'EV_LISTED');
 
 -- The raw log message by message. Put `where day = ...` and a range of seq on it.
 create view events as

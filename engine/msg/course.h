@@ -75,6 +75,13 @@ enum stp_level {
     STP_FIRM = 1, /* all accounts, by the firm that the orders name */
 };
 
+/* What an account leaves to the listening port of its login: bits of msg_account.by_port. */
+enum by_port {
+    BY_PORT_STP = 1,  /* stp and stp_level */
+    BY_PORT_DROP = 2, /* drop and drop_ms */
+    BY_PORT_ALL = 3,
+};
+
 /* CMD_ACCOUNT, EV_ACCOUNT. The account's id is head.account in the event, 0 in the command. */
 struct msg_account {
     union {
@@ -91,7 +98,8 @@ struct msg_account {
     u32 drop_ms;    /* 48 ... and has not come back for so long */
     u32 open_max;   /* 52 orders that it may have open at the same time; 0: no limit */
     u8 post_slide;  /* 56 1: a post-only order that would take is slid; else it is cancelled */
-    u8 zero[71];    /* 57 */
+    u8 by_port;     /* 57 enum by_port; what it leaves is zero above */
+    u8 zero[70];    /* 58 */
 };
 _Static_assert(sizeof(struct msg_account) == 128, "two slots");
 

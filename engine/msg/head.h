@@ -40,6 +40,8 @@ enum msg_type {
     CMD_KILL = 0x30,     /* nothing more is entered, all that is open goes */
     CMD_RESTORE = 0x31,  /* ... until here */
     CMD_CHECKS = 0x32,   /* what gateways check of an account's orders */
+    CMD_PROFILE = 0x33,  /* checks and limits under a name, for all accounts that name it */
+    CMD_LISTED = 0x34,   /* a symbol is put on, or taken off, a list of what may not be traded */
     CMD_OPERATOR = 0x38, /* a request with who and why; it carries another command */
     CMD_BAR = 0x39,      /* carried: an account may neither log in nor enter orders */
     CMD_UNBAR = 0x3A,    /* carried: ... until here */
@@ -86,6 +88,8 @@ enum msg_type {
     EV_KILLED = 0xC0,
     EV_RESTORED = 0xC1,
     EV_CHECKS = 0xC2,   /* what gateways check of an account's orders has changed */
+    EV_PROFILE = 0xC3,  /* checks and limits under a name have changed */
+    EV_LISTED = 0xC4,   /* a symbol is on, or off, a list from now on */
     EV_OPERATOR = 0xCA, /* a request begins */
     EV_OPERATED = 0xCB, /* ... and is over */
     EV_BARRED = 0xCC,

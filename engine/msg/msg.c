@@ -12,6 +12,9 @@
 /* clang-format off */
 #define SIZE(s, member) sizeof(((struct s *)0)->member)
 #define F(type, member, kind) {#member, offsetof(struct type, member), SIZE(type, member), kind, 0}
+/* Of a struct within it, under its own name. */
+#define N(type, part, member, kind) \
+    {#member, offsetof(struct type, part.member), SIZE(type, part.member), kind, 0}
 #define T(member, kind, tags) \
     {#member, SLOT_BYTES + offsetof(struct order_terms, member), SIZE(order_terms, member), kind, \
      tags}
@@ -36,7 +39,7 @@ static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
     F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
     F(msg_account, stp_details, NUM), F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM),
-    F(msg_account, post_slide, NUM),
+    F(msg_account, post_slide, NUM), F(msg_account, by_port, HEX),
 };
 static const struct field kill_fields[] = {
     F(msg_kill, scope, NUM), F(msg_kill, account, NUM), F(msg_kill, firm, TEXT),
@@ -48,7 +51,9 @@ static const struct field work_fields[] = {
 static const struct field login_fields[] = {
     F(msg_login, conn, NUM), F(msg_login, requested_day, NUM), F(msg_login, requested_seq, NUM),
     F(msg_login, peer_ipv4, IPV4), F(msg_login, peer_port, NUM), F(msg_login, dialect, NUM),
-    F(msg_login, terms, NUM),
+    F(msg_login, terms, NUM), N(msg_login, port, stp, NUM), N(msg_login, port, stp_level, NUM),
+    N(msg_login, port, drop, NUM), N(msg_login, port, drop_ms, NUM),
+    N(msg_login, port, profile, TEXT),
 };
 static const struct field unbind_fields[] = {
     F(msg_unbind, conn, NUM), F(msg_unbind, bind_id, NUM), F(msg_unbind, gateway, NUM),
@@ -58,6 +63,9 @@ static const struct field bound_fields[] = {
     F(msg_bound, conn, NUM),     F(msg_bound, bind_id, NUM),
     F(msg_bound, gateway, NUM),  F(msg_bound, from, NUM),
     F(msg_bound, from_seq, NUM), F(msg_bound, next_seq, NUM),
+    N(msg_bound, port, stp, NUM), N(msg_bound, port, stp_level, NUM), N(msg_bound, port, drop, NUM),
+    N(msg_bound, port, drop_ms, NUM), N(msg_bound, port, profile, TEXT),
+    F(msg_bound, profile_id, NUM),
 };
 static const struct field login_rejected_fields[] = {
     F(msg_login_rejected, conn, NUM), F(msg_login_rejected, gateway, NUM),
@@ -171,14 +179,32 @@ static const struct field broken_fields[] = {
 static const struct field limit_fields[] = {
     F(msg_limit, scope, NUM), F(msg_limit, account, NUM), F(msg_limit, user, TEXT),
     F(msg_limit, firm, TEXT), F(msg_limit, exposure_max, NUM), F(msg_limit, daily_max, NUM),
-    F(msg_limit, position_max, NUM), F(msg_limit, collar_bps, NUM),
+    F(msg_limit, position_max, NUM), F(msg_limit, collar_bps, NUM), F(msg_limit, inherits, HEX),
+    F(msg_limit, source, NUM),
 };
 static const struct field checks_fields[] = {
     F(msg_checks, account, NUM), F(msg_checks, user, TEXT), F(msg_checks, qty_max, NUM),
     F(msg_checks, notional_max, NUM), F(msg_checks, collar_bps, NUM),
     F(msg_checks, orders_per_s, NUM), F(msg_checks, symbol_per_s, NUM),
     F(msg_checks, repeat_max, NUM), F(msg_checks, repeat_ms, NUM), F(msg_checks, bars, HEX),
+    F(msg_checks, inherits, HEX), F(msg_checks, profile, TEXT), F(msg_checks, profile_id, NUM),
     F(msg_checks, source, NUM),
+};
+static const struct field profile_fields[] = {
+    F(msg_profile, id, NUM), F(msg_profile, name, TEXT), F(msg_profile, base, TEXT),
+    F(msg_profile, base_id, NUM), N(msg_profile, values, inherits, HEX),
+    N(msg_profile, values, qty_max, NUM), N(msg_profile, values, notional_max, NUM),
+    N(msg_profile, values, collar_bps, NUM), N(msg_profile, values, orders_per_s, NUM),
+    N(msg_profile, values, symbol_per_s, NUM), N(msg_profile, values, repeat_max, NUM),
+    N(msg_profile, values, repeat_ms, NUM), N(msg_profile, values, bars, HEX),
+    N(msg_profile, values, exposure_max, NUM), N(msg_profile, values, daily_max, NUM),
+    N(msg_profile, values, position_max, NUM), N(msg_profile, values, last_bps, NUM),
+    F(msg_profile, source, NUM),
+};
+static const struct field listed_fields[] = {
+    F(msg_listed, kind, NUM), F(msg_listed, scope, NUM), F(msg_listed, listed, NUM),
+    F(msg_listed, symbol, TEXT), F(msg_listed, instrument, NUM), F(msg_listed, user, TEXT),
+    F(msg_listed, account, NUM), F(msg_listed, firm, TEXT), F(msg_listed, source, NUM),
 };
 static const struct field untraded_fields[] = {
     F(msg_untraded, match, NUM), F(msg_untraded, account[0], NUM), F(msg_untraded, firm[0], TEXT),
@@ -240,7 +266,7 @@ const struct shape msg_shapes[256] = {
     [CMD_INSTRUMENT] = {"CMD_INSTRUMENT", FIELDS(instrument_fields), 0, 1,
                         ZERO(msg_instrument, zero)},
     [CMD_ACCOUNT] = {"CMD_ACCOUNT", FIELDS(account_fields), 0, 2, ZERO(msg_account, zero)},
-    [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 1, ZERO(msg_login, zero)},
+    [CMD_LOGIN] = {"CMD_LOGIN", FIELDS(login_fields), 0, 2, ZERO(msg_login, zero)},
     [CMD_DISCONNECT] = {"CMD_DISCONNECT", FIELDS(unbind_fields), 0, 1, ZERO(msg_unbind, zero)},
     [CMD_ENTER] = {"CMD_ENTER", FIELDS(enter_fields), MSG_ISO, 2, ZERO(msg_enter, zero)},
     [CMD_REPLACE] = {"CMD_REPLACE", FIELDS(replace_fields), MSG_ISO, 2, {0, 0}},
@@ -259,7 +285,7 @@ const struct shape msg_shapes[256] = {
                        ZERO(msg_instrument, zero)},
     [EV_ACCOUNT] = {"EV_ACCOUNT", FIELDS(account_fields), MSG_TX_END, 2, ZERO(msg_account, zero)},
     [EV_WORK] = {"EV_WORK", FIELDS(work_fields), MSG_TX_END, 1, ZERO(msg_work, zero)},
-    [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 1, {0, 0}},
+    [EV_BOUND] = {"EV_BOUND", FIELDS(bound_fields), MSG_TX_END, 2, ZERO(msg_bound, zero)},
     [EV_UNBOUND] = {"EV_UNBOUND", FIELDS(unbind_fields), MSG_TX_END, 1, ZERO(msg_unbind, zero)},
     [EV_LOGIN_REJECTED] = {"EV_LOGIN_REJECTED", FIELDS(login_rejected_fields), MSG_TX_END, 1,
                            ZERO(msg_login_rejected, zero)},
@@ -292,6 +318,10 @@ const struct shape msg_shapes[256] = {
     [EV_LIMIT] = {"EV_LIMIT", FIELDS(limit_fields), MSG_TX_END, 2, ZERO(msg_limit, zero)},
     [CMD_CHECKS] = {"CMD_CHECKS", FIELDS(checks_fields), 0, 2, ZERO(msg_checks, zero)},
     [EV_CHECKS] = {"EV_CHECKS", FIELDS(checks_fields), MSG_TX_END, 2, ZERO(msg_checks, zero)},
+    [CMD_PROFILE] = {"CMD_PROFILE", FIELDS(profile_fields), 0, 2, ZERO(msg_profile, zero)},
+    [EV_PROFILE] = {"EV_PROFILE", FIELDS(profile_fields), MSG_TX_END, 2, ZERO(msg_profile, zero)},
+    [CMD_LISTED] = {"CMD_LISTED", FIELDS(listed_fields), 0, 1, ZERO(msg_listed, zero)},
+    [EV_LISTED] = {"EV_LISTED", FIELDS(listed_fields), MSG_TX_END, 1, ZERO(msg_listed, zero)},
     [EV_UNTRADED] = {"EV_UNTRADED", FIELDS(untraded_fields), MSG_TX_END, 2,
                      ZERO(msg_untraded, zero)},
     [EV_COURSE] = {"EV_COURSE", FIELDS(course_fields), MSG_TX_END, 1, ZERO(msg_course, zero)},

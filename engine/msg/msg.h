@@ -45,19 +45,30 @@ enum login_terms {
     LOGIN_AHEAD_NEXT = 2,  /* a number that is still to come: from the next one */
 };
 
+/* What a listening port gives accounts that do not say it themselves. */
+struct port_terms {
+    u8 stp;          /*  0 enum stp */
+    u8 stp_level;    /*  1 enum stp_level */
+    u16 drop;        /*  2 as in msg_account */
+    u32 drop_ms;     /*  4 */
+    char profile[8]; /*  8 zero: none */
+};
+_Static_assert(sizeof(struct port_terms) == 16, "a quarter of a slot");
+
 /* CMD_LOGIN, after the password was found right. */
 struct msg_login {
-    struct cmd_head head; /* account, gateway */
-    u64 conn;             /* 32 the gateway's name for the connection, given back in the answer */
-    u64 requested_seq;    /* 40 first wanted session_seq; 0: the most recent message */
-    u32 requested_day;    /* 48 yyyymmdd of the requested session; 0: the current one */
-    u32 peer_ipv4;        /* 52 the client's address, network order, for the audit trail */
-    u16 peer_port;        /* 56 host order */
-    u8 dialect;           /* 58 enum dialect, of the port that it came to */
-    u8 terms;             /* 59 enum login_terms */
-    u8 zero[4];           /* 60 */
+    struct cmd_head head;   /* account, gateway */
+    u64 conn;               /* 32 the gateway's name for the connection, given back in the answer */
+    u64 requested_seq;      /* 40 first wanted session_seq; 0: the most recent message */
+    u32 requested_day;      /* 48 yyyymmdd of the requested session; 0: the current one */
+    u32 peer_ipv4;          /* 52 the client's address, network order, for the audit trail */
+    u16 peer_port;          /* 56 host order */
+    u8 dialect;             /* 58 enum dialect, of the port that it came to */
+    u8 terms;               /* 59 enum login_terms */
+    struct port_terms port; /* 60 */
+    u8 zero[52];            /* 76 */
 };
-_Static_assert(sizeof(struct msg_login) == 64, "one slot");
+_Static_assert(sizeof(struct msg_login) == 128, "two slots");
 
 enum unbind_reason {
     UNBIND_CLOSED = 'C',   /* the connection was closed or reset by the peer */
@@ -91,14 +102,17 @@ _Static_assert(sizeof(struct msg_unbind) == 64, "one slot");
  */
 struct msg_bound {
     struct event_head head;
-    u64 conn;     /* 32 */
-    u64 from_seq; /* 40 first session_seq to send, 1..next_seq */
-    u64 next_seq; /* 48 session_seq that the account's next message will have */
-    u32 bind_id;  /* 56 to be put into each command from now on */
-    u16 gateway;  /* 60 */
-    u16 from;     /* 62 the gateway that got the account's events until now */
+    u64 conn;               /* 32 */
+    u64 from_seq;           /* 40 first session_seq to send, 1..next_seq */
+    u64 next_seq;           /* 48 session_seq that the account's next message will have */
+    u32 bind_id;            /* 56 to be put into each command from now on */
+    u16 gateway;            /* 60 */
+    u16 from;               /* 62 the gateway that got the account's events until now */
+    struct port_terms port; /* 64 of the port by which it came */
+    u16 profile_id;         /* 80 of port.profile */
+    u8 zero[46];            /* 82 */
 };
-_Static_assert(sizeof(struct msg_bound) == 64, "one slot");
+_Static_assert(sizeof(struct msg_bound) == 128, "two slots");
 
 /* EV_LOGIN_REJECTED: SoupBinTCP's reason, A or S. */
 struct msg_login_rejected {
@@ -410,6 +424,8 @@ union msg {
     struct msg_priority priority;
     struct msg_limit limit;
     struct msg_checks checks;
+    struct msg_profile profile;
+    struct msg_listed listed;
     struct msg_untraded untraded;
     struct msg_operator operator;
     struct msg_operated operated;

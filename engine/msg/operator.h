@@ -51,8 +51,10 @@ enum operated_why {
     WHY_BROKEN = 8,     /* the trade was broken before */
     WHY_STREAM = 9,     /* a party of the trade has no stream today */
     WHY_TYPE = 10,      /* not a command of operators */
+    WHY_PROFILE = 11,   /* no such profile */
+    WHY_CYCLE = 12,     /* the profile would be based on itself */
 };
-#define WHY_MAX WHY_TYPE
+#define WHY_MAX WHY_CYCLE
 
 /* EV_OPERATOR: a request begins. EV_OPERATED: it is over, all its long work included. */
 struct msg_operated {
@@ -100,6 +102,8 @@ enum look_what {
     LOOK_VENUE = 1,
     LOOK_ACCOUNT = 2,
     LOOK_INSTRUMENT = 3,
+    LOOK_PROFILE = 4,
+    LOOK_LISTED = 5, /* symbols that may not be traded, or sold short; by place alone */
 };
 #define LOOK_PAGE 32u /* answers to one look at most */
 
@@ -146,11 +150,12 @@ struct seen_account {
     u8 stream;            /* 26 0: none today; else 1 + enum dialect */
     u8 killed;            /* 27 */
     u8 barred;            /* 28 */
-    u8 checks;            /* 29 enum check_source: whose its checks are */
+    u8 source;            /* 29 enum check_source: whose its checks are */
     u8 zero[2];           /* 30 */
     u8 terms[96];         /* 32 struct msg_account from behind its head on */
+    u8 checks[56]; /* 128 struct msg_checks from behind its head on, as far as it says much */
 };
-_Static_assert(sizeof(struct seen_account) == 128, "offsets as in the margin");
+_Static_assert(sizeof(struct seen_account) == 184, "offsets as in the margin");
 
 struct seen_instrument {
     u64 until_ns; /*  0 when its pause ends; 0: it is not paused by time */
@@ -192,6 +197,8 @@ struct msg_seen {
         struct seen_venue venue;
         struct seen_account account;
         struct seen_instrument instrument;
+        u8 profile[96]; /* struct msg_profile from behind its head on */
+        u8 listed[32];  /* struct msg_listed from behind its head on; all zero: a free place */
         u8 bytes[208];
     };
 };

@@ -46,11 +46,49 @@ static const struct column instrument_columns[] = {
     {"OF", "cross_side", -2, false},
 };
 
+static const struct column profile_columns[] = {
+    {"PROFILE", "profile", -8, false},
+    {"BASE", "base", -8, false},
+    {"QTY", "qty", 7, false},
+    {"NOTIONAL", "notional", 16, true},
+    {"COLLAR", "collar_bps", 6, false},
+    {"ORD/S", "orders", 7, false},
+    {"SYM/S", "symbol_orders", 7, false},
+    {"REP", "repeat", 5, false},
+    {"MS", "repeat_ms", 5, false},
+    {"EXPOSURE", "exposure", 18, true},
+    {"DAILY", "daily", 18, true},
+    {"POSITION", "position", 10, false},
+    {"LAST", "last_bps", 5, false},
+    {"FORBID", "forbid", -12, false},
+    {"INHERIT", "inherit", -1, false},
+};
+
+static const struct column list_columns[] = {
+    {"SYMBOL", "symbol", -8, false}, {"LIST", "list", -10, false},
+    {"USER", "user", -6, false},     {"FIRM", "firm", -4, false},
+    {"ON", "listed", 3, false},      {"BY OPERATOR", "by_operator", -11, false},
+};
+
+static void words_text(const json_t *words, char *out, size_t bytes)
+{
+    size_t i, used = 0;
+    const json_t *word;
+
+    json_array_foreach(words, i, word)
+    {
+        int n = snprintf(out + used, bytes - used, "%s%s", i ? "," : "", json_string_value(word));
+        used = used + (size_t)n < bytes ? used + (size_t)n : bytes - 1;
+    }
+}
+
 static void cell(const struct column *c, const json_t *v, FILE *out)
 {
-    char text[64] = "";
+    char text[128] = "";
 
-    if (!v) /* this row has none */
+    if (json_is_array(v))
+        words_text(v, text, sizeof text);
+    else if (!v) /* this row has none */
         text[0] = '\0';
     else if (json_is_string(v))
         snprintf(text, sizeof text, "%s", json_string_value(v));
@@ -108,6 +146,10 @@ static void data_print(const char *command, json_t *data, FILE *out)
         table(stage_columns, ARRAY_LEN(stage_columns), data, false, out);
     else if (strcmp(command, "instruments") == 0)
         table(instrument_columns, ARRAY_LEN(instrument_columns), data, false, out);
+    else if (strcmp(command, "profiles") == 0)
+        table(profile_columns, ARRAY_LEN(profile_columns), data, false, out);
+    else if (strcmp(command, "lists") == 0)
+        table(list_columns, ARRAY_LEN(list_columns), data, false, out);
     else
         table(account_columns, ARRAY_LEN(account_columns), data, strcmp(command, "sessions") == 0,
               out);

@@ -107,7 +107,8 @@ static json_t *listed(struct operate *o)
 static json_t *found(struct operate *o)
 {
     bool account = o->request.kind->look == LOOK_ACCOUNT;
-    bool new_one = strcmp(o->request.kind->name, "instrument") == 0;
+    bool new_one = strcmp(o->request.kind->name, "instrument") == 0 ||
+                   strcmp(o->request.kind->name, "profile") == 0;
 
     if (o->seen.id == 0 && !new_one)
         return fail(o, account ? "no such account" : "no such instrument");
@@ -122,8 +123,9 @@ static json_t *on_seen(struct operate *o, const struct msg_seen *s)
     o->seen = *s;
     if (o->request.kind->what != DO_LIST)
         return found(o);
-    if (s->id != 0 || s->what == LOOK_VENUE)
-        json_array_append_new(o->list, request_show(s));
+    json_t *shown = s->id != 0 || s->what == LOOK_VENUE ? request_show(s) : NULL;
+    if (shown)
+        json_array_append_new(o->list, shown);
     if (!s->last)
         return NULL;
     if (s->id == 0 || s->what == LOOK_VENUE)
@@ -243,7 +245,7 @@ static bool late_ended(struct operate *o, const struct msg_operated *m)
 /* DO_REQUEST: here, or by a search of the day's journal. */
 static json_t *request_look(struct operate *o)
 {
-    u64 number = request_number(&o->request);
+    u64 number = request_wanted(&o->request);
     const struct operate_late *l = late_find(o, number);
     struct msg_operated end;
 

@@ -23,8 +23,7 @@ bool request_name(const struct request *r, const char *name, char *out, u32 byte
     return true;
 }
 
-/* A number of min..max; where it is not there `*out` stays. */
-static bool number(const struct request *r, const char *name, u64 max, u64 *out)
+bool request_number(const struct request *r, const char *name, u64 max, u64 *out)
 {
     const json_t *v = json_object_get(r->args, name);
 
@@ -46,12 +45,12 @@ static bool letter(const struct request *r, const char *name, const char *allowe
     return true;
 }
 
-static bool flag(const struct request *r, const char *name)
+bool request_flag(const struct request *r, const char *name)
 {
     return json_is_true(json_object_get(r->args, name));
 }
 
-static void begin(union msg *m, u8 type)
+void request_begin(union msg *m, u8 type)
 {
     memset(m, 0, sizeof *m);
     m->cmd.type = type;
@@ -60,7 +59,7 @@ static void begin(union msg *m, u8 type)
 
 static const char *build_of_account(u8 type, const struct msg_seen *seen, union msg *out)
 {
-    begin(out, type);
+    request_begin(out, type);
     out->bar.account = seen->id;
     return NULL;
 }
@@ -83,35 +82,9 @@ static const char *build_enable(const struct request *r, const struct msg_seen *
     return build_of_account(CMD_UNBAR, s, m);
 }
 
-static const char *build_limits(const struct request *r, const struct msg_seen *s, union msg *m)
-{
-    u64 collar = 0;
-    (void)s;
-
-    begin(m, CMD_LIMIT);
-    if (json_object_get(r->args, "firm")) {
-        m->limit.scope = LIMIT_FIRM;
-        if (!request_name(r, "firm", m->limit.firm, 4) || json_object_get(r->args, "user"))
-            return "limits: a firm has 1 to 4 letters and digits; name a firm or a user";
-    } else {
-        m->limit.scope = LIMIT_ACCOUNT;
-        if (!request_name(r, "user", m->limit.user, 6))
-            return "limits: name a user or a firm";
-    }
-    if (!number(r, "exposure", LIMIT_MONEY_MAX, &m->limit.exposure_max) ||
-        !number(r, "daily", LIMIT_MONEY_MAX, &m->limit.daily_max) ||
-        !number(r, "position", LIMIT_SHARES_MAX, &m->limit.position_max) ||
-        !number(r, "collar_bps", 10000, &collar))
-        return "limits: exposure and daily are whole numbers of price units (1/10,000), position "
-               "of "
-               "shares, collar_bps 0 to 10000; 0: no limit";
-    m->limit.collar_bps = (u16)collar;
-    return NULL;
-}
-
 static void course(union msg *m, u16 instrument, u8 phase)
 {
-    begin(m, CMD_PHASE);
+    request_begin(m, CMD_PHASE);
     m->course.instrument = instrument;
     m->course.phase = phase;
     m->course.reason = COURSE_OPERATOR;
@@ -138,9 +111,9 @@ static const char *build_phase(const struct request *r, const struct msg_seen *s
     if (!letter(r, "phase", "PTXZHV", &phase))
         return "phase: one of P T X Z H V";
     course(m, s ? (u16)s->id : 0, phase);
-    m->course.wide = flag(r, "wide");
-    m->course.late = flag(r, "late");
-    m->course.closing = flag(r, "closing");
+    m->course.wide = request_flag(r, "wide");
+    m->course.late = request_flag(r, "late");
+    m->course.closing = request_flag(r, "closing");
     return NULL;
 }
 
@@ -149,7 +122,7 @@ static const char *build_instrument(const struct request *r, const struct msg_se
 {
     u64 tick = 100, lot = 100, tier = 0, collar = 0, reference = 0;
 
-    begin(m, CMD_INSTRUMENT);
+    request_begin(m, CMD_INSTRUMENT);
     if (s->id) {
         memcpy((u8 *)m + sizeof m->cmd, s->instrument.terms, sizeof s->instrument.terms);
         tick = m->instrument.tick;
@@ -158,9 +131,10 @@ static const char *build_instrument(const struct request *r, const struct msg_se
         collar = m->instrument.collar_bps;
         reference = m->instrument.reference_price;
     }
-    if (!number(r, "tick", PRICE_LIMIT_MAX, &tick) || !number(r, "lot", QTY_MAX, &lot) ||
-        !number(r, "tier", 2, &tier) || !number(r, "collar_bps", 10000, &collar) ||
-        !number(r, "reference", PRICE_LIMIT_MAX, &reference))
+    if (!request_number(r, "tick", PRICE_LIMIT_MAX, &tick) ||
+        !request_number(r, "lot", QTY_MAX, &lot) || !request_number(r, "tier", 2, &tier) ||
+        !request_number(r, "collar_bps", 10000, &collar) ||
+        !request_number(r, "reference", PRICE_LIMIT_MAX, &reference))
         return "instrument: tick and reference are whole numbers of price units (1/10,000), lot of "
                "shares; tier 0 to 2, collar_bps 0 to 10000";
     memcpy(m->instrument.symbol, r->name, sizeof r->name);
@@ -177,13 +151,13 @@ static const char *build_instrument(const struct request *r, const struct msg_se
 static const char *build_kill_of(u8 type, const struct request *r, const struct msg_seen *s,
                                  union msg *m)
 {
-    begin(m, type);
+    request_begin(m, type);
     if (s) {
         m->kill.scope = KILL_ACCOUNT;
         m->kill.account = s->id;
         return NULL;
     }
-    if (flag(r, "venue")) {
+    if (request_flag(r, "venue")) {
         m->kill.scope = KILL_VENUE;
         return json_object_get(r->args, "firm") ? "kill: one thing at a time" : NULL;
     }
@@ -205,8 +179,9 @@ static const char *build_restore(const struct request *r, const struct msg_seen 
 static const char *build_break(const struct request *r, const struct msg_seen *s, union msg *m)
 {
     (void)s;
-    begin(m, CMD_BREAK);
-    if (!number(r, "match", INT64_MAX, &m->broken_trade.match) || m->broken_trade.match == 0)
+    request_begin(m, CMD_BREAK);
+    if (!request_number(r, "match", INT64_MAX, &m->broken_trade.match) ||
+        m->broken_trade.match == 0)
         return "break: match is the number of a trade of the open day";
     if (!letter(r, "why", "ECSX", &m->broken_trade.reason))
         return "break: why is E (erroneous), C (consent), S (supervisory) or X (external)";
@@ -217,7 +192,7 @@ static const char *build_day_end(const struct request *r, const struct msg_seen 
 {
     (void)r;
     (void)s;
-    begin(m, CMD_DAY_END);
+    request_begin(m, CMD_DAY_END);
     return NULL;
 }
 
@@ -225,7 +200,7 @@ static const char *build_drain(const struct request *r, const struct msg_seen *s
 {
     (void)r;
     (void)s;
-    begin(m, CMD_NOTE);
+    request_begin(m, CMD_NOTE);
     m->note.what = NOTE_DRAIN;
     return NULL;
 }
@@ -234,24 +209,27 @@ static const char *build_snapshot(const struct request *r, const struct msg_seen
 {
     (void)r;
     (void)s;
-    begin(m, CMD_NOTE);
+    request_begin(m, CMD_NOTE);
     m->note.what = NOTE_SNAPSHOT;
     return NULL;
 }
 
-u64 request_number(const struct request *r)
+u64 request_wanted(const struct request *r)
 {
     u64 n = 0;
 
-    return number(r, "number", INT64_MAX, &n) ? n : 0;
+    return request_number(r, "number", INT64_MAX, &n) ? n : 0;
 }
 
 static const char *build_request(const struct request *r, const struct msg_seen *s, union msg *m)
 {
     (void)s;
     (void)m;
-    return request_number(r) ? NULL : "request: number is the one that an answer has told";
+    return request_wanted(r) ? NULL : "request: number is the one that an answer has told";
 }
+
+#define REQUEST_CHECKS \
+    "qty notional collar_bps orders symbol_orders repeat repeat_ms forbid inherit"
 
 static const struct request_kind kinds[] = {
     {"status", ROLE_VIEWER, false, DO_LIST, "", LOOK_VENUE, NULL},
@@ -263,8 +241,19 @@ static const struct request_kind kinds[] = {
     {"disconnect", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disconnect},
     {"disable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_disable},
     {"enable", ROLE_OPERATOR, true, DO_COMMAND, "user", LOOK_ACCOUNT, build_enable},
-    {"limits", ROLE_ADMIN, true, DO_COMMAND, "user firm exposure daily position collar_bps", 0,
-     build_limits},
+    {"limits", ROLE_ADMIN, true, DO_COMMAND,
+     "user firm exposure daily position collar_bps inherit files", 0, request_limits},
+    {"checks", ROLE_ADMIN, true, DO_COMMAND, "user " REQUEST_CHECKS " profile files", LOOK_ACCOUNT,
+     request_checks},
+    {"profile", ROLE_ADMIN, true, DO_COMMAND,
+     "name base " REQUEST_CHECKS " exposure daily position last_bps files", LOOK_PROFILE,
+     request_profile},
+    {"profiles", ROLE_VIEWER, false, DO_LIST, "", LOOK_PROFILE, NULL},
+    {"restrict", ROLE_OPERATOR, true, DO_COMMAND, "symbol user firm venue short files", 0,
+     request_restrict},
+    {"unrestrict", ROLE_OPERATOR, true, DO_COMMAND, "symbol user firm venue short files", 0,
+     request_unrestrict},
+    {"lists", ROLE_VIEWER, false, DO_LIST, "", LOOK_LISTED, NULL},
     {"halt", ROLE_OPERATOR, true, DO_COMMAND, "symbol", LOOK_INSTRUMENT, build_halt},
     {"resume", ROLE_OPERATOR, true, DO_COMMAND, "symbol", LOOK_INSTRUMENT, build_resume},
     {"phase", ROLE_OPERATOR, true, DO_COMMAND, "symbol phase wide late closing", LOOK_INSTRUMENT,
@@ -339,19 +328,23 @@ static void reason_take(struct request *r, const char *text)
 static const char *subject(struct request *r)
 {
     bool account = r->kind->look == LOOK_ACCOUNT;
-    const char *arg = account ? "user" : "symbol";
+    bool profile = r->kind->look == LOOK_PROFILE;
+    const char *arg = account ? "user" : profile ? "name" : "symbol";
 
     if (r->kind->what == DO_LIST || !r->kind->look)
         return NULL;
     bool given = json_object_get(r->args, arg) != NULL;
-    if (given && (flag(r, "venue") || json_object_get(r->args, "firm")))
+    if (given && (request_flag(r, "venue") || json_object_get(r->args, "firm")))
         return "one thing at a time: a user, a firm or the venue";
     if (given)
         return request_name(r, arg, r->name, account ? 6 : 8)
                    ? NULL
-                   : "a user has 1 to 6 letters and digits, a symbol 1 to 8";
+                   : "a user has 1 to 6 letters and digits, a symbol or profile 1 to 8";
     bool may_lack = strcmp(r->kind->name, "phase") == 0 || word_in(r->kind->args, "venue");
-    return may_lack ? NULL : account ? "args: user is missing" : "args: symbol is missing";
+    return may_lack  ? NULL
+           : account ? "args: user is missing"
+           : profile ? "args: name is missing"
+                     : "args: symbol is missing";
 }
 
 const char *request_parse(struct request *r, const char *line, size_t bytes)
@@ -404,6 +397,8 @@ const char *request_why(u8 why)
         "the trade was broken before",
         "a party of the trade has no stream today",
         "not a command of operators",
+        "no such profile",
+        "the profile would be based on itself",
     };
     _Static_assert(ARRAY_LEN(texts) == WHY_MAX + 1, "one each");
 

@@ -54,12 +54,33 @@ void request_free(struct request *r);
 bool request_name(const struct request *r, const char *name, char *out, u32 bytes);
 
 /* The number of DO_REQUEST. */
-u64 request_number(const struct request *r);
+u64 request_wanted(const struct request *r);
+
+/* Argument `name` as a number of at most `max` to `*out`, which stays where it is not there. False:
+ * it is no such number. */
+bool request_number(const struct request *r, const char *name, u64 max, u64 *out);
+
+/* Argument `name` is true. */
+bool request_flag(const struct request *r, const char *name);
+
+/* A command of `type` with nothing in it. */
+void request_begin(union msg *m, u8 type);
+
+/* ---- request_risk.c: limits, checks, profiles, lists; as `build` and request_show ---- */
+const char *request_limits(const struct request *r, const struct msg_seen *s, union msg *m);
+const char *request_checks(const struct request *r, const struct msg_seen *s, union msg *m);
+const char *request_profile(const struct request *r, const struct msg_seen *s, union msg *m);
+const char *request_restrict(const struct request *r, const struct msg_seen *s, union msg *m);
+const char *request_unrestrict(const struct request *r, const struct msg_seen *s, union msg *m);
+json_t *request_show_checks(const struct seen_account *a);
+json_t *request_show_profile(const struct msg_seen *s);
+json_t *request_show_listed(const struct msg_seen *s);
 
 /* The process' part of a request: enum note_what; 0: none. */
 u8 request_note(const struct request *r);
 
-/* What an instrument, an account, the venue are, as JSON; the caller's reference. */
+/* What an instrument, an account, the venue, ... are, as JSON; the caller's reference. NULL: a
+ * place with nothing in it. */
 json_t *request_show(const struct msg_seen *seen);
 
 /* A sentence for enum operated_why. */

@@ -40,11 +40,12 @@ static json_t *show_account(const struct msg_seen *s)
 
     memset(&m, 0, sizeof m);
     memcpy((u8 *)&m + sizeof m.ev, a->terms, sizeof a->terms);
-    return json_pack("{si so so sb sb sb sb si si sI ss}", "account", (int)s->id, "user",
-                     text(m.account.user, 6), "firm", text(m.account.firm, 4), "connected",
-                     a->bind_id != 0, "disabled_by_file", m.account.disabled, "disabled", a->barred,
-                     "killed", a->killed, "gateway", (int)a->gateway, "orders_open", (int)a->open,
-                     "next_session_seq", (json_int_t)a->next_session_seq, "dialect",
+    return json_pack("{si so so so sb sb sb sb si si sI ss}", "account", (int)s->id, "checks",
+                     request_show_checks(a), "user", text(m.account.user, 6), "firm",
+                     text(m.account.firm, 4), "connected", a->bind_id != 0, "disabled_by_file",
+                     m.account.disabled, "disabled", a->barred, "killed", a->killed, "gateway",
+                     (int)a->gateway, "orders_open", (int)a->open, "next_session_seq",
+                     (json_int_t)a->next_session_seq, "dialect",
                      a->stream == 0   ? "none"
                      : a->stream == 1 ? "ouch50"
                                       : "ouch42");
@@ -91,6 +92,10 @@ json_t *request_show(const struct msg_seen *seen)
         return show_venue(seen);
     case LOOK_ACCOUNT:
         return show_account(seen);
+    case LOOK_PROFILE:
+        return request_show_profile(seen);
+    case LOOK_LISTED:
+        return request_show_listed(seen);
     default:
         return show_instrument(seen);
     }

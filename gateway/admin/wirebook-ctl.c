@@ -27,6 +27,8 @@ static const char help[] =
     "  sessions                  accounts that are connected\n"
     "  accounts                  all accounts\n"
     "  instruments               all instruments: phase, terms, bands, touch\n"
+    "  profiles                  risk profiles\n"
+    "  lists                     symbols that may not be traded, or sold short\n"
     "  metrics                   every metric in the Prometheus text format\n"
     "  request NUMBER            what came of an earlier request, by its number\n"
     "  stages                    where orders' time goes: percentiles by stage, in ns\n"
@@ -40,11 +42,23 @@ static const char help[] =
     "  phase SYMBOL|all LETTER   P T X Z H V; then wide, late, closing as wanted\n"
     "  kill user USER | firm FIRM | venue       no new orders, all open ones are cancelled\n"
     "  restore user USER | firm FIRM | venue    ... orders are taken again\n"
+    "  restrict SYMBOL user USER | firm FIRM | venue [short]     no new orders, or no short sales\n"
+    "  unrestrict SYMBOL user USER | firm FIRM | venue [short]   ... until here\n"
     "Changing what the venue is (role admin):\n"
     "  instrument SYMBOL [tick=N] [lot=N] [reference=N] [tier=N] [collar_bps=N]\n"
     "                            add one, or change its terms and bands; prices in 1/10,000\n"
     "  limits user USER | firm FIRM [exposure=N] [daily=N] [position=N] [collar_bps=N]\n"
     "                            what may be at stake; what is not said is unlimited\n"
+    "  checks USER [qty=N] [notional=N] [collar_bps=N] [orders=N] [symbol_orders=N] [repeat=N]\n"
+    "              [repeat_ms=N] [forbid=WORDS] [inherit=WORDS] [profile=NAME|port]\n"
+    "                            what is checked of its orders; what is not said stays; 0: "
+    "nothing\n"
+    "  profile NAME [base=NAME|none] [as checks] [exposure=N] [daily=N] [position=N] [last_bps=N]\n"
+    "                            the same for all who name it or are based on it\n"
+    "  Words have commas between them: forbid=market,short,short_exempt,iso,peg,hidden,reserve,\n"
+    "  cross or none; inherit= names of what is left to the profile, or the base. With `files` "
+    "the\n"
+    "  next start takes again what the files say.\n"
     "  break MATCH LETTER        break a trade: E erroneous, C consent, S supervisory, X external\n"
     "  day-end                   end the trading day now\n"
     "  snapshot                  write the whole state to a file now, so that a start is short\n"
@@ -94,30 +108,45 @@ struct command {
     bool dangerous;
     const char *flags;  /* words that may follow */
     const char *values; /* words that may follow with =NUMBER */
+    const char *texts;  /* words that may follow with =TEXT */
 };
 
+#define VALUES "qty notional collar_bps orders symbol_orders repeat repeat_ms"
+
 static const struct command commands[] = {
-    {"status", {{0}}, false, false, "", ""},
-    {"accounts", {{0}}, false, false, "", ""},
-    {"instruments", {{0}}, false, false, "", ""},
-    {"metrics", {{0}}, false, false, "", ""},
-    {"stages", {{0}}, false, false, "", ""},
-    {"request", {{"number", true}}, false, false, "", ""},
-    {"disconnect", {{"user", false}}, false, false, "", ""},
-    {"disable", {{"user", false}}, false, false, "", ""},
-    {"enable", {{"user", false}}, false, false, "", ""},
-    {"halt", {{"symbol", false}}, false, false, "", ""},
-    {"resume", {{"symbol", false}}, false, false, "", ""},
-    {"phase", {{"symbol", false}, {"phase", false}}, false, false, "wide late closing", ""},
-    {"kill", {{0}}, true, true, "", ""},
-    {"restore", {{0}}, true, false, "", ""},
-    {"instrument", {{"symbol", false}}, false, false, "", "tick lot reference tier collar_bps"},
-    {"limits", {{0}}, true, false, "", "exposure daily position collar_bps"},
-    {"break", {{"match", true}, {"why", false}}, false, true, "", ""},
-    {"day-end", {{0}}, false, true, "", ""},
-    {"snapshot", {{0}}, false, false, "", ""},
-    {"reload", {{0}}, false, false, "", ""},
-    {"drain", {{0}}, false, true, "", ""},
+    {"status", {{0}}, false, false, "", "", ""},
+    {"accounts", {{0}}, false, false, "", "", ""},
+    {"instruments", {{0}}, false, false, "", "", ""},
+    {"metrics", {{0}}, false, false, "", "", ""},
+    {"disconnect", {{"user", false}}, false, false, "", "", ""},
+    {"disable", {{"user", false}}, false, false, "", "", ""},
+    {"enable", {{"user", false}}, false, false, "", "", ""},
+    {"halt", {{"symbol", false}}, false, false, "", "", ""},
+    {"resume", {{"symbol", false}}, false, false, "", "", ""},
+    {"phase", {{"symbol", false}, {"phase", false}}, false, false, "wide late closing", "", ""},
+    {"kill", {{0}}, true, true, "", "", ""},
+    {"restore", {{0}}, true, false, "", "", ""},
+    {"instrument", {{"symbol", false}}, false, false, "", "tick lot reference tier collar_bps", ""},
+    {"limits", {{0}}, true, false, "files", "exposure daily position collar_bps", "inherit"},
+    {"checks", {{"user", false}}, false, false, "files", VALUES, "forbid inherit profile"},
+    {"profile",
+     {{"name", false}},
+     false,
+     false,
+     "files",
+     VALUES " exposure daily position last_bps",
+     "forbid inherit base"},
+    {"profiles", {{0}}, false, false, "", "", ""},
+    {"restrict", {{"symbol", false}}, true, false, "short files", "", ""},
+    {"unrestrict", {{"symbol", false}}, true, false, "short files", "", ""},
+    {"lists", {{0}}, false, false, "", "", ""},
+    {"break", {{"match", true}, {"why", false}}, false, true, "", "", ""},
+    {"day-end", {{0}}, false, true, "", "", ""},
+    {"snapshot", {{0}}, false, false, "", "", ""},
+    {"drain", {{0}}, false, true, "", "", ""},
+    {"stages", {{0}}, false, false, "", "", ""},
+    {"request", {{"number", true}}, false, false, "", "", ""},
+    {"reload", {{0}}, false, false, "", "", ""},
 };
 
 static bool word_in(const char *words, const char *word, size_t n)
@@ -161,6 +190,9 @@ static const char *rest_take(const struct command *c, json_t *args, char **words
             words[i][n] = '\0';
             if (!number_take(args, words[i], words[i] + n + 1))
                 return "a whole number is wanted behind =";
+        } else if (words[i][n] == '=' && word_in(c->texts, words[i], n)) {
+            words[i][n] = '\0';
+            json_object_set_new(args, words[i], json_string(words[i] + n + 1));
         } else if (words[i][n] == '\0' && word_in(c->flags, words[i], n)) {
             json_object_set_new(args, words[i], json_true());
         } else {
@@ -175,7 +207,7 @@ static const char *args_take(const struct command *c, json_t *args, char **words
 {
     int at = 0;
 
-    if (c->of && (at = scope_take(args, words, used)) == 0)
+    if (c->of && !c->places[0].name && (at = scope_take(args, words, used)) == 0)
         return "user USER, firm FIRM or venue is wanted";
     for (u32 i = 0; i < ARRAY_LEN(c->places) && c->places[i].name; i++, at++) {
         const struct place *p = &c->places[i];
@@ -186,6 +218,12 @@ static const char *args_take(const struct command *c, json_t *args, char **words
         bool all = strcmp(c->name, "phase") == 0 && strcmp(words[at], "all") == 0;
         if (!p->number && !all)
             json_object_set_new(args, p->name, json_string(words[at]));
+    }
+    if (c->of && c->places[0].name) { /* behind what it is about */
+        int of = scope_take(args, words + at, used - at);
+        if (of == 0)
+            return "user USER, firm FIRM or venue is wanted";
+        at += of;
     }
     return rest_take(c, args, words + at, used - at);
 }

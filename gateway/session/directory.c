@@ -114,3 +114,12 @@ bool account_may_come_from(const struct account *a, u32 ipv4)
     }
     return a->networks.used == 0;
 }
+
+bool account_may_come_by(const struct account *a, u16 port)
+{
+    for (u32 i = 0; i < a->ports.used; i++) {
+        if (a->ports.at[i] == port)
+            return true;
+    }
+    return a->ports.used == 0;
+}

@@ -29,6 +29,14 @@ struct account_networks {
     } at[ACCOUNT_NETWORKS_MAX];
 };
 
+#define ACCOUNT_PORTS_MAX 8u
+
+/* Listening ports by which an account may log in; none: by any. */
+struct account_ports {
+    u32 used;
+    u16 at[ACCOUNT_PORTS_MAX]; /* TCP ports, host order */
+};
+
 /* Where an account is in relation to this gateway; drawn in session_handover.c. */
 enum account_place {
     ACCOUNT_AWAY,    /* another gateway has its events */
@@ -41,8 +49,13 @@ enum account_place {
 struct account {
     u32 id;                    /* the engine's; 0: not yet known */
     char user[6];              /* padded, upper case */
-    struct risk_limits limits; /* zero: none */
+    struct risk_limits limits; /* zero: none; those of `limits_at` */
+    struct risk_values own;    /* what it says itself of them */
+    u16 profile;               /* that says the rest; 0: the port's */
+    u16 port_profile;          /* of the port of its last login; 0: none */
+    u32 limits_at;             /* sessions.profiles_at that `limits` were made at */
     struct account_networks networks;
+    struct account_ports ports;
     struct store store;      /* the day's recent messages, or what of them came here */
     u8 place;                /* enum account_place */
     u32 moved_by;            /* bind_id of the login that moved it last, here or away */
@@ -75,8 +88,9 @@ struct directory {
     struct map symbols;
 };
 
-/* May the account log in from that address (network order)? */
+/* May the account log in from that address (network order)? By that TCP port (host order)? */
 bool account_may_come_from(const struct account *a, u32 ipv4);
+bool account_may_come_by(const struct account *a, u16 port);
 
 /* An empty directory for so many entries (> 0 each), with memory from `m`. */
 void directory_init(struct directory *d, struct mem *m, u32 accounts_max, u32 instruments_max,

@@ -1,41 +1,12 @@
 /* risk.c - stateless checks of one order; risk.h says which, in which order. Pure. */
 #include "gateway/session/risk.h"
 
-#include <string.h>
-
 #include "engine/msg/collar.h"
-
-/* A symbol as a number: memcmp order is the order of these. */
-static u64 symbol_key(const char symbol[8])
-{
-    u64 key;
-
-    memcpy(&key, symbol, 8);
-    return __builtin_bswap64(key);
-}
-
-/* Binary search in the account's sorted list: the last one that is not above the symbol. */
-static bool restricted(const struct risk_limits *limits, const char symbol[8])
-{
-    const char(*at)[8] = limits->restricted;
-    u64 key = symbol_key(symbol);
-
-    if (limits->restricted_used == 0)
-        return false;
-    for (u32 n = limits->restricted_used; n > 1;) {
-        u32 half = n / 2;
-        at = symbol_key(at[half]) <= key ? at + half : at; /* a move, not a jump */
-        n -= half;
-    }
-    return symbol_key(*at) == key;
-}
 
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order)
 {
     if (order->symbol_known && order->instrument == 0)
         return RISK_UNKNOWN_SYMBOL;
-    if (order->symbol_known && restricted(limits, order->symbol))
-        return RISK_RESTRICTED;
     if (limits->qty_max != 0 && order->qty > limits->qty_max)
         return RISK_QUANTITY;
     if (notional_breached(order->price, order->reference_price, order->qty, limits->notional_max))
@@ -93,14 +64,14 @@ enum risk_reason risk_bars_replace(u16 bars, const struct msg_replace *m)
     return check_bars(bars, &k);
 }
 
-void risk_limits_set(struct risk_limits *limits, const struct msg_checks *m)
+void risk_limits_set(struct risk_limits *limits, const struct risk_values *v)
 {
-    limits->qty_max = m->qty_max;
-    limits->collar_bps = m->collar_bps;
-    limits->notional_max = m->notional_max;
-    limits->orders_per_s = m->orders_per_s;
-    limits->symbol_per_s = m->symbol_per_s;
-    limits->repeat_ms = m->repeat_ms;
-    limits->repeat_max = m->repeat_max;
-    limits->bars = m->bars;
+    limits->qty_max = v->qty_max;
+    limits->collar_bps = v->collar_bps;
+    limits->notional_max = v->notional_max;
+    limits->orders_per_s = v->orders_per_s;
+    limits->symbol_per_s = v->symbol_per_s;
+    limits->repeat_ms = v->repeat_ms;
+    limits->repeat_max = v->repeat_max;
+    limits->bars = v->bars;
 }

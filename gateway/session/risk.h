@@ -19,7 +19,6 @@ enum risk_reason {
     RISK_PEGGING = 0x0011,
     RISK_CROSS = 0x0014,
     RISK_UNKNOWN_SYMBOL = 0x0017,
-    RISK_RESTRICTED = 0x0022,
     RISK_ISO = 0x0024,
     RISK_COLLAR = 0x0026,
     RISK_SYMBOL_RATE = 0x0028,
@@ -31,13 +30,11 @@ enum risk_reason {
     RISK_QUANTITY = 0x0031,
 };
 
-/* An account's limits; 0 or NULL: that check is off. */
+/* An account's limits; 0: that check is off. */
 struct risk_limits {
-    u32 qty_max;                 /* shares of one order */
-    u32 collar_bps;              /* distance from the reference price, in 1/100 of a per cent */
-    u64 notional_max;            /* price times shares of one order, in price units (1/10,000) */
-    const char (*restricted)[8]; /* symbols that it may not trade, padded, in memcmp order */
-    u32 restricted_used;
+    u32 qty_max;      /* shares of one order */
+    u32 collar_bps;   /* distance from the reference price, in 1/100 of a per cent */
+    u64 notional_max; /* price times shares of one order, in price units (1/10,000) */
     u32 orders_per_s; /* Enter and Replace */
     u32 symbol_per_s; /* Enter of one symbol */
     u32 repeat_ms;    /* the window of repeat_max */
@@ -52,13 +49,11 @@ struct risk_order {
     u16 instrument;      /* 0: unknown symbol */
     bool symbol_known;   /* false on Replace: only quantity and notional are checked */
     u32 reference_price; /* of the instrument; 0: no collar */
-    char symbol[8];
 };
 
 /*
- * The first check that fails, in this order: unknown symbol, restricted, quantity, notional,
- * collar; RISK_OK when none does. A market order's notional is taken at the reference price and it
- * has no collar.
+ * The first check that fails, in this order: unknown symbol, quantity, notional, collar; RISK_OK
+ * when none does. A market order's notional is taken at the reference price and it has no collar.
  */
 enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_order *order);
 
@@ -70,7 +65,7 @@ enum risk_reason risk_check(const struct risk_limits *limits, const struct risk_
 enum risk_reason risk_bars_enter(u16 bars, const struct msg_enter *m);
 enum risk_reason risk_bars_replace(u16 bars, const struct msg_replace *m);
 
-/* Takes what `m` says; the list of symbols stays. */
-void risk_limits_set(struct risk_limits *limits, const struct msg_checks *m);
+/* What of `v` gateways check. */
+void risk_limits_set(struct risk_limits *limits, const struct risk_values *v);
 
 #endif

@@ -28,6 +28,9 @@ static const struct sm_state states[SESSION_STATES] = {
 
 #define WHEEL_TICK_NS NS_PER_MS
 
+/* Between two turns: we were not on our core, whatever has arrived meanwhile. */
+#define SESSIONS_AWAY_NS (20 * NS_PER_MS)
+
 /* Slots beyond connections_max: ended sessions that still wait for the engine or the ring. */
 #define SESSIONS_SPARE 256u
 
@@ -46,6 +49,7 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     store_pool_init(&S->stores, rings->stores, conf->gateway);
     tokens_init(&S->tokens, m, conf->tokens_max, conf->tokens_quota, conf->seed + 4);
     rates_init(&S->rates, m, conf->seed + 5);
+    S->profiles = mem_alloc(m, (PROFILES_MAX + 1ull) * sizeof S->profiles[0], CACHE_LINE);
     wheel_init(&S->wheel, WHEEL_TICK_NS, 0);
     list_init(&S->free);
     list_init(&S->ready);
@@ -64,6 +68,8 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
 
 void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space)
 {
+    if (UNLIKELY(now_ns > S->now_ns + SESSIONS_AWAY_NS) && S->turn > 0)
+        S->away_ns += now_ns - S->now_ns;
     S->now_ns = now_ns;
     S->space = space;
     S->turn++;
@@ -179,8 +185,10 @@ bool session_open(struct sessions *S, u64 conn, const struct transport_peer *pee
     s->peer_ipv4 = peer_ipv4;
     s->peer_port = peer->port;
     s->dialect = S->conf.ports[peer->listener].dialect;
+    s->listener = (u8)peer->listener;
     s->silence_ns = S->conf.silence_timeout_ns;
     s->heard_ns = S->now_ns;
+    s->away_ns = S->away_ns;
     session_move(S, s, SESSION_LOGIN);
     wheel_start(&S->wheel, &s->timers[TIMER_IN], S->now_ns + S->conf.login_timeout_ns);
     metric_add(&S->metrics.opened, 1);

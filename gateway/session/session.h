@@ -79,6 +79,7 @@ struct session {
     bool all_copied;    /* ... and nothing more has come */
     bool held;          /* it is on the held list */
     u8 dialect;         /* enum dialect: of the port that it came to */
+    u8 listener;        /* ... and which that is, in session_conf.ports */
     u16 peer_port;
     u32 peer_ipv4; /* network order */
     u32 bind_id;   /* 0: none */
@@ -91,6 +92,7 @@ struct session {
     u64 sent_ns;             /* when bytes last went out */
     u64 orders_ns;           /* when the orders so far would be through at the reject rate */
     u64 flow_ns;             /* the same of all messages at the stop rate */
+    u64 away_ns;             /* LOGIN: sessions.away_ns, as far as its deadline has had that */
     u64 flood_ns;            /* since when it has been stopped again and again; 0: it is not */
     struct account *account; /* from BINDING on */
     struct store_cursor cursor;
@@ -121,7 +123,9 @@ struct session_metrics {
 
 /* What a listening port means for the sessions that come by it. */
 struct session_port {
-    u8 dialect; /* enum dialect */
+    u8 dialect;              /* enum dialect */
+    u16 tcp;                 /* its number, host order */
+    struct port_terms terms; /* for accounts that do not say it themselves */
 };
 
 struct session_conf {
@@ -157,6 +161,7 @@ struct sessions {
     struct session_rings rings;
     u64 now_ns; /* of this turn */
     u64 turn;
+    u64 away_ns;            /* in which there was no turn although one was due, in all */
     u64 durable_seq;        /* as read in this turn */
     enum space_level space; /* of the journal, as read in this turn */
     u32 day;                /* yyyymmdd of the open day or the last one; 0: none yet */
@@ -175,7 +180,9 @@ struct sessions {
     struct directory directory;
     struct store_pool stores;
     struct tokens tokens;
-    struct rates rates; /* by symbol, and of orders that are alike */
+    struct rates rates;           /* by symbol, and of orders that are alike */
+    struct msg_profile *profiles; /* by id, from 1, as the engine has them */
+    u32 profiles_at;              /* counts their changes */
     struct session_metrics metrics;
 };
 
@@ -251,8 +258,16 @@ void session_check_enter(struct sessions *S, struct session *s, struct msg_enter
  * by the limits that the command carries. */
 void session_check_replace(struct sessions *S, struct session *s, struct msg_replace *m);
 
-/* EV_CHECKS: from the next message on. */
+/* False: the account may not sell short, and the Modify would make it a short sale; it is counted
+ * and to be ignored, since a Modify has no reject. */
+bool session_check_modify(struct sessions *S, struct session *s, const struct msg_modify *m);
+
+/* EV_CHECKS and EV_PROFILE: from the next message on. */
 void sessions_checks(struct sessions *S, const struct msg_checks *m);
+void sessions_profile(struct sessions *S, const struct msg_profile *m);
+
+/* The account's limits follow what it, its profiles and its port say by now. */
+void session_limits(const struct sessions *S, struct account *a);
 
 /* Rates are kept as times: a bucket of one second that each message fills by its share of one. */
 #define SESSION_BURST_NS NS_PER_SEC

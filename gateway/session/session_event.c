@@ -34,6 +34,7 @@ static void send_login(struct sessions *S, struct session *s, struct account *a)
     m.peer_port = s->peer_port;
     m.dialect = s->dialect;
     m.terms = S->conf.login_terms;
+    m.port = S->conf.ports[s->listener].terms;
     bool pushed = ring_push(S->rings.cmd, &m, m.head.slots);
     ASSERT(pushed);
     s->account = a;
@@ -54,7 +55,8 @@ static void authenticated(struct sessions *S, struct session *s)
 
     if (a == NULL) {
         session_refuse(S, s, 'A', 0, "no such account");
-    } else if (!account_may_come_from(a, s->peer_ipv4)) {
+    } else if (!account_may_come_from(a, s->peer_ipv4) ||
+               !account_may_come_by(a, S->conf.ports[s->listener].tcp)) {
         metric_add(&S->metrics.logins_elsewhere, 1);
         session_refuse(S, s, 'A', 0, "not from this address");
     } else if (!s->login.session_ok || !here || is_copy_of_42(s, a)) {
@@ -102,6 +104,10 @@ static void on_bound(struct sessions *S, const struct msg_bound *m)
     struct account *a = directory_account(&S->directory, m->head.account);
 
     ASSERT(a != NULL);
+    if (a->port_profile != m->profile_id) {
+        a->port_profile = m->profile_id;
+        session_limits(S, a);
+    }
     if (!sessions_bound_here(S, a, m))
         return;
     struct session *s = session_find(S, m->conn);
@@ -252,6 +258,9 @@ bool sessions_event(struct sessions *S, const union msg *m)
         break;
     case EV_CHECKS:
         sessions_checks(S, &m->checks);
+        break;
+    case EV_PROFILE:
+        sessions_profile(S, &m->profile);
         break;
     default:
         if (m->ev.session_seq != 0)

@@ -117,6 +117,8 @@ static void stage_command(struct sessions *S, struct session *s, union msg *m)
         session_check_enter(S, s, &m->enter);
     else if (m->cmd.type == CMD_REPLACE)
         session_check_replace(S, s, &m->replace);
+    else if (m->cmd.type == CMD_MODIFY && !session_check_modify(S, s, &m->modify))
+        return;
     ring_put(S->rings.cmd, m, m->cmd.slots);
     s->turn_cmds = s->turn == S->turn ? s->turn_cmds + 1 : 1;
     s->turn = S->turn;

@@ -4,10 +4,12 @@
  *
  * Thread: the gateway's. A failed check is a reason in the command, nothing more: the engine
  * numbers the reject, after testing for a resend, so a client that sends again what was not
- * answered is never refused for it. An account's checks come as one EV_CHECKS and count from the
- * next message on; its lists of symbols come from the accounts file.
+ * answered is never refused for it. An account's checks come as one EV_CHECKS, a profile's as one
+ * EV_PROFILE: an order is judged by all of the old ones or all of the new ones. A profile counts up
+ * a number; an account that is behind it merges its limits anew before its next order.
  */
 #include "engine/base/hash.h"
+#include "engine/msg/profile.h"
 #include "gateway/session/session.h"
 
 static void count_reason(struct sessions *S, u16 reason)
@@ -61,6 +63,8 @@ void session_check_enter(struct sessions *S, struct session *s, struct msg_enter
 {
     const struct instrument *i = directory_instrument_of_symbol(&S->directory, m->symbol);
     const struct risk_limits *limits = &s->account->limits;
+    if (UNLIKELY(s->account->limits_at != S->profiles_at))
+        session_limits(S, s->account);
     struct risk_order order = {
         .qty = m->qty,
         .price = m->price,
@@ -69,7 +73,6 @@ void session_check_enter(struct sessions *S, struct session *s, struct msg_enter
         .reference_price = i != NULL ? i->reference_price : 0,
     };
 
-    memcpy(order.symbol, m->symbol, sizeof order.symbol);
     m->instrument = order.instrument;
     if (m->reject == 0)
         m->reject = (u16)risk_check(limits, &order);
@@ -88,6 +91,8 @@ void session_check_replace(struct sessions *S, struct session *s, struct msg_rep
     const struct risk_limits *limits = &s->account->limits;
     struct risk_order order = {.qty = m->qty, .price = m->price, .symbol_known = false};
 
+    if (UNLIKELY(s->account->limits_at != S->profiles_at))
+        session_limits(S, s->account);
     if (m->reject == 0)
         m->reject = (u16)risk_check(limits, &order);
     if (UNLIKELY(limits->bars != 0) && m->reject == 0)
@@ -100,10 +105,42 @@ void session_check_replace(struct sessions *S, struct session *s, struct msg_rep
         count_reason(S, m->reject);
 }
 
+bool session_check_modify(struct sessions *S, struct session *s, const struct msg_modify *m)
+{
+    if (UNLIKELY(s->account->limits_at != S->profiles_at))
+        session_limits(S, s->account);
+    u16 bars = s->account->limits.bars;
+    u16 reason = (bars & BAR_SHORT) && m->side == 'T'    ? RISK_SHORT
+                 : (bars & BAR_EXEMPT) && m->side == 'E' ? RISK_EXEMPT
+                                                         : RISK_OK;
+
+    if (reason != RISK_OK)
+        count_reason(S, reason);
+    return reason == RISK_OK;
+}
+
+void session_limits(const struct sessions *S, struct account *a)
+{
+    struct risk_values v = a->own;
+
+    profile_fill(&v, S->profiles, a->profile ? a->profile : a->port_profile);
+    risk_limits_set(&a->limits, &v);
+    a->limits_at = S->profiles_at;
+}
+
 void sessions_checks(struct sessions *S, const struct msg_checks *m)
 {
     struct account *a = directory_account(&S->directory, m->account);
 
     ASSERT(a != NULL); /* EV_ACCOUNT came before */
-    risk_limits_set(&a->limits, m);
+    a->own = checks_values(m);
+    a->profile = m->profile_id;
+    session_limits(S, a);
+}
+
+void sessions_profile(struct sessions *S, const struct msg_profile *m)
+{
+    ASSERT(m->id >= 1 && m->id <= PROFILES_MAX);
+    S->profiles[m->id] = *m;
+    S->profiles_at++;
 }

@@ -17,12 +17,19 @@ struct session *session_timer_pop(struct sessions *S, enum session_timer *kind)
     return CONTAINER_OF(t - t->kind, struct session, timers);
 }
 
-/* The login deadline, or nothing was heard. */
+/*
+ * The login deadline, or nothing was heard. The deadline stands still while this gateway has no
+ * turn: what the client has sent in time may lie with the kernel, behind everybody else's.
+ */
 static void in_due(struct sessions *S, struct session *s)
 {
     u64 due_ns = s->heard_ns + s->silence_ns;
+    u64 away_ns = S->away_ns - s->away_ns;
 
-    if (s->state == SESSION_LOGIN)
+    if (s->state == SESSION_LOGIN && away_ns > 0) {
+        s->away_ns = S->away_ns;
+        wheel_start(&S->wheel, &s->timers[TIMER_IN], S->now_ns + away_ns);
+    } else if (s->state == SESSION_LOGIN)
         session_end(S, s, UNBIND_SILENT, true);
     else if (S->now_ns >= due_ns)
         session_end(S, s, UNBIND_SILENT, false);

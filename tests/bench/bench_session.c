@@ -21,7 +21,6 @@
 #define FRAMES      1024u
 #define FRAME_BYTES 64u /* room for one */
 #define INSTRUMENTS 1000u
-#define RESTRICTED  50u
 #define ROUNDS      5u
 #define SLICES      100u /* of a round: its best one counts, what others do is not ours */
 #define LAPS        4u   /* of a slice: some 0.2 ms, shorter than a turn of the scheduler */
@@ -31,7 +30,6 @@ struct bench {
     struct mem mem;
     struct directory directory;
     struct risk_limits limits;
-    char restricted[RESTRICTED][8];
     u8 stream[FRAMES * FRAME_BYTES];
     u8 copy[FRAMES * FRAME_BYTES];
     u8 stream_42[FRAMES * FRAME_BYTES];
@@ -95,13 +93,8 @@ static void make(void)
         symbol_of(i, symbol);
         directory_instrument_add(&b.directory, (u16)(i + 1), symbol)->reference_price = 1500000;
     }
-    for (u32 i = 0; i < RESTRICTED; i++)
-        memcpy(b.restricted[i], "ZZZ     ", 8);
-    b.limits = (struct risk_limits){.qty_max = 10000,
-                                    .collar_bps = 1000,
-                                    .notional_max = 1000000ull * 10000,
-                                    .restricted = (const char(*)[8])b.restricted,
-                                    .restricted_used = RESTRICTED};
+    b.limits = (struct risk_limits){
+        .qty_max = 10000, .collar_bps = 1000, .notional_max = 1000000ull * 10000};
     for (u32 i = 0; i < FRAMES; i++) {
         u32 qty = 1 + (u32)rng_below(&rng, 1000);
         u32 price = 1450000 + (u32)rng_below(&rng, 1000) * 100;
@@ -157,7 +150,6 @@ static u64 run_risk(void)
                                    .instrument = in->id,
                                    .symbol_known = true,
                                    .reference_price = in->reference_price};
-        memcpy(order.symbol, m->symbol, 8);
         sum += risk_check(&b.limits, &order) + in->id;
     }
     return sum;
@@ -248,7 +240,6 @@ static void verify(void)
                                    .instrument = 1,
                                    .symbol_known = true,
                                    .reference_price = 1500000};
-        memcpy(order.symbol, b.symbols[i], 8);
         if (risk_check(&b.limits, &order) != RISK_OK)
             abort(); /* every check is passed, and so run to its end */
     }

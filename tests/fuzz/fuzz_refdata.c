@@ -34,10 +34,10 @@ static void check(const struct refdata *r)
         ASSERT_EQ(in->reference_price % in->tick, 0);
     }
     for (u32 i = 0; i < r->accounts_used; i++) {
-        const struct risk_limits *l = &r->accounts[i].limits;
+        const struct refdata_list *l = &r->accounts[i].restricted;
         ASSERT_LT(strlen(r->accounts[i].password_hash), REFDATA_HASH_BYTES);
-        for (u32 s = 1; s < l->restricted_used; s++)
-            ASSERT(memcmp(l->restricted[s - 1], l->restricted[s], 8) < 0);
+        for (u32 s = 1; s < l->used; s++)
+            ASSERT(memcmp(l->at[s - 1], l->at[s], 8) < 0);
     }
 }
 
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
     int a = file_of(data, first, instruments);
     int b = file_of(data + second, bytes - second, accounts);
     FILE *f = open_memstream(&errors, &n);
-    if (refdata_load(instruments, accounts, &max, &r, f) == 0)
+    if (refdata_load(instruments, accounts, "", &max, &r, f) == 0)
         check(&r);
     fclose(f);
     free(errors);

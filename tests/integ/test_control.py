@@ -95,6 +95,33 @@ def test_accounts():
         check(not v.row("accounts", "user", "ALFA01")["disabled"], "after a crash")
 
 
+def test_risk():
+    with Steered("risk") as v:
+        v.asked("checks", "ALFA01", "qty=10", "forbid=market,short")
+        client(v.port, "ALFA01", "buy 11 AAPL 220; expect rejected")
+        client(v.port, "ALFA01", "buy 10 AAPL 220; expect accepted")
+        now = v.row("accounts", "user", "ALFA01")["checks"]
+        check(now["qty"] == 10 and now["forbid"] == ["market", "short"] and now["notional"] > 0 and now["by_operator"], now)
+        v.asked("profile", "CARE", "qty=5")
+        v.asked("checks", "ALFA01", "profile=CARE", "inherit=qty")
+        client(v.port, "ALFA01", "buy 6 AAPL 220; expect rejected")
+        v.asked("profile", "CARE", "qty=6")
+        client(v.port, "ALFA01", "buy 6 AAPL 220; expect accepted")
+        check("based on itself" in v.asked("profile", "CARE", "base=CARE", code=REFUSED)["text"], "a circle")
+        check("no such profile" in v.asked("checks", "ALFA01", "profile=NONE", code=REFUSED)["text"], "unknown")
+        check("CARE" in v.ctl("profiles"), "profiles")
+        v.asked("restrict", "AAPL", "user", "ALFA01")
+        client(v.port, "ALFA01", "buy 1 AAPL 220; expect rejected")
+        v.kill()
+        v.start()
+        client(v.port, "ALFA01", "buy 1 AAPL 220; expect rejected")
+        row = v.row("lists", "user", "ALFA01")
+        check(row["symbol"] == "AAPL" and row["list"] == "restricted" and row["by_operator"], row)
+        v.asked("unrestrict", "AAPL", "user", "ALFA01")
+        client(v.port, "ALFA01", "buy 7 AAPL 220; expect rejected")
+        client(v.port, "ALFA01", "buy 6 AAPL 220; expect accepted")
+
+
 def test_disconnect():
     with Steered("disconnect") as v:
         env = dict(os.environ, WIREBOOK_PASSWORD="ALFA01PASS")
@@ -344,6 +371,6 @@ def test_socket_that_cannot_be():
         v.ctl("status")
 
 
-run_tests(test_bad_input, test_looks, test_accounts, test_disconnect, test_instruments, test_kill_and_restore, test_break,
+run_tests(test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
           test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top, test_socket_that_cannot_be)

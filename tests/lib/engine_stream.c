@@ -23,6 +23,7 @@ void stream_init(struct stream *s, u64 seed)
     s->day = 20261122;
     s->phase = 'T';
     s->limits = seed % 4 == 0;
+    s->named = seed % 8 == 4;
     for (u32 a = 0; a <= STREAM_ACCOUNTS; a++) {
         for (u32 c = 0; c < STREAM_CHANNELS; c++)
             s->next_ref[a][c] = 1;
@@ -245,6 +246,7 @@ static void make_login(struct stream *s, union msg *m, u32 account)
     m->cmd.gateway = (u16)stream_below(s, STREAM_GATEWAYS);
     m->login.dialect = one_in(s, 40) ? DIALECT_OUCH42 : DIALECT_OUCH50;
     m->login.terms = one_in(s, 4) ? (u8)stream_below(s, 4) : 0;
+    stream_port(s, &m->login.port);
 }
 
 static void make_instrument(struct stream *s, union msg *m, u32 n)
@@ -281,6 +283,7 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     m->account.drop = (u16)(one_in(s, 30) ? 2 : stream_below(s, 2));
     m->account.drop_ms = one_in(s, 2) ? stream_below(s, 3000) : 0;
     m->account.post_slide = (u8)(one_in(s, 30) ? 2 : stream_below(s, 2));
+    stream_leave(s, &m->account);
 }
 
 static void make_day(struct stream *s, union msg *m, u8 type, u32 day)
@@ -386,6 +389,12 @@ static void make_next(struct stream *s, struct timed *out)
         ;
     else if (s->limits && one_in(s, 80))
         stream_make_limit(s, m);
+    else if (s->limits && one_in(s, 120))
+        stream_make_profile(s, m);
+    else if (s->limits && one_in(s, 200))
+        stream_make_checks(s, m);
+    else if (s->limits && one_in(s, 50))
+        stream_make_listed(s, m);
     else if (!s->day_open && one_in(s, 4))
         make_day_turn(s, m);
     else if (s->day_open && !s->bound[account] && one_in(s, 2))

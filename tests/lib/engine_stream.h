@@ -37,6 +37,7 @@ struct stream {
     u8 phase;    /* that the venue, or an instrument, is in */
     u32 away;    /* commands until everything trades again */
     bool limits; /* accounts and firms get them */
+    bool named;  /* accounts get them from profiles alone */
     u32 step;    /* commands made */
 };
 

@@ -6,8 +6,8 @@ static bool operators(u8 type)
 {
     return type == CMD_DAY_END || type == CMD_INSTRUMENT || type == CMD_PHASE ||
            type == CMD_BREAK || type == CMD_KILL || type == CMD_RESTORE || type == CMD_BAR ||
-           type == CMD_LIMIT || type == CMD_CHECKS || type == CMD_UNBAR || type == CMD_EXPEL ||
-           type == CMD_NOTE || type == CMD_ACCOUNT;
+           type == CMD_LIMIT || type == CMD_CHECKS || type == CMD_PROFILE || type == CMD_LISTED ||
+           type == CMD_UNBAR || type == CMD_EXPEL || type == CMD_NOTE || type == CMD_ACCOUNT;
 }
 
 void stream_make_bar(struct stream *s, union msg *m)

@@ -25,6 +25,11 @@ void stream_operate(struct stream *s, union msg *m);
 void stream_make_break(struct stream *s, union msg *m);
 void stream_make_limit(struct stream *s, union msg *m);
 void stream_make_checks(struct stream *s, union msg *m);
+void stream_make_profile(struct stream *s, union msg *m);
+void stream_make_listed(struct stream *s, union msg *m);
+void stream_port(struct stream *s, struct port_terms *p);
+/* Sometimes the account leaves something to the port. */
+void stream_leave(struct stream *s, struct msg_account *a);
 
 /* False: it is not yet time for everything to trade again. */
 bool stream_make_back(struct stream *s, union msg *m);

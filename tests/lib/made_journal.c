@@ -115,12 +115,12 @@ static void put_account(struct made_journal *j, u32 id)
 static void put_login(struct made_journal *j, u32 account)
 {
     made_tx_begin(j);
-    union msg *m = made_put(j, CMD_LOGIN, 1, account);
+    union msg *m = made_put(j, CMD_LOGIN, 2, account);
     m->login.conn = 1000 + account;
     m->login.peer_ipv4 = 0x0100007F;
     m->login.peer_port = (u16)(40000 + account);
     m->login.requested_seq = 1;
-    m = made_put(j, EV_BOUND, 1, account);
+    m = made_put(j, EV_BOUND, 2, account);
     m->bound.conn = 1000 + account;
     m->bound.from_seq = 1;
     m->bound.next_seq = 1;

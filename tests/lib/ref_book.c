@@ -256,6 +256,8 @@ static u16 enter_reason(const struct ref *r, const struct msg_enter *c, const st
     if (r->accounts[c->head.account].terms.disabled ||
         ref_blocked(r, c->head.account, c->terms.firm))
         return 0x000C;
+    if (ref_listed_reason(r, o))
+        return ref_listed_reason(r, o);
     u16 reason = order_reason(r, o, o->qty);
     if (!reason && (o->tif != '3' || o->cross_type != 'N'))
         reason = exposure_reason(r, c->head.account);
@@ -376,8 +378,9 @@ void ref_replace(struct ref *r, const struct msg_replace *c)
     bool away = far_away(o.price, reference, c->collar_bps) ||
                 too_dear(o.price, reference, o.qty, c->notional_max);
     bool turned = (o.side == 'B') != (old->o.side == 'B');
-    if (c->reject || turned || away || ref_phase_reason(r, &o) || c->qty <= old->executed ||
-        order_reason(r, &o, c->qty - old->executed) || ref_risk_reason(r, &o, old)) {
+    if (c->reject || turned || away || ref_phase_reason(r, &o) || ref_listed_reason(r, &o) ||
+        c->qty <= old->executed || order_reason(r, &o, c->qty - old->executed) ||
+        ref_risk_reason(r, &o, old)) {
         ref_cancelled(r, old, old->o.qty, 'U');
         return;
     }
@@ -410,6 +413,11 @@ void ref_modify(struct ref *r, const struct msg_modify *c)
 
     for (u32 i = 0; o && i < ARRAY_LEN(legal); i++)
         ok |= o->o.side == legal[i][0] && c->side == legal[i][1];
+    if (ok && o->o.side != 'T' && c->side == 'T') {
+        struct msg_order sold = o->o;
+        sold.side = 'T';
+        ok = ref_listed_reason(r, &sold) == 0;
+    }
     if (!ok || c->qty > o->executed + o->o.qty || ref_too_late(r, o))
         return;
     if (c->qty <= o->executed) {

@@ -180,8 +180,9 @@ void ref_drop_arm(struct ref *r, u32 account)
 
     for (u32 i = 0; i < r->conf.orders_max; i++)
         any |= r->orders[i].open && r->orders[i].o.head.account == account;
-    if (a->terms.drop && any)
-        a->drop = r->time + a->terms.drop_ms * 1000000ull;
+    u32 ms;
+    if (ref_drops(a, &ms) && any)
+        a->drop = r->time + ms * 1000000ull;
 }
 
 /* ---- the kill switch ---- */

@@ -129,11 +129,11 @@ u32 ref_post_price(struct ref *r, const struct msg_order *o)
 /* How an order keeps from its own party, and who that is. */
 static u8 stp_of(const struct ref *r, const struct ref_order *o, u8 *level)
 {
-    const struct msg_account *a = &r->accounts[o->o.head.account].terms;
+    u8 own = ref_stp(&r->accounts[o->o.head.account], level);
     u8 aiq = o->o.terms.aiq_strategy;
 
-    *level = aiq == 'O' ? STP_FIRM : a->stp_level;
-    return aiq == 'N' ? STP_OFF : aiq == 'O' ? STP_CANCEL_OLDEST : a->stp;
+    *level = aiq == 'O' ? STP_FIRM : *level;
+    return aiq == 'N' ? STP_OFF : aiq == 'O' ? STP_CANCEL_OLDEST : own;
 }
 
 /* Both look for their party, at the same level, and are of one. */

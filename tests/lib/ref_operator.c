@@ -22,7 +22,8 @@ static void bar(struct ref *r, const struct msg_bar *c)
             return;
         ref_unbound(r, id, 'X');
         ref_drop_arm(r, id);
-        if (a->drop && a->terms.drop_ms == 0)
+        u32 ms;
+        if (ref_drops(a, &ms) && a->drop && ms == 0)
             ref_drop(r, id);
     } else if (a->barred != (c->cmd.type == CMD_BAR)) {
         a->barred = !a->barred;
@@ -58,7 +59,7 @@ void ref_operator(struct ref *r, const struct msg_operator *c)
     memcpy((u8 *)&m + 32, c->body, sizeof c->body);
     if (c->type == CMD_BAR || c->type == CMD_UNBAR || c->type == CMD_EXPEL)
         bar(r, &m.bar);
-    else if (c->type && memchr("\x03\x04\x05\x28\x29\x2A\x30\x31\x32", c->type, 9))
+    else if (c->type && memchr("\x03\x04\x05\x28\x29\x2A\x30\x31\x32\x33\x34", c->type, 11))
         ref_dispatch(r, &m);
     if (r->last == before && c->type != CMD_NOTE)
         r->request.outcome = REF_NOT_DONE;

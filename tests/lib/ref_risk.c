@@ -4,8 +4,6 @@
  */
 #include "tests/lib/ref_state.h"
 
-#define A_FIRM 1000u /* r->counting: behind it firms */
-
 static u32 firm_number(const struct ref *r, const char *name)
 {
     for (u32 i = 1; i <= r->firms_used; i++)
@@ -190,9 +188,17 @@ static void count_firm(struct ref *r, struct ref_order *o, u32 firm)
     o->for_firm = true;
 }
 
+/* The account behind `account` whose orders are looked at; 0: none. */
+static u32 next_account(const struct ref *r, u32 account)
+{
+    while (++account <= r->accounts_used)
+        if (r->counting || r->accounts[account].party.begun)
+            return account;
+    return 0;
+}
+
 void ref_go_on_count(struct ref *r)
 {
-    u32 last = r->counting < A_FIRM ? r->counting : r->accounts_used;
     u32 budget = r->chunk_cancels;
     struct ref_order *o;
 
@@ -207,9 +213,10 @@ void ref_go_on_count(struct ref *r)
                 return;
             }
         }
-        if (r->mass.ev.account == last)
+        u32 next = next_account(r, r->mass.ev.account);
+        if (!next)
             break;
-        r->mass.ev.account++;
+        r->mass.ev.account = next;
         r->mass_idx = 0;
         r->mass_number = 0;
         if (budget < 2) {
@@ -222,7 +229,7 @@ void ref_go_on_count(struct ref *r)
 }
 
 /* All orders that are open count from now on; what is said of it comes in pieces. */
-static void begin(struct ref *r, u32 account, u32 firm)
+void ref_count_begin(struct ref *r, u32 firm)
 {
     bool any = false;
 
@@ -231,16 +238,15 @@ static void begin(struct ref *r, u32 account, u32 firm)
         any |= o->open;
         if (o->open && firm)
             count_firm(r, o, firm);
-        else if (o->open && o->o.head.account == account)
+        else if (o->open && r->accounts[o->o.head.account].party.begun)
             count_account(r, o);
     }
-    if (!any)
-        return;
-    r->counting = firm ? A_FIRM + firm : account;
-    r->mass.ev.account = firm ? 1 : account;
+    r->counting = firm;
+    r->mass.ev.account = next_account(r, 0);
     r->mass_idx = 0;
     r->mass_number = 0;
-    ref_go_on_count(r);
+    if (any && r->mass.ev.account)
+        ref_go_on_count(r);
 }
 
 static struct ref_party *party_of(struct ref *r, const struct msg_limit *c, u32 account, u32 *firm)
@@ -259,11 +265,15 @@ static struct ref_party *party_of(struct ref *r, const struct msg_limit *c, u32 
 static bool sound(const struct msg_limit *c, u32 account)
 {
     if (c->exposure_max > 1000000000000000 || c->daily_max > 1000000000000000 ||
-        c->position_max > 1000000000000 || c->collar_bps > 10000)
+        c->position_max > 1000000000000 || c->collar_bps > 10000 || c->source > 1 ||
+        c->inherits & ~0x780)
+        return false;
+    if ((c->inherits & 0x80 && c->exposure_max) || (c->inherits & 0x100 && c->daily_max) ||
+        (c->inherits & 0x200 && c->position_max) || (c->inherits & 0x400 && c->collar_bps))
         return false;
     if (c->scope == LIMIT_ACCOUNT)
         return account != 0;
-    return c->scope == LIMIT_FIRM && c->firm[0] && c->firm[0] != ' ';
+    return c->scope == LIMIT_FIRM && c->firm[0] && c->firm[0] != ' ' && c->inherits == 0;
 }
 
 void ref_limit(struct ref *r, const struct msg_limit *c)
@@ -279,51 +289,26 @@ void ref_limit(struct ref *r, const struct msg_limit *c)
     const struct ref_party *was = c->scope == LIMIT_ACCOUNT ? &r->accounts[account].party
                                   : known                   ? &r->firms[known]
                                                             : &none;
-    if (was->exposure_max == c->exposure_max && was->daily_max == c->daily_max &&
-        was->position_max == c->position_max && was->collar_bps == c->collar_bps)
+    if (was->own.exposure_max == c->exposure_max && was->own.daily_max == c->daily_max &&
+        was->own.position_max == c->position_max && was->own.last_bps == c->collar_bps &&
+        was->own.inherits == c->inherits && was->source == c->source)
         return;
     struct ref_party *p = party_of(r, c, account, &firm);
     union msg *m = ref_add(r, EV_LIMIT, 2, 0);
-    p->exposure_max = m->limit.exposure_max = c->exposure_max;
-    p->daily_max = m->limit.daily_max = c->daily_max;
-    p->position_max = m->limit.position_max = c->position_max;
-    p->collar_bps = m->limit.collar_bps = c->collar_bps;
+    p->own.exposure_max = m->limit.exposure_max = c->exposure_max;
+    p->own.daily_max = m->limit.daily_max = c->daily_max;
+    p->own.position_max = m->limit.position_max = c->position_max;
+    p->own.last_bps = m->limit.collar_bps = c->collar_bps;
+    p->own.inherits = m->limit.inherits = c->inherits;
+    p->source = m->limit.source = c->source;
     m->limit.scope = c->scope;
     m->limit.account = firm ? 0 : account;
     memcpy(firm ? m->limit.firm : m->limit.user, firm ? c->firm : c->user, firm ? 4 : 6);
-    bool money = !p->money && (c->exposure_max || c->daily_max);
-    bool shares = !p->shares && c->position_max;
-    if (money)
-        p->money_match = r->match;
-    if (shares)
-        p->shares_match = r->match;
-    p->money |= money;
-    p->shares |= shares;
-    r->risk_on |= watched(p) || c->collar_bps;
-    if (money || shares)
-        begin(r, account, firm);
-}
-
-/* ---- what gateways check ---- */
-
-void ref_checks(struct ref *r, const struct msg_checks *c)
-{
-    u32 id = r->accounts_used;
-    struct msg_checks now;
-
-    while (id && memcmp(r->accounts[id].terms.user, c->user, 6) != 0)
-        id--;
-    if (!id || c->qty_max > 999999 || c->notional_max > 1000000000000000 || c->collar_bps > 10000 ||
-        c->orders_per_s > 1000000 || c->symbol_per_s > 1000000 || c->repeat_ms > 60000 ||
-        c->repeat_max > 60000 || !c->repeat_ms != !c->repeat_max || c->bars > 255 || c->source > 1)
+    if (!firm) {
+        ref_limits_follow(r);
         return;
-    now = *c;
-    now.account = id;
-    now.ev = r->accounts[id].checks.ev;
-    if (memcmp(&now, &r->accounts[id].checks, sizeof now) == 0)
-        return;
-    r->accounts[id].checks = now;
-    union msg *m = ref_add(r, EV_CHECKS, 2, 0);
-    now.ev = m->ev;
-    m->checks = now;
+    }
+    ref_party_limits(r, p, c->exposure_max, c->daily_max, c->position_max, c->collar_bps);
+    if (p->begun)
+        ref_count_begin(r, firm);
 }

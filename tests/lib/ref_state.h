@@ -28,7 +28,10 @@ struct ref_party {
     bool money, shares; /* counted */
     u64 money_match, shares_match;
     u64 traded;
-    i64 net[16]; /* by instrument */
+    i64 net[16];            /* by instrument */
+    struct risk_values own; /* what it says itself; above is what holds */
+    u8 source;
+    bool begun; /* its open orders have just begun to count */
 };
 
 struct ref_account {
@@ -46,6 +49,7 @@ struct ref_account {
     u32 blocked_used;
     bool killed, barred;
     struct msg_checks checks; /* what gateways check */
+    struct port_terms port;   /* of its last login */
     u64 drop;                 /* when its orders go; 0: they stay */
 };
 
@@ -98,7 +102,14 @@ struct ref {
     bool venue_killed;
     struct ref_party firms[32];
     char firm_names[32][4];
-    u32 firms_used, counting; /* under way: an account, or 1000 and a firm */
+    u32 firms_used, counting; /* under way: a firm; 0: accounts that have begun */
+    struct ref_listed {
+        u32 kind, scope, account, instrument, listed, source;
+        char firm[4];
+    } listed[512];
+    u32 listed_used;
+    struct msg_profile profiles[PROFILES_MAX + 1];
+    u32 profiles_used;
     bool risk_on;
     char killed_firms[16][4];
     u32 killed_firms_used;
@@ -167,6 +178,24 @@ void ref_match(struct ref *r);
 void ref_limit(struct ref *r, const struct msg_limit *c);
 void ref_checks(struct ref *r, const struct msg_checks *c);
 void ref_go_on_count(struct ref *r);
+void ref_profile(struct ref *r, const struct msg_profile *c);
+void ref_listed(struct ref *r, const struct msg_listed *c);
+/* Any of the four above. */
+void ref_risk_command(struct ref *r, const union msg *c);
+/* Why lists do not let the order be; 0: they do. */
+u16 ref_listed_reason(const struct ref *r, const struct msg_order *o);
+/* The number of a profile, 0: there is none of that name. */
+u32 ref_profile_number(const struct ref *r, const char *name);
+/* What accounts may have at stake is what they, their profiles and ports say now. */
+void ref_limits_follow(struct ref *r);
+/* The party's limits hold from now on. */
+void ref_party_limits(struct ref *r, struct ref_party *p, u64 exposure, u64 daily, u64 position,
+                      u32 bps);
+/* Open orders of the firm, or of all accounts that have begun, count from now on. */
+void ref_count_begin(struct ref *r, u32 firm);
+/* An account's own terms, or its port's. */
+bool ref_drops(const struct ref_account *a, u32 *ms);
+u8 ref_stp(const struct ref_account *a, u8 *level);
 u16 ref_risk_reason(const struct ref *r, const struct msg_order *o, const struct ref_order *old);
 void ref_risk_open(struct ref *r, struct ref_order *o);
 void ref_risk_traded(struct ref *r, const struct ref_order *o, u32 qty, u32 price);

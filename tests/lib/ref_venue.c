@@ -56,7 +56,8 @@ static void login(struct ref *r, const struct msg_login *c)
     else if (!r->day || (c->requested_day && c->requested_day != r->day) ||
              (c->requested_seq > a->next_seq && !(c->terms & LOGIN_AHEAD_NEXT)) ||
              (a->bind_id && (c->terms & LOGIN_NO_TAKEOVER)) ||
-             (a->stream && a->dialect != c->dialect))
+             (a->stream && a->dialect != c->dialect) || c->port.stp > 4 || c->port.stp_level > 1 ||
+             c->port.drop > 1 || (c->port.profile[0] && !ref_profile_number(r, c->port.profile)))
         reason = 'S';
     if (reason) {
         union msg *m = ref_add(r, EV_LOGIN_REJECTED, 1, id);
@@ -67,7 +68,7 @@ static void login(struct ref *r, const struct msg_login *c)
     }
     if (a->bind_id)
         ref_unbound(r, id, 'T');
-    union msg *m = ref_add(r, EV_BOUND, 1, id);
+    union msg *m = ref_add(r, EV_BOUND, 2, id);
     m->bound.conn = c->conn;
     m->bound.next_seq = a->next_seq;
     m->bound.from_seq = c->requested_seq < a->next_seq ? c->requested_seq : a->next_seq;
@@ -76,6 +77,8 @@ static void login(struct ref *r, const struct msg_login *c)
     m->bound.bind_id = r->bind_id;
     m->bound.gateway = c->head.gateway;
     m->bound.from = a->gateway;
+    m->bound.port = a->port = c->port;
+    m->bound.profile_id = (u16)ref_profile_number(r, c->port.profile);
     a->bind_id = r->bind_id++;
     a->drop = 0;
     a->conn = c->conn;
@@ -88,6 +91,7 @@ static void login(struct ref *r, const struct msg_login *c)
         a->dialect = c->dialect;
     }
     a->stream = true;
+    ref_limits_follow(r);
 }
 
 static void query(struct ref *r, const struct msg_query *c)
@@ -271,7 +275,9 @@ static void account(struct ref *r, const struct msg_account *c)
     bool is_new = id > r->accounts_used;
 
     if (c->disabled > 1 || c->stp > 4 || c->stp_level > 1 || c->stp_details > 1 || c->drop > 1 ||
-        c->post_slide > 1 || (is_new && r->accounts_used == r->conf.accounts_max))
+        c->post_slide > 1 || c->by_port > 3 || (c->by_port & 1 && (c->stp || c->stp_level)) ||
+        (c->by_port & 2 && (c->drop || c->drop_ms)) ||
+        (is_new && r->accounts_used == r->conf.accounts_max))
         return;
     if (!is_new && memcmp(a->terms.user, c->user, sizeof *c - sizeof c->cmd) == 0)
         return;
@@ -284,7 +290,8 @@ static void account(struct ref *r, const struct msg_account *c)
     m->account = *c;
     m->ev = head;
     a->terms = m->account;
-    if (!c->drop)
+    u32 ms;
+    if (!ref_drops(a, &ms))
         a->drop = 0;
 }
 
@@ -301,7 +308,8 @@ static void disconnect(struct ref *r, const struct msg_unbind *c)
     if (!strchr("COHPLX", c->reason))
         return;
     ref_drop_arm(r, account);
-    if (a->drop && a->terms.drop_ms == 0)
+    u32 ms;
+    if (ref_drops(a, &ms) && a->drop && ms == 0)
         ref_drop(r, account);
 }
 
@@ -317,6 +325,24 @@ static void due_drop(struct ref *r)
     }
     if (first)
         ref_drop(r, first);
+}
+
+/* The next piece of long work. */
+static void go_on(struct ref *r)
+{
+    if (r->work == WORK_MASS)
+        return ref_go_on_mass(r);
+    if (r->work == WORK_PEGS)
+        return ref_settle(r);
+    if (r->work == WORK_KILL)
+        return ref_go_on_kill(r);
+    if (r->work == WORK_COUNT)
+        return ref_go_on_count(r);
+    if (r->work == WORK_DROP)
+        return ref_drop(r, 0);
+    if (r->work >= WORK_COURSE)
+        return ref_go_on_course(r, r->work);
+    return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
 }
 
 void ref_dispatch(struct ref *r, const union msg *c)
@@ -359,9 +385,10 @@ void ref_dispatch(struct ref *r, const union msg *c)
     case CMD_BREAK:
         return ref_break(r, &c->broken_trade);
     case CMD_LIMIT:
-        return ref_limit(r, &c->limit);
     case CMD_CHECKS:
-        return ref_checks(r, &c->checks);
+    case CMD_LISTED:
+    case CMD_PROFILE:
+        return ref_risk_command(r, c);
     case CMD_KILL:
     case CMD_RESTORE:
         return ref_kill(r, &c->kill);
@@ -372,19 +399,7 @@ void ref_dispatch(struct ref *r, const union msg *c)
     case CMD_QUERY:
         return query(r, &c->query);
     case CMD_CONTINUE:
-        if (r->work == WORK_MASS)
-            return ref_go_on_mass(r);
-        if (r->work == WORK_PEGS)
-            return ref_settle(r);
-        if (r->work == WORK_KILL)
-            return ref_go_on_kill(r);
-        if (r->work == WORK_COUNT)
-            return ref_go_on_count(r);
-        if (r->work == WORK_DROP)
-            return ref_drop(r, 0);
-        if (r->work >= WORK_COURSE)
-            return ref_go_on_course(r, r->work);
-        return r->work == WORK_MATCH ? ref_match(r) : end_day(r);
+        return go_on(r);
     default:
         return;
     }

@@ -10,8 +10,6 @@
 #include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
 
-static const char restricted[][8] = {"MSFT    "};
-
 struct rig_conf rig_conf_usual(void)
 {
     return (struct rig_conf){
@@ -82,13 +80,32 @@ static void add_instrument(struct rig *r, const char *symbol)
     gateway_instrument_add(r->gateway, 0, symbol, 1500000);
 }
 
+void rig_checks(struct rig *r, const char *user, const struct risk_limits *l)
+{
+    union msg m = venue_command(CMD_CHECKS);
+
+    memcpy(m.checks.user, user, sizeof m.checks.user);
+    m.checks.qty_max = l->qty_max;
+    m.checks.notional_max = l->notional_max;
+    m.checks.collar_bps = (u16)l->collar_bps;
+    rig_venue(r, &m);
+}
+
+void rig_listed(struct rig *r, const char *user, const char *symbol, u8 kind, bool listed)
+{
+    union msg m = venue_command(CMD_LISTED);
+
+    memcpy(m.listed.user, user, sizeof m.listed.user);
+    memcpy(m.listed.symbol, symbol, sizeof m.listed.symbol);
+    m.listed.kind = kind;
+    m.listed.scope = LIST_ACCOUNT;
+    m.listed.listed = listed;
+    rig_venue(r, &m);
+}
+
 static void open_venue(struct rig *r)
 {
-    struct risk_limits bob = {.qty_max = 1000,
-                              .notional_max = 1000000000ull,
-                              .collar_bps = 1000,
-                              .restricted = restricted,
-                              .restricted_used = 1};
+    struct risk_limits bob = {.qty_max = 1000, .notional_max = 1000000000ull, .collar_bps = 1000};
     union msg m = venue_command(CMD_START);
 
     m.start.epoch = 1;
@@ -101,9 +118,10 @@ static void open_venue(struct rig *r)
     add_account(r, "EVERY ", "ELSE");
     gateway_account_copy(r->gateway, "COPY  ", READER_FIRM);
     gateway_account_copy(r->gateway, "EVERY ", READER_ALL);
-    gateway_account_add(r->gateway, 0, "BOB   ", &bob);
+    rig_checks(r, "BOB   ", &bob);
     add_instrument(r, "AAPL    ");
     add_instrument(r, "MSFT    ");
+    rig_listed(r, "BOB   ", "MSFT    ", LIST_RESTRICTED, true);
     rig_day_open(r, RIG_DAY, RIG_MIDNIGHT_NS);
     rig_turns(r, 4);
 }
@@ -159,7 +177,10 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.listeners[RIG_PROXY].proxy_v2 = true;
     gc.listeners[RIG_HEALTH].health = true;
     gc.listeners[RIG_OUCH42].dialect = DIALECT_OUCH42;
-    gc.listeners_used = 4;
+    gc.listeners[0].tcp = 9000;
+    gc.listeners[RIG_TERMS].tcp = 9004;
+    gc.listeners[RIG_TERMS].terms = (struct port_terms)RIG_PORT_TERMS;
+    gc.listeners_used = 5;
     gc.tokens_max = 64;
     gc.tokens_quota = 40;
     gc.balancers[0] = (struct lobby_network){.ipv4 = 0x0000007f, .mask = 0x000000ff};

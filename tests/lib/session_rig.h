@@ -82,6 +82,12 @@ void rig_expect_sessions(struct rig *r, u32 n);
 
 /* A command of the venue's own. */
 void rig_venue(struct rig *r, const union msg *m);
+
+/* What gateways check of an account's orders, of a padded user, by the command that says it. */
+void rig_checks(struct rig *r, const char *user, const struct risk_limits *l);
+
+/* A symbol comes onto a list (enum list_kind) of an account, both padded, or off it. */
+void rig_listed(struct rig *r, const char *user, const char *symbol, u8 kind, bool listed);
 void rig_day_end(struct rig *r);
 void rig_day_open(struct rig *r, u32 day, u64 midnight_ns);
 
@@ -98,6 +104,11 @@ u64 rig_stream(const struct rig *r, u32 account);
 #define RIG_PROXY  1u
 #define RIG_HEALTH 2u
 #define RIG_OUCH42 3u
+#define RIG_TERMS  4u /* TCP port 9004; what it says for accounts that do not: RIG_PORT_TERMS */
+#define RIG_PORT_TERMS                                             \
+    {                                                              \
+        .stp = STP_CANCEL_NEWEST, .drop = 1, .profile = "PORTS   " \
+    }
 
 #define ALICE 1u
 #define BOB   2u

@@ -92,7 +92,8 @@ static void case_replace_keeps_the_limits(struct suite *s)
     client_expect_message(&s->b, 'S');
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         u32 ref = 10 * (i + 1);
-        gateway_account_add(s->rig.gateway, BOB, "BOB   ", rows[i].limits);
+        rig_checks(&s->rig, "BOB   ", rows[i].limits);
+        rig_turns(&s->rig, 4);
         client_enter(&s->b, ref, 'B', 100, "AAPL", 900000);
         client_expect_message(&s->b, 'A');
         client_replace(&s->b, ref, ref + 1, rows[i].qty, rows[i].price, rows[i].tif);

@@ -214,7 +214,7 @@ static void networks_of_an_account(void **state)
     (void)state;
 
     begin(RIG_PROXY);
-    gateway_account_networks(rig.gateway, "CAROL ", &networks);
+    gateway_account_access(rig.gateway, "CAROL ", &networks, &(struct account_ports){0});
     for (u32 i = 0; i < 3; i++) {
         client_open(&clients[i], &rig);
         header_of(from[i]);
@@ -259,7 +259,8 @@ static void ports_are_shut_in_order(void **state)
     client_login(&clients[0], "ALICE", 1);
     gateway_stage_set(rig.gateway, GATEWAY_LEAVING);
     rig_turns(&rig, 1);
-    assert_int_equal(fake->accepting, 1u << 0 | 1u << RIG_PROXY | 1u << RIG_OUCH42);
+    assert_int_equal(fake->accepting,
+                     1u << 0 | 1u << RIG_PROXY | 1u << RIG_OUCH42 | 1u << RIG_TERMS);
     client_open(&clients[1], &rig);
     client_login(&clients[1], "BOB", 1);
     gateway_stage_set(rig.gateway, GATEWAY_CLOSED);

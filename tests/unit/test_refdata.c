@@ -50,7 +50,7 @@ static int load_max(const char *instruments, const char *accounts, u32 most)
     assert_non_null(getcwd(cwd, sizeof cwd));
     assert_int_equal(chdir(dir), 0);
     FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", &max, &refs, f);
+    int count = refdata_load("i", "a", "", &max, &refs, f);
     fclose(f);
     assert_int_equal(chdir(cwd), 0);
     return count;
@@ -176,15 +176,15 @@ static void test_good(void **state)
     assert_int_equal(a[0].limits.notional_max, 500005000);
     assert_int_equal(a[0].limits.collar_bps, 725);
     assert_int_equal(a[0].terms.open_max, 5000);
-    assert_int_equal(a[0].limits.restricted_used, 3); /* sorted, once each, with the venue's */
-    assert_memory_equal(a[0].limits.restricted, "AAPL    BRK.A   Z       ", 24);
+    assert_int_equal(a[0].restricted.used, 2); /* sorted, once each */
+    assert_memory_equal(a[0].restricted.at, "AAPL    Z       ", 16);
     assert_memory_equal(a[1].user, "B     ", 6);
     assert_false(a[1].enabled);
     assert_int_equal(a[1].limits.qty_max, 0);
     assert_int_equal(a[1].limits.notional_max, 0);
     assert_int_equal(a[1].limits.collar_bps, 0);
     assert_int_equal(a[1].terms.open_max, 0);
-    assert_int_equal(a[1].limits.restricted_used, 1);
+    assert_int_equal(a[1].restricted.used, 0);
 }
 
 static void test_config_files(void **state)
@@ -194,12 +194,12 @@ static void test_config_files(void **state)
     (void)state;
     refdata_free(&refs);
     assert_int_equal(
-        refdata_load("config/instruments.csv", "config/accounts.csv", &max, &refs, stderr), 0);
+        refdata_load("config/instruments.csv", "config/accounts.csv", "", &max, &refs, stderr), 0);
     assert_true(refs.instruments_used >= 50);
     assert_int_equal(refs.accounts_used, 4);
     assert_memory_equal(refs.accounts[0].user, "ALFA01", 6);
     assert_memory_equal(refs.accounts[3].firm, "CHAR", 4);
-    assert_int_equal(refs.accounts[2].limits.restricted_used, 3);
+    assert_int_equal(refs.accounts[2].restricted.used, 2);
 }
 
 /* ---- instruments that are wrong ---- */
@@ -392,7 +392,7 @@ static void test_all_at_once(void **state)
     FILE *f = open_memstream(&errors, &n);
     struct refdata_max max = {1, 1};
     refdata_free(&refs);
-    assert_int_equal(refdata_load("/no/i", "/no/a", &max, &refs, f), 2);
+    assert_int_equal(refdata_load("/no/i", "/no/a", "", &max, &refs, f), 2);
     fclose(f);
     assert_string_equal(errors, "/no/i: cannot be opened: No such file or directory\n"
                                 "/no/a: cannot be opened: No such file or directory\n");

@@ -45,7 +45,7 @@ static int load(const char *accounts, const char *firms)
     if (firms)
         write_file("f", firms);
     FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", &max, &refs, f);
+    int count = refdata_load("i", "a", "", &max, &refs, f);
     count += refdata_load_firms(firms ? "f" : "", &refs, f);
     fclose(f);
     return count;

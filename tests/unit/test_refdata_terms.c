@@ -38,7 +38,7 @@ static int load(const char *instruments, const char *accounts)
     write_file("i", instruments);
     write_file("a", accounts);
     FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", &max, &refs, f);
+    int count = refdata_load("i", "a", "", &max, &refs, f);
     fclose(f);
     return count;
 }
@@ -66,8 +66,9 @@ static void test_terms(void **state)
     assert_int_equal(t->drop, 1);
     assert_int_equal(t->drop_ms, 1500);
     assert_int_equal(t->post_slide, 1);
-    struct msg_account plain = {.disabled = 0};
+    struct msg_account plain = {.by_port = BY_PORT_ALL};
     assert_true(msg_account_same(&plain, &refs.accounts[1].terms));
+    plain.by_port = 0;
     plain.drop = 1;
     assert_true(msg_account_same(&plain, &refs.accounts[2].terms));
 }

@@ -17,6 +17,7 @@
 static struct refdata_instrument was_i[2], is_i[3];
 static struct refdata_account was_a[2], is_a[2];
 static struct msg_limit was_f[1], is_f[2];
+static struct refdata_profile was_p[1], is_p[2];
 static struct refdata was, is;
 static struct mem mem;
 static struct ring cmds;
@@ -49,6 +50,14 @@ static struct msg_limit firm(const char *name, u64 exposure)
 
     memcpy(f.firm, name, 4);
     return f;
+}
+
+static struct refdata_profile profile(const char *name, u32 qty_max)
+{
+    struct refdata_profile p = {.terms = {.values = {.qty_max = qty_max}}};
+
+    memcpy(p.terms.name, name, 8);
+    return p;
 }
 
 static u64 on_number(void *ctx)
@@ -99,8 +108,9 @@ static int set_up(void **state)
     was_a[0] = is_a[0] = account("ANN   ");
     was_a[1] = is_a[1] = account("BOB   ");
     was_f[0] = is_f[0] = firm("FIRM", 5);
-    was = (struct refdata){was_i, 2, was_a, 2, was_f, 1};
-    is = (struct refdata){is_i, 2, is_a, 2, is_f, 1};
+    was_p[0] = is_p[0] = profile("BASE    ", 5);
+    was = (struct refdata){was_i, 2, was_a, 2, was_f, 1, was_p, 1};
+    is = (struct refdata){is_i, 2, is_a, 2, is_f, 1, is_p, 1};
     gives = drops = 0;
     numbers = 10;
     seq = 20;
@@ -122,7 +132,8 @@ static int tear_down(void **state)
 
 /* ---- the engine ---- */
 
-static u8 asked[64]; /* types of the commands that were carried */
+static u8 asked[64];          /* types of the commands that were carried */
+static union msg carried[64]; /* ... and these, but for their heads */
 static u32 asked_used, refused_at;
 static u32 on_way_max;
 
@@ -159,6 +170,7 @@ static void answer_operator(const struct msg_operator *c)
     assert_int_equal(c->uid, 7);
     assert_string_equal(c->reason, "why");
     asked[asked_used] = c->type;
+    memcpy((u8 *)&carried[asked_used] + sizeof carried[0].cmd, c->body, sizeof c->body);
     if (++asked_used == refused_at) {
         m.operated.outcome = OPERATED_REFUSED;
         m.operated.why = WHY_TICK;
@@ -263,6 +275,65 @@ static void test_refused(void **state)
     assert_int_equal(metric_get(&job.failed), 1);
 }
 
+static char listed_lists[2][8] = {"AAA     ", "BBB     "};
+
+/* Profiles before all accounts, lists behind them, off before on; an expulsion waits for all. Each
+ * as the files' word, which is less than an operator's. */
+static void lists_change(void)
+{
+    was_a[0].restricted = (struct refdata_list){&listed_lists[0], 1};
+    is_a[0].restricted = (struct refdata_list){&listed_lists[1], 1};
+    is_i[1].unshorted = true;
+    is_p[0].terms.values.qty_max = 6;
+    is_p[1] = profile("NEW     ", 7);
+    memcpy(is_p[1].terms.base, "BASE    ", 8);
+    is.profiles_used = 2;
+    memcpy(is_a[0].profile, "NEW     ", 8);
+    is_a[1].enabled = false;
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    lists_change();
+    const struct reload_result *r = run(0);
+    assert_int_equal(r->outcome, RELOAD_DONE);
+    asked_are((char[]){CMD_NOTE, CMD_PROFILE, CMD_PROFILE, CMD_ACCOUNT, CMD_CHECKS, CMD_ACCOUNT,
+                       CMD_LISTED, CMD_LISTED, CMD_LISTED, CMD_EXPEL, 0});
+    assert_int_equal(r->counts.profiles, 2);
+    assert_int_equal(r->counts.listed, 3);
+    assert_memory_equal(carried[1].profile.name, "BASE    ", 8);
+    assert_int_equal(carried[1].profile.values.qty_max, 6);
+    assert_int_equal(carried[1].profile.source, CHECKS_OF_RELOAD);
+    assert_memory_equal(carried[2].profile.base, "BASE    ", 8);
+    assert_memory_equal(carried[6].listed.symbol, "AAA     ", 8);
+    assert_memory_equal(carried[6].listed.user, "ANN   ", 6);
+    assert_int_equal(carried[6].listed.listed, 0);
+    assert_int_equal(carried[7].listed.scope, LIST_VENUE);
+    assert_int_equal(carried[7].listed.kind, LIST_SHORT);
+    assert_int_equal(carried[7].listed.listed, 1);
+    assert_int_equal(carried[7].listed.source, CHECKS_OF_RELOAD);
+    assert_memory_equal(carried[8].listed.symbol, "BBB     ", 8);
+    assert_int_equal(carried[8].listed.kind, LIST_RESTRICTED);
+}
+
+/* The last list is full: all is taken back but the profile that is new, and nobody was expelled. */
+static void test_lists_full(void **state)
+{
+    (void)state;
+    lists_change();
+    const struct reload_result *r = run(9);
+    assert_int_equal(r->outcome, RELOAD_REFUSED);
+    asked_are((char[]){CMD_NOTE, CMD_PROFILE, CMD_PROFILE, CMD_ACCOUNT, CMD_CHECKS, CMD_ACCOUNT,
+                       CMD_LISTED, CMD_LISTED, CMD_LISTED, CMD_LISTED, CMD_LISTED, CMD_ACCOUNT,
+                       CMD_CHECKS, CMD_ACCOUNT, CMD_PROFILE, 0});
+    assert_int_equal(carried[9].listed.listed, 0);
+    assert_int_equal(carried[10].listed.listed, 1);
+    assert_memory_equal(carried[10].listed.symbol, "AAA     ", 8);
+    assert_int_equal(carried[14].profile.values.qty_max, 5);
+    assert_int_equal(gives, 0);
+}
+
 static void refused_with(const char *word)
 {
     const struct reload_result *r = run(0);
@@ -324,7 +395,6 @@ static void test_terms(void **state)
     struct terms_post post = {.at = 0};
     struct gateway_conf gc;
     struct gateway_terms t, t2;
-    static const char list[1][8] = {"AAA     "};
     (void)state;
 
     store_memory_init(&stores, &mem, 128, 2, 1);
@@ -340,8 +410,7 @@ static void test_terms(void **state)
     for (u32 i = 0; i < ARRAY_LEN(accounts); i++) {
         snprintf(accounts[i].user, 6, "U%04u", i);
         accounts[i].user[5] = ' ';
-        accounts[i].restricted = list;
-        accounts[i].restricted_used = 1;
+        accounts[i].ports = (struct account_ports){1, {4242}};
         accounts[i].networks.used = 1;
     }
     t.accounts = accounts;
@@ -354,14 +423,14 @@ static void test_terms(void **state)
     assert_false(terms_taken(&post, &t));
     terms_follow(&post, &S, &l);
     assert_int_equal(S.directory.accounts_used, ARRAY_LEN(accounts));
-    assert_ptr_equal(S.directory.accounts[66].limits.restricted, list);
+    assert_int_equal(S.directory.accounts[66].ports.at[0], 4242);
     assert_int_equal(S.directory.accounts[66].networks.used, 1);
     assert_true(terms_taken(&post, &t));
     terms_of(&t2, &gc);
     terms_give(&post, &t2);
     terms_follow(&post, &S, &l);
     assert_true(terms_taken(&post, &t2) && !terms_taken(&post, &t));
-    assert_ptr_equal(S.directory.accounts[66].limits.restricted, list); /* nobody has said else */
+    assert_int_equal(S.directory.accounts[66].ports.used, 1); /* nobody has said else */
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -372,6 +441,7 @@ int main(void)
         CASE(test_nothing),   CASE(test_order),           CASE(test_kept),
         CASE(test_refused),   CASE(test_does_not_fit),    CASE(test_odd_tick),
         CASE(test_bad_files), CASE(test_strange_answers), CASE(test_terms),
+        CASE(test_lists),     CASE(test_lists_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,8 +252,7 @@ static void make(struct wire *wire, u32 replays)
     store_memory_init(&r.stores, &r.mem, conf.accounts_max, conf.store_chunks, 1);
     r.gateway = gateway_new(&conf, &rings, wire->transport, &r.mem);
     for (u32 id = 1; id <= TRADER; id++)
-        gateway_account_add(r.gateway, id, (char[]){(char)('A' + id), ' ', ' ', ' ', ' ', ' '},
-                            NULL);
+        gateway_account_add(r.gateway, id, (char[]){(char)('A' + id), ' ', ' ', ' ', ' ', ' '});
     gateway_instrument_add(r.gateway, 1, "AAPL    ", 0);
     gateway_day_set(r.gateway, DAY, MIDNIGHT_NS);
     mem_seal(&r.mem);

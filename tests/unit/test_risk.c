@@ -8,8 +8,6 @@
 #include "engine/msg/msg.h"
 #include "gateway/session/risk.h"
 
-static const char list[][8] = {"AAA     ", "BBB     ", "CCC     ", "MSFT    ", "ZZZ     "};
-
 static struct risk_order order(u32 qty, u32 price)
 {
     struct risk_order o = {.qty = qty,
@@ -18,7 +16,6 @@ static struct risk_order order(u32 qty, u32 price)
                            .symbol_known = true,
                            .reference_price = 1000000};
 
-    memcpy(o.symbol, "AAPL    ", 8);
     return o;
 }
 
@@ -85,34 +82,15 @@ static void test_collar(void **state)
     assert_int_equal(risk_check(&l, &o), RISK_OK); /* a replace: no reference here */
 }
 
-static void test_restricted(void **state)
-{
-    (void)state;
-    for (u32 used = 0; used <= 5; used++) {
-        struct risk_limits l = {.restricted = list, .restricted_used = used};
-        for (u32 i = 0; i < 5; i++) {
-            struct risk_order o = order(1, 1);
-            memcpy(o.symbol, list[i], 8);
-            assert_int_equal(risk_check(&l, &o), i < used ? RISK_RESTRICTED : RISK_OK);
-        }
-        struct risk_order o = order(1, 1);
-        assert_int_equal(risk_check(&l, &o), RISK_OK);
-    }
-}
-
 static void test_order_of_checks(void **state)
 {
-    struct risk_limits l = {
-        .qty_max = 1, .notional_max = 1, .collar_bps = 1, .restricted = list, .restricted_used = 5};
+    struct risk_limits l = {.qty_max = 1, .notional_max = 1, .collar_bps = 1};
     struct risk_order o = order(2, 2000000);
     (void)state;
 
-    memcpy(o.symbol, "MSFT    ", 8);
     o.instrument = 0;
     assert_int_equal(risk_check(&l, &o), RISK_UNKNOWN_SYMBOL);
     o.instrument = 1;
-    assert_int_equal(risk_check(&l, &o), RISK_RESTRICTED);
-    l.restricted_used = 0;
     assert_int_equal(risk_check(&l, &o), RISK_QUANTITY);
     l.qty_max = 0;
     assert_int_equal(risk_check(&l, &o), RISK_NOTIONAL);
@@ -155,9 +133,9 @@ static void test_bars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_limits),       cmocka_unit_test(test_quantity_and_notional),
-        cmocka_unit_test(test_collar),          cmocka_unit_test(test_restricted),
-        cmocka_unit_test(test_order_of_checks), cmocka_unit_test(test_bars),
+        cmocka_unit_test(test_no_limits), cmocka_unit_test(test_quantity_and_notional),
+        cmocka_unit_test(test_collar),    cmocka_unit_test(test_order_of_checks),
+        cmocka_unit_test(test_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,126 @@ static void test_whose_checks_count(void **state)
     crash();
 }
 
+/* Any command of operators, durable when this returns. */
+static void operate(const union msg *carried)
+{
+    static u64 request = 1000;
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.operator.head.type = CMD_OPERATOR;
+    m.operator.head.slots =(u8) msg_type_slots(CMD_OPERATOR);
+    m.operator.request = ++ request;
+    m.operator.type = carried->cmd.type;
+    memcpy(m.operator.body, (const u8 *)carried + sizeof m.cmd, sizeof m.operator.body);
+    assert_true(ring_push(&topology.rings.admin_cmd, &m, m.operator.head.slots));
+    for (u32 i = 0; i < 20; i++)
+        for (u32 a = 0; a < topology.agents_used; a++)
+            if (strcmp(topology.agents[a].name, "admin") != 0)
+                topology.agents[a].do_work(topology.agents[a].self, clock_now_ns());
+}
+
+static void expect_limits(u64 account, u64 firm, u8 listed)
+{
+    struct msg_limit a = {.scope = LIMIT_ACCOUNT, .user = USER};
+    struct msg_limit f = {.scope = LIMIT_FIRM, .firm = "FIRM"};
+    struct msg_listed l = {
+        .scope = LIST_ACCOUNT, .kind = LIST_RESTRICTED, .user = USER, .symbol = "AAPL    "};
+
+    engine_limit(topology.engine, &a);
+    engine_limit(topology.engine, &f);
+    assert_int_equal(a.exposure_max, account);
+    assert_int_equal(f.exposure_max, firm);
+    assert_int_equal(engine_listed_state(topology.engine, &l), listed);
+}
+
+/* Limits, lists and profiles of operators hold over a restart, whatever the files say. */
+static void test_whose_limits_count(void **state)
+{
+    static char symbols[1][8] = {"AAPL    "};
+    struct msg_limit firm = {.scope = LIMIT_FIRM, .firm = "FIRM", .exposure_max = 7};
+    union msg m;
+    (void)state;
+
+    accounts[0].stake.exposure_max = 5;
+    accounts[0].restricted = (struct refdata_list){symbols, 1};
+    refs.firms = &firm;
+    refs.firms_used = 1;
+    start(100);
+    expect_limits(5, 7, LISTED_ON);
+    memset(&m, 0, sizeof m);
+    m.cmd.type = CMD_LIMIT;
+    m.limit.scope = LIMIT_ACCOUNT;
+    memcpy(m.limit.user, USER, 6);
+    m.limit.exposure_max = 50;
+    m.limit.source = CHECKS_OF_OPERATOR;
+    operate(&m);
+    m.limit.scope = LIMIT_FIRM;
+    memset(m.limit.user, 0, 6);
+    memcpy(m.limit.firm, "FIRM", 4);
+    m.limit.exposure_max = 70;
+    operate(&m);
+    memset(&m, 0, sizeof m);
+    m.cmd.type = CMD_LISTED;
+    m.listed = (struct msg_listed){.cmd = {.type = CMD_LISTED},
+                                   .scope = LIST_ACCOUNT,
+                                   .kind = LIST_RESTRICTED,
+                                   .user = USER,
+                                   .symbol = "AAPL    ",
+                                   .source = CHECKS_OF_OPERATOR};
+    operate(&m);
+    expect_limits(50, 70, LISTED_HELD); /* taken off, and so it stays */
+    crash();
+    firm.exposure_max = 8;
+    start(100);
+    expect_limits(50, 70, LISTED_HELD);
+    m.listed.source = CHECKS_OF_FILES;
+    operate(&m);
+    expect_limits(50, 70, 0);
+    crash();
+    start(100); /* given back */
+    expect_limits(50, 70, LISTED_ON);
+    crash();
+    accounts[0].restricted.used = 0;
+    start(100); /* the file no longer has it */
+    expect_limits(50, 70, 0);
+    crash();
+    refs.firms_used = 0;
+}
+
+/* A profile, and an account that names it, are the operator's until he gives them back. */
+static void test_whose_profiles_count(void **state)
+{
+    struct refdata_profile p = {.terms = {.name = "HOUSE   ", .values = {.qty_max = 10}}};
+    union msg m;
+    (void)state;
+
+    refs.profiles = &p;
+    refs.profiles_used = 1;
+    accounts[0].inherits = FIELD_QTY;
+    memcpy(accounts[0].profile, "HOUSE   ", 8);
+    start(0);
+    expect(10);
+    memset(&m, 0, sizeof m);
+    m.profile = p.terms;
+    m.cmd.type = CMD_PROFILE;
+    m.profile.values.qty_max = 11;
+    m.profile.source = CHECKS_OF_OPERATOR;
+    operate(&m);
+    expect(11);
+    crash();
+    p.terms.values.qty_max = 12;
+    start(0);
+    expect(11);
+    m.profile.source = CHECKS_OF_FILES;
+    operate(&m);
+    crash();
+    start(0);
+    expect(12);
+    crash();
+    refs.profiles_used = 0;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -150,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whose_checks_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whose_limits_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whose_profiles_count, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,153 @@
+/* test_refdata_profiles.c - the profiles file, and what holds between it, accounts and ports. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "gateway/refdata.h"
+
+#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,none,no\n"
+#define HASH                                                   \
+    "\"$argon2id$v=19$m=16384,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$" \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
+#define ACCOUNTS                                                                           \
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
+    "restricted,profile,ports\n"
+#define ROW "A,F," HASH ",yes,"
+
+static struct refdata refs;
+static char *errors;
+static char dir[] = "/tmp/test_refdata_profiles_XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* All that main reads and compares; the number of errors. Two ports: 9000 and 9001 with P. */
+static int load(const char *profiles, const char *accounts)
+{
+    struct refdata_max max = {10, 10};
+    struct conf conf;
+    size_t n;
+
+    conf_default(&conf);
+    conf.gateway.listen_used = 2;
+    conf.gateway.listen[1] = conf.gateway.listen[0];
+    conf.gateway.listen[1].port = 9001;
+    snprintf(conf.gateway.listen[1].profile, sizeof conf.gateway.listen[1].profile, "p");
+    snprintf(conf.accounts_file, sizeof conf.accounts_file, "a");
+    free(errors);
+    refdata_free(&refs);
+    write_file("i", INSTRUMENTS);
+    write_file("a", accounts);
+    write_file("p", profiles);
+    FILE *f = open_memstream(&errors, &n);
+    int count = refdata_load("i", "a", "p", &max, &refs, f);
+    count += refdata_check_ports(&refs, &conf, f);
+    fclose(f);
+    return count;
+}
+
+static void assert_wrong(const char *profiles, const char *accounts, const char *said)
+{
+    assert_int_not_equal(load(profiles, accounts), 0);
+    if (strcmp(errors, said) != 0)
+        fail_msg("said: %s", errors);
+}
+
+/* A base comes first wherever it stands; what is empty is left to it. */
+static void test_profiles(void **state)
+{
+    const struct refdata_profile *p;
+    (void)state;
+
+    assert_int_equal(load("profile,based_on,max_qty,max_exposure,forbidden\n"
+                          "p,House,,,short\nHOUSE,,1000,none,\n",
+                          ACCOUNTS ROW ",,,none,,p,\n"),
+                     0);
+    assert_int_equal(refs.profiles_used, 2);
+    p = &refs.profiles[0];
+    assert_memory_equal(p->terms.name, "HOUSE   ", 8);
+    assert_int_equal(p->terms.values.qty_max, 1000);
+    assert_int_equal(p->terms.values.inherits, FIELDS_ALL & ~(FIELD_QTY | FIELD_EXPOSURE));
+    p = &refs.profiles[1];
+    assert_memory_equal(p->terms.base, "HOUSE   ", 8);
+    assert_int_equal(p->terms.values.inherits, FIELDS_ALL & ~FIELD_BARS);
+    assert_int_equal(p->terms.values.bars, BAR_SHORT);
+    assert_memory_equal(refs.accounts[0].profile, "P       ", 8);
+    assert_int_equal(refs.accounts[0].inherits & (FIELD_QTY | FIELD_NOTIONAL | FIELD_COLLAR), 7);
+}
+
+static void test_wrong_profiles(void **state)
+{
+    static const char good[] = ACCOUNTS ROW "none,none,none,none,,,\n";
+    (void)state;
+
+    assert_wrong("profile\np\np\n", good, "p:3: profile: P: given twice, before in line 2\n");
+    assert_wrong("profile,based_on\np,\nq,r\nr,q\n", good,
+                 "p:3: based_on: R: the profile is based on itself, or on one that is\n"
+                 "p:4: based_on: Q: the profile is based on itself, or on one that is\n");
+    assert_wrong("profile,based_on\np,\ns,t\n", good,
+                 "p:3: based_on: T: no such profile; allowed: profiles of this file\n");
+    assert_wrong("profile\nlongername\np\n", good,
+                 "p:2: profile: longername: not a name; allowed: 1 to 8 letters, digits and -\n");
+    assert_wrong("profile,max_qty\np,0\np,\n", good,
+                 "p:2: max_qty: 0: not such a limit; allowed: 1 to 999999 shares, or none\n");
+}
+
+static void test_accounts_and_ports(void **state)
+{
+    (void)state;
+    assert_wrong("profile\np\n", ACCOUNTS ROW "none,none,none,none,,q,\n",
+                 "a:2: profile: q: no such profile; allowed: profiles of reference.profiles_file; "
+                 "port: that of the listening port\n");
+    assert_wrong("profile\np\n", ACCOUNTS ROW ",none,none,none,,,\n", /* nobody else says it */
+                 "a:2: max_qty: \"\": not such a limit; allowed: 1 to 999999 shares, or none\n");
+    assert_wrong("profile\nq\n", ACCOUNTS ROW "none,none,none,none,,,\n",
+                 "a: gateway.listen[].profile: p: no such profile; allowed: profiles of "
+                 "reference.profiles_file\n");
+    assert_int_equal(load("profile\np\n", ACCOUNTS ROW ",,,none,,port,9001\n"), 0);
+    assert_int_equal(refs.accounts[0].ports.at[0], 9001);
+    assert_wrong("profile\np\n", ACCOUNTS ROW ",,,none,,port,\n",
+                 "a:2: profile: port: the account may log in by port 9000, which has no profile\n");
+    assert_wrong("profile\np\n", ACCOUNTS ROW "none,none,none,none,,p,9001 9002\n",
+                 "a:2: ports: 9002: not a port of gateway.listen for orders\n");
+    assert_wrong("profile\np\n", ACCOUNTS ROW "none,none,none,none,,p,x\n",
+                 "a:2: ports: x: not such a list; allowed: up to 8 TCP ports of gateway.listen, "
+                 "separated by spaces\n");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? chdir(dir) : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink("i");
+    unlink("a");
+    unlink("p");
+    refdata_free(&refs);
+    free(errors);
+    return chdir("/") || rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_wrong_profiles),
+        cmocka_unit_test(test_accounts_and_ports),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

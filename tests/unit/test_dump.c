@@ -13,45 +13,11 @@
 #include <jansson.h>
 
 #include "persist/dump.h"
+#include "tests/lib/dumped.h"
 #include "tests/lib/made_journal.h"
 
 #define GOLDEN_JSON "tests/data/dump_v1.jsonl"
 #define GOLDEN_CSV  "tests/data/dump_v1.csv"
-
-static struct dump dump;
-static struct why why;
-
-struct text {
-    char *at;
-    size_t bytes;
-};
-
-static struct dump_conf conf_all(enum dump_format format)
-{
-    return (struct dump_conf){.format = format,
-                              .to_seq = UINT64_MAX,
-                              .until_ns = UINT64_MAX,
-                              .accounts_max = 100,
-                              .instruments_max = 100};
-}
-
-/* What the transactions give; dump_end's answer is asserted. */
-static struct text dumped(struct dump_conf conf, struct mem *mem, const struct slot *slots,
-                          const u64 *begins, u64 txs, bool ends)
-{
-    struct text t;
-
-    conf.out = open_memstream(&t.at, &t.bytes);
-    mem_init(mem, 0);
-    assert_true(dump_init(&dump, &conf, mem, &why));
-    for (u64 i = 0; i < txs; i++)
-        if (!dump_tx(&dump, &slots[begins[i]], (u32)(begins[i + 1] - begins[i])))
-            break;
-    assert_int_equal(dump_end(&dump, &why), ends);
-    fclose(conf.out);
-    mem_free_all(mem);
-    return t;
-}
 
 /* ---- every type ---- */
 
@@ -328,8 +294,8 @@ static void refused(struct dump_conf conf, const char *text)
 
     mem_init(&mem, 0);
     conf.out = stdout;
-    assert_false(dump_init(&dump, &conf, &mem, &why));
-    assert_non_null(strstr(why.text, text));
+    assert_false(dump_init(&dumped_by, &conf, &mem, &dumped_why));
+    assert_non_null(strstr(dumped_why.text, text));
     mem_free_all(&mem);
 }
 
@@ -363,13 +329,13 @@ static void output_fails_test(void **state)
     (void)state;
     conf.out = fopen("/dev/full", "w");
     mem_init(&mem, 0);
-    assert_true(dump_init(&dump, &conf, &mem, &why));
-    while (taken < journal.txs && dump_tx(&dump, &journal.slots[journal.begins[taken]],
+    assert_true(dump_init(&dumped_by, &conf, &mem, &dumped_why));
+    while (taken < journal.txs && dump_tx(&dumped_by, &journal.slots[journal.begins[taken]],
                                           (u32)(journal.begins[taken + 1] - journal.begins[taken])))
         taken++;
     assert_true(taken < journal.txs); /* it does not go on for nothing */
-    assert_false(dump_end(&dump, &why));
-    assert_non_null(strstr(why.text, "No space left"));
+    assert_false(dump_end(&dumped_by, &dumped_why));
+    assert_non_null(strstr(dumped_why.text, "No space left"));
     fclose(conf.out);
     mem_free_all(&mem);
 }

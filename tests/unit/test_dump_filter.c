@@ -9,42 +9,8 @@
 #include <cmocka.h>
 
 #include "persist/dump.h"
+#include "tests/lib/dumped.h"
 #include "tests/lib/made_journal.h"
-
-static struct dump dump;
-static struct why why;
-
-struct text {
-    char *at;
-    size_t bytes;
-};
-
-static struct dump_conf conf_all(enum dump_format format)
-{
-    return (struct dump_conf){.format = format,
-                              .to_seq = UINT64_MAX,
-                              .until_ns = UINT64_MAX,
-                              .accounts_max = 100,
-                              .instruments_max = 100};
-}
-
-/* What the transactions give; dump_end's answer is asserted. */
-static struct text dumped(struct dump_conf conf, struct mem *mem, const struct slot *slots,
-                          const u64 *begins, u64 txs, bool ends)
-{
-    struct text t;
-
-    conf.out = open_memstream(&t.at, &t.bytes);
-    mem_init(mem, 0);
-    assert_true(dump_init(&dump, &conf, mem, &why));
-    for (u64 i = 0; i < txs; i++)
-        if (!dump_tx(&dump, &slots[begins[i]], (u32)(begins[i + 1] - begins[i])))
-            break;
-    assert_int_equal(dump_end(&dump, &why), ends);
-    fclose(conf.out);
-    mem_free_all(mem);
-    return t;
-}
 
 static struct made_journal journal;
 
@@ -159,7 +125,7 @@ static void filter_rules_test(void **state)
     conf.instrument = "#6";
     t = dumped(conf, &mem, tx, begins, 1, false); /* not in the journal: said */
     assert_int_equal(t.bytes, 0);
-    assert_non_null(strstr(why.text, "has no instrument #6"));
+    assert_non_null(strstr(dumped_why.text, "has no instrument #6"));
     free(t.at);
 }
 

@@ -1,0 +1,24 @@
+/* dumped.h - what wirebook-journal export makes of transactions, as a text; for test_dump*.c. */
+#ifndef WIREBOOK_TESTS_DUMPED_H
+#define WIREBOOK_TESTS_DUMPED_H
+
+#include <stddef.h>
+
+#include "persist/dump.h"
+
+struct text {
+    char *at; /* the caller frees it */
+    size_t bytes;
+};
+
+extern struct dump dumped_by; /* the last one, and what it said was wrong */
+extern struct why dumped_why;
+
+/* Everything, for pools of 100. */
+struct dump_conf conf_all(enum dump_format format);
+
+/* What the transactions give; dump_end's answer must be `ends`. */
+struct text dumped(struct dump_conf conf, struct mem *mem, const struct slot *slots,
+                   const u64 *begins, u64 txs, bool ends);
+
+#endif

@@ -13,62 +13,11 @@
 #include "engine/base/metrics.h"
 #include "gateway/session/auth.h"
 #include "gateway/session/auth_memory.h"
-
-struct rig {
-    struct mem mem;
-    struct ring requests, answers;
-    struct auth *auth;
-    u64 now_ns;
-    u64 conn;
-};
-
-#define WAITING_MAX 4u
+#include "tests/lib/auth_rig.h"
 
 static char hash[AUTH_HASH_BYTES]; /* of SECRET1; made once: it takes its time */
 
-static void rig_open(struct rig *r, u32 failures_max)
-{
-    struct auth_conf conf = {
-        .users_max = 2,
-        .failures_max = failures_max,
-        .failures_window_ns = 60 * NS_PER_SEC,
-        .waiting_max = WAITING_MAX,
-    };
-
-    memset(r, 0, sizeof *r);
-    mem_init(&r->mem, 0);
-    ring_init(&r->requests, &r->mem, "requests", 8);
-    ring_init(&r->answers, &r->mem, "answers", 8);
-    r->auth = auth_new(&conf);
-    assert_non_null(r->auth);
-    auth_attach(r->auth, &r->requests, &r->answers);
-    r->now_ns = NS_PER_SEC;
-}
-
-static void rig_close(struct rig *r)
-{
-    auth_free(r->auth);
-    mem_free_all(&r->mem);
-}
-
-static enum auth_result ask(struct rig *r, const char *user, const char *password, u32 ipv4)
-{
-    struct auth_request q = {.conn = ++r->conn, .peer_ipv4 = ipv4};
-    struct auth_answer a;
-
-    memcpy(q.user, user, 6);
-    memcpy(q.password, password, 10);
-    assert_true(ring_push(&r->requests, &q, 1));
-    assert_int_equal(auth_do_work(r->auth, r->now_ns), 1);
-    assert_int_equal(auth_do_work(r->auth, r->now_ns), 0);
-    assert_int_equal(ring_avail(&r->answers, 1), 1);
-    memcpy(&a, ring_at(&r->answers, 0), sizeof a);
-    ring_take(&r->answers, 1);
-    assert_int_equal(a.conn, r->conn);
-    return (enum auth_result)a.result;
-}
-
-static void put(struct rig *r, const char *user, const char *password, u32 ipv4)
+static void put(struct auth_rig *r, const char *user, const char *password, u32 ipv4)
 {
     struct auth_request q = {.conn = ++r->conn, .peer_ipv4 = ipv4};
 
@@ -78,7 +27,7 @@ static void put(struct rig *r, const char *user, const char *password, u32 ipv4)
 }
 
 /* The next answer's connection, and its result. */
-static u64 get(struct rig *r, enum auth_result *result)
+static u64 get(struct auth_rig *r, enum auth_result *result)
 {
     struct auth_answer a = {0};
 
@@ -92,18 +41,19 @@ static u64 get(struct rig *r, enum auth_result *result)
 
 static void test_right_wrong_unknown(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
-    rig_open(&r, 0);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD); /* nobody is known */
+    auth_rig_open(&r, 0);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD); /* nobody is known */
     assert_true(auth_user_set(r.auth, "ALICE ", hash));
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD); /* also when remembered */
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    assert_int_equal(ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_BAD);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET2   ", 1),
+                     AUTH_BAD); /* also when remembered */
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_BAD);
+    auth_rig_close(&r);
 }
 
 /* Time that this thread has computed: what else the machine does is not measured. */
@@ -117,90 +67,91 @@ static u64 cpu_ns(void)
 
 static void test_second_time_is_cheap_and_unknown_is_not(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     u64 t[4];
     (void)state;
 
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
     t[0] = cpu_ns();
-    ask(&r, "ALICE ", "SECRET1   ", 1);
+    auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1);
     t[1] = cpu_ns();
-    ask(&r, "ALICE ", "SECRET1   ", 1);
+    auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1);
     t[2] = cpu_ns();
-    ask(&r, "NOBODY", "SECRET1   ", 1);
+    auth_rig_ask(&r, "NOBODY", "SECRET1   ", 1);
     t[3] = cpu_ns();
     assert_true((t[1] - t[0]) / 4 > t[2] - t[1]);
     assert_true((t[3] - t[2]) * 4 > t[1] - t[0]);
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 static void test_new_hash_forgets_the_digest(void **state)
 {
     static char other[AUTH_HASH_BYTES];
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     assert_true(auth_hash("changed", other));
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
     assert_true(auth_user_set(r.auth, "ALICE ", other));
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
-    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    auth_rig_close(&r);
 }
 
 /* While a user changes from one password to the other both are right, and nothing else is. */
 static void test_two_passwords(void **state)
 {
     static char other[AUTH_HASH_BYTES];
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     assert_true(auth_hash("changed", other));
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
-    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_BAD);
     assert_false(auth_user_next(r.auth, "ALICE ", "changed"));
     assert_true(auth_user_next(r.auth, "ALICE ", other));
     for (u32 i = 0; i < 2; i++) { /* the slow way, then as remembered */
-        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-        assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
-        assert_int_equal(ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
     }
     assert_true(auth_user_set(r.auth, "ALICE ", other)); /* the old one goes */
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
-    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    auth_rig_close(&r);
 }
 
 static void test_too_many_failures(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
-    rig_open(&r, 3);
+    auth_rig_open(&r, 3);
     auth_user_set(r.auth, "ALICE ", hash);
     for (u32 i = 0; i < 3; i++)
-        assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 7), AUTH_LIMITED); /* even the right one */
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 8), AUTH_OK);      /* from elsewhere */
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 7),
+                     AUTH_LIMITED);                                         /* even the right one */
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 8), AUTH_OK); /* from elsewhere */
     r.now_ns += 60 * NS_PER_SEC;
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 7), AUTH_OK);
-    assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD); /* counted anew */
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 7), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 7), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD); /* counted anew */
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 7), AUTH_OK);
+    auth_rig_close(&r);
 }
 
 static void test_requests_are_wiped_and_answers_wait(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     struct auth_request q = {.conn = 1, .peer_ipv4 = 1};
     static const u8 zero[SLOT_BYTES];
     (void)state;
 
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     memcpy(q.password, "SECRET1   ", 10);
     for (u32 i = 0; i < 8; i++)
         ring_push(&r.answers, &q, 1); /* full */
@@ -210,20 +161,20 @@ static void test_requests_are_wiped_and_answers_wait(void **state)
     ring_take(&r.answers, 8);
     assert_int_equal(auth_do_work(r.auth, 1), 1);
     assert_memory_equal(&r.requests.slots[0], zero, sizeof zero);
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 /* A remembered password is answered before hashes that others wait for; a full queue refuses. */
 static void test_known_ones_overtake(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     enum auth_result result;
     (void)state;
 
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    for (u32 i = 0; i < WAITING_MAX + 1; i++)
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    for (u32 i = 0; i < AUTH_RIG_WAITING_MAX + 1; i++)
         put(&r, "ALICE ", "WRONG     ", 7);
     put(&r, "ALICE ", "SECRET1   ", 1);
     assert_int_equal(auth_do_work(r.auth, r.now_ns), 3);
@@ -240,20 +191,20 @@ static void test_known_ones_overtake(void **state)
         assert_int_equal(result, AUTH_BAD);
     }
     assert_int_equal(auth_do_work(r.auth, r.now_ns), 0);
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 /* Addresses with a failure get one hash in four while others wait, and never none. */
 static void test_suspects_wait_apart(void **state)
 {
     static const u64 order[] = {4, 5, 2, 6, 3}; /* hashes 1 to 5 behind the first one */
-    struct rig r;
+    struct auth_rig r;
     enum auth_result result;
     (void)state;
 
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     auth_user_set(r.auth, "ALICE ", hash);
-    assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 7), AUTH_BAD);
     put(&r, "ALICE ", "WRONG     ", 7);
     put(&r, "ALICE ", "WRONG     ", 7);
     for (u32 i = 0; i < 3; i++)
@@ -262,17 +213,17 @@ static void test_suspects_wait_apart(void **state)
         auth_do_work(r.auth, r.now_ns);
         assert_int_equal(get(&r, &result), order[i]);
     }
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 /* What came while an address had no failure yet is refused once it has too many. */
 static void test_limit_counts_for_those_that_wait(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     enum auth_result result;
     (void)state;
 
-    rig_open(&r, 2);
+    auth_rig_open(&r, 2);
     auth_user_set(r.auth, "ALICE ", hash);
     for (u32 i = 0; i < 4; i++)
         put(&r, "ALICE ", "WRONG     ", 7);
@@ -281,7 +232,7 @@ static void test_limit_counts_for_those_that_wait(void **state)
         assert_int_equal(get(&r, &result), i);
         assert_int_equal(result, i <= 2 ? AUTH_BAD : AUTH_LIMITED);
     }
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 /* --- over a restart --- */
@@ -305,9 +256,10 @@ static void place_close(struct place *p)
 }
 
 /* A process' start: the users of the accounts file, then what is remembered. */
-static void rig_restart(struct rig *r, const struct place *p, const char *first, const char *next)
+static void rig_restart(struct auth_rig *r, const struct place *p, const char *first,
+                        const char *next)
 {
-    rig_open(r, 0);
+    auth_rig_open(r, 0);
     assert_true(auth_user_set(r->auth, "ALICE ", first));
     if (next != NULL)
         assert_true(auth_user_next(r->auth, "ALICE ", next));
@@ -318,7 +270,7 @@ static void rig_restart(struct rig *r, const struct place *p, const char *first,
 static void test_restart_costs_no_hash(void **state)
 {
     struct place p;
-    struct rig r;
+    struct auth_rig r;
     struct stat st;
     (void)state;
 
@@ -326,12 +278,12 @@ static void test_restart_costs_no_hash(void **state)
     for (u32 life = 0; life < 3; life++) {
         rig_restart(&r, &p, hash, NULL);
         assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), life > 0);
-        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
         assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), life == 0);
-        assert_int_equal(ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
-        assert_int_equal(ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_BAD);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET2   ", 1), AUTH_BAD);
+        assert_int_equal(auth_rig_ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_BAD);
         assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), life == 0 ? 3 : 2);
-        rig_close(&r);
+        auth_rig_close(&r);
         metrics_reset();
         assert_int_equal(stat(p.file, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
@@ -345,26 +297,26 @@ static void test_changed_hash_is_not_recalled(void **state)
 {
     static char other[AUTH_HASH_BYTES];
     struct place p;
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     assert_true(auth_hash("changed", other));
     place_open(&p);
     rig_restart(&r, &p, hash, other);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    auth_rig_close(&r);
     metrics_reset();
     rig_restart(&r, &p, other, NULL); /* the new one has become the only one */
     assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 1);
-    assert_int_equal(ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "CHANGED   ", 1), AUTH_OK);
     assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), 0);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_BAD);
+    auth_rig_close(&r);
     metrics_reset();
     rig_restart(&r, &p, hash, NULL); /* and back: the old record is gone for good */
     assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 0);
-    rig_close(&r);
+    auth_rig_close(&r);
     metrics_reset();
     place_close(&p);
 }
@@ -373,21 +325,21 @@ static void test_changed_hash_is_not_recalled(void **state)
 static void test_file_without_its_key(void **state)
 {
     struct place p, q;
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     place_open(&p);
     place_open(&q);
     rig_restart(&r, &p, hash, NULL);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    auth_rig_close(&r);
     metrics_reset();
     assert_int_equal(rename(p.file, q.file), 0); /* the other directory has its own key */
     rig_restart(&r, &q, hash, NULL);
     assert_int_equal(metrics_sum("wirebook_auth_recalled_total"), 0);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
     assert_int_equal(metrics_sum("wirebook_auth_hashed_total"), 1);
-    rig_close(&r);
+    auth_rig_close(&r);
     metrics_reset();
     place_close(&p);
     place_close(&q);
@@ -398,13 +350,13 @@ static void test_rotten_record(void **state)
 {
     u8 record[sizeof(struct auth_record)];
     struct place p;
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     place_open(&p);
     rig_restart(&r, &p, hash, NULL);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    auth_rig_close(&r);
     metrics_reset();
     FILE *f = fopen(p.file, "r");
     assert_int_equal(fread(record, sizeof record, 1, f), 1);
@@ -417,9 +369,9 @@ static void test_rotten_record(void **state)
         fwrite(bad, at < sizeof bad ? sizeof bad : at - sizeof bad, 1, f);
         fclose(f);
         rig_restart(&r, &p, hash, NULL);
-        assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
-        assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-        rig_close(&r);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
+        assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+        auth_rig_close(&r);
         metrics_reset();
     }
     place_close(&p);
@@ -430,7 +382,7 @@ static void test_broken_file(void **state)
 {
     static const char noise[100] = "ALICE  not a record";
     struct place p;
-    struct rig r;
+    struct auth_rig r;
     (void)state;
 
     place_open(&p);
@@ -438,25 +390,25 @@ static void test_broken_file(void **state)
     assert_int_equal(fwrite(noise, 1, sizeof noise, f), sizeof noise);
     fclose(f);
     rig_restart(&r, &p, hash, NULL);
-    assert_int_equal(ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    auth_rig_close(&r);
     metrics_reset();
     place_close(&p);
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     assert_false(auth_remember(r.auth, "/nowhere", 1));
     assert_true(auth_user_set(r.auth, "ALICE ", hash));
-    assert_int_equal(ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
-    rig_close(&r);
+    assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
+    auth_rig_close(&r);
 }
 
 static void test_what_is_no_hash(void **state)
 {
-    struct rig r;
+    struct auth_rig r;
     char text[AUTH_HASH_BYTES];
     (void)state;
 
-    rig_open(&r, 0);
+    auth_rig_open(&r, 0);
     assert_false(auth_user_set(r.auth, "ALICE ", ""));
     assert_false(auth_user_set(r.auth, "ALICE ", "SECRET1"));
     assert_false(auth_user_set(r.auth, "ALICE ", "$argon2id$v=19$m=1,t=1,p=1$x$y"));
@@ -466,7 +418,7 @@ static void test_what_is_no_hash(void **state)
     assert_false(auth_hash("", text));
     assert_false(auth_hash("elevenchars", text));
     assert_false(auth_hash("a b", text));
-    rig_close(&r);
+    auth_rig_close(&r);
 }
 
 static int make_hash(void **state)

@@ -61,27 +61,53 @@ static bool is_alive(const struct sockaddr_un *at)
     return alive;
 }
 
-/* Nobody but owner and group may connect, from the first moment on. */
-static bool listen_at(struct control *c, const struct sockaddr_un *at)
+/* A file has its maker's group: where that is the right one, nothing need be allowed to us. */
+static bool group_give(const char *path, const struct group *g)
+{
+    struct stat st;
+
+    return !g || (stat(path, &st) == 0 && st.st_gid == g->gr_gid) ||
+           chown(path, (uid_t)-1, g->gr_gid) == 0;
+}
+
+/* Nobody but owner and group may connect, from the first moment on. Returns 0, or what it is. */
+static int listen_at(struct control *c, const struct sockaddr_un *at)
 {
     const struct group *g = c->conf.group[0] ? getgrnam(c->conf.group) : NULL;
     mode_t before;
 
-    if (c->conf.group[0] && !g) {
-        errno = ENOENT;
-        return false;
-    }
     unlink(at->sun_path);
     before = umask(0177);
     bool bound = bind(c->fd, (const struct sockaddr *)at, sizeof *at) == 0;
+    int wrong = errno;
     umask(before);
-    return bound && (!g || chown(at->sun_path, (uid_t)-1, g->gr_gid) == 0) &&
-           chmod(at->sun_path, 0660) == 0 && listen(c->fd, 16) == 0;
+    if (!bound)
+        return wrong;
+    bool good =
+        group_give(at->sun_path, g) && chmod(at->sun_path, 0660) == 0 && listen(c->fd, 16) == 0;
+    return good ? 0 : errno;
+}
+
+/* NULL, or why nobody listens at `path`. */
+static const char *open_at(struct control *c, const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof at.sun_path)
+        return "its path is longer than 107 characters";
+    memcpy(at.sun_path, path, strlen(path));
+    if (c->fd < 0)
+        return strerror(errno);
+    if (c->conf.group[0] && !getgrnam(c->conf.group))
+        return "this machine has no such group";
+    if (is_alive(&at))
+        return "another process listens there";
+    int wrong = listen_at(c, &at);
+    return wrong ? strerror(wrong) : NULL;
 }
 
 struct control *control_new(const struct control_conf *conf, struct operate *operate)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct control *c = calloc(1, sizeof *c);
 
     ASSERT(c != NULL);
@@ -90,15 +116,10 @@ struct control *control_new(const struct control_conf *conf, struct operate *ope
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++)
         c->peers[i].fd = -1;
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool fits = strlen(conf->path) < sizeof at.sun_path;
-    if (fits)
-        memcpy(at.sun_path, conf->path, strlen(conf->path));
-    if (c->fd < 0 || !fits || is_alive(&at) || !listen_at(c, &at)) {
+    const char *why = open_at(c, conf->path);
+    if (why) {
         log_error("control socket %s cannot be made: %s; see control.socket and control.group",
-                  conf->path,
-                  !fits           ? "its path is longer than 107 characters"
-                  : is_alive(&at) ? "another process listens there"
-                                  : strerror(errno));
+                  conf->path, why);
         if (c->fd >= 0)
             close(c->fd);
         free(c);

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The control socket of a running venue and wirebook-ctl: each command, wrong roles, bad input, two operators, restarts."""
 import fcntl
+import grp
 import json
 import os
 import pty
 import pwd
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -15,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import TMP, Venue, check, client, messages, program, run_tests, start, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, messages, program, run_tests, start, wait_for  # noqa: E402
 
 DONE, USAGE, UNREACHABLE, REFUSED, NOTHING, DENIED, TIMEOUT, NOT_CONFIRMED = range(8)
 
@@ -369,8 +371,32 @@ def test_socket_that_cannot_be():
         v.kill()
         v.start()  # the old file is in the way and nobody is behind it
         v.ctl("status")
+    # A service's own account: its own group costs no right, another one does, and is not taken for something else.
+    os.chmod(TMP, 0o755)
+    for group, said in (("nogroup", None), ("games", "cannot be made: Operation not permitted"), ("nosuch", "no such group")):
+        mine = Steered("account-" + group, ", group: " + group)
+        home = os.path.join(TMP, "of-nobody")
+        os.makedirs(home, exist_ok=True)
+        shutil.chown(home, "nobody", "nogroup")
+        shutil.chown(mine.dir, "nobody", "nogroup")
+        with open(mine.conf, encoding="utf-8") as file:
+            text = file.read().replace(mine.socket, f"{home}/{group}.sock")
+        with open(mine.conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        with open(mine.log, "wb") as log:
+            process = start(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", program("wirebook"), mine.conf],
+                            stdout=log, stderr=log, cwd=ROOT)
+        if said:
+            check(process.wait(20) == 1, "it ends")
+            check(said in open(mine.log, encoding="utf-8").read(), open(mine.log, encoding="utf-8").read())
+        else:
+            wait_for("it serves", lambda: b"listening on" in open(mine.log, "rb").read())
+            at = os.stat(f"{home}/{group}.sock")
+            check((at.st_mode & 0o777, grp.getgrgid(at.st_gid).gr_name) == (0o660, group), at)
+            process.terminate()
+            check(process.wait(20) == 0, "in order")
 
 
-run_tests(test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
+run_tests(test_socket_that_cannot_be, test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
-          test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top, test_socket_that_cannot_be)
+          test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top)

@@ -99,16 +99,23 @@ void metric_histogram_init(struct metric_histogram *h)
     metric_set(&h->min, UINT64_MAX);
 }
 
+/* Adds what was counted. */
+static void merge(const struct metric_histogram *h, struct histogram *to)
+{
+    for (u32 i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        u64 n = metric_get(&h->buckets[i]);
+        to->buckets[i] += n;
+        to->count += n; /* so that it fits them, whatever is counted meanwhile */
+    }
+    to->sum += metric_get(&h->sum);
+    to->min = min_u64(to->min, metric_get(&h->min));
+    to->max = max_u64(to->max, metric_get(&h->max));
+}
+
 void metric_histogram_copy(const struct metric_histogram *h, struct histogram *to)
 {
     histogram_init(to);
-    for (u32 i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        to->buckets[i] = metric_get(&h->buckets[i]);
-        to->count += to->buckets[i]; /* so that it fits them, whatever is counted meanwhile */
-    }
-    to->sum = metric_get(&h->sum);
-    to->min = metric_get(&h->min);
-    to->max = metric_get(&h->max);
+    merge(h, to);
 }
 
 /* Upper ends of the buckets that are shown, in ns. */
@@ -217,7 +224,6 @@ bool metrics_fold(const char *name, struct metrics_fold *out)
 
 u32 metrics_histogram(const char *name, const char *label, struct histogram *out)
 {
-    static struct histogram one; /* cold callers, one at a time */
     u32 found = 0;
 
     histogram_init(out);
@@ -225,8 +231,7 @@ u32 metrics_histogram(const char *name, const char *label, struct histogram *out
         const struct entry *e = &entries[i];
         if (e->histogram == NULL || !strstr(e->labels, label))
             continue;
-        metric_histogram_copy(e->histogram, &one);
-        histogram_merge(out, &one);
+        merge(e->histogram, out);
         found++;
     }
     return found;

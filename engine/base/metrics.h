@@ -109,8 +109,8 @@ bool metrics_fold(const char *name, struct metrics_fold *out);
 
 /*
  * Merges the histograms called `name` whose labels contain `label`, such as `stage="own"`, into
- * `out`. Returns how many there are. One
- * cold thread at a time; a little blurred while they count.
+ * `out`. Returns how many there are. Any
+ * cold thread; a little blurred while they count.
  */
 u32 metrics_histogram(const char *name, const char *label, struct histogram *out);
 

@@ -16,6 +16,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
+#include "gateway/admin/recent.h"
 #include "gateway/console/console.h"
 
 #define CONNECTIONS_MAX  64u
@@ -31,6 +32,7 @@ struct http {
     struct MHD_Daemon *daemon;
     const struct health *health;
     struct console *console; /* NULL: there is none */
+    struct recent *recent;   /* NULL: no stages are measured */
     u64 now_ns;              /* of this turn */
     u16 port;
     struct metric requests;
@@ -252,7 +254,9 @@ struct http *http_new(u32 ipv4, u16 port, const struct http_tls *tls, const stru
     ASSERT(h != NULL);
     h->health = health;
     h->console = console;
+    h->recent = recent_new();
     if (!listen_at(h, &at, tls)) {
+        recent_free(h->recent);
         free(h);
         return NULL;
     }
@@ -272,6 +276,8 @@ void http_register_metrics(const struct http *h)
     metrics_register("wirebook_http_refused_total", "",
                      "Requests for pages or by methods that there are not.", METRIC_COUNTER,
                      &h->refused);
+    if (h->recent)
+        recent_register_metrics(h->recent);
     if (h->console)
         console_register_metrics(h->console);
 }
@@ -283,6 +289,7 @@ int http_do_work(void *http, u64 now_ns)
 
     int more = h->console ? console_do_work(h->console, now_ns) : 0;
 
+    more += recent_do_work(h->recent, now_ns);
     h->now_ns = now_ns;
     MHD_run(h->daemon);
     return more + (int)(metric_get(&h->requests) + metric_get(&h->refused) - before);
@@ -293,5 +300,6 @@ void http_free(struct http *h)
     if (!h)
         return;
     MHD_stop_daemon(h->daemon);
+    recent_free(h->recent);
     free(h);
 }

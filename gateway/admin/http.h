@@ -6,8 +6,8 @@
  *   GET /readyz   200 while clients may be sent here, else 503; a line for each check
  *
  * and the web console, if there is one (gateway/console). A cold agent on a thread of its own; it
- * reads what others publish and changes nothing. Meant for a management network: no TLS, and a
- * login for the console only, so bind it to an address that clients cannot reach.
+ * reads what others publish and changes nothing. Meant for a management network: there is a login
+ * for the console only, so bind it to an address that clients cannot reach.
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_HTTP_H
 #define WIREBOOK_GATEWAY_ADMIN_HTTP_H

@@ -30,6 +30,8 @@ static const struct series series[] = {
     {"orders_open", "wirebook_engine_orders_open", FOLD_SUM, false},
     {"pool_full", "wirebook_engine_pool_full_total", FOLD_SUM, false},
     {"reloads_failed", "wirebook_reloads_failed_total", FOLD_SUM, false},
+    {"archive_failed", "wirebook_archive_failed_total", FOLD_SUM, false},
+    {"snapshots_failed", "wirebook_snapshots_failed_total", FOLD_SUM, false},
     {"trading_day", "wirebook_engine_trading_day", FOLD_MAX, false},
     {"phase", "wirebook_engine_phase", FOLD_MAX, false},
     {"sessions", "wirebook_gateway_sessions", FOLD_SUM, false},

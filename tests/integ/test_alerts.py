@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
-"""Alert rules and dashboard: promtool takes them, each alert rings for its cause, and every metric they name is one of ours."""
+"""Alert rules, dashboards and what CloudWatch ships, before real venues: promtool takes the rules and each rings for its cause; a real
+Prometheus evaluates every expression of rules and dashboard; every metric that anything names is there with the labels it is asked by."""
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, check, run_tests  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, free_port, run_tests, start, wait_for  # noqa: E402
+from dpdk_link import DpdkVenue  # noqa: E402
 
 RULES = os.path.join(ROOT, "config/prometheus/alerts.yaml")
 BOARD = os.path.join(ROOT, "config/grafana/wirebook.json")
+SELECTOR = re.compile(r"\bwirebook_[a-z_]+\b(?:\{[^}]*\})?")
 
 
 def read(path):
-    with open(path, encoding="utf-8") as file:
+    with open(path if os.path.isabs(path) else os.path.join(ROOT, path), encoding="utf-8") as file:
         return file.read()
 
 
@@ -24,15 +30,8 @@ def promtool(*args):
     check(run.returncode == 0, run.stdout + run.stderr)
 
 
-def our_metrics():
-    """Names as the source registers them; a prefix stands for all that a table of names makes of it."""
-    source = subprocess.run(["git", "grep", "-hoE", r'"wirebook_[a-z_]+"', "--", "engine", "gateway", "persist"], cwd=ROOT,
-                            capture_output=True, text=True).stdout
-    names = {name.strip('"') for name in source.split()}
-    tables = subprocess.run(["git", "grep", "-hE", r'\bM?[A-Z_]*\(?.*"[a-z_]+(_total)?"', "--", "gateway"], cwd=ROOT,
-                            capture_output=True, text=True).stdout
-    parts = set(re.findall(r'"([a-z_]+)"', tables)) | set(re.findall(r'\b([a-z_]+_total|sessions)\b', tables))
-    return names, {prefix + part for prefix in names if prefix.endswith("_") for part in parts}
+def board_queries():
+    return [t["expr"].replace("$instance", ".*") for p in json.loads(read(BOARD))["panels"] for t in p.get("targets", [])]
 
 
 def test_rules():
@@ -42,47 +41,158 @@ def test_rules():
 
 def test_each_alert_is_tested():
     names = re.findall(r"- alert: (\w+)", read(RULES))
-    tested = read(os.path.join(ROOT, "tests/data/alerts_test.yaml"))
+    tested = read("tests/data/alerts_test.yaml")
     for name in names:
         check(re.search(f"labels: 'ALERTS{{[^}}]*alertname=\"{name}\"", tested), f"{name} rings in a test")
+        check(re.search(rf'alertname="{name}",alertstate="firing"}}\n +eval_time: \w+\n +exp_samples: \[\]', tested),
+              f"{name} is silent in a test")
+        check(re.search(rf"^\|[^|]*\b{name}\b[^|]*\|", read("config/aws/README.md"), re.M), f"the runbook says what {name} means")
     check(len(names) == len(set(names)) and len(names) >= 15, names)
 
 
-def test_dashboard():
-    """Its queries are PromQL: promtool reads them as rules."""
-    board = json.loads(read(BOARD))
-    targets = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    check(len(targets) >= 15, len(targets))
-    rules = [{"record": f"x:{i}", "expr": expr.replace("$instance", ".*")} for i, expr in enumerate(targets)]
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        json.dump({"groups": [{"name": "board", "rules": rules}]}, file)
-        file.flush()
-        promtool("check", "rules", file.name)
+class Series:
+    """Every series of one or more /metrics: {name: [labels]}, and the type of each name."""
+
+    def __init__(self, *texts):
+        self.of, self.type = {}, {}
+        for line in "\n".join(texts).splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split()
+                self.type[name] = kind
+            elif line and not line.startswith("#"):
+                name = re.match(r"\w+", line)[0]
+                self.of.setdefault(name, []).append(dict(re.findall(r'(\w+)="([^"]*)"', line)))
 
 
-def test_metrics_exist():
-    names, made = our_metrics()
-    for path in (RULES, BOARD):
-        for name in set(re.findall(r"\bwirebook_[a-z_]+\b", read(path))):
-            check(name in names or name in made, f"{os.path.basename(path)} names {name}, which nothing registers")
+def fetch(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+# Stages, both exports (which find nobody), an archive, operators: all that a venue can have.
+ALL = """stages: {{enabled: true}}
+management: {{port: {port}}}
+control: {{socket: {tmp}/{name}.sock}}
+export:
+  postgres: {{enabled: yes, conninfo: "host=127.0.0.1 port=1 user=x dbname=x"}}
+  redis: {{enabled: yes, host: 127.0.0.1, port: 1}}
+"""
+
+
+class Everything:
+    """A venue past the kernel with two gateways and one through it, and a Prometheus that looks at both. It takes some seconds to begin
+    (it reads its targets every five), so other tests run meanwhile."""
+
+    def __init__(self):
+        self.ports = [free_port(), free_port()]
+        memif = f"net_memif0,role=server,id=0,socket={TMP}/m.sock,socket-abstract=no"
+        self.past = DpdkVenue("past", memif, queues=2, gateways=2, more=ALL.format(port=self.ports[0], tmp=TMP, name="past"))
+        self.through = Venue("through", ALL.format(port=self.ports[1], tmp=TMP, name="through"))
+        text = read(self.through.conf).replace("segment_mb:", f"archive_to: {TMP}/archive, archive_command: {ROOT}/scripts/archive, segment_mb:")
+        with open(self.through.conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.through.start()
+        self.port = free_port()
+        conf = {"global": {"scrape_interval": "500ms", "scrape_timeout": "400ms", "evaluation_interval": "500ms"}, "rule_files": [RULES],
+                "scrape_configs": [{"job_name": "wirebook", "static_configs": [{"targets": [f"127.0.0.1:{p}" for p in self.ports]}]}]}
+        with open(f"{TMP}/prometheus.json", "w", encoding="utf-8") as file:
+            json.dump(conf, file)
+        with open(f"{TMP}/prometheus.log", "wb") as log:
+            start(["prometheus", f"--config.file={TMP}/prometheus.json", f"--storage.tsdb.path={TMP}/tsdb",
+                   f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
+        self.series = None
+
+    def wait(self):
+        client(self.through.port, "ALFA01", "buy 100 AAPL 220; expect accepted; buy 1 NONE 5; expect rejected")
+        wait_for("Prometheus has seen both venues twice", self.seen)
+        client(self.through.port, "ALFA01", "buy 100 AAPL 220; expect accepted; buy 1 NONE 5; expect rejected; sell 5 AAPL 990; expect rejected")
+        time.sleep(1.1)
+        self.series = Series(*(fetch(p, "/metrics") for p in self.ports))
+
+    def seen(self):
+        try:
+            return len(self.query("count_over_time(wirebook_ready[1m]) >= 2")) == 2
+        except OSError:
+            return False  # it starts
+
+    def query(self, expr):
+        try:
+            answer = json.loads(fetch(self.port, "/api/v1/query?" + urllib.parse.urlencode({"query": expr})))
+        except urllib.error.HTTPError as error:
+            if error.code == 503:
+                raise
+            answer = json.loads(error.read())
+        check(answer["status"] == "success", f"{expr}: {answer}")
+        return answer["data"]["result"]
+
+
+def test_real_prometheus():
+    """Every expression evaluates, every selector of it finds a series, every panel shows something."""
+    everything.wait()
+    rules = [r for g in json.loads(fetch(everything.port, "/api/v1/rules"))["data"]["groups"] for r in g["rules"]]
+    for rule in rules:
+        check(rule["health"] == "ok" and not rule.get("lastError"), rule)
+    queries = board_queries()
+    check(len(rules) >= 18 and len(queries) >= 50, (len(rules), len(queries)))
+    for expr in queries:
+        if "_allowance_exceeded" not in expr:  # only ENA has it
+            check(everything.query(expr.removesuffix(" > 0")), f"nothing to see by {expr}")
+    for expr in queries + [r["query"] for r in rules]:
+        for selector in SELECTOR.findall(expr):
+            relaxed = selector.replace("_allowance_exceeded", "")
+            check(everything.query(relaxed), f"no series {relaxed}, which is asked for by {expr}")
+
+
+def test_names_of_the_console_and_of_top():
+    for path in ("gateway/console/history.c", "gateway/admin/ctl_top.c", "gateway/admin/recent.c", "gateway/admin/operate.c"):
+        names = set(re.findall(r'"(wirebook_[a-z_]+)"', read(path)))
+        check(names, path)
+        for name in names - {"wirebook_control_requests_total"}:
+            check(name in everything.series.of or name + "_count" in everything.series.of, f"{path} names {name}, which is not there")
+
+
+def shipped():
+    """What user-data.yaml lets through: (pattern, dimension sets, label_matcher on which label)."""
+    text = read("config/aws/user-data.yaml")
+    block = text[text.index("{\n", text.index("amazon-cloudwatch-agent.json")):text.index("  - path: /etc/cron.d")]
+    conf = json.loads(re.sub(r"\$\{\w+\}", "x", block))
+    return conf["logs"]["metrics_collected"]["prometheus"]["emf_processor"]["metric_declaration"]
 
 
 def test_cloudwatch_ships_the_same():
-    """Whatever rules and dashboard look at is shipped, and nothing is that there is not."""
-    text = read(os.path.join(ROOT, "config/aws/user-data.yaml"))
-    block = text[text.index('"metric_declaration"'):text.index("- path: /etc/cron.d")]
-    patterns = re.findall(r'"(\^wirebook_[^"]*)"', block)
-    wanted = {name for path in (RULES, BOARD) for name in re.findall(r"\bwirebook_[a-z_]+\b", read(path))}
-    wanted = {re.sub(r"_bucket$", "", name) for name in wanted}
-    check(len(patterns) > 5 and len(wanted) > 20, (patterns, wanted))
+    """Whatever rules and dashboard look at is shipped, with all of its labels; and nothing is selected that there is not. The agent drops
+    histograms: their percentiles are shipped instead."""
+    series = everything.series
+    declared = [(re.compile(p), {frozenset(d) for d in rule["dimensions"]}, rule["source_labels"][0], rule["label_matcher"])
+                for rule in shipped() for p in rule["metric_selectors"]]
+    for pattern, _, source, matcher in declared:
+        names = [name for name in series.of if pattern.search(name)]
+        check(names, f"user-data.yaml ships {pattern.pattern}: nothing is called so")
+        for alternative in re.findall(r"[a-z_]+", pattern.pattern):
+            check(any(alternative in name for name in names), f"{pattern.pattern}: no metric has {alternative}")
+        check(not any(series.type.get(name) == "histogram" for name in names), f"{pattern.pattern}: the agent drops histograms")
+        check(source == "job" or matcher == "_allowance_exceeded$", matcher)
+    wanted = {s.split("{")[0] for expr in board_queries() + [read(RULES)] for s in SELECTOR.findall(expr)}
+    wanted = {"wirebook_stage_recent_seconds" if name.startswith("wirebook_stage_seconds_") else name for name in wanted}
+    check(len(wanted) > 50, wanted)
     for name in wanted:
-        check(any(re.match(pattern, name) for pattern in patterns), f"user-data.yaml does not ship {name}")
-    names, made = our_metrics()
-    for pattern in patterns:
-        if pattern != "^wirebook_$":
-            check(any(re.match(pattern, name) for name in names | made), f"user-data.yaml ships {pattern}: nothing is called so")
-    dimensions = set(re.findall(r'"(\w+)"', " ".join(re.findall(r'"dimensions": (\[\[.*?\]\])', block, re.S))))
-    check({"shard", "gateway", "reason", "agent", "ring", "sink", "port", "name"} <= dimensions, dimensions)
+        sets = [dimensions for pattern, dimensions, _, _ in declared if pattern.search(name)]
+        check(sets, f"user-data.yaml does not ship {name}")
+        for labels in series.of[name]:
+            check(any(frozenset(labels) | {"shard"} in dimensions for dimensions in sets), f"{name}{labels}: no such dimensions")
 
 
-run_tests(test_rules, test_each_alert_is_tested, test_dashboard, test_metrics_exist, test_cloudwatch_ships_the_same)
+def test_cloudwatch_alarms_ask_for_what_is_shipped():
+    sets = [(re.compile(p), {frozenset(d) for d in rule["dimensions"]}) for rule in shipped() for p in rule["metric_selectors"]]
+    text = read("config/aws/lib/watch.ts")
+    asked = [(name, {label} - {""}) for name, label in re.findall(r'own\("(wirebook_\w+)"(?:[^()]*\{ (\w+):)?', text)]
+    check(("wirebook_port_driver", {"name"}) in asked, asked)
+    asked += [(name, set(by.split(","))) for by, name in re.findall(r'each\(\w+, "([\w,]+)", "(wirebook_\w+)"', text)]
+    check(len(asked) >= 30, asked)
+    for name, labels in asked:
+        check(any(p.search(name) and frozenset(labels | {"shard"}) in d for p, d in sets), f"watch.ts asks for {name} by {labels}: not shipped")
+
+
+everything = Everything()
+run_tests(test_rules, test_each_alert_is_tested, test_real_prometheus, test_names_of_the_console_and_of_top,
+          test_cloudwatch_ships_the_same, test_cloudwatch_alarms_ask_for_what_is_shipped)

@@ -8,11 +8,12 @@ function check(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
 }
 
-const names = ["ready", "agents_stuck", "space_level", "free_bytes", "export_lag", "export_state", "clock_step", "pool_full", "reloads_failed", "rejects",
-  "transactions", "logins_bad", "turns_over_limit", "ring_full_stops", "link_up"];
+const names = ["ready", "agents_stuck", "space_level", "free_bytes", "export_lag", "export_state", "clock_step", "pool_full", "reloads_failed",
+  "archive_failed", "snapshots_failed", "rejects", "transactions", "logins_bad", "turns_over_limit", "ring_full_stops", "link_up"];
 const healthy: Record<string, (second: number) => number | null> = {
   ready: () => 1, agents_stuck: () => 0, space_level: () => 0, free_bytes: () => 1e12, export_lag: () => 0.02, export_state: () => 2,
-  clock_step: () => 0, pool_full: () => 7, reloads_failed: () => 7, rejects: (s) => s, transactions: (s) => 1000 * s, logins_bad: () => 3,
+  clock_step: () => 0, pool_full: () => 7, reloads_failed: () => 7, archive_failed: () => 7, snapshots_failed: () => 7,
+  rejects: (s) => s, transactions: (s) => 1000 * s, logins_bad: () => 3,
   turns_over_limit: () => 9, ring_full_stops: () => 0, link_up: () => null,
 };
 
@@ -51,6 +52,8 @@ const sick: [string, Record<string, (second: number) => number | null>][] = [
   ["WirebookExportRefused", { export_state: () => 3 }],
   ["WirebookClockStep", { clock_step: () => 1.5 }],
   ["WirebookPoolFull", { pool_full: (s) => (s < 1100 ? 7 : 8) }],
+  ["WirebookArchiveFailed", { archive_failed: (s) => (s < 1100 ? 7 : 8) }],
+  ["WirebookSnapshotFailed", { snapshots_failed: (s) => (s < 1100 ? 7 : 8) }],
   ["WirebookReloadFailed", { reloads_failed: (s) => (s < 1100 ? 7 : 8) }],
   ["", { pool_full: (s) => (s < 800 ? 7 : 8) }], // long ago
   ["WirebookRejectBurst", { rejects: (s) => 300 * s }],

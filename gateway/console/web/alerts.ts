@@ -32,6 +32,8 @@ export const conditions: Record<string, ((s: Samples) => boolean) | "prometheus 
   WirebookExportRefused: (s) => (s.now("export_state") ?? 0) >= 3,
   WirebookClockStep: (s) => above(s.now("clock_step"), 1),
   WirebookReloadFailed: (s) => above(s.increase("reloads_failed", 900), 0),
+  WirebookArchiveFailed: (s) => above(s.increase("archive_failed", 900), 0),
+  WirebookSnapshotFailed: (s) => above(s.increase("snapshots_failed", 3600), 0),
   WirebookPoolFull: (s) => above(s.increase("pool_full", 300), 0),
   WirebookRejectBurst: (s) => {
     const rejects = s.rate("rejects", 60);

@@ -14,14 +14,15 @@ function accepted(p: Parameters, archive: string): [id: string, reason: string][
         [`IAM4[Policy::${MANAGED}/AWSLambdaBasicExecutionRole]`, "its own log group only"],
         [`IAM4[Policy::${MANAGED}/AWSLambdaVPCAccessExecutionRole]`, "the rotation must reach into the VPC"],
         ["L1", "a runtime that every region has; the newest one of the library may not be there yet"],
-        ["IAM5[Resource::*]", "calls that know no resources: Describe (one region), PutMetricData (one namespace), "
-            + "GetRandomPassword"],
+        ["IAM5[Resource::*]", "calls that know no resources: Describe (one region), Session Manager's channels, GetRandomPassword"],
         [`IAM5[Resource::arn:aws:ec2:${p.region}:${p.account}:instance/*]`,
          "narrowed by a condition to the calling instance itself"],
         ["IAM5[Action::kms:ReEncrypt*]", "two actions of one key, as EBS needs them"],
         ["IAM5[Action::kms:GenerateDataKey*]", "two actions of one key, as S3 and EBS need them"],
         ...p.shards.map((s): [string, string] =>
             [`IAM5[Resource::<${archive}.Arn>/shard-${s.number}/*]`, "the shard's own part of the archive, to write only"]),
+        ...p.shards.map((s): [string, string] =>
+            [`IAM5[Resource::arn:<AWS::Partition>:s3:::${p.configUrl.slice(5)}/shard-${s.number}/*]`, "the shard's own config, to read"]),
     ];
 }
 

@@ -53,6 +53,7 @@ export class Network extends Construct {
             Logs: ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
             Monitoring: ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
             Ssm: ec2.InterfaceVpcEndpointAwsService.SSM,
+            SsmMessages: ec2.InterfaceVpcEndpointAwsService.SSM_MESSAGES,
         };
         for (const [name, service] of Object.entries(services)) this.vpc.addInterfaceEndpoint(name, { service, securityGroups: [group], open: false });
     }

@@ -15,6 +15,7 @@ export interface Parameters {
     cidr: string; // of the VPC
     shards: Shard[];
     instanceType: string; // of a shard; needs two network interfaces and ENA
+    imageId: string; // of the AMI; empty: the latest Debian 12, whose kernel cannot hand a device to DPDK (README.md, Image)
     transport: "dpdk" | "sockets";
     clientAddresses: "preserve" | "proxy"; // how the venue learns them: kept by the balancer, or proxy protocol v2
     clientCidrs: string[]; // who may connect
@@ -23,6 +24,7 @@ export interface Parameters {
     journalGiB: number;
     journalIops: number;
     packageUrl: string; // of the Debian package, in a bucket that the instances may read
+    configUrl: string; // of a folder with shard-N/wirebook.yaml and what it names: each instance takes its own at boot
     databaseClass: string;
     databaseReaders: { min: number; max: number };
     redisNode: string;
@@ -55,6 +57,9 @@ function checks(p: Parameters): Check[] {
         [new Set(numbers).size === numbers.length, "shards: each number once: two active processes would share an epoch"],
         [p.shards.every((s) => p.zones.includes(s.zone)), "shards: each zone one of zones"],
         [["dpdk", "sockets"].includes(p.transport), "transport: dpdk or sockets"],
+        [p.imageId === "" || /^ami-[0-9a-f]{8,17}$/.test(p.imageId), "imageId: ami-..., or empty for the latest Debian 12"],
+        [p.transport !== "dpdk" || p.imageId !== "",
+         "imageId: transport dpdk needs an image with igb_uio or vfio without IOMMU; Debian's kernels have neither (README.md, Image)"],
         [["preserve", "proxy"].includes(p.clientAddresses), "clientAddresses: preserve or proxy"],
         [
             p.privateLinkPrincipals.length === 0 || p.clientAddresses === "proxy",
@@ -68,6 +73,7 @@ function checks(p: Parameters): Check[] {
         [p.redisReplicas >= 1 && p.redisReplicas <= 5, "redisReplicas: 1 to 5, or a fail-over has nowhere to go"],
         [p.archiveYears >= 1, "archiveYears: at least 1; RTS 24 asks for 5, CAT for 6"],
         [/^s3:\/\/[^/]+\/.+\.deb$/.test(p.packageUrl), "packageUrl: s3://BUCKET/PATH.deb"],
+        [/^s3:\/\/[^/]+(\/[^/]+)+$/.test(p.configUrl), "configUrl: s3://BUCKET/FOLDER, without a / at its end"],
         [p.alarmEmail.includes("@"), "alarmEmail: somebody who reads it"],
     ];
 }

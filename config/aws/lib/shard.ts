@@ -47,7 +47,8 @@ export class ShardInstance extends Construct {
         const template = new ec2.LaunchTemplate(this, "Template", {
             launchTemplateName: name,
             instanceType: new ec2.InstanceType(p.instanceType),
-            machineImage: ec2.MachineImage.fromSsmParameter("/aws/service/debian/release/12/latest/amd64"),
+            machineImage: p.imageId ? ec2.MachineImage.genericLinux({ [p.region]: p.imageId })
+                                    : ec2.MachineImage.fromSsmParameter("/aws/service/debian/release/12/latest/amd64"),
             role,
             securityGroup: network.venueGroup,
             requireImdsv2: true,
@@ -88,6 +89,7 @@ export class ShardInstance extends Construct {
             redisSecret: data.redisSecret.secretArn,
             archive: data.archive.bucketName,
             package: p.packageUrl,
+            config: p.configUrl,
             transport: p.transport,
             logGroup: this.logs.logGroupName,
             cores: "2-5", // gateway, engine, persist and one to spare, on the first socket
@@ -116,17 +118,30 @@ export class ShardInstance extends Construct {
             resources: ["*"],
             conditions: { StringEquals: { "ec2:Region": p.region } },
         }));
-        role.addToPolicy(new iam.PolicyStatement({
-            sid: "Metrics",
-            actions: ["cloudwatch:PutMetricData"],
-            resources: ["*"],
-            conditions: { StringEquals: { "cloudwatch:namespace": "Wirebook" } },
-        }));
         const bucket = p.packageUrl.split("/")[2];
         role.addToPolicy(new iam.PolicyStatement({
             sid: "Package",
             actions: ["s3:GetObject"],
             resources: [`arn:${stack.partition}:s3:::${bucket}/${p.packageUrl.split("/").slice(3).join("/")}`],
+        }));
+        const [configBucket, ...folder] = p.configUrl.split("/").slice(2);
+        const own = `${folder.join("/")}/shard-${shard.number}/*`;
+        role.addToPolicy(new iam.PolicyStatement({
+            sid: "Config",
+            actions: ["s3:GetObject"],
+            resources: [`arn:${stack.partition}:s3:::${configBucket}/${own}`],
+        }));
+        role.addToPolicy(new iam.PolicyStatement({
+            sid: "ConfigNames",
+            actions: ["s3:ListBucket"],
+            resources: [`arn:${stack.partition}:s3:::${configBucket}`],
+            conditions: { StringLike: { "s3:prefix": own } },
+        }));
+        role.addToPolicy(new iam.PolicyStatement({
+            sid: "SessionManager", // operators get in by it, there is no SSH; these calls know no resources
+            actions: ["ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+                      "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"],
+            resources: ["*"],
         }));
         role.addToPolicy(new iam.PolicyStatement({
             sid: "MetricsOfTheAgent",

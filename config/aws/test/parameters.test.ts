@@ -25,8 +25,13 @@ const cases: [Partial<Parameters>, RegExp][] = [
     [{ journalIops: 600000, journalGiB: 500 }, /^journalIops/],
     [{ databaseReaders: { min: 3, max: 2 } }, /^databaseReaders: min/],
     [{ redisReplicas: 0 }, /^redisReplicas/],
+    [{ imageId: "debian" }, /^imageId: ami/],
+    [{ imageId: "" }, /^imageId: transport dpdk/],
+    [{ configUrl: "s3://bucket" }, /^configUrl/],
     [{ packageUrl: "https://example.com/x.deb" }, /^packageUrl/],
 ];
+test("Debian's own image does for sockets", () => assert.deepEqual(wrong({ imageId: "", transport: "sockets" }), []));
+
 for (const [change, error] of cases)
     test(`refuses ${JSON.stringify(change)}`, () => {
         const errors = wrong(change);

@@ -11,6 +11,9 @@ import { userData } from "../lib/user-data.js";
 
 const example = readParameters(new URL("../parameters.json", import.meta.url).pathname);
 
+// What CDK makes by itself with a service's own key: CloudTrail's copy in CloudWatch Logs.
+const unkeyed = (id: string) => id.startsWith("WatchTrailLogGroup");
+
 // Synthesising holds every resource against the rules of lib/nag.ts, too: it throws at the first finding.
 function templateOf(change: Partial<Parameters> = {}) {
     const { app, stack } = build({ ...example, ...change }, { outdir: mkdtempSync(join(tmpdir(), "wirebook-aws-")) });
@@ -121,9 +124,83 @@ test("everything is watched: flow logs, CloudTrail, alarms for each shard, someb
     t.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email" });
 });
 
+test("an image whose kernel can hand a device over for DPDK; Debian's own for sockets", () => {
+    t.allResourcesProperties("AWS::EC2::LaunchTemplate", { LaunchTemplateData: { ImageId: "ami-0123456789abcdef0" } });
+    const sockets = templateOf({ transport: "sockets", imageId: "" });
+    assert.match(JSON.stringify(sockets.toJSON().Parameters), /aws\/service\/debian\/release\/12\/latest\/amd64/);
+    assert.ok(JSON.stringify(sockets.findResources("AWS::EC2::LaunchTemplate")).includes("TRANSPORT=sockets"));
+});
+
+test("launch: placement group, optimised for EBS, encrypted root, monitored", () => {
+    t.resourceCountIs("AWS::EC2::PlacementGroup", 2);
+    t.allResourcesProperties("AWS::EC2::PlacementGroup", { Strategy: "cluster" });
+    t.allResourcesProperties("AWS::EC2::LaunchTemplate", { LaunchTemplateData: {
+        EbsOptimized: true, Monitoring: { Enabled: true }, Placement: { GroupName: Match.anyValue() },
+        BlockDeviceMappings: [{ Ebs: { Encrypted: true } }] } });
+});
+
+test("the VPC: each zone with edge, venue and data subnets, and its own way out", () => {
+    t.resourceCountIs("AWS::EC2::Subnet", 6);
+    t.resourceCountIs("AWS::EC2::NatGateway", 2);
+    assert.equal(new Set(Object.values(t.findResources("AWS::EC2::Subnet")).map((s) => s.Properties.AvailabilityZone)).size, 2);
+    for (const service of ["secretsmanager", "ec2", "logs", "monitoring", "ssm", "ssmmessages"])
+        t.hasResourceProperties("AWS::EC2::VPCEndpoint", { ServiceName: Match.stringLikeRegexp(`\\.${service}$`) });
+});
+
+test("operators get in by Session Manager, an instance reads its own shard's config only", () => {
+    for (const n of [1, 2]) {
+        const policy = Object.entries(t.findResources("AWS::IAM::Policy")).find(([id]) => id.startsWith(`Shard${n}Role`))![1];
+        const of = (sid: string) => policy.Properties.PolicyDocument.Statement.find((s: { Sid?: string }) => s.Sid === sid);
+        assert.match(JSON.stringify(of("Config")), new RegExp(`config/shard-${n}/\\*`));
+        assert.equal(of("ConfigNames").Condition.StringLike["s3:prefix"], `config/shard-${n}/*`);
+        assert.ok(of("SessionManager").Action.includes("ssmmessages:OpenDataChannel"));
+        assert.doesNotMatch(JSON.stringify(policy), new RegExp(`shard-${3 - n}/`));
+    }
+});
+
+test("keys: one of our own for volumes, databases, logs, topic; it rotates", () => {
+    t.hasResource("AWS::KMS::Key", { Properties: { EnableKeyRotation: true }, DeletionPolicy: "Retain" });
+    for (const [type, property] of [["AWS::EC2::Volume", "KmsKeyId"], ["AWS::RDS::DBCluster", "KmsKeyId"], ["AWS::SNS::Topic", "KmsMasterKeyId"],
+                                    ["AWS::ElastiCache::ReplicationGroup", "KmsKeyId"], ["AWS::Logs::LogGroup", "KmsKeyId"],
+                                    ["AWS::SecretsManager::Secret", "KmsKeyId"], ["AWS::CloudTrail::Trail", "KMSKeyId"]]) {
+        const found = Object.values(t.findResources(type));
+        assert.ok(found.length > 0, type);
+        for (const resource of found.filter((_, i) => !unkeyed(Object.keys(t.findResources(type))[i])))
+            assert.ok(resource.Properties[property], `${type} ${JSON.stringify(resource)}`);
+    }
+});
+
+test("reports have a name of their own, which leads to the readers", () => {
+    t.hasResourceProperties("AWS::Route53::RecordSet", { Type: "CNAME", Name: Match.stringLikeRegexp("^reporting\\.") });
+    assert.match(JSON.stringify(t.findResources("AWS::Route53::RecordSet")), /ReadEndpoint/);
+});
+
+test("the map from symbols to shards is the stack's to tell", () => {
+    t.hasOutput("Symbols", { Value: "1=A-M 2=N-Z" });
+});
+
+test("alarms of each shard: one for each that the runbook has", () => {
+    const names = Object.keys(t.findResources("AWS::CloudWatch::Alarm")).join();
+    for (const n of [1, 2])
+        for (const what of ["NotReady", "Unhealthy", "Stuck", "Space", "FillsUp", "ExportLag", "ExportRefused", "Archive", "Snapshot", "Reload",
+                            "Clock", "JournalStall", "Enapps"])
+            assert.match(names, new RegExp(`Shard${n}${what}`));
+    const board = JSON.stringify(t.findResources("AWS::CloudWatch::Dashboard"));
+    for (const metric of ["stage_recent_seconds", "ring_used_slots", "rejected_total", "export_lag_transactions", "retransmits_total"])
+        assert.ok(board.includes(metric), metric);
+});
+
+test("user data fits what EC2 takes, tokens as long as they may become", () => {
+    for (const template of Object.values(t.findResources("AWS::EC2::LaunchTemplate"))) {
+        const parts = template.Properties.LaunchTemplateData.UserData["Fn::Base64"]["Fn::Join"][1] as (string | object)[];
+        const bytes = parts.reduce((sum, part) => sum + (typeof part === "string" ? Buffer.byteLength(part) : 128), 0);
+        assert.ok(bytes < 16384, `${bytes} bytes`);
+    }
+});
+
 test("user data: every value is given and used", () => {
     assert.throws(() => userData({ shard: "1" }), /nobody gives/);
     const boot = JSON.stringify(t.findResources("AWS::EC2::LaunchTemplate"));
     for (const name of ["SHARD=1", "SHARD=2", "TRANSPORT=dpdk"]) assert.ok(boot.includes(name), name);
-    assert.doesNotMatch(boot, /\$\{/);
+    assert.ok(!/\$\{[a-zA-Z]+\}/.test(boot), "a value is left over"); // bash has arrays, too
 });

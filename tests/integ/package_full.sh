@@ -10,7 +10,7 @@ depends=$(sed -n 's/^Depends: //p' "$root/DEBIAN/control" | sed 's/ ([^)]*)//g; 
 # shellcheck disable=SC2086  # a list of packages
 check "a fresh Debian" debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,init-system-helpers bookworm "$debian" "$mirror"
 # shellcheck disable=SC2086
-check "what the package needs is there" inside sh -c "apt-get -q -y install --no-install-recommends $depends"
+check "what the package needs is there" inside sh -c "apt-get -q -y install --no-install-recommends $depends librte-net-null23"
 
 # The same package once more under a higher version.
 cp -a "$root" "$tmp/newer" && sed -i 's/^Version: .*/&+1/' "$tmp/newer/DEBIAN/control"
@@ -27,6 +27,8 @@ main_pid() { systemctl show -p MainPID --value wirebook; }
 say "installs" dpkg -i /root/first.deb
 say "starts with its default config, in its sandbox" ready
 say "runs as an account of its own" is "$(stat -c %U "/proc/$(main_pid)")" wirebook
+say "operators reach it" is "$(wirebook-ctl status | sed -n 's/^phase *//p')" T
+say "... those of its group" is "$(stat -c '%U:%G %a' /run/wirebook /run/wirebook/control.sock | tr '\n' ' ')" 'wirebook:wirebook 750 wirebook:wirebook 660 '
 say "the journal is written" sh -c 'ls /var/lib/wirebook/journal/*.journal'
 say "systemd knows that it is open" is "$(systemctl show -p StatusText --value wirebook)" open
 say "uses io_uring and not a fallback" sh -c "! journalctl -u wirebook | grep -i 'io_uring.*cannot'"
@@ -39,6 +41,25 @@ say "an upgrade leaves the venue running" is "$(main_pid)" "$before"
 say "... and the config as the operator had it" grep -q '^# kept' /etc/wirebook/wirebook.yaml
 systemctl restart wirebook
 say "the new version runs on the old journal" ready
+groupadd desk
+mkdir /etc/systemd/system/wirebook.service.d
+printf '[Service]\nSupplementaryGroups=desk\n' > /etc/systemd/system/wirebook.service.d/desk.conf
+sed -i 's/group: wirebook}/group: desk}/' /etc/wirebook/wirebook.yaml
+systemctl daemon-reload && systemctl restart wirebook
+say "control.group may be another one" is "$(stat -c %G /run/wirebook/control.sock)" desk
+sed -i 's/group: desk}/group: wirebook}/' /etc/wirebook/wirebook.yaml
+rm /etc/systemd/system/wirebook.service.d/desk.conf
+cp /usr/share/doc/wirebook/examples/dpdk.conf /etc/systemd/system/wirebook.service.d/
+cp /etc/wirebook/wirebook.yaml /root/sockets.yaml
+sed -i -e '/^gateway:/,/^$/d' -e '$a gateway: {transport: dpdk, listen: [{port: 9000}]}' \
+    -e '$a dpdk: {ports: [{device: "net_null0,no-rx=1", ipv4: 10.213.0.1}]}' \
+    -e '$a memory: {huge_pages: off}' /etc/wirebook/wirebook.yaml
+systemctl daemon-reload && systemctl restart wirebook
+say "past the kernel with the drop-in, on the same journal" ready
+say "... and the operators' group reaches it" is "$(stat -c '%U:%G %a' /run/wirebook /run/wirebook/control.sock | tr '\n' ' ')" 'root:wirebook 750 root:wirebook 660 '
+systemctl stop wirebook && rm -r /etc/systemd/system/wirebook.service.d && cp /root/sockets.yaml /etc/wirebook/wirebook.yaml
+systemctl daemon-reload && systemctl start wirebook
+say "and back to sockets, unprivileged" ready
 echo 'shard: nonsense' > /etc/wirebook/wirebook.yaml
 systemctl restart wirebook
 say "a wrong config stops it, and is not tried for ever" is "$(sleep 3; systemctl is-active wirebook)" failed
@@ -61,7 +82,7 @@ WantedBy=default.target
 UNIT
 inside systemctl -q enable life.service
 check "the Debian boots and ends" timeout 240 systemd-nspawn -q -D "$debian" --register=no --keep-unit --private-network \
-    --system-call-filter='@known' -b
+    --bind-ro=/sys/module --system-call-filter='@known' -b
 check "its life was lived" grep -q 'nothing else is left' "$debian/root/result"
 cat "$debian/root/result"
 ! grep -q ^FAIL "$debian/root/result" || failed=1

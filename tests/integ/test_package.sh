@@ -33,7 +33,7 @@ dpkg -x "$deb" "$root" && dpkg -e "$deb" "$root/DEBIAN"
 unit=$root/lib/systemd/system/wirebook.service
 
 check "its checksums hold" sh -c "cd '$root' && md5sum --quiet -c DEBIAN/md5sums"
-check "it needs what its programs link to" has 'libmicrohttpd12.*libpq5.*librte-eal23.*liburing2' "$root/DEBIAN/control"
+check "it needs what its programs link to" has 'libmicrohttpd12.*libpq5.*librte-eal23.*liburing2.*librte-mempool-ring23' "$root/DEBIAN/control"
 check "all of /etc is the operator's" test "$(cat "$root/DEBIAN/conffiles")" = "$(cd "$root" && find etc -type f -printf '/%p\n' | sort)"
 check "no published account comes with it" hasnt ALFA01 "$root/etc"
 check "the programs run" "$root/usr/bin/wirebook" --version

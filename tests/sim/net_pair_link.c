@@ -199,8 +199,10 @@ static void check_window(struct end *e, const u8 *frame, u32 len)
     ASSERT_LT(k, CONNS);
     if (e->net != NULL && end != be32(t->seq))
         ASSERT(peer->told[k] && seq_le(end, peer->edge[k]));
-    if ((t->flags & TCP_SYN) != 0)
-        e->told[k] = false;
+    if ((t->flags & TCP_SYN) != 0) { /* a new connection, or the old one's SYN again */
+        e->told[k] &= e->isn[k] == be32(t->seq);
+        e->isn[k] = be32(t->seq);
+    }
     if ((t->flags & TCP_ACK) == 0)
         return;
     e->edge[k] = e->told[k] ? seq_max(e->edge[k], edge) : edge;

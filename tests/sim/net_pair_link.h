@@ -48,6 +48,7 @@ struct end {
     i64 jump_ns;
     struct flight *writing; /* between alloc and transmit */
     u32 edge[CONNS];        /* of the window that this end told, as far as it ever reached */
+    u32 isn[CONNS];         /* of its last SYN: the same one again takes no window back */
     bool told[CONNS];
 };
 

@@ -132,6 +132,7 @@ struct conf_gateway {
     u32 balancers_used;
     u64 drain_notice_ms;
     u64 drain_timeout_ms;
+    bool drain_end_of_session;
     u64 connections_max;
     u64 login_timeout_ms;
     u64 heartbeat_ms;

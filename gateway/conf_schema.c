@@ -174,6 +174,10 @@ LIVE(CONF_LIVE_DRAIN, INT, "gateway.drain_timeout_ms",
      gateway.drain_timeout_ms, 100, 600000, MS, "10000",
     "Time after that to finish what clients have asked, end their connections and export. Then it "
     "ends; what was acknowledged is durable in any case."),
+BOOL("gateway.drain_end_of_session", gateway.drain_end_of_session, "no",
+    "Whether clients then hear End of Session (Z) behind their last message. That says that they "
+    "need not come back: right for a venue that closes, wrong where another process goes on with "
+    "their sessions."),
 INT("gateway.connections_max", gateway.connections_max, 1, CONNS_MAX, "connections", "1024",
     "Open connections of each gateway agent; more are reset. Costs buffers in memory and a file "
     "descriptor each."),

@@ -36,8 +36,9 @@ struct gateway {
     struct lobby lobby;
     struct gateway_listener listeners[TRANSPORT_LISTENERS_MAX];
     u32 listeners_used;
-    bool draining; /* gateway_drain was called */
-    u32 stage;     /* enum gateway_stage: as followed so far */
+    bool draining;       /* gateway_drain was called */
+    bool drain_says_end; /* ... and End of Session is to be told */
+    u32 stage;           /* enum gateway_stage: as followed so far */
     /* Asked for, by whoever ends the process. relaxed: it guards nothing, it only has to arrive. */
     _Atomic u32 stage_wanted;
     u8 *out; /* GATEWAY_OUT_BYTES: one session's bytes on their way to the transport */
@@ -409,6 +410,7 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
     sessions_init(&g->sessions, &session_conf, &session_rings, m);
     g->transport = t;
     g->rings = *rings;
+    g->drain_says_end = conf->drain_says_end;
     g->out = mem_alloc(m, GATEWAY_OUT_BYTES, CACHE_LINE);
     lobby_make(g, conf, m);
     g->sessions.stamps = rings->stamps;
@@ -461,7 +463,7 @@ bool gateway_quiet(const struct gateway *g)
 void gateway_shutdown(struct gateway *g)
 {
     gateway_drain(g);
-    sessions_end_all(&g->sessions, UNBIND_SHUTDOWN, false);
+    sessions_end_all(&g->sessions, g->drain_says_end);
 }
 
 u32 gateway_check(const struct gateway *g)

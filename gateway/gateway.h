@@ -56,6 +56,7 @@ struct gateway_conf {
     u32 listeners_used;
     struct lobby_network balancers[LOBBY_BALANCERS_MAX]; /* who may send headers */
     u32 balancers_used;
+    bool drain_says_end; /* gateway_shutdown tells End of Session to who has logged in */
 };
 
 /* The protocol's usual timers, 64 chunks a store; the caller sets the sizes. */
@@ -148,7 +149,9 @@ bool gateway_quiet(const struct gateway *g);
 
 /*
  * The venue goes down: every session ends with reason UNBIND_SHUTDOWN during the next turns; the
- * transport accepts nothing new. Call gateway_do_work until gateway_sessions is 0.
+ * transport accepts nothing new. Call gateway_do_work until gateway_sessions is 0. With
+ * conf.drain_says_end who is logged in gets what is left of his stream and End of Session first:
+ * who does not take it keeps his session until the caller's patience ends.
  */
 void gateway_shutdown(struct gateway *g);
 

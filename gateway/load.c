@@ -63,6 +63,7 @@ void load_gateway(struct gateway_conf *g, const struct conf *c)
     g->guests_per_source = (u32)c->gateway.unauthenticated_per_source;
     g->rate_reject_per_s = (u32)c->gateway.rate_reject_per_s;
     g->rate_stop_per_s = (u32)c->gateway.rate_stop_per_s;
+    g->drain_says_end = c->gateway.drain_end_of_session;
     edge_listeners(g, &c->gateway);
 }
 

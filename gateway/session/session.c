@@ -234,12 +234,23 @@ void session_closed(struct sessions *S, struct session *s)
     s->conn_gone = true;
 }
 
-void sessions_end_all(struct sessions *S, enum unbind_reason reason, bool reset)
+bool session_say_end(struct sessions *S, struct session *s)
+{
+    if (s->state < SESSION_LEARN || s->state > SESSION_LIVE)
+        return false;
+    s->day_over = true;
+    session_wake(S, s, 0);
+    return true;
+}
+
+void sessions_end_all(struct sessions *S, bool say_end)
 {
     for (u32 i = 0; i < S->all_count; i++) {
         struct session *s = &S->all[i];
-        if (s->state != SESSION_FREE && s->state != SESSION_CLOSING)
-            session_end(S, s, reason, reset);
+        if (s->state == SESSION_FREE || s->state == SESSION_CLOSING)
+            continue;
+        if (!say_end || !session_say_end(S, s))
+            session_end(S, s, UNBIND_SHUTDOWN, false);
     }
 }
 

@@ -218,8 +218,17 @@ void session_closed(struct sessions *S, struct session *s);
 /* Ends a session that is neither FREE nor CLOSING; `reset` as in struct session. */
 void session_end(struct sessions *S, struct session *s, enum unbind_reason reason, bool reset);
 
-/* Ends all sessions that have not ended; their streams are not finished. */
-void sessions_end_all(struct sessions *S, enum unbind_reason reason, bool reset);
+/*
+ * Who is logged in, or about to be, gets the rest of his stream and End of Session, and is closed
+ * then. False: the session is neither.
+ */
+bool session_say_end(struct sessions *S, struct session *s);
+
+/*
+ * The venue goes down: ends all sessions that have not ended. `say_end`: by session_say_end where
+ * that can be, else their streams are not finished.
+ */
+void sessions_end_all(struct sessions *S, bool say_end);
 
 /*
  * After the connection of a CLOSING session on S->closing was closed: puts its disconnect into the

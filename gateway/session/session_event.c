@@ -212,13 +212,8 @@ static void on_day_opened(struct sessions *S, const struct msg_day *m)
 static void day_end_released(struct sessions *S)
 {
     S->day_end_tx = 0;
-    for (u32 i = 0; i < S->all_count; i++) {
-        struct session *s = &S->all[i];
-        if (s->state >= SESSION_LEARN && s->state <= SESSION_LIVE) {
-            s->day_over = true;
-            session_wake(S, s, 0);
-        }
-    }
+    for (u32 i = 0; i < S->all_count; i++)
+        session_say_end(S, &S->all[i]);
 }
 
 /* An instrument that comes, or changes, during the day has its collar from its first order on. */

@@ -184,7 +184,9 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.tokens_max = 64;
     gc.tokens_quota = 40;
     gc.balancers[0] = (struct lobby_network){.ipv4 = 0x0000007f, .mask = 0x000000ff};
-    gc.balancers_used = 1;
+    gc.balancers[1] = (struct lobby_network){.ipv4 = 0x00004e0a, .mask = 0x0000ffff};
+    gc.balancers_used = 2;
+    gc.drain_says_end = conf->says_end;
     store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1);
     gc.slow_timeout_ns = conf->slow_timeout_ns;
     if (conf->limits) {

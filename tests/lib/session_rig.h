@@ -24,7 +24,8 @@ struct rig_conf {
     u32 orders_max;
     u64 slow_timeout_ns;
     bool no_reader;
-    bool limits; /* 2 connections without a login, 100 orders and 200 messages a second */
+    bool says_end; /* a drain tells End of Session */
+    bool limits;   /* 2 connections without a login, 100 orders and 200 messages a second */
 };
 
 struct rig {
@@ -100,7 +101,8 @@ u32 rig_expected_copy(const struct rig *r, u32 account, u64 number, u8 *out);
 /* Number of messages of an account's stream of the current day. */
 u64 rig_stream(const struct rig *r, u32 account);
 
-/* The listeners: 0 is for clients; balancers' addresses are 127.0.0.0/8. */
+/* The listeners: 0 is for clients; balancers' addresses are 127.0.0.0/8
+ * and 10.78.0.0/16. */
 #define RIG_PROXY  1u
 #define RIG_HEALTH 2u
 #define RIG_OUCH42 3u

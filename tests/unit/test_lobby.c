@@ -21,15 +21,21 @@ static struct rig_client clients[WIRE_CLIENTS_MAX];
 static struct fake_transport *fake;
 static struct proxy_bytes header;
 
-static void begin(u32 listener)
+static void begin_with(u32 listener, bool says_end)
 {
     struct rig_conf conf = rig_conf_usual();
 
     conf.limits = true; /* two connections of one address without a login */
+    conf.says_end = says_end;
     fake = fake_new(1);
     memset(clients, 0, sizeof clients);
     rig_open(&rig, &fake->wire, &conf);
     fake->listener = listener;
+}
+
+static void begin(u32 listener)
+{
+    begin_with(listener, false);
 }
 
 static void header_of(const char *client)
@@ -300,6 +306,30 @@ static void drained(void **state)
     rig_close(&rig);
 }
 
+/* A venue that closes: the last answer, End of Session, FIN; who is not logged in hears nothing. */
+static void drained_for_good(void **state)
+{
+    (void)state;
+    begin_with(0, true);
+    client_open(&clients[0], &rig);
+    client_login(&clients[0], "ALICE", 1);
+    client_expect_message(&clients[0], 'S');
+    client_open(&clients[1], &rig);
+    rig.hold_durable = true;
+    client_enter(&clients[0], 1, 'B', 100, "AAPL", 1500000);
+    rig_turns(&rig, 5);
+    gateway_shutdown(rig.gateway);
+    rig_turns(&rig, 5);
+    assert_int_equal(client_end(&clients[1]), WIRE_EOF);
+    rig.hold_durable = false;
+    client_expect_message(&clients[0], 'A');
+    client_expect(&clients[0], SOUP_END);
+    assert_int_equal(client_end(&clients[0]), WIRE_EOF);
+    rig_turns(&rig, 5);
+    assert_int_equal(gateway_sessions(rig.gateway), 0);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +346,7 @@ int main(void)
         cmocka_unit_test(too_late),
         cmocka_unit_test(ports_are_shut_in_order),
         cmocka_unit_test(drained),
+        cmocka_unit_test(drained_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,8 @@
 
 #define SERVER_IP __builtin_bswap32(0x0a4e0001)
 #define CLIENT_IP __builtin_bswap32(0x0a4e0002)
-#define PORT      9000
+#define PORT      9000 /* of listener 0; the others follow */
+#define LISTENERS 3u
 #define IN_BYTES  (256u * 1024u)
 #define SETTLE    (200 * NS_PER_US)
 
@@ -32,6 +33,7 @@ struct bypass_wire {
     struct net *net;
     struct wire_client clients[WIRE_CLIENTS_MAX];
     u32 used;
+    u16 listener; /* that the next client connects to */
 };
 
 static struct mem port_mem;
@@ -109,11 +111,17 @@ static u32 wire_connect(struct wire *w)
 
     ASSERT_LT(b->used, WIRE_CLIENTS_MAX);
     c->end = WIRE_OPEN;
-    c->conn = net_connect(b->net, SERVER_IP, PORT, 0, clock_now_ns());
+    c->conn = net_connect(b->net, SERVER_IP, (u16)(PORT + b->listener), 0, clock_now_ns());
     ASSERT_NE(c->conn, 0);
     b->used++;
     turn(b);
     return b->used - 1;
+}
+
+void bypass_wire_listener(struct wire *w, u32 listener)
+{
+    ASSERT_LT(listener, LISTENERS);
+    of(w)->listener = (u16)listener;
 }
 
 static u32 wire_write(struct wire *w, u32 client, const void *bytes, u32 n)
@@ -194,8 +202,8 @@ struct wire *bypass_wire_new(void)
 {
     struct bypass_wire *b = calloc(1, sizeof *b);
     struct bypass_conf conf = {
-        .listen = {PORT},
-        .listen_used = 1,
+        .listen = {PORT, PORT + 1, PORT + 2},
+        .listen_used = LISTENERS,
         .connections_max = WIRE_CLIENTS_MAX,
         .links = {{.port = ports[0], .queues = 1, .ipv4 = SERVER_IP, .prefix_bits = 24}},
         .links_used = 1,

@@ -24,4 +24,7 @@ void bypass_wire_stop(void);
 /* A new transport and a new endpoint of clients on queue 0 of the two ends. One at a time. */
 struct wire *bypass_wire_new(void);
 
+/* The listener, 0 to 2, that the wire's next clients connect to. */
+void bypass_wire_listener(struct wire *w, u32 listener);
+
 #endif

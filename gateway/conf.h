@@ -277,6 +277,7 @@ struct conf {
     u64 metrics_interval_ms;
     bool stages_enabled;
     u64 stages_skip;
+    char stages_users[8];              /* "": all */
     char stages_file[CONF_TEXT_BYTES]; /* "": no report is written */
     struct conf_control control;
     u32 management_ipv4;                        /* management.address, network order */

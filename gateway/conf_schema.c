@@ -422,6 +422,8 @@ BOOL("stages.enabled", stages_enabled, "false",
      "Measure it: costs about 0.1 us an order."),
 INT("stages.skip", stages_skip, 0, INT64_MAX, "orders", "0",
     "So many orders of each gateway are not counted at first: a benchmark's warm-up."),
+TEXT("stages.users", stages_users, 0, 6, "",
+     "Only orders of users whose name, in capitals, begins so are counted. Empty: of all."),
 TEXT("stages.file", stages_file, 0, PATH_MAX_CHARS, "",
      "File that the report is written to when the process ends. Empty: none."),
 

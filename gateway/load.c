@@ -104,6 +104,7 @@ void load_topology(struct topology_conf *t, const struct conf *c, const struct s
     t->admin.clock_step_ns = clock_step_ns;
     t->stages = c->stages_enabled;
     t->stages_skip = c->stages_skip;
+    t->stages_users = c->stages_users;
     t->admin.metrics_file = c->metrics_file;
     t->admin.metrics_interval_ns = c->metrics_interval_ms * NS_PER_MS;
 }

@@ -347,7 +347,7 @@ int topology_build(struct topology *t, const struct topology_conf *conf,
         return rc;
     mem_node(&t->mem, -1);
     if (conf->stages) {
-        t->stamps = stamps_new(&t->mem, t->conf.gateways, conf->stages_skip);
+        t->stamps = stamps_new(&t->mem, t->conf.gateways, conf->stages_skip, conf->stages_users);
         persist_stamp(t->persist, t->stamps);
     }
     export_make(t);

@@ -48,10 +48,11 @@ struct topology_conf {
     struct persist_conf persist;
     struct export_conf export;
     struct admin_conf admin;
-    u64 snapshot_every; /* transactions between two snapshots; 0: none are made */
-    bool stages;        /* where orders' time goes is measured (engine/base/stamps.h) */
-    u64 stages_skip;    /* ... but for the first so many orders of each gateway */
-    u32 keep_segments;  /* that nobody needs stay, older ones are recycled; 0: all stay */
+    u64 snapshot_every;       /* transactions between two snapshots; 0: none are made */
+    bool stages;              /* where orders' time goes is measured (engine/base/stamps.h) */
+    u64 stages_skip;          /* ... but for the first so many orders of each gateway */
+    const char *stages_users; /* ... and of users whose name begins so; it stays the caller's */
+    u32 keep_segments;        /* that nobody needs stay, older ones are recycled; 0: all stay */
     struct schedule schedule;
 };
 

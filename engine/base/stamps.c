@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/histogram.h"
@@ -29,7 +28,7 @@ const char *stage_name(enum stage s)
 }
 
 static struct stamps_gateway *gateway_make(struct mem *m, const struct stamps *s, u32 index,
-                                           u64 skip)
+                                           u64 skip, const char *users)
 {
     struct stamps_gateway *g = mem_alloc(m, sizeof *g, CACHE_LINE);
     char labels[48];
@@ -37,6 +36,7 @@ static struct stamps_gateway *gateway_make(struct mem *m, const struct stamps *s
     g->tx = s->tx;
     g->in = mem_alloc(m, CMD_RING_SLOTS * sizeof *g->in, CACHE_LINE);
     g->skip = skip;
+    snprintf(g->users, sizeof g->users, "%s", users == NULL ? "" : users);
     for (u32 i = 0; i < STAGES; i++) {
         metric_histogram_init(&g->stages[i]);
         snprintf(labels, sizeof labels, "gateway=\"%u\",stage=\"%s\"", index, names[i]);
@@ -47,10 +47,14 @@ static struct stamps_gateway *gateway_make(struct mem *m, const struct stamps *s
     snprintf(labels, sizeof labels, "gateway=\"%u\"", index);
     metrics_register("wirebook_stages_missed_total", labels,
                      "Answered orders whose stages could not be told.", METRIC_COUNTER, &g->missed);
+    metrics_register("wirebook_stages_waited_total", labels,
+                     "Answers that waited for their own client to read, or to log in again: they "
+                     "are not in the stages.",
+                     METRIC_COUNTER, &g->waited);
     return g;
 }
 
-struct stamps *stamps_new(struct mem *m, u32 gateways, u64 skip)
+struct stamps *stamps_new(struct mem *m, u32 gateways, u64 skip, const char *users)
 {
     struct stamps *s = mem_alloc(m, sizeof *s, CACHE_LINE);
 
@@ -59,7 +63,7 @@ struct stamps *stamps_new(struct mem *m, u32 gateways, u64 skip)
     s->gateways_used = gateways;
     s->tx = mem_alloc(m, STAMPS_TX * sizeof *s->tx, CACHE_LINE);
     for (u32 g = 0; g < gateways; g++)
-        s->gateways[g] = gateway_make(m, s, g, skip);
+        s->gateways[g] = gateway_make(m, s, g, skip, users);
     return s;
 }
 

@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
@@ -74,10 +75,12 @@ struct stamps_gateway {
     u64 released;        /* when this turn's durable mark was read */
     u64 last_seq;        /* the transaction that was noted last */
     u64 skip;            /* so many orders are still not counted: warm-up */
+    char users[8];       /* only those of users whose name begins so; "": of all */
     u32 sent_used;
     struct stamp_sent sent[GATEWAY_SENDS_PER_TURN];
     struct metric_histogram stages[STAGES]; /* ns */
     struct metric missed;                   /* answered too late to be counted */
+    struct metric waited;                   /* ... or when their own client took them again */
 };
 
 struct stamps {
@@ -87,10 +90,17 @@ struct stamps {
 };
 
 /*
- * Stamps for `gateways` gateways, with memory from `m`; the first `skip` orders of each gateway are
- * not counted. Registers the histograms. Takes up to 10 ms to learn the counter's rate.
+ * Stamps for `gateways` gateways, with memory from `m`, of users whose name begins with `users`
+ * (NULL or "": of all; at most 6 characters); the first `skip` orders of each gateway are not
+ * counted. Registers the histograms. Takes up to 10 ms to learn the counter's rate.
  */
-struct stamps *stamps_new(struct mem *m, u32 gateways, u64 skip);
+struct stamps *stamps_new(struct mem *m, u32 gateways, u64 skip, const char *users);
+
+/* Are orders of a user counted, by his name of 6 characters? */
+static inline bool stamps_wants(const struct stamps_gateway *g, const char user[6])
+{
+    return strncmp(user, g->users, strlen(g->users)) == 0;
+}
 
 /* ---- gateway, before it publishes: slots first..end-1 of its command ring are commands ---- */
 static inline void stamps_parsed(struct stamps_gateway *g, u64 first, u64 end)
@@ -132,15 +142,32 @@ static inline void stamps_journalled(struct stamps *s, u64 seq, u64 now)
     atomic_store_explicit(&s->tx[seq & (STAMPS_TX - 1)].journalled, now, memory_order_relaxed);
 }
 
+/* Is entry `t` that of transaction `seq`, an order of `account`? */
+static inline bool stamps_answers(const struct stamp_tx *t, u64 seq, u32 account)
+{
+    return atomic_load_explicit(&t->seq, memory_order_relaxed) == seq &&
+           atomic_load_explicit(&t->account, memory_order_relaxed) == account;
+}
+
+/* ---- gateway: the same, and not to be counted because it waited for its own client ---- */
+static inline void stamps_waited(struct stamps_gateway *g, u64 seq, u32 account)
+{
+    if (seq == g->last_seq || !stamps_answers(&g->tx[seq & (STAMPS_TX - 1)], seq, account))
+        return;
+    g->last_seq = seq;
+    if (g->skip > 0)
+        g->skip--;
+    else
+        metric_add(&g->waited, 1);
+}
+
 /* ---- gateway: an event of `account` in transaction `seq` goes into this turn's bytes ---- */
 static inline void stamps_note(struct stamps_gateway *g, u64 seq, u32 account)
 {
     const struct stamp_tx *t = &g->tx[seq & (STAMPS_TX - 1)];
 
-    if (seq == g->last_seq || g->sent_used == GATEWAY_SENDS_PER_TURN)
-        return;
-    if (atomic_load_explicit(&t->seq, memory_order_relaxed) != seq ||
-        atomic_load_explicit(&t->account, memory_order_relaxed) != account)
+    if (seq == g->last_seq || g->sent_used == GATEWAY_SENDS_PER_TURN ||
+        !stamps_answers(t, seq, account))
         return;
     g->last_seq = seq;
     g->sent[g->sent_used++] = (struct stamp_sent){

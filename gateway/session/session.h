@@ -73,7 +73,8 @@ struct session {
     bool login_pending; /* CLOSING: the engine has still to answer the CMD_LOGIN */
     bool beat_due;      /* a heartbeat is to go out unless something else does */
     bool asked;         /* REPLAY: the reader has still to answer */
-    bool waited;        /* what is sent waited for the client, not for us: it is not stamped */
+    bool stamped;       /* its orders' stages are counted */
+    bool waited;        /* ... but for now: what is sent waited for the client, not for us */
     bool day_over;      /* Z goes out behind the last message */
     bool asked_last;    /* a drop copy has asked the reader since the day is over */
     bool all_copied;    /* ... and nothing more has come */

@@ -99,7 +99,8 @@ static void send_acceptance(struct sessions *S, struct session *s, struct sessio
         return;
     out->used += soup_accepted(out->bytes + out->used, S->id, s->next_seq);
     metric_add(&S->metrics.logins_ok, 1);
-    s->waited = true;
+    s->stamped = S->stamps != NULL && stamps_wants(S->stamps, s->account->user);
+    s->waited = s->next_seq < s->account->store.next_seq;
     session_log_login(S, s);
     session_timers_start(S, s);
     follow(S, s);
@@ -147,6 +148,15 @@ static void ask_reader(struct sessions *S, struct session *s, struct session_out
         session_ask_reader(S, s, s->next_seq, min_u64(missing, room));
 }
 
+/* An order's stages end here, but for answers that waited for their own client. */
+static void stamp(struct sessions *S, const struct session *s, const union msg *m)
+{
+    if (s->waited)
+        stamps_waited(S->stamps, m->ev.seq, m->ev.account);
+    else
+        stamps_note(S->stamps, m->ev.seq, m->ev.account);
+}
+
 /* Messages of the store, as far as they are durable and fit. */
 static u32 send_stored(struct sessions *S, struct session *s, struct session_out *out)
 {
@@ -164,8 +174,8 @@ static u32 send_stored(struct sessions *S, struct session *s, struct session_out
             return sent;
         }
         put_message(S, s, m, out);
-        if (UNLIKELY(S->stamps != NULL) && !s->waited)
-            stamps_note(S->stamps, m->ev.seq, m->ev.account);
+        if (UNLIKELY(s->stamped))
+            stamp(S, s, m);
         s->next_seq++;
         sent++;
     }

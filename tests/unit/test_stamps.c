@@ -24,7 +24,7 @@ static int setup(void **state)
     clock_init();
     metrics_reset();
     mem_init(&f->mem, 0);
-    f->s = stamps_new(&f->mem, 2, 0);
+    f->s = stamps_new(&f->mem, 2, 0, NULL);
     f->g = f->s->gateways[1];
     *state = f;
     return 0;
@@ -133,6 +133,40 @@ static void backwards_test(void **state)
     assert_int_equal(count(f, STAGE_TOTAL), 0);
 }
 
+/* Of users whose name begins as asked for, or of all. */
+static void users_test(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(stamps_wants(f->g, "GOOD01"));
+    snprintf(f->g->users, sizeof f->g->users, "GO");
+    assert_true(stamps_wants(f->g, "GOOD01"));
+    assert_false(stamps_wants(f->g, "GAD001"));
+    snprintf(f->g->users, sizeof f->g->users, "GOOD01");
+    assert_true(stamps_wants(f->g, (char[6]){'G', 'O', 'O', 'D', '0', '1'}));
+    assert_false(stamps_wants(f->g, (char[6]){'G', 'O', 'O', 'D', '0', ' '}));
+}
+
+/* An answer that waited for its own client is counted, once, and not in the stages. */
+static void waited_test(void **state)
+{
+    struct fixture *f = *state;
+
+    f->g->skip = 1;
+    f->g->rx = clock_ticks();
+    for (u64 i = 0; i < 3; i++) {
+        stamps_parsed(f->g, i, i + 1);
+        stamps_matched(f->s, 1, i, clock_ticks(), i + 1, ACCOUNT);
+        stamps_waited(f->g, i + 1, ACCOUNT + 1); /* somebody else's message */
+        stamps_waited(f->g, i + 1, ACCOUNT);
+        stamps_waited(f->g, i + 1, ACCOUNT);
+        stamps_note(f->g, i + 1, ACCOUNT);
+    }
+    stamps_sent(f->g);
+    assert_int_equal(metric_get(&f->g->waited), 2);
+    assert_int_equal(count(f, STAGE_TOTAL), 0);
+}
+
 static void warm_up_test(void **state)
 {
     struct fixture *f = *state;
@@ -198,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(stages_test),  T(one_slow_stage_test), T(strangers_test), T(backwards_test),
         T(warm_up_test), T(full_turn_test),      T(report_test),    T(ticks_test),
+        T(users_test),   T(waited_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

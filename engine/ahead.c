@@ -31,8 +31,7 @@ static inline void price_level(struct engine *e, struct ahead_price *p)
     u32 key = p->index >> LINE_BITS;
     u32 side = p->instrument * BOOK_SIDES + (p->sell ? SELL : BUY);
     u32 line = book_cached(&e->books, side, key);
-    u32 best = k->best_price[!p->sell];
-    bool meets = p->sell ? best >= p->price : best - 1 < p->price;
+    bool meets = price_meets(p->sell, p->price, k->best_price[!p->sell]);
     u32 head = e->books.levels[k->best_level[!p->sell]].head;
 
     p->level = line * LINE_LEVELS + p->index % LINE_LEVELS;

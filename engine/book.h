@@ -177,6 +177,17 @@ static inline enum side_index side_of(const struct order *o)
     return (enum side_index)(o->sell | (u32)o->hidden << 1);
 }
 
+/*
+ * An order at `price`, not 0, trades with one of the other side at `best`; 0: nobody is there. In
+ * one comparison, because a branch on the side of an order is missed every other time.
+ */
+static inline bool price_meets(bool sell, u32 price, u32 best)
+{
+    u32 differ = (price ^ best) & (0u - sell);
+
+    return (best ^ differ) - 1 < (price ^ differ);
+}
+
 /* Where a level is. */
 u32 book_level_price(const struct books *b, u32 level);
 

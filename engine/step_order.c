@@ -40,8 +40,7 @@ static inline bool order_rests(const struct engine *e, u32 id)
     const struct order *o = &e->orders.hot[id];
     const struct order_info *info = &e->orders.info[id];
     const struct book *k = &e->books.at[o->instrument];
-    u32 best = k->best_price[o->sell ? BUY : SELL];
-    bool meets = o->sell ? best >= info->price : best - 1 < info->price;
+    bool meets = price_meets(o->sell, info->price, k->best_price[o->sell ^ SELL]);
 
     return !(k->special | k->dark | o->rare | meets) && info->tif == TIF_DAY &&
            info->price <= PRICE_LIMIT_MAX;

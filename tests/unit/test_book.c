@@ -67,6 +67,21 @@ static void test_the_touch_of_both_sides(void **state)
     mem_free_all(&d.m);
 }
 
+static void test_who_meets_the_touch(void **state)
+{
+    static const u32 prices[] = {1, 99, 100, 101, PRICE_LIMIT_MAX, 0x7FFFFFFF, 0x80000000, ~0u};
+    (void)state;
+
+    for (u32 i = 0; i < ARRAY_LEN(prices); i++) {
+        assert_false(price_meets(false, prices[i], 0)); /* nobody is there */
+        assert_false(price_meets(true, prices[i], 0));
+        for (u32 j = 0; j < ARRAY_LEN(prices); j++) {
+            assert_int_equal(price_meets(false, prices[i], prices[j]), prices[i] >= prices[j]);
+            assert_int_equal(price_meets(true, prices[i], prices[j]), prices[i] <= prices[j]);
+        }
+    }
+}
+
 static void test_a_queue_keeps_its_order(void **state)
 {
     struct desk d;
@@ -264,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_touch_of_both_sides),
+        cmocka_unit_test(test_who_meets_the_touch),
         cmocka_unit_test(test_a_queue_keeps_its_order),
         cmocka_unit_test(test_the_ends_of_the_price_range),
         cmocka_unit_test(test_memory_goes_with_what_is_open),

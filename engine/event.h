@@ -9,15 +9,26 @@
 
 #include "engine/state.h"
 
+/*
+ * Where the next message will be, of `slots` slots: it may be written there before it is known
+ * whether it counts. It does from event_room on.
+ */
+static inline union msg *event_draft(struct engine *e, u32 slots)
+{
+    ASSERT_LE(e->tx->used + slots, TX_SLOTS_MAX);
+    return (union msg *)(void *)&e->tx->slots[e->tx->used];
+}
+
 /* Room for a message of `slots` slots at the end of the transaction. */
 static inline union msg *event_room(struct engine *e, u32 slots)
 {
     struct tx *tx = e->tx;
+    u32 at = tx->used;
 
-    ASSERT_LE(tx->used + slots, TX_SLOTS_MAX);
-    e->tx_last = tx->used;
-    tx->used += slots;
-    return (union msg *)(void *)&tx->slots[e->tx_last];
+    ASSERT_LE(at + slots, TX_SLOTS_MAX);
+    e->tx_last = at;
+    tx->used = at + slots;
+    return (union msg *)(void *)&tx->slots[at];
 }
 
 /* The head of an event of nobody's stream. */

@@ -144,7 +144,14 @@ static void enter_reject(struct engine *e, const struct msg_enter *c, u16 reason
                                      reason, c->terms.clordid));
 }
 
-/* Field by field: a literal of two slots would be cleared first, and no byte of it stays clear. */
+_Static_assert(offsetof(struct msg_enter, capacity) - offsetof(struct msg_enter, side) == 3 &&
+                   offsetof(struct msg_order, capacity) - offsetof(struct msg_order, side) == 3,
+               "side, tif, display, capacity");
+
+/*
+ * Field by field: a literal of two slots would be cleared first, and no byte of it stays clear. The
+ * four letters in one store: who reads them together would wait for four.
+ */
 static void enter_accept(struct engine *e, const struct msg_enter *c)
 {
     struct msg_order *m = &event_room(e, 2)->order;
@@ -156,10 +163,9 @@ static void enter_accept(struct engine *e, const struct msg_enter *c)
     m->qty = c->qty;
     m->price = accepted_price(e, c->instrument, c->side, c->cross_type, c->price);
     m->instrument = c->instrument;
-    m->side = c->side;
-    m->tif = c->tif;
-    m->display = price_type_pegged(c->terms.price_type) ? 'N' : c->display;
-    m->capacity = c->capacity;
+    memcpy(&m->side, &c->side, 4);
+    if (UNLIKELY(price_type_pegged(c->terms.price_type)))
+        m->display = 'N';
     m->cross_type = c->cross_type;
     m->user_ref_idx = c->user_ref_idx;
     m->terms = c->terms;
@@ -240,31 +246,32 @@ static inline void terms_inherit(struct order_terms *t, const struct order_terms
 }
 
 /*
- * The replacement of order `id` as it would be announced, with the chain's total as its quantity.
+ * The replacement of order `id` as it would be announced, with the chain's total as its quantity:
+ * drafted where it will stand, since a copy would wait for what it copies to be written.
  */
-static struct msg_order replacement(const struct engine *e, const struct msg_replace *c, u32 id)
+static struct msg_order *replacement(struct engine *e, const struct msg_replace *c, u32 id)
 {
     const struct order_info *info = &e->orders.info[id];
-    struct msg_order next = {
-        .head = event_head_seq(e, EV_REPLACED, 2, c->head.account, c->head.flags & MSG_ISO),
-        .order_ref = e->next_order_ref,
-        .user_ref = c->user_ref,
-        .orig_user_ref = c->orig_user_ref,
-        .qty = c->qty,
-        .price = c->price,
-        .instrument = e->orders.hot[id].instrument,
-        .side = c->side ? c->side : info->side,
-        .tif = c->tif,
-        .display = c->display,
-        .capacity = info->capacity,
-        .cross_type = info->cross_type,
-        .user_ref_idx = c->user_ref_idx,
-        .terms = c->terms,
-    };
-    terms_inherit(&next.terms, &e->orders.terms[id], c->tif);
-    if (price_type_pegged(next.terms.price_type) && display_known(next.display))
-        next.display = 'N'; /* as Accepted says of a new one */
-    return next;
+    struct msg_order *m = &event_draft(e, 2)->order;
+
+    m->head = event_head_seq(e, EV_REPLACED, 2, c->head.account, c->head.flags & MSG_ISO);
+    m->order_ref = e->next_order_ref;
+    m->user_ref = c->user_ref;
+    m->orig_user_ref = c->orig_user_ref;
+    m->qty = c->qty;
+    m->price = c->price;
+    m->instrument = e->orders.hot[id].instrument;
+    m->side = c->side ? c->side : info->side;
+    m->tif = c->tif;
+    m->display = c->display;
+    m->capacity = info->capacity;
+    m->cross_type = info->cross_type;
+    m->user_ref_idx = c->user_ref_idx;
+    m->terms = c->terms;
+    terms_inherit(&m->terms, &e->orders.terms[id], c->tif);
+    if (price_type_pegged(m->terms.price_type) && display_known(m->display))
+        m->display = 'N'; /* as Accepted says of a new one */
+    return m;
 }
 
 /* Why the request is refused while the original stays (rule 6c). */
@@ -309,21 +316,20 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         replace_refuse(e, c, id, refusal); /* rule 6c */
         return;
     }
-    struct msg_order next = replacement(e, c, id);
-    refusal = c->reject ? c->reject : rules_replace(e, &next, id, c);
+    struct msg_order *next = replacement(e, c, id);
+    refusal = c->reject ? c->reject : rules_replace(e, next, id, c);
     if (refusal) {
         if (!c->reject)
             count_refused(e, refusal);
         cancel_open(e, id, order_left(&e->orders, id)); /* rule 6b */
         return;
     }
-    next.qty -= e->orders.info[id].executed; /* rule 6d */
-    next.price = accepted_price(e, next.instrument, next.side, next.cross_type, next.price);
-    if (next.terms.yes & YES_POST_ONLY)
-        next.price = post_price(e, &next);
-    union msg *m = event_room(e, 2);
-    m->order = next;
-    apply_replaced(e, &m->order, id);
+    next->qty -= e->orders.info[id].executed; /* rule 6d */
+    next->price = accepted_price(e, next->instrument, next->side, next->cross_type, next->price);
+    if (UNLIKELY(next->terms.yes & YES_POST_ONLY))
+        next->price = post_price(e, next);
+    event_room(e, 2);
+    apply_replaced(e, next, id);
     work_match(e);
 }
 

@@ -67,6 +67,7 @@ static inline void order_found(struct engine *e, struct ahead_order *o)
 {
     o->id = refs_line_get(&e->refs, o->line, o->user_ref);
     fetch(&e->orders.hot[o->id]);
+    fetch(&e->refs.line_of[o->id]);
     if (o->price) {
         fetch(&e->orders.info[o->id]);
         fetch(&e->orders.terms[o->id]);

@@ -307,7 +307,7 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     if (UNLIKELY(e->risk_on))
         risk_less(e, id, order_left(&e->orders, id));
     resting_remove(e, id);
-    refs_del(&e->refs, c, owner, o->user_ref);
+    refs_del(&e->refs, c, owner, o->user_ref, id);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
     if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
         expiry_del(&e->expiry, id);
@@ -334,7 +334,7 @@ static void order_drop(struct engine *e, u32 id)
         e->taker = 0;
     if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
         expiry_del(&e->expiry, id);
-    refs_del(&e->refs, c, owner, o->user_ref);
+    refs_del(&e->refs, c, owner, o->user_ref, id);
     ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
     e->accounts.at[owner_account(owner)].open--;
     pool_give(&e->orders.pool, id);

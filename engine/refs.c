@@ -19,6 +19,7 @@ void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2])
         slots *= 2;
     r->pages = pool_init(&r->page_pool, m, orders, sizeof *r->pages, CACHE_LINE);
     r->lines = pool_init(&r->line_pool, m, orders, sizeof *r->lines, CACHE_LINE);
+    r->line_of = mem_alloc(m, ((u64)orders + 1) * sizeof *r->line_of, CACHE_LINE);
     r->table = mem_alloc(m, slots * sizeof *r->table, CACHE_LINE);
     r->mask = slots - 1;
     for (u32 i = 0; i < ARRAY_LEN(r->key); i++)
@@ -112,6 +113,16 @@ static inline bool all_zero(const u32 *words, u32 n)
     return any == 0;
 }
 
+/* The line names one order and no other. */
+static inline bool line_alone(const u32 *ids)
+{
+    u32 named = 0;
+
+    for (u32 i = 0; i < LINE_REFS; i++)
+        named += ids[i] != 0;
+    return named == 1;
+}
+
 /* ---- orders come and go ---- */
 
 static u32 line_new(struct refs *r)
@@ -129,7 +140,7 @@ void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id
     u32 in_page = user_ref - base * PAGE_REFS;
     u32 page = c->tail;
 
-    ASSERT(id != 0 && user_ref != 0);
+    ASSERT(id - 1 < r->line_pool.max && user_ref != 0);
     if (!page || r->pages[page].base != base) {
         ASSERT(!page || r->pages[page].base < base);
         page = page_append(r, c, owner, base);
@@ -140,29 +151,39 @@ void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id
     u32 *place = &r->lines[*line].ids[in_page % LINE_REFS];
     ASSERT_EQ(*place, 0);
     *place = id;
+    r->line_of[id] = *line;
     c->open++;
 }
 
-void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref)
+/* The line `gone` of `user_ref` is empty: it goes, and its page if that is empty too. */
+COLD static void line_drop(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 gone)
 {
     u32 base = user_ref / PAGE_REFS;
-    u32 in_page = user_ref - base * PAGE_REFS;
     u64 at = place_find(r, owner, base);
 
     ASSERT_NE(r->table[at], 0);
-    ASSERT_GT(c->open, 0);
     struct ref_page *p = &r->pages[(u32)r->table[at]];
-    u32 *line = &p->lines[in_page / LINE_REFS];
-    u32 *ids = r->lines[*line].ids;
-    ASSERT_NE(ids[in_page % LINE_REFS], 0);
-    ids[in_page % LINE_REFS] = 0;
-    c->open--;
-    if (!all_zero(ids, LINE_REFS))
-        return;
-    pool_give(&r->line_pool, *line);
+    u32 *line = &p->lines[(user_ref - base * PAGE_REFS) / LINE_REFS];
+    ASSERT_EQ(*line, gone);
+    pool_give(&r->line_pool, gone);
     *line = 0;
     if (all_zero(p->lines, PAGE_LINES))
         page_drop(r, c, at);
+}
+
+/* The line is read before it is written: a wide read behind a narrow write would wait for it. */
+void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
+{
+    u32 line = r->line_of[id];
+    u32 *ids = r->lines[line].ids;
+    bool alone = line_alone(ids);
+
+    ASSERT_EQ(ids[user_ref % LINE_REFS], id);
+    ASSERT_GT(c->open, 0);
+    ids[user_ref % LINE_REFS] = 0;
+    c->open--;
+    if (UNLIKELY(alone))
+        line_drop(r, c, owner, user_ref, line);
 }
 
 /* ---- in the order of numbers ---- */
@@ -209,6 +230,7 @@ static u32 page_check(const struct refs *r, u32 page, u32 last)
         if (!r->lines[line].ids[i % LINE_REFS])
             continue;
         ASSERT_LE(p->base * PAGE_REFS + i, last);
+        ASSERT_EQ(r->line_of[r->lines[line].ids[i % LINE_REFS]], line);
         open++;
     }
     return open;

@@ -12,6 +12,9 @@
  *   channel  head ──▶ page 0..191 ──▶ page 384..575 ──▶ ... ◀── tail
  *   table    hash(owner, number / 192) ──▶ page ──▶ line ──▶ order
  *
+ * Each order also knows its line, so that it leaves the index without a search: a page is looked up
+ * again only when one of its lines has become empty.
+ *
  * Clients choose the numbers, so the hash has a secret key: Thorup's pair-multiply-shift, which is
  * strongly universal, then the mixer. Whatever pages a client picks without knowing the key, two of
  * them meet in a place as often as two random numbers do; and the mixer breaks up rows of numbers,
@@ -54,7 +57,8 @@ _Static_assert(sizeof(struct ref_page) == CACHE_LINE, "one cache line");
 struct refs {
     struct ref_page *pages;
     struct ref_line *lines;
-    u64 *table; /* upper half: hash, lower half: page; 0: empty. Linear probing */
+    u32 *line_of; /* by order: the line that names it; valid while it is in the index */
+    u64 *table;   /* upper half: hash, lower half: page; 0: empty. Linear probing */
     u64 mask;
     u64 key[3];
     struct pool page_pool;
@@ -67,11 +71,14 @@ void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2]);
 /* The order of that number, 0 when none is open. */
 u32 refs_find(const struct refs *r, u32 owner, u32 user_ref);
 
-/* Enters an order under a number higher than all that the channel has seen. */
+/*
+ * Enters an order, whose id is not above `orders` of refs_init, under a number higher than all that
+ * the channel has seen.
+ */
 void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id);
 
 /* Takes out what refs_add entered. */
-void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref);
+void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id);
 
 /* The open order with the smallest number of the channel, 0 when there is none. */
 u32 refs_first(const struct refs *r, const struct channel *c);

@@ -34,7 +34,7 @@ static void test_dense_numbers_share_lines(void **state)
     (void)state;
 
     mem_init(&m, 0);
-    refs_init(&r, &m, 1200, (const u64[2]){1});
+    refs_init(&r, &m, 1206, (const u64[2]){1});
     for (u32 n = 1; n < 1200; n++) {
         c.last = n;
         refs_add(&r, &c, 512, n, n + 7);
@@ -67,7 +67,7 @@ static void test_a_jump_to_four_billion_costs_two_lines(void **state)
     assert_int_equal(refs_find(&r, 256, 4000000000u), 4);
     assert_int_equal(refs_find(&r, 256, 0xFFFFFFFFu), 1);
     refs_check(&r, &c, 256);
-    refs_del(&r, &c, 256, 4000000000u);
+    refs_del(&r, &c, 256, 4000000000u, 4);
     assert_int_equal(r.page_pool.used, 2);
     assert_int_equal(r.line_pool.used, 2);
     assert_int_equal(refs_first(&r, &c), 3);
@@ -100,7 +100,7 @@ static void test_against_a_list(void **state)
         if (list[id].ref) {
             o = list[id].owner - 256;
             assert_int_equal(refs_find(&r, list[id].owner, list[id].ref), id);
-            refs_del(&r, &c[o], list[id].owner, list[id].ref);
+            refs_del(&r, &c[o], list[id].owner, list[id].ref, id);
             assert_int_equal(refs_find(&r, list[id].owner, list[id].ref), 0);
             list[id].ref = 0;
         } else {
@@ -150,7 +150,7 @@ static void test_first_is_the_smallest_number(void **state)
         refs_add(&r, &c, 256, n, n);
     for (u32 n = 10; n <= 100; n += 5) {
         assert_int_equal(refs_first(&r, &c), n);
-        refs_del(&r, &c, 256, n);
+        refs_del(&r, &c, 256, n, n);
     }
     assert_int_equal(refs_first(&r, &c), 0);
     assert_int_equal(r.page_pool.used, 0);
@@ -171,7 +171,7 @@ static void test_places_depend_on_the_key(void **state)
     for (u32 i = 0; i < 2; i++) {
         refs_init(&r[i], &m, 1000, (const u64[2]){i});
         for (u32 n = 192; n < 192 * 100; n += 192)
-            refs_add(&r[i], &c[i], 256, n, n);
+            refs_add(&r[i], &c[i], 256, n, n / 192);
     }
     for (u64 at = 0; at <= r[0].mask; at++)
         differ += r[0].table[at] != r[1].table[at];
@@ -188,7 +188,7 @@ static u32 hash_of(struct refs *r, u32 base)
     refs_add(r, &c, 256, base * PAGE_REFS + 1, 1);
     for (u64 at = 0; at <= r->mask; at++)
         hash |= (u32)(r->table[at] >> 32);
-    refs_del(r, &c, 256, base * PAGE_REFS + 1);
+    refs_del(r, &c, 256, base * PAGE_REFS + 1, 1);
     return hash;
 }
 

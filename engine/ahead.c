@@ -66,6 +66,7 @@ static void ahead_price(struct engine *e, u32 instrument, u32 sell, u32 price)
 static inline void order_found(struct engine *e, struct ahead_order *o)
 {
     o->id = refs_line_get(&e->refs, o->line, o->user_ref);
+    e->ahead.found[o->user_ref % AHEAD_FOUND] = o->id;
     fetch(&e->orders.hot[o->id]);
     fetch(&e->refs.line_of[o->id]);
     if (o->price) {

@@ -8,8 +8,9 @@
  * announced before it go one step further along theirs, so that the reads of many overlap with each
  * other and with the work.
  *
- * Nothing follows from what is read here: a number that is not there yet, or a page that is given
- * back meanwhile, costs a useless prefetch. One thread.
+ * One thing follows from what is read here: which order a number probably is. Whoever uses it looks
+ * whether an open order has that number (step_order.c). Else a number that is not there yet, or a
+ * page that is given back meanwhile, costs a useless prefetch. One thread.
  */
 #ifndef WIREBOOK_ENGINE_AHEAD_H
 #define WIREBOOK_ENGINE_AHEAD_H
@@ -17,6 +18,7 @@
 #include "engine/msg/msg.h"
 
 #define AHEAD_NOTES 16u /* a power of two, more than a chain of 4 further steps needs */
+#define AHEAD_FOUND 64u /* orders that are remembered, by their numbers' last bits */
 #define AHEAD_STEP  2u  /* announcements from one step of a chain to its next one */
 
 /* An order on its way from its number to its neighbours. */
@@ -46,6 +48,7 @@ struct ahead {
     struct ahead_price prices[AHEAD_NOTES];
     u32 orders_at;
     u32 prices_at;
+    u32 found[AHEAD_FOUND]; /* by the number's last bits; 0: none */
 };
 
 #endif

@@ -337,6 +337,7 @@ static void order_drop(struct engine *e, u32 id)
     refs_del(&e->refs, c, owner, o->user_ref, id);
     ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
     e->accounts.at[owner_account(owner)].open--;
+    o->open = 0;
     pool_give(&e->orders.pool, id);
 }
 

@@ -1,7 +1,8 @@
 /*
  * order.c - the slab of orders. Engine thread. Pure memory: no order is ever searched here.
  *
- * Invariant: `hot`, `info` and `terms` of one id are one order; a free id's level is 0.
+ * Invariant: `hot`, `info` and `terms` of one id are one order; a free id's level and open shares
+ * are 0.
  */
 #include "engine/order.h"
 

@@ -20,7 +20,7 @@ struct order {
     u32 next;     /*  0 the next later order of its level; in the free list: the next free one */
     u32 prev;     /*  4 the next earlier one */
     u32 level;    /*  8 where it rests; 0: nowhere, LEVEL_DARK: in a tree of dark.h */
-    u32 open;     /* 12 open shares, never 0 while the order lives */
+    u32 open;     /* 12 open shares, never 0 while the order lives, 0 when it is gone */
     u32 user_ref; /* 16 */
     u32 owner;    /* 20 account << 8 | user_ref_idx */
     union {

@@ -301,12 +301,23 @@ static void cancel_open(struct engine *e, u32 id, u32 qty)
     apply_cancelled(e, event_cancelled(e, id, qty, 'U'), id);
 }
 
+/* The open order of that number, 0: there is none. The look ahead has mostly found it already. */
+static inline u32 order_find(const struct engine *e, u32 owner, u32 user_ref)
+{
+    u32 id = e->ahead.found[user_ref % AHEAD_FOUND];
+    const struct order *o = &e->orders.hot[id];
+
+    if (LIKELY((o->user_ref == user_ref) & (o->owner == owner) & (o->open != 0)))
+        return id;
+    return refs_find(&e->refs, owner, user_ref);
+}
+
 void step_replace(struct engine *e, const struct msg_replace *c)
 {
     if (!sender_bound(e, &c->head))
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
-    u32 id = refs_find(&e->refs, owner, c->orig_user_ref);
+    u32 id = order_find(e, owner, c->orig_user_ref);
     if (!id || c->user_ref <= account_last_ref(&e->accounts, c->head.account, c->user_ref_idx)) {
         metric_add(&e->metrics.superfluous, 1); /* rule 6a */
         return;
@@ -340,7 +351,7 @@ void step_cancel(struct engine *e, const struct msg_cancel *c)
     if (!sender_bound(e, &c->head))
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
-    u32 id = refs_find(&e->refs, owner, c->user_ref);
+    u32 id = order_find(e, owner, c->user_ref);
     u32 off = id ? order_left(&e->orders, id) : 0;
     if (id && c->qty) {
         u32 executed = e->orders.info[id].executed;

@@ -1,6 +1,6 @@
 /*
  * test_ahead.c - commands announced before they are stepped: the right memory is looked at, and
- * nothing follows from it.
+ * what was found is looked at again before it is used.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,6 +87,46 @@ static void test_a_replacement_finds_order_and_level(void **state)
     assert_int_equal(v.e->ahead.prices[0].level, v.e->orders.hot[id_of(20)].level);
 }
 
+/*
+ * An order that was found ahead and has gone since, or whose place another one has taken, is not
+ * taken for the one that is meant.
+ */
+static void test_what_was_found_may_be_gone(void **state)
+{
+    union msg m = venue_cmd(CMD_CANCEL, ANN);
+    u32 id = id_of(7);
+    (void)state;
+
+    m.cancel.user_ref = 7;
+    for (u32 i = 0; i < 1 + 3 * AHEAD_STEP; i++)
+        engine_ahead(v.e, &m);
+    assert_int_equal(v.e->ahead.found[7], id);
+    assert_int_equal(venue_cancel(&v, ANN, 7, 0), 1);
+    assert_int_equal(venue_cancel(&v, ANN, 7, 0), 0);
+    assert_int_equal(venue_enter(&v, ANN, ORDERS + 1, 'B', 10, 10000, '0'), 1);
+    assert_int_equal(id_of(ORDERS + 1), id);
+    assert_int_equal(venue_cancel(&v, ANN, 7, 0), 0);
+    v.e->ahead.found[8] = id; /* of another number */
+    assert_int_equal(venue_cancel(&v, ANN, 8, 0), 1);
+    assert_int_equal(id_of(8), 0);
+    assert_int_equal(id_of(ORDERS + 1), id);
+    engine_check(v.e);
+}
+
+/* ... nor is one of another account that has the same number. */
+static void test_what_was_found_may_be_anothers(void **state)
+{
+    (void)state;
+
+    assert_int_equal(venue_enter(&v, BOB, 9, 'B', 10, 10000, '0'), 1);
+    u32 bobs = refs_find(&v.e->refs, owner_of(BOB, 0), 9);
+    v.e->ahead.found[9] = bobs;
+    assert_int_equal(venue_cancel(&v, ANN, 9, 0), 1);
+    assert_int_equal(id_of(9), 0);
+    assert_int_equal(refs_find(&v.e->refs, owner_of(BOB, 0), 9), bobs);
+    engine_check(v.e);
+}
+
 /* Nobody has checked them yet: unknown accounts and instruments, any price, any number. */
 static void test_nonsense_changes_nothing(void **state)
 {
@@ -117,6 +157,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_price_finds_its_level, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_replacement_finds_order_and_level, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_found_may_be_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_found_may_be_anothers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense_changes_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,11 +40,13 @@ static inline void price_level(struct engine *e, struct ahead_price *p)
     fetch(&e->books.lines[line]);
     fetch(&e->orders.hot[p->meets]);
     fetch(&e->orders.info[p->meets]);
+    fetch(&e->refs.line_of[p->meets]);
 }
 
 static inline void price_queue(struct engine *e, const struct ahead_price *p)
 {
     fetch(&e->orders.hot[e->books.levels[p->level].tail]);
+    fetch(&e->refs.lines[e->refs.line_of[p->meets]]);
 }
 
 static void ahead_price(struct engine *e, u32 instrument, u32 sell, u32 price)

@@ -311,9 +311,71 @@ static inline u8 maker_liquidity(const struct engine *e, u32 id)
     return o->hidden ? 'J' : 'A';
 }
 
-/* `resting`: the taker rests too, so it may be a reserve order. */
-static inline void meet(struct engine *e, const struct sweep *s, u32 taker_id, struct offer o,
-                        bool resting)
+/*
+ * A scout goes some orders ahead of a sweep that meets several, so that what they and their going
+ * touch comes into the cache while others are met. Nothing follows from what it sees: whom it
+ * passes may be gone, or never be met.
+ */
+#define SCOUT_LEAD 3u
+
+struct scout {
+    i64 wants;  /* shares of the taker that nobody seen so far has; not above 0: it stays */
+    u32 id;     /* the furthest order, on its way */
+    u32 behind; /* the level behind its level; 0: none */
+    u32 beyond; /* ... and the one behind that, also on its way */
+    u32 lead;   /* orders that it is ahead */
+};
+
+/* The level behind `level`, on its way from now on. */
+static inline u32 scout_level(const struct engine *e, u32 level)
+{
+    const struct books *b = &e->books;
+    u32 worse = book_level_worse(b, level);
+
+    __builtin_prefetch(&b->levels[worse], 1);
+    __builtin_prefetch(&b->lines[b->lines[worse / LINE_LEVELS].worse], 1);
+    return worse;
+}
+
+/* Past the order that it has come to, if more are wanted, and on to the one that is met then. */
+static inline void scout_step(const struct engine *e, struct scout *c)
+{
+    const struct order *o = &e->orders.hot[c->id];
+    u32 next = o->next;
+
+    __builtin_prefetch(&e->refs.lines[e->refs.line_of[c->id]], 1);
+    c->wants -= o->open;
+    if (!next) {
+        next = e->books.levels[c->behind].head;
+        c->behind = c->beyond;
+        c->beyond = scout_level(e, c->beyond);
+    }
+    c->id = next;
+    c->lead++;
+    __builtin_prefetch(&e->orders.hot[next], 1);
+    __builtin_prefetch(&e->orders.info[next], 1);
+    __builtin_prefetch(&e->refs.line_of[next], 1);
+}
+
+/* The taker meets `maker`, and will want more than he has. */
+static void scout_on(const struct engine *e, struct scout *c, u32 maker_id)
+{
+    const struct order *maker = &e->orders.hot[maker_id];
+
+    if (!c->id) {
+        c->id = maker_id;
+        c->behind = scout_level(e, maker->level);
+        c->beyond = scout_level(e, c->behind);
+    } else {
+        c->lead -= c->lead > 0;
+    }
+    for (u32 i = 0; i < 2 && c->lead < SCOUT_LEAD && c->wants > 0 && c->id; i++)
+        scout_step(e, c);
+}
+
+/* `c`: NULL, nobody goes ahead. `resting`: the taker rests too, so it may be a reserve order. */
+static inline void meet(struct engine *e, const struct sweep *s, struct scout *c, u32 taker_id,
+                        struct offer o, bool resting)
 {
     u32 maker_id = o.id;
     const struct order *taker = &e->orders.hot[taker_id];
@@ -330,8 +392,8 @@ static inline void meet(struct engine *e, const struct sweep *s, u32 taker_id, s
     }
     bool rare = maker->rare;
 
-    __builtin_prefetch(&e->orders.hot[maker->next], 1); /* who is met then */
-    __builtin_prefetch(&e->orders.info[maker->next], 1);
+    if (c && taker->open > maker->open && maker->level < LEVEL_DARK)
+        scout_on(e, c, maker_id);
     u8 added = maker_liquidity(e, maker_id);
     ev = event_executed(e, taker, qty, o.price, s->instrument, flags | MSG_TAKER,
                         UNLIKELY(added == 'k') ? 'm' : 'R');
@@ -349,7 +411,7 @@ void match_pair(struct engine *e, u32 taker, u32 maker, u32 price)
     struct sweep s = sweep_of(e, taker);
     u64 first = e->next_match;
 
-    meet(e, &s, taker, (struct offer){maker, price}, true);
+    meet(e, &s, NULL, taker, (struct offer){maker, price}, true);
     metric_add(&e->metrics.fills, e->next_match - first);
 }
 
@@ -358,6 +420,7 @@ bool match_sweep(struct engine *e)
     u32 taker = e->taker;
     struct sweep s = sweep_of(e, taker);
     u64 first = e->next_match;
+    struct scout c = {.wants = e->orders.hot[taker].open};
     bool done = true;
     u32 met = 0;
 
@@ -372,7 +435,7 @@ bool match_sweep(struct engine *e)
         done = met++ < e->chunk_fills;
         if (!done)
             break;
-        meet(e, &s, taker, o, false);
+        meet(e, &s, &c, taker, o, false);
     }
     metric_add(&e->metrics.fills, e->next_match - first);
     return done;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The web console: its token, its answers, and its page in a real browser before a venue that trades."""
+import base64
 import json
 import os
 import subprocess
@@ -129,7 +130,10 @@ def look(browser, name, width, height):
     time.sleep(0.5)
     check(overflow(browser) == 0, f"{name}: the page is {overflow(browser)} px wider than the window")
     path = os.path.join(os.environ.get("WB_PICTURES", TMP), f"console_{name}.png")
-    browser.save_screenshot(path)
+    size = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {**size, "scale": 1}})
+    with open(path, "wb") as file:
+        file.write(base64.b64decode(picture["data"]))
     check(os.path.getsize(path) > 10000, path)
 
 
@@ -176,6 +180,8 @@ def test_page():
             browser.execute_script("const s = document.querySelector('#symbol'); s.value = 'MSFT'; s.dispatchEvent(new Event('change'))")
             wait_for("MSFT's book", lambda: "400.00" in text_of(browser, "#books tbody") and "220" not in text_of(browser, "#books tbody"))
             wait_for("charts are drawn, latencies too", lambda: painted(browser) >= 3)
+            legend = text_of(browser, ".chart .u-legend")
+            check(" UTC" in text_of(browser, "#clock") and text_of(browser, "#clock")[:5] in legend, f"the newest values, in UTC: {legend}")
             look(browser, "desktop", 1280, 1000)
             look(browser, "phone", 390, 844)
             databases.call("stop")

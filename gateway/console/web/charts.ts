@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Samples } from "./samples";
-import { short, duration } from "./format";
+import { clock, short, duration } from "./format";
 
 interface Line {
   label: string;
@@ -55,6 +55,9 @@ const charts: Chart[] = [
 
 const HEIGHT = 170;
 
+/** Times as the log and the page's clock have them: UTC, 24 hours. */
+const utc = (seconds: number) => clock(seconds * 1000).slice(0, 8);
+
 function options(chart: Chart, width: number): uPlot.Options {
   const ink = getComputedStyle(document.body).getPropertyValue("--faint");
   const grid = { stroke: getComputedStyle(document.body).getPropertyValue("--line"), width: 1 };
@@ -62,13 +65,14 @@ function options(chart: Chart, width: number): uPlot.Options {
     title: chart.title,
     width,
     height: HEIGHT,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: { y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, 1e-6) * 1.1] } },
     axes: [
-      { stroke: ink, grid },
+      { stroke: ink, grid, space: 70, values: (_u, ticks) => ticks.map(utc) },
       { stroke: ink, grid, size: 62, values: (_u, ticks) => ticks.map(chart.value) },
     ],
     series: [
-      {},
+      { label: "at", value: (_u: uPlot, v: number | null) => (v === null ? "–" : utc(v)) },
       ...chart.lines.map((line) => ({
         label: line.label,
         stroke: line.stroke,
@@ -101,9 +105,19 @@ export class Charts {
     charts.forEach((chart, i) => {
       const columns = chart.lines.map((line) => line.column(samples, minutes));
       this.boxes[i]!.hidden = columns.every((column) => column.every((v) => v === null)); // this venue has no such thing
-      this.plots[i]!.setData([times, ...columns]);
+      this.show(this.plots[i]!, [times, ...columns], minutes);
     });
     this.fit();
+  }
+
+  /** The whole time that was asked for, and beneath it the newest values unless a finger or mouse points at others. */
+  private show(plot: uPlot, data: uPlot.AlignedData, minutes: number): void {
+    const newest = data[0].at(-1) ?? 0;
+    plot.batch(() => {
+      plot.setData(data, false);
+      plot.setScale("x", { min: newest - minutes * 60, max: newest });
+    });
+    if (plot.cursor.idx == null && data[0].length > 0) plot.setLegend({ idx: data[0].length - 1 });
   }
 
   private fit(): void {

@@ -4,7 +4,8 @@
  *
  * Failure modes: a peer without a role is told so and cut; so is one whose line is too long or who
  * does not take his answer before he asks again. One who is gone before his answer does not undo
- * his request. More than CONTROL_PEERS_MAX peers: the newcomer is told and cut.
+ * his request. More than CONTROL_PEERS_MAX peers: one who is idle makes room, else the newcomer is
+ * told and cut.
  */
 #include "gateway/admin/control.h"
 
@@ -32,6 +33,7 @@ struct peer_conn {
     char *out; /* malloc'ed; NULL: nothing to be written */
     size_t out_at, out_bytes;
     bool closing; /* cut when `out` is written */
+    u64 moved_ns; /* when bytes came or went last */
 };
 
 struct control {
@@ -167,14 +169,37 @@ static void deny(struct control *c, struct peer_conn *p, const char *text)
     say(p, operate_answer("denied", text));
 }
 
-static void take_peers(struct control *c)
+/* His request is under way, or is answered aside or by itself. */
+static bool is_served(const struct control *c, const struct peer_conn *p)
+{
+    return p->serial == c->served || p->serial == c->aside || p->serial == c->later;
+}
+
+/* A free place. Where there is none, the one who has said and taken nothing for longest, and for
+ * CONTROL_IDLE_NS, makes room: forgotten terminals keep nobody from the kill switch. NULL: none. */
+static struct peer_conn *place_find(struct control *c, u64 now_ns)
+{
+    struct peer_conn *idle = NULL;
+
+    for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
+        struct peer_conn *p = &c->peers[i];
+        if (p->fd < 0)
+            return p;
+        if (!p->waits && !is_served(c, p) && now_ns >= p->moved_ns + CONTROL_IDLE_NS &&
+            (!idle || p->moved_ns < idle->moved_ns))
+            idle = p;
+    }
+    if (idle)
+        drop(idle);
+    return idle;
+}
+
+static void take_peers(struct control *c, u64 now_ns)
 {
     int fd;
 
     while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        struct peer_conn *p = NULL;
-        for (u32 i = 0; i < CONTROL_PEERS_MAX && !p; i++)
-            p = c->peers[i].fd < 0 ? &c->peers[i] : NULL;
+        struct peer_conn *p = place_find(c, now_ns);
         metric_add(&c->connections, 1);
         if (!p) {
             static const char full[] = "{\"outcome\":\"error\",\"text\":\"too many operators\"}\n";
@@ -185,6 +210,7 @@ static void take_peers(struct control *c)
         }
         p->fd = fd;
         p->serial = ++c->serials;
+        p->moved_ns = now_ns;
         if (!roles_peer(&c->conf.roles, fd, &p->peer) || p->peer.role == ROLE_NONE) {
             log_warn("control: user %s (uid %u) has no role", p->peer.user, p->peer.uid);
             deny(c, p, "you have no role here; see control.viewers, operators, admins");
@@ -341,14 +367,17 @@ int control_do_work(struct control *c, u64 now_ns)
         c->later = c->served; /* and others go on meanwhile */
         c->served = 0;
     }
-    take_peers(c);
+    take_peers(c, now_ns);
     for (u32 i = 0; i < CONTROL_PEERS_MAX; i++) {
         struct peer_conn *p = &c->peers[i];
+        int moved = 0;
         if (p->fd >= 0 && p->out)
-            work += write_some(p);
-        else if (p->fd >= 0 && !p->waits && p->serial != c->served && p->serial != c->aside &&
-                 p->serial != c->later)
-            work += read_some(c, p);
+            moved = write_some(p);
+        else if (p->fd >= 0 && !p->waits && !is_served(c, p))
+            moved = read_some(c, p);
+        if (moved)
+            p->moved_ns = now_ns;
+        work += moved;
     }
     if (c->operate->drain_ns != 0 && (all_said(c) || now_ns >= c->operate->drain_ns))
         operate_drain(c->operate);

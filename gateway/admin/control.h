@@ -12,6 +12,8 @@
 
 #define CONTROL_PEERS_MAX  16u
 #define CONTROL_LINE_BYTES 4096u
+#define CONTROL_IDLE_NS \
+    (10 * NS_PER_SEC) /* then one makes room for a newcomer, where all places are taken */
 
 struct control_conf {
     const char *path;  /* of the socket; what lies there is replaced if nobody answers at it */

@@ -2,8 +2,8 @@
  * http.c - see http.h. The only user of libmicrohttpd. Thread: http (cold).
  *
  * Enters: requests. Leaves: text. A peer that sends slowly, much or nothing costs one of
- * CONNECTIONS_MAX places for at most TIMEOUT_S; what is not GET or HEAD is refused before its
- * body.
+ * CONNECTIONS_MAX places for at most TIMEOUT_S, and one address has half of them at most; what is
+ * not GET or HEAD is refused before its body.
  * Failure modes: an address that is taken: one line at the start; no memory: that request fails.
  */
 #include "gateway/admin/http.h"
@@ -19,9 +19,10 @@
 #include "gateway/admin/recent.h"
 #include "gateway/console/console.h"
 
-#define CONNECTIONS_MAX  64u
-#define TIMEOUT_S        10u
-#define CONNECTION_BYTES 8192u /* of memory for a request's line and headers */
+#define CONNECTIONS_MAX    64u
+#define CONNECTIONS_A_PEER 32u /* of them: one address cannot keep the others out */
+#define TIMEOUT_S          10u
+#define CONNECTION_BYTES   8192u /* of memory for a request's line and headers */
 
 /* A browser asks nobody but this address, and no other page may frame or feed the console. */
 #define POLICY                                                                  \
@@ -218,9 +219,9 @@ static struct MHD_Daemon *daemon_start(struct http *h, struct sockaddr_in *at, c
     return MHD_start_daemon(
         MHD_USE_EPOLL | (cert ? MHD_USE_TLS : 0), ntohs(at->sin_port), NULL, NULL, on_request, h,
         MHD_OPTION_SOCK_ADDR, at, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_A_PEER, MHD_OPTION_CONNECTION_TIMEOUT,
+        TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 /* False after a line of log. */

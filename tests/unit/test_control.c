@@ -251,6 +251,40 @@ static void test_one_at_a_time(void **state)
     assert_string_equal(outcome(second), "refused");
 }
 
+/* All places are taken by those who say nothing, half a line, or take no answer: after a while the
+ * one who has been idle for longest makes room, never one whose request is under way. */
+static void test_forgotten_peers_make_room(void **state)
+{
+    int idle[CONTROL_PEERS_MAX];
+    char byte;
+    (void)state;
+
+    idle[0] = ask("{\"command\":\"day-end\",\"reason\":\"waits\"}\n");
+    union msg m = taken();
+    operate.deadline_ns = now_ns + 2 * CONTROL_IDLE_NS; /* this test's operator is patient */
+    for (u32 i = 1; i < CONTROL_PEERS_MAX; i++) {
+        idle[i] = ask(i % 2 ? "" : "{\"command\"");
+        now_ns += NS_PER_MS;
+    }
+    assert_string_equal(outcome(ask("{}\n")), "error");
+    assert_non_null(strstr(said, "too many operators"));
+    now_ns += CONTROL_IDLE_NS - CONTROL_PEERS_MAX * NS_PER_MS;
+    assert_string_equal(outcome(ask("{}\n")), "error");
+    assert_non_null(strstr(said, "too many operators"));
+    now_ns += 2 * NS_PER_MS;
+    assert_string_equal(outcome(ask("{}\n")), "error");
+    assert_non_null(strstr(said, "no such command"));
+    assert_int_equal(recv(idle[1], &byte, 1, MSG_DONTWAIT), 0); /* cut: the oldest of them */
+    for (u32 i = 2; i < CONTROL_PEERS_MAX; i++) {
+        assert_int_equal(recv(idle[i], &byte, 1, MSG_DONTWAIT), -1);
+        close(idle[i]);
+    }
+    close(idle[1]);
+    durable = 3;
+    say_operated(m.operator.request, 3, OPERATED_DONE);
+    assert_string_equal(outcome(idle[0]), "done");
+}
+
 static void test_look_comes_first(void **state)
 {
     union msg seen = {.seen = {.head = {.type = EV_SEEN, .slots = 4}, .what = LOOK_ACCOUNT}};
@@ -357,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_forgotten_peers_make_room, set_up, tear_down),
         cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

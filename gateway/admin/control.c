@@ -212,7 +212,8 @@ static void take_peers(struct control *c, u64 now_ns)
         p->serial = ++c->serials;
         p->moved_ns = now_ns;
         if (!roles_peer(&c->conf.roles, fd, &p->peer) || p->peer.role == ROLE_NONE) {
-            log_warn("control: user %s (uid %u) has no role", p->peer.user, p->peer.uid);
+            log_event(LOG_WARN, "operator_denied",
+                      "user=%s uid=%u role=none command=- wants=viewer", p->peer.user, p->peer.uid);
             deny(c, p, "you have no role here; see control.viewers, operators, admins");
             p->closing = true;
         }
@@ -232,7 +233,9 @@ static void line_take(struct control *c, struct peer_conn *p, const char *line, 
     if (p->peer.role < p->request.kind->role) {
         snprintf(text, sizeof text, "%s wants the role %s; %s has %s", p->request.kind->name,
                  role_name(p->request.kind->role), p->peer.user, role_name(p->peer.role));
-        log_warn("control: user %s (uid %u): %s", p->peer.user, p->peer.uid, text);
+        log_event(LOG_WARN, "operator_denied", "user=%s uid=%u role=%s command=%s wants=%s",
+                  p->peer.user, p->peer.uid, role_name(p->peer.role), p->request.kind->name,
+                  role_name(p->request.kind->role));
         request_free(&p->request);
         deny(c, p, text);
         return;

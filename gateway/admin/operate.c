@@ -402,23 +402,32 @@ static json_t *answers_take(struct operate *o)
     return answer;
 }
 
-static json_t *time_out(struct operate *o)
+/* The request was asked of the engine, which may answer it still. */
+static json_t *late_begin(struct operate *o)
 {
     struct operate_late *l = &o->late[o->late_used % OPERATE_LATE];
 
-    metric_add(&o->timeouts, 1);
-    if (!o->sent && o->state != OPERATE_DURABLE)
-        return finish(o, operate_answer("timeout", "the engine takes nothing: nothing was asked of "
-                                                   "it, and nothing was done"));
-    if (o->state == OPERATE_LOOK)
-        return finish(o, operate_answer("timeout", "no answer from the engine in time; nothing but "
-                                                   "a look was asked of it"));
     o->late_used++;
     *l = (struct operate_late){.request = o->number,
                                .end = o->cmd_end,
                                .ended = o->state == OPERATE_DURABLE,
                                .operated = o->end};
-    json_t *answer = late_show(o, l);
+    return late_show(o, l);
+}
+
+static json_t *time_out(struct operate *o)
+{
+    json_t *answer;
+
+    metric_add(&o->timeouts, 1);
+    if (!o->sent && o->state != OPERATE_DURABLE)
+        answer = operate_answer("timeout", "the engine takes nothing: nothing was asked of it, and "
+                                           "nothing was done");
+    else if (o->state == OPERATE_LOOK)
+        answer = operate_answer("timeout", "no answer from the engine in time; nothing but a look "
+                                           "was asked of it");
+    else
+        answer = late_begin(o);
     log_event(LOG_WARN, "operator_timeout", "user=%s request=%llu command=%s text=\"%s\"",
               o->peer.user, (unsigned long long)o->number, o->request.kind->name,
               json_string_value(json_object_get(answer, "text")));

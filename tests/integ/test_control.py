@@ -222,7 +222,9 @@ def test_roles():
         v.ctl("--reason", "x", "halt", "AAPL", user="bin")
         check("wants the role admin" in v.ctl("--reason", "x", "--yes", "drain", user="sys", code=DENIED), "admins' alone")
         check("no role" in v.ctl("status", user="nobody", code=DENIED), "a stranger")
-        check("(uid 1)" in open(v.log, encoding="utf-8").read(), "said in the log")
+        wait_for("denials are in the log", lambda: all(f"operator_denied: user={who}" in open(v.log, encoding="utf-8").read() for who in (
+            "daemon uid=1 role=viewer command=halt wants=operator", "sys uid=3 role=operator command=drain wants=admin",
+            "nobody uid=65534 role=none command=- wants=viewer")))
         os.chmod(v.socket, 0o660)
         check("Permission denied" in v.ctl("status", user="nobody", code=UNREACHABLE), "the file's mode")
 

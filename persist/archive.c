@@ -128,7 +128,9 @@ static int ledger_read(struct archive *a)
             if (more)
                 remember(a, &block[i]);
             else if (block[i].crc != 0)
-                log_warn("archive: its ledger is bad from record %u on: put again", a->used + 1);
+                log_warn("archive: %s/%s, offset %" PRIu64
+                         ": damaged; what it says from there on is put again",
+                         d->where, ARCHIVE_LEDGER, offset + i * sizeof block[i]);
         }
         offset += BLOCK_BYTES;
     }

@@ -22,6 +22,7 @@
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
+#include "persist/durable_mark.h"
 #include "persist/journal.h"
 #include "persist/plant.h"
 #include "persist/segments.h"
@@ -57,6 +58,7 @@ struct persist {
     struct metric waits_segment;
 
     CACHE_ALIGNED struct segments segments; /* the cold agent's */
+    struct durable_mark mark;               /* ... too */
 };
 
 void persist_conf_defaults(struct persist_conf *conf)
@@ -67,6 +69,7 @@ void persist_conf_defaults(struct persist_conf *conf)
         .segments_ahead = 2,
         .space_low_bytes = 1ull << 30,
         .space_hard_bytes = 256ull << 20,
+        .mark_ns = NS_PER_SEC,
     };
 }
 
@@ -119,6 +122,7 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
                 disk->where, (unsigned long long)(conf->segment_bytes >> 20));
         return NULL;
     }
+    durable_mark_open(&p->mark, disk, conf->shard, at->last_seq, conf->mark_ns, m);
     struct journal_at from = {at->next_block, at->last_crc, at->last_seq};
     journal_init(&p->journal, disk, conf->shard, epoch, &from, &p->segments.ready,
                  &p->segments.retired, m);
@@ -141,6 +145,7 @@ void persist_recycle(struct persist *p, u32 keep, u64 (*passed)(void *ctx), void
 
 void persist_free(struct persist *p)
 {
+    durable_mark_close(&p->mark, durable_get(&p->stored));
     journal_close(&p->journal);
     segments_close(&p->segments);
 }
@@ -311,7 +316,11 @@ int persist_segments_do_work(void *persist, u64 now_ns)
 {
     struct persist *p = persist;
 
-    return segments_do_work(&p->segments, now_ns);
+    u64 seq = durable_get(&p->stored);
+    if (PLANTED(PLANT_MARK_AHEAD))
+        seq = journal_seq_end(&p->journal, p->journal.forming);
+    int work = segments_do_work(&p->segments, now_ns);
+    return work + durable_mark_turn(&p->mark, seq, now_ns);
 }
 
 const struct durable *persist_durable(const struct persist *p)

@@ -34,6 +34,7 @@ struct persist_conf {
     u32 segments_ahead;   /* zero-filled ones kept ready, 1..SEGMENTS_AHEAD_MAX; 2 */
     u64 space_low_bytes;  /* free space below which new orders are to be rejected */
     u64 space_hard_bytes; /* ... and below which nothing more is to be taken */
+    u64 mark_ns;          /* between two notes of durable.mark; 1 s */
 };
 
 #define SEGMENTS_AHEAD_MAX 8u
@@ -58,7 +59,8 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
                             const struct replay_result *at, u64 epoch, struct mem *m,
                             struct why *why);
 
-/* Closes the files; what was not written is lost. After its threads have stopped. */
+/* Notes in durable.mark how far the journal is durable, and closes the files; what was not written
+ * is lost. After its threads have stopped. */
 void persist_free(struct persist *p);
 
 /* Notes from now on when transactions are covered by the mark. Before the threads start. */
@@ -77,7 +79,8 @@ void persist_recycle(struct persist *p, u32 keep, u64 (*passed)(void *ctx), void
 /* The agent's turn. Never blocks. */
 int persist_do_work(void *persist, u64 now_ns);
 
-/* The cold agent's turn: zero-fills segments ahead, closes old ones, watches the space. Blocks. */
+/* The cold agent's turn: zero-fills segments ahead, closes old ones, watches the space, notes in
+ * durable.mark how far the journal is durable. Blocks. */
 int persist_segments_do_work(void *persist, u64 now_ns);
 
 /* What gateways wait for: &persist_durable(p)->seq. Any thread. */

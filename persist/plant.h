@@ -24,6 +24,8 @@ enum plant {
     PLANT_FORGET_SYNC,        /* recovery believes what a power cut can still take back */
     PLANT_RECYCLE_EARLY,      /* a segment is given away that is still needed */
     PLANT_IGNORE_WITNESS,     /* a durable block that is bad passes for a torn tail */
+    PLANT_MARK_AHEAD,         /* durable.mark speaks of what is not durable yet */
+    PLANT_IGNORE_MARK,        /* ... and nobody asks it */
 };
 
 #ifdef WB_PLANTS

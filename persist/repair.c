@@ -109,7 +109,12 @@ static void say(struct repair *r, const char *verb)
     u64 length = r->at.damaged_index == 0
                      ? wrong_length(r, r->work ? r->work : r->disk, r->at.damaged_segment)
                      : 0;
-    if (r->at.damaged_snapshot)
+    if (r->at.damaged_mark)
+        fprintf(r->conf->report,
+                "%-11s nothing, and transactions %" PRIu64 " to %" PRIu64
+                " are given up: there is no trace of them here\n",
+                verb, r->at.last_seq + 1, r->at.mark_seq);
+    else if (r->at.damaged_snapshot)
         fprintf(r->conf->report,
                 "%-11s snapshot of transaction %" PRIu64 ": the journal does not "
                 "reach it any more\n",
@@ -145,6 +150,8 @@ static bool act(struct repair *r)
 /* Until a start goes through. */
 static bool mend(struct repair *r)
 {
+    if (r->at.damaged_mark)
+        say(r, "cut"); /* the mark is not in `work`, which is whole without it */
     enum replay_status s = look(r, r->work);
 
     for (u32 i = 0; i < ROUNDS_MAX && s == REPLAY_DAMAGED; i++) {

@@ -8,6 +8,7 @@
  * The order of repair_commit: whatever a power cut leaves of it is still damage to a start, never a
  * journal that only looks torn. So new files take their names from the lowest on, then what is too
  * much goes from the highest on, snapshots last.
+ * The journal that is made has a durable.mark of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "persist/directory.h"
+#include "persist/durable_mark.h"
 #include "persist/repair_impl.h"
 #include "persist/snapshot.h"
 
@@ -40,7 +42,8 @@ static bool fails(struct repair *r, const char *doing, const char *path, int err
 
 static bool is_journal_file(const char *name)
 {
-    return segment_parse(name) != 0 || snapshot_parse(name) != 0;
+    return segment_parse(name) != 0 || snapshot_parse(name) != 0 ||
+           strcmp(name, DURABLE_MARK_FILE) == 0;
 }
 
 struct names {
@@ -155,8 +158,8 @@ bool repair_work_make(struct repair *r)
     if (mkdir(r->work_path, DIR_MODE) < 0)
         return fails(r, "making", r->work_path, errno);
     bool ok = names_list(r, r->disk, &n);
-    for (u32 i = 0; ok && i < n.used; i++)
-        ok = link_to(r, r->work_path, n.at[i]);
+    for (u32 i = 0; ok && i < n.used; i++) /* the mark speaks of what is cut: a new one is made */
+        ok = strcmp(n.at[i], DURABLE_MARK_FILE) == 0 || link_to(r, r->work_path, n.at[i]);
     free(n.at);
     return ok;
 }

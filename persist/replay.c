@@ -12,8 +12,11 @@
  *      middle or has lost its length, a broken chain of checksums, and a transaction that the state
  *      does not take.
  * What a whole block says is true wherever it is found: numbers of durable blocks are never given
- * again, so a claim cannot grow old. The very last durable blocks alone have no witness: if they
- * rot away, that looks like a torn tail. A second copy (quorum) is the answer to that.
+ * again, so a claim cannot grow old. The very last durable blocks have no block behind them:
+ * durable.mark (durable_mark.h) and snapshots, which say up to which transaction the journal was
+ * durable, are their witnesses. A journal that ends before that is damaged. What became durable in
+ * the last second before a power cut, and then rots, still looks like a torn tail. A second copy
+ * (quorum) is the answer to that.
  *
  * A segment of another format version is neither torn nor damaged: refused, and said so.
  *
@@ -34,6 +37,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "persist/durable_mark.h"
 #include "persist/plant.h"
 #include "persist/replay_tail.h"
 #include "persist/segment_file.h"
@@ -59,12 +63,11 @@ struct replay {
 
 static enum replay_status damaged(struct replay *p, u64 index, u64 block, const char *what)
 {
-    char name[DISK_NAME_MAX] = "(no segment)";
+    char name[DISK_NAME_MAX];
 
-    if (p->i < p->catalog.used) {
+    if (p->i < p->catalog.used)
         p->r->damaged_segment = p->catalog.entries[p->i].segment;
-        segment_name(p->r->damaged_segment, name);
-    }
+    segment_name(p->i < p->catalog.used ? p->r->damaged_segment : p->r->next_segment, name);
     p->r->damaged_index = index;
     why_set(
         p->why,
@@ -212,6 +215,19 @@ static const char *follows(const struct replay *p, const struct block *b)
     return NULL;
 }
 
+/* The journal would end here, before what durable.mark calls durable. */
+static enum replay_status ends_early(struct replay *p, u64 index, const char *what)
+{
+    char text[160];
+
+    p->r->damaged_mark = true;
+    snprintf(text, sizeof text,
+             "%s, but " DURABLE_MARK_FILE " says that transaction %" PRIu64
+             " was durable, and %" PRIu64 " is the last one left",
+             what, p->r->mark_seq, p->r->last_seq);
+    return damaged(p, index, p->r->next_block, text);
+}
+
 /*
  * Beside a live venue a block may have been written since it was found bad, and those that speak of
  * it read after that. True: it is whole now, and next to be read.
@@ -244,6 +260,8 @@ static enum replay_status end_here(struct replay *p, u64 index, const char *what
                  t.durable_at);
         return damaged(p, index, r->next_block, text);
     }
+    if (r->last_seq < r->mark_seq)
+        return ends_early(p, index, what);
     *ended = true;
     r->next_segment = p->catalog.entries[p->i].segment + (index > 0 ? 1 : 0);
     r->cut_slots = tx_builder_reset(&p->builder);
@@ -425,6 +443,8 @@ static enum replay_status read_all(struct replay *p)
         r->damaged_snapshot = true;
         return damaged(p, 0, r->next_block, "a snapshot has seen more than is left");
     }
+    if (s == REPLAY_OK && r->last_seq < r->mark_seq)
+        return ends_early(p, 0, "not there");
     return s;
 }
 
@@ -457,7 +477,9 @@ enum replay_status replay_run(const struct replay_conf *conf, struct replay_resu
     result->day_seq = conf->from.day_seq;
     result->from_seq = conf->from.seq;
     result->from_day_seq = conf->from.day_seq;
-    p.chained = true; /* block 1 follows "0" */
+    p.chained = true;                /* block 1 follows "0" */
+    if (!PLANTED(PLANT_IGNORE_MARK)) /* before the journal: a live venue may be writing both */
+        result->mark_seq = durable_mark_read(conf->disk, conf->shard);
     p.started_ns = clock_now_ns();
     p.progress_ns = p.started_ns + NS_PER_SEC;
     bool ok = catalog_init(&p.catalog, conf->disk, conf->shard);

@@ -67,6 +67,8 @@ struct replay_result {
     u64 damaged_segment;   /* 0: in none, one is missing */
     u64 damaged_index;     /* of the block in it, from 0; what stands before it is good */
     bool damaged_snapshot; /* the journal is whole, but does not reach the snapshot from_seq */
+    bool damaged_mark;     /* ... or ends before mark_seq */
+    u64 mark_seq;          /* transaction that durable.mark calls durable; 0: none */
 };
 
 enum replay_status {

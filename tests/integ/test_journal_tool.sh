@@ -166,6 +166,52 @@ verify "$tmp/copy"
 check "a renamed segment is found" is $rc 1
 check "  the venue has written $blocks blocks" test "$blocks" -gt 4
 
+# ---- the last block: nothing behind it in the journal speaks of it ----
+wipe_last() { # zeros in the place of the copy's last block
+    python3 - "$tmp/copy" << 'END'
+import glob, sys
+path, last = None, 0
+for name in sorted(glob.glob(sys.argv[1] + "/*.journal")):
+    data = open(name, "rb").read()
+    written = [at for at in range(0, len(data), 4096) if data[at:at + 4] == b"WBJL"]
+    if written:
+        path, last = name, written[-1]
+with open(path, "r+b") as f:
+    f.seek(last)
+    f.write(bytes(4096))
+END
+}
+copy
+wipe_last
+verify "$tmp/copy"
+check "a last block that is gone is damage" is $rc 1
+check "  durable.mark misses it, block $blocks is named" has "offset [0-9]+, block $blocks: never written, but durable.mark says that transaction [0-9]+ was durable" "$tmp/out"
+"$bin/wirebook" "$tmp/damaged.yaml" > "$tmp/damaged.log" 2>&1
+check "  the venue refuses to start, code 10" is $? 10
+check "  and says what to do" has 'durable.mark says.*restore the file from a copy, or see wirebook-journal repair' "$tmp/damaged.log"
+"$bin/wirebook-journal" repair --yes --reason 'bad disk' "$tmp/copy" > "$tmp/out" 2>&1
+check "  repair gives it up: code 0" is $? 0
+check "  and says what" has '^cut +nothing, and transactions [0-9]+ to [0-9]+ are given up' "$tmp/out"
+check "  the mark that said so is kept" test -e "$tmp/copy/damaged.1/durable.mark"
+verify "$tmp/copy"
+check "  then the journal is whole" is $rc 0
+copy
+wipe_last
+rm "$tmp/copy/durable.mark"
+verify "$tmp/copy"
+check "without its witness it looks like a torn tail" is $rc 0
+copy
+flip "$tmp/copy/durable.mark" 20
+verify "$tmp/copy"
+check "a damaged witness is no damage of the journal" is $rc 0
+check "  and named" has 'durable.mark, offset 0: damaged: checksum' "$tmp/out"
+copy
+rm "$tmp/copy"/*.journal
+"$bin/wirebook-journal" verify --shard 1 "$tmp/copy" > "$tmp/out" 2>&1
+rc=$?
+check "a journal that is gone, its mark is not: damage" is $rc 1
+check "  named" has 'block 1: not there, but durable.mark' "$tmp/out"
+
 # ---- export ----
 "$bin/wirebook-journal" export "$dir" > "$tmp/all.jsonl" 2> "$tmp/err"
 check "export: code 0" is $? 0

@@ -73,6 +73,8 @@
     X(journal_misdirected, "journals with a misdirected write")         \
     X(journal_never_came, "journals with a write that never came")      \
     X(damage_named, "damages refused and named")                        \
+    X(damage_marked, "of them by durable.mark alone")                   \
+    X(marks_rotten, "durable.marks that rotted")                        \
     X(damage_torn, "damages without a witness, cut as a torn tail")     \
     X(damage_behind, "damages behind which a snapshot let a start go")
 

@@ -6,6 +6,7 @@
  * the first of them, in that order, whose bytes are others after the damage. Then
  *   - without a `first` the journal is as it was: all of it is read;
  *   - a whole block behind `first` that says that it was durable: refused, and `first` is named;
+ *   - durable.mark names a transaction that stands at or behind `first`: the same;
  *   - else it looks like a torn tail: what stands before `first` is read, to the last transaction.
  */
 #include "tests/sim/sim_damage.h"
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/crc32c.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "persist/cursor.h"
@@ -41,6 +43,7 @@ struct damage {
     bool misdirected;
     u64 random;
     u64 looked; /* transactions that were handed out */
+    u64 mark;   /* the last one that durable.mark calls durable, after the damage; 0: none */
     const struct sim_journal *journal;
     const char *kind;
 };
@@ -167,13 +170,63 @@ static void lose(struct damage *d, struct place *p)
     sim.counts.journal_never_came++;
 }
 
-static bool hurt(struct damage *d)
+/* The records of durable.mark, found without the product's reader. */
+static struct name *mark_of(struct sim_disk *copy)
+{
+    return sim_dir_find(&copy->seen, DURABLE_MARK_FILE);
+}
+
+static u64 mark_says(struct sim_disk *copy, u32 shard)
+{
+    static struct durable_record r;
+    const struct name *n = mark_of(copy);
+    u64 seq = 0;
+
+    for (u64 at = 0; n && at + sizeof r <= n->node->bytes; at += sizeof r) {
+        memcpy(&r, n->node->data + at, sizeof r);
+        if (r.magic == DURABLE_MARK_MAGIC && r.shard == shard &&
+            r.crc == crc32c(0, &r.version, sizeof r - offsetof(struct durable_record, version)))
+            seq = max_u64(seq, r.seq);
+    }
+    return seq;
+}
+
+/* The witness of the end rots: what it says is lost, or a part of it, and nothing else. */
+static bool rot_mark(struct damage *d, struct sim_disk *copy)
+{
+    struct name *n = mark_of(copy);
+
+    if (!n)
+        return false;
+    for (u64 i = below(d, 8); i < 8; i++)
+        n->node->data[below(d, n->node->bytes)] ^= (u8)(1u << below(d, 8));
+    d->kind = "rot in durable.mark";
+    sim.counts.marks_rotten++;
+    return true;
+}
+
+/* One in three of what is hurt is the end, where only durable.mark sees it. */
+static struct place *to_hurt(struct damage *d)
+{
+    u32 i = d->used;
+
+    if (below(d, 3) > 0)
+        return any_live(d);
+    while (i > 0 && !d->places[i - 1].live)
+        i--;
+    u32 back = (u32)below(d, 4);
+    return i > back && d->places[i - 1 - back].live ? &d->places[i - 1 - back] : NULL;
+}
+
+static bool hurt(struct damage *d, struct sim_disk *copy)
 {
     u32 live = 0;
 
     for (u32 i = 0; i < d->used; i++)
         live += d->places[i].live;
-    struct place *p = live > 0 ? any_live(d) : NULL;
+    if (below(d, 16) == 0)
+        return rot_mark(d, copy);
+    struct place *p = live > 0 ? to_hurt(d) : NULL;
     if (!p)
         return false;
     switch (below(d, 3)) {
@@ -193,7 +246,8 @@ static bool hurt(struct damage *d)
 
 struct verdict {
     const struct place *first; /* NULL: nothing of the journal has changed */
-    bool witness;
+    bool witness;              /* something says that it was durable */
+    bool marked;               /* ... durable.mark alone */
     bool oldest;  /* it is the first one of the oldest file: nothing tells with what that began */
     u64 last_seq; /* transaction that is left without a witness; 0: not known from the heads */
 };
@@ -216,6 +270,8 @@ static struct verdict expect(const struct damage *d, u32 shard)
         struct block_head head;
         v.witness |= whole(&d->places[k], shard, &head) && head.durable_block >= v.first->number;
     }
+    v.marked = !v.witness && v.last_seq > 0 && v.last_seq < d->mark;
+    v.witness |= v.marked;
     return v;
 }
 
@@ -241,11 +297,12 @@ static void check_refused(const struct damage *d, const struct verdict *v, const
     snprintf(text, sizeof text, "block %llu:", (unsigned long long)v->first->number);
     /* A write in the place of a segment's first block may be refused although nothing tells it from
      * a torn tail: that is the safe side. */
-    SIM_CHECK(v->witness || v->oldest || d->misdirected, "%s: refused without a witness: %s",
-              d->kind, why->text);
+    SIM_CHECK(v->witness || v->oldest || d->misdirected || (v->last_seq == 0 && d->mark > 0),
+              "%s: refused without a witness: %s", d->kind, why->text);
     SIM_CHECK(v->oldest || strstr(why->text, text), "%s of block %llu: another one is named: %s",
               d->kind, (unsigned long long)v->first->number, why->text);
     sim.counts.damage_named++;
+    sim.counts.damage_marked += v->marked;
 }
 
 /* The blocks alone, from the oldest one on. */
@@ -271,6 +328,8 @@ static void look_replay(struct damage *d, const struct verdict *v, struct disk *
     SIM_CHECK(!v->witness || v->oldest,
               "LOST: %s of block %llu, which was durable, passes for a torn tail", d->kind,
               (unsigned long long)v->first->number);
+    SIM_CHECK(at.last_seq >= d->mark, "LOST: %s: ends at %llu, durable.mark says %llu", d->kind,
+              (unsigned long long)at.last_seq, (unsigned long long)d->mark);
     SIM_CHECK(v->last_seq == 0 || v->oldest || at.last_seq == v->last_seq,
               "%s of block %llu: %llu is the last transaction, not %llu", d->kind,
               (unsigned long long)v->first->number, (unsigned long long)at.last_seq,
@@ -322,15 +381,19 @@ static void look_cursor(struct damage *d, const struct verdict *v, struct disk *
     cursor_free(c);
 }
 
-void sim_damage_look(const struct sim_journal *j, const struct sim_disk *disk, u32 shard, u64 seed)
+void sim_damage_look(const struct sim_journal *j, const struct sim_disk *disk,
+                     const struct durable_record mark[2], u32 shard, u64 seed)
 {
     struct sim_disk *copy = sim_disk_copy(disk);
     struct damage d = {.random = seed, .journal = j};
 
     log_level_set(LOG_ERROR + 1);
+    if (mark_of(copy))
+        memcpy(mark_of(copy)->node->data, mark, 2 * sizeof mark[0]);
     places_fill(&d, copy);
     live_mark(&d, shard);
-    if (hurt(&d)) {
+    if (hurt(&d, copy)) {
+        d.mark = mark_says(copy, shard);
         struct verdict v = expect(&d, shard);
         u32 sum = sim_disk_sum(copy);
         look_replay(&d, &v, sim_disk_disk(copy), shard);

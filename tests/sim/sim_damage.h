@@ -10,13 +10,17 @@
 #ifndef WIREBOOK_SIM_SIM_DAMAGE_H
 #define WIREBOOK_SIM_SIM_DAMAGE_H
 
+#include "persist/durable_mark.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_journal.h"
 
 /*
  * Damages a copy of `disk` at random, by luck of its own (`seed`): the run goes on as without it.
- * `j` has just looked at the disk. Fails the run when recovery or a cursor says anything untrue.
+ * `j` has just looked at the disk. `mark` is durable.mark as the process before has left it, all
+ * zero without one: the copy has that. Fails the run when recovery or a cursor says anything
+ * untrue.
  */
-void sim_damage_look(const struct sim_journal *j, const struct sim_disk *disk, u32 shard, u64 seed);
+void sim_damage_look(const struct sim_journal *j, const struct sim_disk *disk,
+                     const struct durable_record mark[2], u32 shard, u64 seed);
 
 #endif

@@ -205,9 +205,11 @@ static bool node_grow(struct sim_disk *s, struct node *n, u64 bytes)
 static int disk_put(struct disk *d, int file, u64 offset, const void *data, u64 bytes)
 {
     struct sim_disk *s = self(d);
+
+    if (s->off)
+        return -EIO; /* it has closed all files as well */
     struct node *n = handle_node(s, file);
     u64 old_bytes = n->bytes;
-
     SIM_CHECK(s->handle_how[file] == DISK_WRITE && bytes > 0 && bytes % BLOCK_BYTES == 0 &&
                   offset % BLOCK_BYTES == 0 && (uintptr_t)data % BLOCK_BYTES == 0,
               "a put of %llu bytes at %llu is not allowed", (unsigned long long)bytes,

@@ -69,6 +69,9 @@ bool sim_disk_rot(struct sim_disk *s, const char *suffix);
 /* True when the process would see a file of that name. */
 bool sim_disk_has(struct sim_disk *s, const char *name);
 
+/* The first bytes of a file of that name, and zeros behind them; without one all of them. */
+void sim_disk_peek(struct sim_disk *s, const char *name, void *to, u64 bytes);
+
 /* A checksum over all names and contents: two copies of one state agree. */
 u32 sim_disk_sum(const struct sim_disk *s);
 

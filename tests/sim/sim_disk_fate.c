@@ -241,6 +241,15 @@ bool sim_disk_has(struct sim_disk *s, const char *name)
     return sim_dir_find(&s->seen, name) != NULL;
 }
 
+void sim_disk_peek(struct sim_disk *s, const char *name, void *to, u64 bytes)
+{
+    const struct name *n = sim_dir_find(&s->seen, name);
+
+    memset(to, 0, bytes);
+    if (n)
+        memcpy(to, n->node->data, min_u64(bytes, n->node->bytes));
+}
+
 bool sim_disk_rot(struct sim_disk *s, const char *suffix)
 {
     u32 found[NAMES_MAX];

@@ -142,16 +142,17 @@ static void snapshots_meet_time(void)
 
 /* A copy of what the machine has while it is off is damaged, and read; the run's own luck does not
  * know of it. */
-static void damage_meets_a_copy(void)
+static void damage_meets_a_copy(const struct durable_record mark[2])
 {
     u64 luck = hash_2u64(sim.seed, sim.step, sim.now_ns);
 
     if (!world->options.no_faults && world->journal.used > 0 && luck % 100 < DAMAGE_PER_CENT)
-        sim_damage_look(&world->journal, world->disk, SHARD, luck);
+        sim_damage_look(&world->journal, world->disk, mark, SHARD, luck);
 }
 
 void process_start(void)
 {
+    static struct durable_record mark[2];
     struct topology_world tw;
     struct disk *disk = sim_disk_disk(world->disk);
     int rc;
@@ -160,6 +161,7 @@ void process_start(void)
     sim_disk_power_on(world->disk);
     snapshots_meet_time();
     sim_disk_full(world->disk, false);
+    sim_disk_peek(world->disk, DURABLE_MARK_FILE, mark, sizeof mark);
     SIM_CHECK(disk->ops->lock(disk) == 0, "the disk is locked");
     topology_world_fill(&tw);
     /* A name of its own for a journal that begins now: recovery must find the old one's. */
@@ -169,7 +171,7 @@ void process_start(void)
     /* not before: what a killed process left is for keeps only once recovery has synced it */
     look();
     compare_engine();
-    damage_meets_a_copy();
+    damage_meets_a_copy(mark);
     sim_auth_init(&world->auth, world->topology.rings.auth_requests,
                   world->topology.rings.auth_answers, world->conf.gateways);
     rc = topology_open(&world->topology, &world->refs, sim.now_ns);

@@ -80,6 +80,8 @@ PLANT(keep_partial, KEEP_PARTIAL)
 PLANT(forget_sync, FORGET_SYNC)
 PLANT(recycle_early, RECYCLE_EARLY)
 PLANT(ignore_witness, IGNORE_WITNESS)
+PLANT(mark_ahead, MARK_AHEAD)
+PLANT(ignore_mark, IGNORE_MARK)
 
 int main(void)
 {
@@ -90,6 +92,7 @@ int main(void)
         cmocka_unit_test(old_epoch),          cmocka_unit_test(skip_crc),
         cmocka_unit_test(keep_partial),       cmocka_unit_test(forget_sync),
         cmocka_unit_test(recycle_early),      cmocka_unit_test(ignore_witness),
+        cmocka_unit_test(mark_ahead),         cmocka_unit_test(ignore_mark),
     };
 
     setvbuf(stdout, NULL, _IOLBF, 0);

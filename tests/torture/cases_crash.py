@@ -17,6 +17,7 @@ POINTS = {
     "write-begun": (5, 400, JOURNAL),
     "write-ended": (5, 400, JOURNAL),
     "mark-moved": (5, 400, JOURNAL),
+    "durable-noted": (1, 5, JOURNAL),
     "leftover-removed": (1, 2, JOURNAL),
     "segment-filled": (1, 4, JOURNAL),
     "segment-named": (1, 4, JOURNAL),

@@ -16,6 +16,7 @@ class Clock:
                                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
 
     def set(self, seconds):
+        self.seconds = seconds
         with open(self.path, "w", encoding="utf-8") as file:
             file.write(f"{seconds:+d}\n")
 

@@ -270,14 +270,24 @@ static void elsewhere_reduce(struct engine *e, u32 id, u32 qty)
         peg_reduce(e, id, qty);
 }
 
+/* Bands look at it, and so do those who wait for who is first now. */
+COLD static void resting_removed(struct engine *e, const struct book *k, u16 instrument)
+{
+    if (k->special & BOOK_GUARDED)
+        band_touch(e, instrument);
+    if (k->dark)
+        peg_head_moved(e, instrument);
+}
+
 static inline void resting_remove(struct engine *e, u32 id)
 {
     if (UNLIKELY(e->orders.hot[id].level >= LEVEL_DARK))
         elsewhere_remove(e, id);
     else
         book_remove(&e->books, id);
-    if (UNLIKELY(e->books.at[e->orders.hot[id].instrument].special & BOOK_GUARDED))
-        band_touch(e, e->orders.hot[id].instrument);
+    const struct book *k = &e->books.at[e->orders.hot[id].instrument];
+    if (UNLIKELY((k->special & BOOK_GUARDED) | k->dark))
+        resting_removed(e, k, e->orders.hot[id].instrument);
 }
 
 /* `qty` shares of a resting order go, less than are open, or of the one under way. */
@@ -429,6 +439,7 @@ void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id)
     e->next_order_ref = ev->secondary + 1;
     *r = (struct reserve){.priority = ev->secondary, .left = r->left - ev->qty, .again = 1};
     book_refill(&e->books, id, ev->qty);
+    peg_head_moved(e, e->orders.hot[id].instrument);
 }
 
 /* A fill is complete: it is the last trade, and bands look at it. */

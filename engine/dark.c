@@ -110,6 +110,7 @@ void dark_add(struct dark *d, enum dark_kind kind, u32 id, i64 key, i64 reach)
     d->twigs[id] = (struct twig){.key = key, .reach = reach};
     *root = add(d, *root, id);
     d->at[d->hot[id].instrument].orders++;
+    d->at[d->hot[id].instrument].picky += kind >= DARK_PICKY;
 }
 
 void dark_del(struct dark *d, enum dark_kind kind, u32 id)
@@ -119,6 +120,7 @@ void dark_del(struct dark *d, enum dark_kind kind, u32 id)
     *root = del(d, *root, id);
     ASSERT_GT(d->at[d->hot[id].instrument].orders, 0);
     d->at[d->hot[id].instrument].orders--;
+    d->at[d->hot[id].instrument].picky -= kind >= DARK_PICKY;
 }
 
 /* As dark_first below `root`. Only along one path are there subtrees that are looked at in vain. */
@@ -140,6 +142,28 @@ u32 dark_first(const struct dark *d, u16 instrument, enum dark_kind kind, bool s
                i64 want)
 {
     return first(d, d->at[instrument].root[kind][sell], from, want);
+}
+
+static u32 next(const struct dark *d, u32 root, u32 id, i64 want)
+{
+    while (root && d->twigs[root].most >= want) {
+        const struct twig *t = &d->twigs[root];
+        if (before(d, id, root)) {
+            u32 left = next(d, t->child[0], id, want);
+            if (left || t->reach >= want)
+                return left ? left : root;
+            return first(d, t->child[1], INT64_MIN, want);
+        }
+        root = t->child[1];
+    }
+    return 0;
+}
+
+u32 dark_next(const struct dark *d, enum dark_kind kind, u32 id, i64 want)
+{
+    const struct order *o = &d->hot[id];
+
+    return next(d, d->at[o->instrument].root[kind][o->sell], id, want);
 }
 
 u32 dark_after(const struct dark *d, enum dark_kind kind, u32 id)
@@ -183,13 +207,17 @@ static u32 check(const struct dark *d, u32 root, u32 *prev)
 u32 dark_check(const struct dark *d, u16 instrument)
 {
     u32 orders = 0;
+    u32 picky = 0;
 
     for (u32 kind = 0; kind < DARK_KINDS; kind++) {
         for (u32 sell = 0; sell < 2; sell++) {
             u32 prev = 0;
-            orders += check(d, d->at[instrument].root[kind][sell], &prev);
+            u32 here = check(d, d->at[instrument].root[kind][sell], &prev);
+            orders += here;
+            picky += kind >= DARK_PICKY ? here : 0;
         }
     }
     ASSERT_EQ(orders, d->at[instrument].orders);
+    ASSERT_EQ(picky, d->at[instrument].picky);
     return orders;
 }

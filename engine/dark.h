@@ -1,6 +1,6 @@
 /*
  * dark.h - resting orders that can be met only under a condition: pegs, which stand nowhere while
- * the touch is beyond their limit, and orders with a minimum quantity.
+ * the touch is beyond their limit, and orders with a minimum quantity, pegged or not.
  *
  * A peg is kept by its offset and never moved: its price is the reference plus the offset, whatever
  * the reference is. All orders of one kind on one side of one instrument are a search tree in the
@@ -19,7 +19,8 @@ enum dark_kind {
     DARK_MARKET = 1,  /* ... to the other side */
     DARK_MIDPOINT = 2,
     DARK_MIN_QTY = 3, /* not pegged; it wants so much at once */
-    DARK_KINDS = 4,
+    DARK_PICKY = 4,   /* pegs that want so much at once: this and what they follow */
+    DARK_KINDS = 7,
 };
 
 struct twig {
@@ -34,7 +35,7 @@ _Static_assert(sizeof(struct twig) == 32, "two to a cache line");
 struct thicket {
     u32 root[DARK_KINDS][2]; /* by kind and side: 0 buy, 1 sell */
     u32 orders;
-    u32 zero[7];
+    u32 picky; /* of them, pegs with a minimum */
 };
 _Static_assert(sizeof(struct thicket) == CACHE_LINE, "one cache line");
 
@@ -57,6 +58,9 @@ void dark_del(struct dark *d, enum dark_kind kind, u32 id);
 /* The first order whose key is at least `from` and whose reach `want`; 0: there is none. */
 u32 dark_first(const struct dark *d, u16 instrument, enum dark_kind kind, bool sell, i64 from,
                i64 want);
+
+/* The first order behind `id`, in its tree of `kind`, whose reach is `want`; 0: there is none. */
+u32 dark_next(const struct dark *d, enum dark_kind kind, u32 id, i64 want);
 
 /* The order that stands behind `id` in its tree of `kind`, whoever can be met; 0: there is none. */
 u32 dark_after(const struct dark *d, enum dark_kind kind, u32 id);

@@ -68,7 +68,10 @@ static struct offer level_offer(const struct engine *e, const struct book *k, u3
     return (struct offer){level ? e->books.levels[level].head : 0, k->best_price[side]};
 }
 
-/* As next_offer where not everything is displayed. A minimum is looked for among plain orders. */
+/*
+ * As next_offer where not everything is displayed. An order with a minimum meets none that has one,
+ * and pegs only if it is a midpoint: there they stand still while it looks for its minimum.
+ */
 static struct offer next_of_all(const struct engine *e, const struct sweep *s, u32 taker)
 {
     const struct book *k = &e->books.at[s->instrument];
@@ -78,12 +81,18 @@ static struct offer next_of_all(const struct engine *e, const struct sweep *s, u
 
     if (other.id && offer_first(e, other, best))
         best = other;
-    if ((s->special & SPECIAL_MIN_QTY) || !e->dark.at[s->instrument].orders)
+    bool picky = s->special & SPECIAL_MIN_QTY;
+    if ((picky && !order_midpoint(e, taker)) || !e->dark.at[s->instrument].orders)
         return best;
     other = peg_best(e, s->instrument, sell);
     if (other.id && offer_first(e, other, best))
         best = other;
+    if (picky)
+        return best;
     other = min_qty_best(e, s->instrument, sell, e->orders.hot[taker].open);
+    if (other.id && offer_first(e, other, best))
+        best = other;
+    other = picky_best(e, s->instrument, sell, e->orders.hot[taker].open, s->limit);
     if (other.id && offer_first(e, other, best))
         best = other;
     return best;
@@ -206,6 +215,55 @@ static bool min_qty_is_there(const struct engine *e, const struct sweep *s, u32 
     return p.got >= want;
 }
 
+/* Behind hidden order `id` of a level: the next one of its side, as an offer. */
+static struct offer hidden_behind(const struct engine *e, u32 id)
+{
+    u32 next = e->orders.hot[id].next;
+    u32 level = e->orders.hot[id].level;
+
+    if (!next) {
+        level = book_level_worse(&e->books, level);
+        next = level ? e->books.levels[level].head : 0;
+    }
+    return (struct offer){next, next ? book_level_price(&e->books, level) : 0};
+}
+
+/* As min_qty_is_there for a midpoint: hidden orders and pegs, which it meets in turn. */
+static bool midpoint_is_there(const struct engine *e, const struct sweep *s, u32 want)
+{
+    const struct book *k = &e->books.at[s->instrument];
+    bool sell = s->other == SELL;
+    struct offer from[DARK_MIDPOINT + 2]; /* by kind of peg; the last are hidden ones */
+    struct probe p = {.want = want, .left = e->orders.hot[e->taker].open};
+    u32 hidden = DARK_MIDPOINT + 1;
+
+    for (u32 kind = 0; kind <= DARK_MIDPOINT; kind++)
+        from[kind] = peg_behind(e, s->instrument, (enum dark_kind)kind, sell, 0);
+    from[hidden] = level_offer(e, k, s->other | BUY_HIDDEN);
+    for (;;) {
+        u32 first = hidden;
+        for (u32 kind = 0; kind <= DARK_MIDPOINT; kind++)
+            first = from[kind].id && offer_first(e, from[kind], from[first]) ? kind : first;
+        u32 id = from[first].id;
+        if (!price_crosses(from[first].price, s) || probe_over(&p))
+            return p.got >= want;
+        bool own = s->stp != STP_OFF && own_party(e, s, e->taker, id);
+        if (own && (s->stp == STP_CANCEL_NEWEST || s->stp == STP_CANCEL_BOTH))
+            return p.got >= want;
+        if (!own || s->stp != STP_CANCEL_OLDEST)
+            probe_take(&p, e->orders.hot[id].open, own);
+        from[first] = first == hidden
+                          ? hidden_behind(e, id)
+                          : peg_behind(e, s->instrument, (enum dark_kind)first, sell, id);
+    }
+}
+
+static bool enough_is_there(const struct engine *e, const struct sweep *s, u32 want)
+{
+    return order_midpoint(e, e->taker) ? midpoint_is_there(e, s, want)
+                                       : min_qty_is_there(e, s, want);
+}
+
 enum match_leave match_leave(const struct engine *e)
 {
     u8 special = e->orders.info[e->taker].special;
@@ -217,7 +275,7 @@ enum match_leave match_leave(const struct engine *e)
         return MATCH_SWEEPS; /* it finds nothing */
     if ((special & SPECIAL_POST_ONLY) && price_crosses(next_offer(e, &s, e->taker).price, &s))
         return MATCH_WOULD_TAKE;
-    if ((special & SPECIAL_MIN_QTY) && !min_qty_is_there(e, &s, e->orders.terms[e->taker].min_qty))
+    if ((special & SPECIAL_MIN_QTY) && !enough_is_there(e, &s, e->orders.terms[e->taker].min_qty))
         return MATCH_TOO_LITTLE;
     return MATCH_SWEEPS;
 }
@@ -305,8 +363,7 @@ static inline u8 maker_liquidity(const struct engine *e, u32 id)
 
     if (UNLIKELY(o->rare) && e->orders.reserve[id].again)
         return 'u';
-    if (UNLIKELY(o->rare) && order_pegged(e, id) &&
-        (e->orders.terms[id].price_type | 0x20) == PEG_MIDPOINT_SMALL)
+    if (UNLIKELY(o->rare) && order_midpoint(e, id))
         return 'k';
     return o->hidden ? 'J' : 'A';
 }

@@ -3,7 +3,8 @@
  *
  * A peg's key in its tree is its offset, the better one lower; it reaches as far as its limit lets
  * the reference go. An order with a minimum has its price as its key and reaches down to the least
- * that it takes, or all of it once less is open. So a move of the touch changes nothing here.
+ * that it takes, or all of it once less is open. So a move of the touch changes nothing here. A peg
+ * with a minimum is in a tree of such pegs, in which what each wants is looked at one by one.
  */
 #include "engine/peg.h"
 
@@ -11,32 +12,37 @@
 
 static enum dark_kind kind_of(const struct engine *e, u32 id)
 {
+    u32 picky = e->orders.info[id].special & SPECIAL_MIN_QTY ? DARK_PICKY : 0;
+
     if (!order_pegged(e, id))
         return DARK_MIN_QTY;
     switch (e->orders.terms[id].price_type) {
     case PEG_PRIMARY:
-        return DARK_PRIMARY;
+        return (enum dark_kind)(DARK_PRIMARY + picky);
     case PEG_MARKET:
-        return DARK_MARKET;
+        return (enum dark_kind)(DARK_MARKET + picky);
     default:
-        return DARK_MIDPOINT;
+        return (enum dark_kind)(DARK_MIDPOINT + picky);
     }
 }
 
-/* What a peg of the side follows; 0: it is not there. A midpoint is cut to whole price units. */
+/*
+ * What a peg of the side follows; 0: it is not there. A midpoint is cut to whole price units and
+ * better than either side: next to a bid one unit below the offer there is none.
+ */
 static u32 reference(const struct engine *e, u16 instrument, enum dark_kind kind, bool sell)
 {
     u32 bid = e->books.at[instrument].best_price[BUY];
     u32 ask = e->books.at[instrument].best_price[SELL];
 
-    switch (kind) {
+    switch ((u32)kind % DARK_PICKY) {
     case DARK_PRIMARY:
         return sell ? ask : bid;
     case DARK_MARKET:
         return sell ? bid : ask;
     default:
-        ASSERT_EQ(kind, DARK_MIDPOINT);
-        return bid && ask ? (bid + ask) / 2 : 0;
+        ASSERT_EQ((u32)kind % DARK_PICKY, DARK_MIDPOINT);
+        return bid && ask > bid + 1 ? (bid + ask) / 2 : 0;
     }
 }
 
@@ -110,24 +116,71 @@ bool offer_first(const struct engine *e, struct offer a, struct offer b)
     return e->orders.hot[b.id].hidden && x->order_ref < e->orders.hot[b.id].order_ref;
 }
 
+struct offer peg_behind(const struct engine *e, u16 instrument, enum dark_kind kind, bool sell,
+                        u32 after)
+{
+    struct offer none = {0, 0};
+    u32 ref = reference(e, instrument, kind, sell);
+    i64 want = sell ? -(i64)ref : (i64)ref;
+    i64 from = band_edge(e, instrument, sell) - ref; /* the best offset that the bands leave */
+    u32 id;
+
+    if (!ref)
+        return none;
+    if (after)
+        id = dark_next(&e->dark, kind, after, want);
+    else
+        id = dark_first(&e->dark, instrument, kind, sell, sell ? from : -from, want);
+    u32 price = id ? price_at(e, id, ref) : 0;
+    return price ? (struct offer){id, price} : none;
+}
+
 struct offer peg_best(const struct engine *e, u16 instrument, bool sell)
 {
     struct offer best = {0, 0};
-    i64 edge = band_edge(e, instrument, sell);
 
     for (u32 kind = DARK_PRIMARY; kind <= DARK_MIDPOINT; kind++) {
-        u32 ref = reference(e, instrument, (enum dark_kind)kind, sell);
-        if (!ref)
-            continue;
-        struct offer o = {0, 0};
-        i64 from = edge - ref; /* the best offset that the bands leave, as a key */
-        o.id = dark_first(&e->dark, instrument, (enum dark_kind)kind, sell, sell ? from : -from,
-                          sell ? -(i64)ref : (i64)ref);
-        o.price = o.id ? price_at(e, o.id, ref) : 0;
-        if (o.price && offer_first(e, o, best))
+        struct offer o = peg_behind(e, instrument, (enum dark_kind)kind, sell, 0);
+        if (o.id && offer_first(e, o, best))
             best = o;
     }
     return best;
+}
+
+/* The first of one tree that is content with `qty` shares at a price no worse than `limit`. */
+static struct offer picky_first(const struct engine *e, u16 instrument, enum dark_kind kind,
+                                bool sell, u32 qty, u32 limit)
+{
+    struct offer o = peg_behind(e, instrument, kind, sell, 0);
+
+    for (u32 looked = 1; o.id && (sell ? o.price <= limit : o.price >= limit); looked++) {
+        if (qty >= min_u32(e->orders.hot[o.id].open, e->orders.terms[o.id].min_qty))
+            return o;
+        if (looked == PICKY_LOOKS_MAX)
+            break;
+        o = peg_behind(e, instrument, kind, sell, o.id);
+    }
+    return (struct offer){0, 0};
+}
+
+struct offer picky_best(const struct engine *e, u16 instrument, bool sell, u32 qty, u32 limit)
+{
+    struct offer best = {0, 0};
+
+    if (!e->dark.at[instrument].picky)
+        return best;
+    for (u32 kind = DARK_PICKY; kind < DARK_KINDS; kind++) {
+        struct offer o = picky_first(e, instrument, (enum dark_kind)kind, sell, qty, limit);
+        if (o.id && offer_first(e, o, best))
+            best = o;
+    }
+    return best;
+}
+
+void peg_head_moved(struct engine *e, u16 instrument)
+{
+    if (e->dark.at[instrument].picky)
+        books_mark(&e->books, instrument);
 }
 
 struct offer min_qty_best(const struct engine *e, u16 instrument, bool sell, u32 qty)

@@ -34,8 +34,33 @@ static inline bool order_pegged(const struct engine *e, u32 id)
  */
 u32 peg_price(const struct engine *e, u32 id);
 
-/* The peg of one side that is met first. */
+/* Its price is the middle of the touch, so what it meets moves neither the touch nor any peg. */
+static inline bool order_midpoint(const struct engine *e, u32 id)
+{
+    return order_pegged(e, id) && (e->orders.terms[id].price_type | 0x20) == PEG_MIDPOINT_SMALL;
+}
+
+/* The peg of one side, without a minimum, that is met first. */
 struct offer peg_best(const struct engine *e, u16 instrument, bool sell);
+
+/* ... of those with a reference of `kind` behind peg `after`, or with 0 of all. */
+struct offer peg_behind(const struct engine *e, u16 instrument, enum dark_kind kind, bool sell,
+                        u32 after);
+
+/*
+ * Pegs with a minimum that are looked at in each tree of a side: a tree can be searched for how far
+ * an order reaches or for how much it wants, not for both. Those behind them are passed by.
+ */
+#define PICKY_LOOKS_MAX 16u
+
+/*
+ * The peg with a minimum of one side that is met first by somebody who has `qty` shares and goes as
+ * far as `limit`.
+ */
+struct offer picky_best(const struct engine *e, u16 instrument, bool sell, u32 qty, u32 limit);
+
+/* Who is met first on a level has changed: a peg with a minimum may want the next one. */
+void peg_head_moved(struct engine *e, u16 instrument);
 
 /* The order with a minimum of one side that is met first by somebody who has `qty` shares. */
 struct offer min_qty_best(const struct engine *e, u16 instrument, bool sell, u32 qty);
@@ -59,7 +84,7 @@ u32 peg_next(const struct engine *e, u16 instrument, u32 id);
 /*
  * Orders of an instrument that can trade with each other now, after pegs have moved with the
  * touch; both ids are 0 when there are none. At least one of them is a peg. `price` is the older
- * one's.
+ * one's. With `maker` 0 both are post-only: none may take, so the younger one, `taker`, goes.
  */
 struct pair {
     u32 taker;

@@ -29,6 +29,7 @@ static u32 meets(const struct engine *e, const struct msg_order *next)
     if (next->terms.min_qty)
         return best;
     best = better(sell, best, peg_best(e, next->instrument, sell).price);
+    best = better(sell, best, picky_best(e, next->instrument, sell, next->qty, next->price).price);
     return better(sell, best, min_qty_best(e, next->instrument, sell, next->qty).price);
 }
 
@@ -38,7 +39,9 @@ u32 post_price(const struct engine *e, const struct msg_order *next)
     u32 tick = e->books.at[next->instrument].tick;
     bool sell = side_is_sell(next->side);
 
-    if (!a->terms.post_slide || (e->books.at[next->instrument].special & BOOK_STILL))
+    if (!a->terms.post_slide || price_type_pegged(next->terms.price_type))
+        return next->price; /* a peg's price is not its own to slide */
+    if (e->books.at[next->instrument].special & BOOK_STILL)
         return next->price;
     u32 met = meets(e, next);
     if (!met || (sell ? met < next->price : met > next->price))

@@ -46,8 +46,8 @@ static enum reject_reason check_reserve(const struct order_terms *t, u8 tif, u8 
 }
 
 /*
- * A peg's offset is a multiple of the tick; a midpoint has none. It has no other condition beside
- * its limit: two of them could not be searched for at once.
+ * A peg's offset is a multiple of the tick; a midpoint has none. A reserve shows a part of itself,
+ * and nothing of a peg is shown.
  */
 static enum reject_reason check_peg(const struct order_terms *t, u32 tick)
 {
@@ -58,10 +58,8 @@ static enum reject_reason check_peg(const struct order_terms *t, u32 tick)
             return REJECT_PEG_TYPE;
         return t->peg_offset ? REJECT_PEGGING : REJECT_NONE;
     }
-    if (t->peg_offset % (i64)tick || (midpoint && t->peg_offset) || (t->yes & YES_POST_ONLY))
+    if (t->peg_offset % (i64)tick || (midpoint && t->peg_offset))
         return REJECT_PEGGING;
-    if (t->min_qty)
-        return REJECT_MIN_QTY;
     return t->max_floor ? REJECT_MAX_FLOOR : REJECT_NONE;
 }
 
@@ -84,13 +82,13 @@ static enum reject_reason check_kind(const struct engine *e, u16 instrument,
                                      const struct order_terms *t, u8 tif, u8 display, u32 qty)
 {
     const struct msg_instrument *i = &e->instruments.terms[instrument];
-    bool peg = price_type_pegged(t->price_type);
+    u8 shown = price_type_pegged(t->price_type) ? 'N' : display;
     enum reject_reason reason = check_peg(t, i->tick);
 
     if (!reason)
-        reason = check_limits(t, tif, display, qty, i->lot);
+        reason = check_limits(t, tif, shown, qty, i->lot);
     if (!reason)
-        reason = check_reserve(t, tif, peg ? 'N' : display, i->lot);
+        reason = check_reserve(t, tif, shown, i->lot);
     return reason ? reason : check_terms(t);
 }
 

@@ -3,8 +3,9 @@
  *
  * Books mark an instrument when its touch or one of its conditional orders changes; what is marked
  * is looked at when the transaction's own work is done. Two resting orders meet: the younger one
- * takes, at the older one's price, but a post-only order never takes. Nothing is crossed and able
- * to trade when no work is under way; engine_check asserts it.
+ * takes, at the older one's price, but a post-only order never takes: of two of them the younger
+ * one goes (C reason G). Nothing is crossed and able to trade when no work is under way;
+ * engine_check asserts it.
  */
 #include "engine/apply.h"
 #include "engine/event.h"
@@ -39,10 +40,19 @@ static struct pair pair_of(const struct engine *e, struct offer a, struct offer 
 {
     bool a_takes = e->orders.hot[a.id].order_ref > e->orders.hot[b.id].order_ref;
     u32 younger = a_takes ? a.id : b.id;
+    u8 posts = e->orders.info[a.id].special & e->orders.info[b.id].special & SPECIAL_POST_ONLY;
 
+    if (posts)
+        return (struct pair){younger, 0, 0};
     if (e->orders.info[younger].special & SPECIAL_POST_ONLY)
         a_takes = !a_takes;
     return a_takes ? (struct pair){a.id, b.id, b.price} : (struct pair){b.id, a.id, a.price};
+}
+
+/* An order of one side, 1 sells, would trade with one of the other, if both are there. */
+static bool crosses(u32 side, struct offer own, struct offer other)
+{
+    return own.id && other.id && (side ? other.price >= own.price : other.price <= own.price);
 }
 
 struct pair settle_pair(const struct engine *e, u16 instrument)
@@ -57,7 +67,16 @@ struct pair settle_pair(const struct engine *e, u16 instrument)
         if (!peg.id)
             continue;
         struct offer other = min_qty_best(e, instrument, !side, e->orders.hot[peg.id].open);
-        if (other.id && (side ? other.price >= peg.price : other.price <= peg.price))
+        if (crosses(side, peg, other))
+            return pair_of(e, peg, other);
+    }
+    for (u32 side = 0; side < 2; side++) { /* a peg with a minimum and the best of the other side */
+        struct offer other = side ? buy : sell;
+        if (!other.id)
+            continue;
+        struct offer peg =
+            picky_best(e, instrument, side, e->orders.hot[other.id].open, other.price);
+        if (peg.id)
             return pair_of(e, peg, other);
     }
     return (struct pair){0, 0, 0};
@@ -86,7 +105,11 @@ static bool settle(struct engine *e, u16 instrument, u32 *met)
         if (*met == e->chunk_fills || !have_room(e))
             return false;
         (*met)++;
-        match_pair(e, p.taker, p.maker, p.price);
+        if (p.maker)
+            match_pair(e, p.taker, p.maker, p.price);
+        else
+            apply_cancelled(e, event_cancelled(e, p.taker, order_left(&e->orders, p.taker), 'G'),
+                            p.taker);
     }
 }
 

@@ -64,7 +64,14 @@ void stream_condition(struct stream *s, u32 *price, u8 *tif, u8 *display, struct
         return;
     t->tags |= TAG_BIT(6);
     t->price_type = (u8) "RRRPPMMm"[stream_below(s, 8)];
-    t->max_floor = t->min_qty = 0;
+    t->max_floor = one_in(s, 20) ? t->max_floor : 0;
+    t->min_qty = one_in(s, 4) ? (1 + stream_below(s, 3)) * 100 : 0;
+    t->tags |= t->min_qty ? TAG_BIT(3) : 0;
+    if (one_in(s, 5)) {
+        t->tags |= TAG_BIT(12);
+        t->yes |= YES_POST_ONLY;
+        *tif = (u8)(*tif == '3' && !one_in(s, 10) ? '0' : *tif);
+    }
     if (one_in(s, 3))
         *price = PRICE_MARKET;
     if (one_in(s, 10) || t->price_type == 'R' || t->price_type == 'P') {

@@ -188,14 +188,10 @@ static u16 order_reason(const struct ref *r, const struct msg_order *o, u32 open
     if (o->terms.peg_offset && (!peg || o->terms.price_type == 'M' || o->terms.price_type == 'm' ||
                                 o->terms.peg_offset % (i64)tick))
         return 0x0011;
-    if (peg && o->terms.yes & YES_POST_ONLY)
-        return 0x0011;
     u32 least = o->terms.min_qty;
-    if (peg && least)
-        return 0x000D;
     if (peg && o->terms.max_floor)
         return 0x0004;
-    if (least && ((o->tif != '3' && o->display != 'N') || least > open ||
+    if (least && ((o->tif != '3' && o->display != 'N' && !peg) || least > open ||
                   least % r->instruments[o->instrument].lot))
         return 0x000D;
     if (o->terms.yes & YES_POST_ONLY && o->tif == '3')

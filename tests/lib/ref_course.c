@@ -141,13 +141,16 @@ static u32 side_of_book(const struct ref_order *o)
     return is_sell(o) + 2 * ref_hidden(o);
 }
 
-/* Which tree a conditional order is in: primary, market, midpoint, minimum; buyers first. */
+/*
+ * Which tree a conditional order is in: primary, market, midpoint, minimum, pegs with a minimum;
+ * buyers first.
+ */
 static u32 tree_of(const struct ref_order *o)
 {
     u8 type = o->o.terms.price_type;
     u32 kind = !ref_pegged(o) ? 3 : type == 'R' ? 0 : type == 'P' ? 1 : 2;
 
-    return kind * 2 + is_sell(o);
+    return (kind + (ref_pegged(o) && o->o.terms.min_qty ? 4 : 0)) * 2 + is_sell(o);
 }
 
 static i64 tree_key(const struct ref_order *o)

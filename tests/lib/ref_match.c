@@ -96,7 +96,10 @@ static struct ref_order *best_against(struct ref *r, const struct ref_order *tak
             continue;
         if (buy ? price > limit : price < limit)
             continue;
-        if (ref_conditional(o) && taker->o.terms.min_qty)
+        bool minimum = ref_conditional(o) && o->o.terms.min_qty;
+        if (taker->o.terms.min_qty && (minimum || (ref_pegged(o) && !ref_midpoint(taker))))
+            continue;
+        if (ref_too_deep(r, o))
             continue;
         if (o->o.terms.min_qty && taker->o.qty < o->o.terms.min_qty && taker->o.qty < o->o.qty)
             continue;
@@ -111,8 +114,8 @@ u32 ref_post_price(struct ref *r, const struct msg_order *o)
     struct ref_order taker = {.open = true, .o = *o};
     u32 tick = r->instruments[o->instrument].tick;
 
-    if (!(o->terms.yes & YES_POST_ONLY) || !r->accounts[o->head.account].terms.post_slide ||
-        ref_waits(r, &taker))
+    if (!(o->terms.yes & YES_POST_ONLY) || ref_pegged(&taker) ||
+        !r->accounts[o->head.account].terms.post_slide || ref_waits(r, &taker))
         return o->price;
     struct ref_order *met = best_against(r, &taker);
     if (!met)
@@ -157,10 +160,15 @@ static bool gets_enough(struct ref *r, const struct ref_order *taker)
     u8 level, stp = stp_of(r, taker, &level);
     u32 left = taker->o.qty, got = 0;
     u64 rank = r->order_ref;
+    struct ref_order fixed = *taker;
 
+    if (ref_pegged(taker) && !ref_midpoint(taker)) { /* what it is worth now, whatever moves */
+        fixed.o.price = (u32)ref_price(r, taker);
+        fixed.o.terms.price_type = 'L';
+    }
     r->orders = malloc(bytes);
     memcpy(r->orders, real, bytes);
-    while (left && (maker = best_against(r, taker)) != NULL) {
+    while (left && (maker = best_against(r, &fixed)) != NULL) {
         bool own = own_party(r, taker, maker);
         if (own && (stp == STP_CANCEL_NEWEST || stp == STP_CANCEL_BOTH))
             break;
@@ -215,7 +223,7 @@ void ref_meet(struct ref *r, struct ref_order *taker, struct ref_order *maker)
     u32 there = ref_shown(maker), mine = ref_shown(taker);
     u32 qty = mine < there ? mine : there;
     u32 price = (u32)ref_price(r, maker);
-    bool midpoint = ref_pegged(maker) && strchr("Mm", maker->o.terms.price_type);
+    bool midpoint = ref_midpoint(maker);
     u8 flag = midpoint ? 'k' : maker->again ? 'u' : maker->o.display == 'N' ? 'J' : 'A';
 
     if (own_party(r, taker, maker)) {

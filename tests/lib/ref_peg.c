@@ -6,6 +6,11 @@ bool ref_pegged(const struct ref_order *o)
     return o->o.terms.price_type && strchr("PMmR", o->o.terms.price_type);
 }
 
+bool ref_midpoint(const struct ref_order *o)
+{
+    return ref_pegged(o) && strchr("Mm", o->o.terms.price_type);
+}
+
 bool ref_conditional(const struct ref_order *o)
 {
     return ref_pegged(o) || (o->o.terms.min_qty && o->o.tif != '3');
@@ -52,7 +57,7 @@ i64 ref_price(const struct ref *r, const struct ref_order *o)
     else if (o->o.terms.price_type == 'P')
         from = buy ? ask : bid;
     else
-        from = bid && ask ? (bid + ask) / 2 : 0;
+        from = bid && ask > bid + 1 ? (bid + ask) / 2 : 0;
     if (!from)
         return 0;
     i64 price = from + o->o.terms.peg_offset;
@@ -61,10 +66,27 @@ i64 ref_price(const struct ref *r, const struct ref_order *o)
     return price < 1 || price > 1999999900 || !within(r, o, price) ? 0 : price;
 }
 
+bool ref_too_deep(const struct ref *r, const struct ref_order *o)
+{
+    u32 before = 0;
+
+    if (!ref_pegged(o) || !o->o.terms.min_qty || o->o.tif == '3')
+        return false;
+    for (u32 i = 0; i < r->conf.orders_max; i++) {
+        const struct ref_order *p = &r->orders[i];
+        bool alike = p->open && p->resting && p->o.instrument == o->o.instrument &&
+                     (p->o.side == 'B') == (o->o.side == 'B') && ref_pegged(p) &&
+                     p->o.terms.min_qty &&
+                     (p->o.terms.price_type | 32) == (o->o.terms.price_type | 32);
+        before += alike && ref_price(r, p) && ref_first(r, p, o);
+    }
+    return before >= 16;
+}
+
 /* ---- after the touch has moved ---- */
 
 /* Which orders of a side are looked at. */
-enum which { ALL_BUT_MINIMUM, PEGS, MINIMUM };
+enum which { ALL_BUT_MINIMUM, PEGS, MINIMUM, PICKY_PEGS };
 
 static struct ref_order *best_of(struct ref *r, u16 instrument, bool buy, enum which which, u32 qty)
 {
@@ -76,7 +98,10 @@ static struct ref_order *best_of(struct ref *r, u16 instrument, bool buy, enum w
         if (!o->open || !o->resting || o->o.cross_type != 'N' || o->o.instrument != instrument ||
             (o->o.side == 'B') != buy || !ref_price(r, o))
             continue;
-        if ((which == MINIMUM) != minimum || (which == PEGS && !ref_pegged(o)))
+        if ((which == MINIMUM || which == PICKY_PEGS) != minimum ||
+            (which == PEGS && !ref_pegged(o)) || (minimum && (which == MINIMUM) == ref_pegged(o)))
+            continue;
+        if (ref_too_deep(r, o))
             continue;
         if (minimum && qty < o->o.terms.min_qty && qty < o->o.qty)
             continue;
@@ -100,6 +125,13 @@ static bool find_pair(struct ref *r, u16 instrument, struct ref_order **a, struc
             (buy ? ref_price(r, *a) >= ref_price(r, *b) : ref_price(r, *a) <= ref_price(r, *b)))
             return true;
     }
+    for (u32 buy = 2; buy--;) {
+        *b = best_of(r, instrument, !buy, ALL_BUT_MINIMUM, 0);
+        *a = *b ? best_of(r, instrument, buy, PICKY_PEGS, ref_shown(*b)) : NULL;
+        if (*a &&
+            (buy ? ref_price(r, *a) >= ref_price(r, *b) : ref_price(r, *a) <= ref_price(r, *b)))
+            return true;
+    }
     return false;
 }
 
@@ -114,6 +146,10 @@ static bool settle(struct ref *r, u16 instrument, u32 *met)
             return false;
         ++*met;
         bool a_takes = a->o.order_ref > b->o.order_ref;
+        if (a->o.terms.yes & b->o.terms.yes & YES_POST_ONLY) {
+            ref_cancelled(r, a_takes ? a : b, (a_takes ? a : b)->o.qty, 'G');
+            continue;
+        }
         if ((a_takes ? a : b)->o.terms.yes & YES_POST_ONLY)
             a_takes = !a_takes;
         ref_meet(r, a_takes ? a : b, a_takes ? b : a);

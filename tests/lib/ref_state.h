@@ -156,6 +156,12 @@ bool ref_conditional(const struct ref_order *o);
 /* What the order may pay or ask now; 0: a peg that stands nowhere. */
 i64 ref_price(const struct ref *r, const struct ref_order *o);
 
+/* It is a peg to the middle. */
+bool ref_midpoint(const struct ref_order *o);
+
+/* It is a peg with a minimum, behind 16 others that stand at a price: nobody looks that far. */
+bool ref_too_deep(const struct ref *r, const struct ref_order *o);
+
 /* `a` is met before `b`, which is on the same side. */
 bool ref_first(const struct ref *r, const struct ref_order *a, const struct ref_order *b);
 

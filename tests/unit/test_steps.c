@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "engine/peg.h"
 #include "tests/lib/engine_load.h"
 
 #define SMALL     512u
@@ -30,6 +31,10 @@
 
 /* ... and so many in all, with LARGE orders open. */
 #define BLOCKS_MAX 2000u
+
+/* ... besides what it looks at one by one, which is a walk down a tree each. */
+#define LOOK_PER_DOUBLING 20u
+#define LOOK_MAX          160u
 
 /* A piece of long work is CHUNK_CANCELS_MAX units of at most this: a price of a cross is found and
  * summed up by two walks down its side's tree. */
@@ -229,6 +234,33 @@ static void pegs_probes(u32 n)
     }
 }
 
+/* Pegs that want more than anybody brings: so many are looked at, however many there are. */
+static void picky_fill(u32 n)
+{
+    rest(1, 'B', 100, MIDDLE);
+    rest(1, 'S', 100, MIDDLE + 1000);
+    for (u32 i = 2; i < n; i++) {
+        union msg m = load_enter(&l, 1, 1, i % 2 ? 'B' : 'S', 1000, PRICE_MARKET);
+        m.enter.terms.tags = TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(7);
+        m.enter.terms.min_qty = 1000;
+        m.enter.terms.price_type = (u8) "RMP"[i % 3];
+        if (i % 3 != 1)
+            m.enter.terms.peg_offset = (i32)(i % 499) * (i % 2 ? -1 : 1);
+        load_send(&l, &m);
+    }
+}
+
+static void picky_probes(u32 n)
+{
+    for (u32 i = 0; i < PROBES; i++) {
+        probe_enter(2, 'B', 100, MIDDLE + 1 + i, '0');
+        probe_enter(2, 'S', 1, MIDDLE - 450, '3');
+        probe_enter(2, 'B', 1, MIDDLE + 1450, '3');
+        probe_cancel(1, 2 + anywhere(i, n - 2));
+        probe_enter(2, 'S', 1000, MIDDLE - 400, '3');
+    }
+}
+
 /* A queue for the opening cross: one price, or all different. */
 static void cross_fill(u32 n)
 {
@@ -326,18 +358,20 @@ static const struct scenario {
     void (*fill)(u32 n);
     void (*probes)(u32 n);
     bool grows; /* its commands are long work: only pieces are bounded */
+    u32 looks;  /* at pegs with a minimum: so many in each of three trees */
 } scenarios[] = {
-    {"prices far apart", far_fill, far_probes, false},
-    {"prices that part bit by bit", bits_fill, far_probes, false},
-    {"all at one price", all_at_one_fill, all_at_one_probes, false},
-    {"numbers with holes, 256 channels", holes_fill, holes_probes, false},
-    {"minimum quantities that are not met", minimums_fill, minimums_probes, false},
-    {"pegs under a moving touch", pegs_fill, pegs_probes, false},
-    {"a queue for a cross", cross_fill, cross_probes, false},
-    {"orders that end by time", expiry_fill, expiry_probes, false},
-    {"an opening cross", cross_fill, opening_probes, true},
-    {"a sweep and mass cancels", far_fill, sweep_probes, true},
-    {"reserves under a sweep", reserve_fill, reserve_probes, true},
+    {"prices far apart", far_fill, far_probes, false, 0},
+    {"prices that part bit by bit", bits_fill, far_probes, false, 0},
+    {"all at one price", all_at_one_fill, all_at_one_probes, false, 0},
+    {"numbers with holes, 256 channels", holes_fill, holes_probes, false, 0},
+    {"minimum quantities that are not met", minimums_fill, minimums_probes, false, 0},
+    {"pegs under a moving touch", pegs_fill, pegs_probes, false, 0},
+    {"pegs with a minimum", picky_fill, picky_probes, false, 3 * PICKY_LOOKS_MAX},
+    {"a queue for a cross", cross_fill, cross_probes, false, 0},
+    {"orders that end by time", expiry_fill, expiry_probes, false, 0},
+    {"an opening cross", cross_fill, opening_probes, true, 0},
+    {"a sweep and mass cancels", far_fill, sweep_probes, true, 0},
+    {"reserves under a sweep", reserve_fill, reserve_probes, true, 0},
 };
 
 struct cost {
@@ -372,8 +406,10 @@ static void test_a_command_is_logarithmic(void **state)
         assert_true(!scenarios[i].grows || large.piece > 0);
         if (scenarios[i].grows)
             continue;
-        assert_true(large.step <= small.step + DOUBLINGS * BLOCKS_PER_DOUBLING);
-        assert_true(large.step <= BLOCKS_MAX);
+        u32 looks = scenarios[i].looks;
+        u64 doubling = BLOCKS_PER_DOUBLING + looks * LOOK_PER_DOUBLING;
+        assert_true(large.step <= small.step + DOUBLINGS * doubling);
+        assert_true(large.step <= BLOCKS_MAX + looks * LOOK_MAX);
     }
 }
 

@@ -84,7 +84,7 @@ static bool queues_dead(const struct engine *e, u32 i, u8 to)
 static bool orders_end(const struct engine *e, u32 i, u8 from, u8 to)
 {
     bool ends = to == PHASE_CLOSED || (to == PHASE_EXTENDED && from != PHASE_EXTENDED);
-    return ends && e->books.at[i].orders;
+    return ends && (e->books.at[i].orders || e->dark.at[i].orders);
 }
 
 /* When a pause that begins, or goes on, ends. */

@@ -267,7 +267,7 @@ static void leave(struct ref *r)
         cross = 'H';
     if (r->course.closing && from == 'T' && has("XZ", to))
         cross = 'C';
-    bool end = ref_resting_on(r, r->at) && (to == 'Z' || (to == 'X' && from != 'X'));
+    bool end = book_after(r, NULL) && (to == 'Z' || (to == 'X' && from != 'X'));
     r->liquidity = cross != 'H' ? cross : m->last_price ? 'K' : 'H';
     if (!cross && !dead && !end)
         set_phase(r, to, 0, 0);

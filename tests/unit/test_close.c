@@ -65,6 +65,30 @@ static void test_late_messages_follow_the_close(void **state)
     assert_string_equal(venue_letters(&v), "uue");
 }
 
+/* Pegs and minimums end like others, also where nothing but them rests. */
+static void test_conditional_orders_end(void **state)
+{
+    union msg peg = venue_enter_cmd(ANN, 1, 'B', 100, 10000, '0');
+    union msg least = venue_enter_cmd(BOB, 1, 'S', 200, 10100, '5');
+    (void)state;
+
+    peg.enter.terms.tags = TAG_BIT(6);
+    peg.enter.terms.price_type = 'R';
+    least.enter.instrument = BBB;
+    least.enter.display = 'N';
+    least.enter.terms.tags = TAG_BIT(3);
+    least.enter.terms.min_qty = 100;
+    venue_send(&v, &peg);
+    venue_send(&v, &least);
+    assert_int_equal(engine_open_orders(v.e), 2);
+    set_phase('X', 0); /* the peg was for the day */
+    assert_string_equal(venue_letters(&v), "eeCee");
+    assert_int_equal(venue_event(&v, 2)->cancelled.reason, 'E');
+    assert_int_equal(venue_event(&v, 2)->ev.account, ANN);
+    set_phase('Z', 0);
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
 /* With many accounts it is long work. */
 static void test_the_close_in_pieces(void **state)
 {
@@ -87,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_late_messages_follow_the_close, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_conditional_orders_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_close_in_pieces, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

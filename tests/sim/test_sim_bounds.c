@@ -129,14 +129,16 @@ static u64 take_all(struct ring *r)
     return txs;
 }
 
-/* Buyers and sellers at 500,000 prices each, a share of each side at each: all of them trade. */
-static void cross_fill(void)
+/*
+ * A million orders before the opening: buyers and sellers at `prices` prices each, which all cross.
+ */
+static void cross_fill(u32 prices)
 {
     union msg p = load_phase(0, 'P');
 
     load_send(&l, &p);
     for (u32 i = 0; i < CROSS_ORDERS / 2; i++) {
-        u32 at = (u32)(hash_u64(i) % (CROSS_ORDERS / 2));
+        u32 at = (u32)(hash_u64(i) % prices);
         for (u32 side = 0; side < 2; side++) {
             union msg m = load_enter(&l, 1 + side, 1, side ? 'S' : 'B', 100,
                                      side ? MIDDLE - at : MIDDLE + at);
@@ -147,17 +149,13 @@ static void cross_fill(void)
     assert_int_equal(engine_open_orders(l.e), CROSS_ORDERS);
 }
 
-static void test_a_cross_of_a_million_orders(void **state)
+/* Lets the agent do what the command asks for, in turns, all of them short. */
+static void in_turns(const char *what, const union msg *go)
 {
-    u64 turns = 0, pieces = 0, longest = 0, most = 0, began;
+    u64 turns = 0, pieces = 0, longest = 0, most = 0, began = clock_now_ns();
 
-    (void)state;
-    load_init(&l, 1, CROSS_ORDERS + 100);
-    cross_fill();
     attach();
-    union msg go = load_phase(0, 'T');
-    assert_true(ring_push(&wires.cmd, &go, 1));
-    began = clock_now_ns();
+    assert_true(ring_push(&wires.cmd, go, go->cmd.slots));
     do {
         u64 from = cpu_ns();
         engine_do_work(l.e, ++l.now_ns);
@@ -168,15 +166,49 @@ static void test_a_cross_of_a_million_orders(void **state)
         pieces += n;
         turns++;
     } while (engine_busy(l.e));
-    printf("a cross of 1,000,000 orders: %.2f s, %llu pieces in %llu turns, the longest %.0f us\n",
+    printf("%s: %.2f s, %llu pieces in %llu turns, the longest %.0f us\n", what,
            seconds_since(began), (unsigned long long)pieces, (unsigned long long)turns,
            (double)longest / 1000);
-    assert_int_equal(metric_get(&l.e->metrics.fills), CROSS_ORDERS / 2);
-    assert_int_equal(engine_open_orders(l.e), 0);
-    assert_int_equal(engine_phase(l.e, 1), PHASE_TRADING);
     assert_true(pieces >= CROSS_ORDERS / CHUNK_CANCELS_MAX);
     assert_in_range(most, 1, 1 + ENGINE_CMDS_PER_TURN / ENGINE_PIECE_CMDS);
-    load_free(&l);
+    assert_int_equal(engine_open_orders(l.e), 0);
+}
+
+static void test_a_cross_of_a_million_orders(void **state)
+{
+    static const u32 prices[] = {CROSS_ORDERS / 2, 1};
+
+    (void)state;
+    for (u32 i = 0; i < (getenv("WB_FULL") ? 2 : 1); i++) {
+        load_init(&l, 1, CROSS_ORDERS + 100);
+        cross_fill(prices[i]);
+        union msg go = load_phase(0, 'T');
+        in_turns(i ? "... all of them at one price" : "a cross of 1,000,000 orders", &go);
+        assert_int_equal(metric_get(&l.e->metrics.fills), CROSS_ORDERS / 2);
+        assert_int_equal(engine_phase(l.e, 1), PHASE_TRADING);
+        load_free(&l);
+    }
+}
+
+/* What else is long: each way in which many orders go at once. */
+static void test_a_million_orders_go(void **state)
+{
+    const union msg ways[] = {
+        load_phase(0, 'Z'),
+        {.kill = {.cmd = {.type = CMD_KILL, .slots = 1}, .scope = KILL_VENUE}},
+        {.day = {.cmd = {.type = CMD_DAY_END, .slots = 1}}},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(ways) && getenv("WB_FULL"); i++) {
+        load_init(&l, 1, CROSS_ORDERS + 100);
+        cross_fill(CROSS_ORDERS / 2);
+        in_turns(i == 0   ? "... that the close ends"
+                 : i == 1 ? "... killed"
+                          : "... a day's end",
+                 &ways[i]);
+        load_free(&l);
+    }
 }
 
 /* ---- many open orders ---- */
@@ -219,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_65535_instruments),
         cmocka_unit_test(test_a_cross_of_a_million_orders),
+        cmocka_unit_test(test_a_million_orders_go),
         cmocka_unit_test(test_open_orders),
     };
 

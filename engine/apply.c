@@ -303,6 +303,14 @@ static inline void reduce(struct engine *e, u32 id, u32 qty)
         o->open -= qty;
 }
 
+/* It is no longer waited for its time, nor for what it keeps back. */
+COLD static void rare_leaves(struct engine *e, u32 id)
+{
+    if (e->orders.info[id].special & SPECIAL_TIMED)
+        expiry_del(&e->expiry, id);
+    kept_leave(e, id);
+}
+
 void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
 {
     struct order *o = &e->orders.hot[id];
@@ -319,8 +327,8 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     resting_remove(e, id);
     refs_del(&e->refs, c, owner, o->user_ref, id);
     refs_add(&e->refs, c, owner, ev->user_ref, id);
-    if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
-        expiry_del(&e->expiry, id);
+    if (UNLIKELY(o->rare))
+        rare_leaves(e, id);
     order_time(e, id, orders_fill(&e->orders, id, ev), ev);
     e->orders.info[id].executed = executed;
     c->last = ev->user_ref;
@@ -342,8 +350,8 @@ static void order_drop(struct engine *e, u32 id)
         resting_remove(e, id);
     else
         e->taker = 0;
-    if (UNLIKELY(o->rare) && e->orders.info[id].special & SPECIAL_TIMED)
-        expiry_del(&e->expiry, id);
+    if (UNLIKELY(o->rare))
+        rare_leaves(e, id);
     refs_del(&e->refs, c, owner, o->user_ref, id);
     ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
     e->accounts.at[owner_account(owner)].open--;
@@ -354,10 +362,10 @@ static void order_drop(struct engine *e, u32 id)
 /* Of `qty` shares that go, what is kept back goes first. Returns how many of those shown go. */
 static u32 reserve_less(struct engine *e, u32 id, u32 qty)
 {
-    struct reserve *r = &e->orders.reserve[id];
-    u32 kept = min_u32(qty, r->left);
+    u32 kept = min_u32(qty, e->orders.reserve[id].left);
 
-    r->left -= kept;
+    if (kept)
+        kept_reduce(e, id, kept);
     return qty - kept;
 }
 
@@ -437,7 +445,8 @@ void apply_restated(struct engine *e, const struct msg_restated *ev, u32 id)
     stream_advance(e, &ev->head);
     e->exhausted = 0;
     e->next_order_ref = ev->secondary + 1;
-    *r = (struct reserve){.priority = ev->secondary, .left = r->left - ev->qty, .again = 1};
+    kept_reduce(e, id, ev->qty);
+    *r = (struct reserve){.priority = ev->secondary, .left = r->left, .again = 1};
     book_refill(&e->books, id, ev->qty);
     peg_head_moved(e, e->orders.hot[id].instrument);
 }

@@ -80,6 +80,14 @@ void market_begin(struct engine *e, u32 instrument);
 /* Order `id`, which is nowhere, goes to its place in the book, or in the queue of its cross. */
 void order_rest(struct engine *e, u32 id);
 
+/*
+ * What a reserve order of the book keeps back, if anything, joins what crosses count, leaves it, or
+ * becomes `qty` shares less.
+ */
+void kept_join(struct engine *e, u32 id);
+void kept_leave(struct engine *e, u32 id);
+void kept_reduce(struct engine *e, u32 id, u32 qty);
+
 /* Order `id`, which is in a queue, leaves it, or `qty` of its shares do. */
 void queued_remove(struct engine *e, u32 id);
 void queued_reduce(struct engine *e, u32 id, u32 qty);

@@ -108,12 +108,14 @@ void apply_priority(struct engine *e, const struct msg_priority *ev, u32 id)
     book_remove(&e->books, id);
     if (timed)
         expiry_del(&e->expiry, id); /* which looks at the number */
+    kept_leave(e, id);
     o->order_ref = ev->order_ref;
     if (timed)
         expiry_add(&e->expiry, id, due_ns);
     if (o->rare)
         e->orders.reserve[id].priority = 0;
     e->orders.info[id].price = ev->price;
+    kept_join(e, id);
     e->next_order_ref = ev->order_ref + 1;
     book_insert(&e->books, id, ev->price);
     band_touch(e, o->instrument);
@@ -192,6 +194,34 @@ void order_rest(struct engine *e, u32 id)
     o->level = LEVEL_QUEUED | q;
     queue_add(&e->queues, &m->queue[q], id);
     m->queued++;
+}
+
+static u32 *kept_root(struct engine *e, u32 id)
+{
+    const struct order *o = &e->orders.hot[id];
+
+    return &e->markets[o->instrument].kept[o->sell];
+}
+
+void kept_join(struct engine *e, u32 id)
+{
+    if (e->orders.hot[id].rare && e->orders.reserve[id].left)
+        queue_add(&e->queues, kept_root(e, id), id);
+}
+
+void kept_leave(struct engine *e, u32 id)
+{
+    if (e->orders.hot[id].rare && e->orders.reserve[id].left)
+        queue_del(&e->queues, kept_root(e, id), id);
+}
+
+void kept_reduce(struct engine *e, u32 id, u32 qty)
+{
+    if (qty == e->orders.reserve[id].left)
+        kept_leave(e, id);
+    else
+        queue_reduce(&e->queues, *kept_root(e, id), id, qty);
+    e->orders.reserve[id].left -= qty;
 }
 
 void queued_remove(struct engine *e, u32 id)

@@ -38,7 +38,9 @@ static bool walk_next(const struct engine *e, struct walk *w)
     if (rank == RANK_NONE)
         return false;
     if (shown == rank) {
-        w->left += e->books.levels[w->shown].qty;
+        u64 back = queue_below(&e->queues, w->kept, rank + 1);
+        w->left += e->books.levels[w->shown].qty + back - w->back;
+        w->back = back;
         w->shown = book_level_worse(&e->books, w->shown);
     }
     if (hidden == rank) {
@@ -80,6 +82,7 @@ static void walk_begin(const struct engine *e, struct walk *w, u16 instrument, u
         .shown = k->best_level[side],
         .hidden = k->best_level[side | BUY_HIDDEN],
         .root = queue_root(&e->markets[instrument], cross, sell, false),
+        .kept = e->markets[instrument].kept[sell],
         .sell = sell,
     };
 }
@@ -118,15 +121,6 @@ bool auction_scan(const struct engine *e, struct scan *s, u32 *prices)
         }
     }
     return true;
-}
-
-bool auction_crossed(const struct engine *e, u16 instrument, u8 cross)
-{
-    struct walk b, o;
-
-    walk_begin(e, &b, instrument, cross, false);
-    walk_begin(e, &o, instrument, cross, true);
-    return walk_next(e, &b) && walk_next(e, &o) && b.price >= o.price;
 }
 
 /* ---- the price ---- */

@@ -40,7 +40,4 @@ struct cross_price auction_price(const struct engine *e, const struct scan *s, u
 /* Two orders that trade at e->cross.price, the buyer first. False: nobody is left. */
 bool auction_pair(const struct engine *e, u32 *buyer, u32 *seller);
 
-/* A price at which buyers and sellers would still meet. */
-bool auction_crossed(const struct engine *e, u16 instrument, u8 cross);
-
 #endif

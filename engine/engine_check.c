@@ -294,6 +294,19 @@ static bool bands_keep(const struct engine *e, u32 id)
     return true;
 }
 
+/* Displayed orders of a side that keep shares back. */
+static u32 kept_orders(const struct engine *e, u16 instrument, u32 side)
+{
+    u32 orders = 0;
+
+    for (u32 level = e->books.at[instrument].best_level[side]; level;
+         level = book_level_worse(&e->books, level)) {
+        for (u32 id = e->books.levels[level].head; id; id = e->orders.hot[id].next)
+            orders += e->orders.hot[id].rare && e->orders.reserve[id].left;
+    }
+    return orders;
+}
+
 /* Its queues, and the book if something trades. Returns the orders that wait for a cross. */
 static u32 check_market(const struct engine *e, u32 id)
 {
@@ -304,6 +317,8 @@ static u32 check_market(const struct engine *e, u32 id)
     for (u32 q = 0; q < QUEUES; q++)
         queued += queue_check(&e->queues, m->queue[q]);
     ASSERT_EQ(queued, m->queued);
+    for (u32 side = BUY; side <= SELL; side++)
+        ASSERT_EQ(queue_check(&e->queues, m->kept[side]), kept_orders(e, (u16)id, side));
     ASSERT_EQ((k->special & BOOK_PHASED) != 0, m->phase != PHASE_TRADING);
     ASSERT_EQ((k->special & BOOK_STILL) != 0, !phase_trades(m->phase));
     ASSERT_EQ((k->special & BOOK_HALTED) != 0, e->instruments.terms[id].halted != 0);

@@ -24,6 +24,7 @@ struct market {
     u32 queue[QUEUES]; /* roots, by enum queue_index */
     u32 queued;        /* orders in them */
     u32 listed;        /* lists that it is on */
+    u32 kept[2];       /* roots, by side: the book's orders that keep shares back, 0 buy, 1 sell */
 
     /* ---- price bands (band.h) ---- */
     u32 reference; /* 0: none */
@@ -69,6 +70,8 @@ struct walk {
     u32 hidden;
     u32 rank; /* of the queue, that comes next */
     u32 root; /* of the queue */
+    u32 kept; /* of what the book's orders keep back, */
+    u64 back; /* ... of which so much was passed */
     bool sell;
 };
 

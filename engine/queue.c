@@ -2,7 +2,7 @@
  * queue.c - treaps of orders. Engine thread, no system calls, no clock, no allocation.
  *
  * Invariants: in order by (rank, order_ref); no order's drawn number is above its parent's; `sum`
- * is the order's open shares and its children's sums.
+ * is what the order weighs and its children's sums.
  */
 #include "engine/queue.h"
 
@@ -59,7 +59,7 @@ static bool above(const struct queues *q, u32 a, u32 b)
 static void pull(struct queues *q, u32 id)
 {
     struct queue_node *n = &q->node[id];
-    n->sum = q->orders->hot[id].open + q->node[n->left].sum + q->node[n->right].sum;
+    n->sum = queue_weight(q, id) + q->node[n->left].sum + q->node[n->right].sum;
 }
 
 /* Parts the tree `t` into what is before order `id` and what is behind it. */
@@ -86,7 +86,7 @@ void queue_add(struct queues *q, u32 *root, u32 id)
 
     ASSERT_NE(id, 0);
     while (*at && above(q, *at, id)) {
-        q->node[*at].sum += q->orders->hot[id].open;
+        q->node[*at].sum += queue_weight(q, id);
         at = before(q, id, *at) ? &q->node[*at].left : &q->node[*at].right;
     }
     split(q, *at, id, &n->left, &n->right);
@@ -115,7 +115,7 @@ void queue_del(struct queues *q, u32 *root, u32 id)
 
     while (*at != id) {
         ASSERT_NE(*at, 0);
-        q->node[*at].sum -= q->orders->hot[id].open;
+        q->node[*at].sum -= queue_weight(q, id);
         at = before(q, id, *at) ? &q->node[*at].left : &q->node[*at].right;
     }
     *at = merge(q, q->node[id].left, q->node[id].right);
@@ -125,7 +125,7 @@ void queue_reduce(struct queues *q, u32 root, u32 id, u32 qty)
 {
     u32 at = root;
 
-    ASSERT_LT(qty, q->orders->hot[id].open);
+    ASSERT_LT(qty, queue_weight(q, id));
     while (at != id) {
         ASSERT_NE(at, 0);
         q->node[at].sum -= qty;
@@ -161,7 +161,7 @@ u64 queue_below(const struct queues *q, u32 root, u32 rank)
     while (root) {
         const struct queue_node *n = &q->node[root];
         if (rank_of(q, root) < rank)
-            sum += q->orders->hot[root].open + q->node[n->left].sum;
+            sum += queue_weight(q, root) + q->node[n->left].sum;
         root = rank_of(q, root) < rank ? n->right : n->left;
     }
     return sum;
@@ -175,7 +175,7 @@ u32 queue_check(const struct queues *q, u32 root)
         return 0;
     ASSERT(!n->left || (before(q, n->left, root) && above(q, root, n->left)));
     ASSERT(!n->right || (before(q, root, n->right) && above(q, root, n->right)));
-    ASSERT_EQ(n->sum, q->orders->hot[root].open + q->node[n->left].sum + q->node[n->right].sum);
-    ASSERT(q->orders->hot[root].level & LEVEL_QUEUED);
+    ASSERT_EQ(n->sum, queue_weight(q, root) + q->node[n->left].sum + q->node[n->right].sum);
+    ASSERT_GT(queue_weight(q, root), 0);
     return 1 + queue_check(q, n->left) + queue_check(q, n->right);
 }

@@ -1,5 +1,6 @@
 /*
- * queue.h - orders that wait for a cross and are in no book meanwhile: on-open, on-close, halt.
+ * queue.h - orders that wait for a cross and are in no book meanwhile: on-open, on-close, halt; and
+ * what reserve orders of a book keep back, which a cross counts as well.
  *
  * A queue is one side's orders of one cross, by price (market orders first), then by number. It is
  * a treap: a search tree by that order and a heap by a secret number drawn for each order, so its
@@ -24,7 +25,7 @@ enum queue_index {
 #define QUEUES 10u
 
 struct queue_node {
-    u64 sum; /* open shares of the order and of all below it */
+    u64 sum; /* what the order and all below it weigh */
     u32 left;
     u32 right;
 };
@@ -49,6 +50,15 @@ static inline u32 queue_rank(bool sell, u32 price)
 /* The queue, of its instrument's, that an order for a cross belongs to. */
 enum queue_index queue_of(const struct order_info *info, const struct order_terms *terms);
 
+/*
+ * What order `id` weighs: its open shares, or those that it keeps back when it rests in the book.
+ */
+static inline u32 queue_weight(const struct queues *q, u32 id)
+{
+    return q->orders->hot[id].level & LEVEL_QUEUED ? q->orders->hot[id].open
+                                                   : q->orders->reserve[id].left;
+}
+
 /* Order `id` joins the queue below `root`. */
 void queue_add(struct queues *q, u32 *root, u32 id);
 
@@ -64,7 +74,7 @@ u32 queue_first(const struct queues *q, u32 root);
 /* The first order of a rank of at least `rank`; 0: none. */
 u32 queue_from(const struct queues *q, u32 root, u32 rank);
 
-/* Open shares of ranks below `rank`. */
+/* The shares of ranks below `rank`. */
 u64 queue_below(const struct queues *q, u32 root, u32 rank);
 
 /* Asserts every invariant. Returns its orders. */

@@ -226,19 +226,12 @@ static bool cross_pairs(struct engine *e, u32 *budget)
     return true;
 }
 
-/* From where work of `kind` had stopped. Orders that show more of themselves cross again. */
+/* From where work of `kind` had stopped. */
 static bool cross_go_on(struct engine *e, u8 kind, u32 *budget)
 {
-    bool priced = kind == WORK_CROSS;
-
-    do {
-        if (!priced && !cross_price(e, budget))
-            return false;
-        priced = false;
-        if (e->cross.price && !cross_pairs(e, budget))
-            return false;
-    } while (e->cross.price && auction_crossed(e, e->cross.instrument, e->cross.cross));
-    return true;
+    if (kind != WORK_CROSS && !cross_price(e, budget))
+        return false;
+    return !e->cross.price || cross_pairs(e, budget);
 }
 
 /* ---- orders that end ---- */

@@ -39,6 +39,7 @@ static void reserve_begin(struct engine *e, u32 id)
 
     e->orders.reserve[id] = (struct reserve){.left = o->open - shown};
     o->open = shown;
+    kept_join(e, id);
 }
 
 void tx_rest(struct engine *e)

@@ -53,7 +53,7 @@ void stream_reserve(struct stream *s, struct order_terms *t)
 
 void stream_condition(struct stream *s, u32 *price, u8 *tif, u8 *display, struct order_terms *t)
 {
-    if (one_in(s, 12)) {
+    if (one_in(s, 18)) {
         t->tags |= TAG_BIT(3);
         t->min_qty = (1 + stream_below(s, 8)) * 100;
         *display = (u8)(one_in(s, 10) ? 'Y' : 'N');

@@ -39,7 +39,7 @@ static u64 wanted(const struct ref *r, bool sell, u32 price)
     for (u32 i = 0; i < r->conf.orders_max; i++) {
         const struct ref_order *o = &r->orders[i];
         if (takes_part(r, o) && !ref_offsets(o) && is_sell(o) == sell && wants(o, price))
-            sum += ref_shown(o);
+            sum += o->o.qty;
     }
     return sum;
 }
@@ -140,7 +140,7 @@ static u64 next_price(const struct ref *r, bool sell, u32 *from)
             first = ref_rank(o);
             sum = 0;
         }
-        sum += ref_rank(o) == first ? ref_shown(o) : 0;
+        sum += ref_rank(o) == first ? o->o.qty : 0;
     }
     *from = first + 1;
     return sum;
@@ -278,25 +278,9 @@ static bool fill(struct ref *r, u32 *budget)
     }
 }
 
-/* True: the best buyer would still meet the best seller. */
-static bool still_crossed(const struct ref *r)
-{
-    u32 from[2] = {0, 0};
-    if (!next_price(r, false, &from[0]) || !next_price(r, true, &from[1]))
-        return false;
-    return PRICE_MARKET - (from[0] - 1) >= from[1] - 1;
-}
-
 bool ref_cross(struct ref *r, u32 *budget, u8 kind)
 {
-    for (bool priced = kind == WORK_CROSS;; priced = false) {
-        if (!priced && !find_price(r, budget))
-            return false;
-        if (!r->price)
-            return true;
-        if (!fill(r, budget))
-            return false;
-        if (!still_crossed(r))
-            return true;
-    }
+    if (kind != WORK_CROSS && !find_price(r, budget))
+        return false;
+    return !r->price || fill(r, budget);
 }

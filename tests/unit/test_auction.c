@@ -136,6 +136,35 @@ static void test_price_has_the_least_imbalance(void **state)
     assert_cross(10300, 100, 0, 'N'); /* above 10200 nobody is left over; nearest to 10000 */
 }
 
+/* What reserve orders keep back counts and trades: there is one price, not one for each part. */
+static void test_reserves_count_wholly(void **state)
+{
+    union msg m = cross_cmd(ANN, 'N', 'B', 1000, 10100);
+    u32 crosses = 0, traded = 0;
+    (void)state;
+
+    go(0, 'P');
+    m.enter.terms.tags = TAG_BIT(5);
+    m.enter.terms.max_floor = 100;
+    venue_send(&v, &m);
+    u32 second = m.enter.user_ref = ++next_ref;
+    venue_send(&v, &m);
+    venue_cancel(&v, ANN, second, 700); /* what is kept back goes first */
+    enter(BOB, 'N', 'S', 500, 10000);
+    enter(BOB, 'O', 'S', 900, 10100);
+    enter(BOB, 'O', 'S', 700, 10200);
+    go(0, 'T');
+    for (u32 i = 0; i < venue_events(&v); i++) {
+        const union msg *e = venue_event(&v, i);
+        crosses += e->ev.type == EV_CROSS && e->cross.price;
+        traded += e->ev.type == EV_EXECUTED && e->ev.account == ANN ? e->executed.qty : 0;
+        assert_true(e->ev.type != EV_EXECUTED || e->executed.price == 10100);
+    }
+    assert_int_equal(crosses, 1);
+    assert_int_equal(traded, 1400);
+    assert_cross(10100, 1400, 300, 'B');
+}
+
 static void test_price_is_nearest_the_reference(void **state)
 {
     union msg m = venue_cmd(CMD_INSTRUMENT, 0);
@@ -286,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_price_has_the_most_shares),
         T(test_price_has_the_least_imbalance),
+        T(test_reserves_count_wholly),
         T(test_price_is_nearest_the_reference),
         T(test_market_orders_alone),
         T(test_market_first_then_price_then_time),

@@ -82,7 +82,7 @@ static void test_conditional_orders_end(void **state)
     venue_send(&v, &least);
     assert_int_equal(engine_open_orders(v.e), 2);
     set_phase('X', 0); /* the peg was for the day */
-    assert_string_equal(venue_letters(&v), "eeCee");
+    assert_string_equal(venue_letters(&v), "eeCeee");
     assert_int_equal(venue_event(&v, 2)->cancelled.reason, 'E');
     assert_int_equal(venue_event(&v, 2)->ev.account, ANN);
     set_phase('Z', 0);

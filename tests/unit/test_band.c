@@ -169,6 +169,28 @@ static void test_bands_follow_the_mean(void **state)
     assert_int_equal(market()->reference, 1030000);
 }
 
+/* A peg that the bands kept from a price goes there when they move. */
+static void test_a_peg_follows_the_bands(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 100, 'B', 10, PRICE_MARKET, '0');
+    (void)state;
+
+    enter(ANN, 'S', 10, 1040000, '0');
+    m.enter.terms.tags = TAG_BIT(6) | TAG_BIT(7);
+    m.enter.terms.price_type = 'P';
+    m.enter.terms.peg_offset = 30000; /* 107.00, beyond the upper band */
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "A");
+    next_ref = 100;
+    later(31);
+    trade(1030000);
+    assert_int_equal(engine_open_orders(v.e), 2);
+    assert_true(later(1) > 0);
+    assert_bands(978500, 1081500);
+    assert_int_equal(engine_open_orders(v.e), 0);
+    engine_check(v.e);
+}
+
 static void test_wide_bands(void **state)
 {
     (void)state;
@@ -285,6 +307,7 @@ int main(void)
         T(test_the_accepted_price_is_within),
         T(test_a_market_order_stops_at_the_band),
         T(test_bands_follow_the_mean),
+        T(test_a_peg_follows_the_bands),
         T(test_wide_bands),
         T(test_orders_follow_in_pieces),
         T(test_limit_state_and_pause),

@@ -287,6 +287,38 @@ static void test_an_account_moves_without_a_connection(void **state)
     assert_int_equal(m.bound.from, 0);
 }
 
+/* A process with fewer gateways goes on with long work: what there was of more is forgotten. */
+static void test_another_process_goes_on(void **state)
+{
+    struct engine_rings rings = {.events = {&events[0]}, .events_used = 1, .tx = &tx};
+    u32 gone = 0;
+    union msg m;
+    (void)state;
+
+    open_venue();
+    for (u32 i = 1; i <= 9; i++) {
+        m = enter(BOB, i, 'S', 10, 10000);
+        push(1, &m);
+    }
+    turn();
+    e->chunk_cancels = 2;
+    m = venue_cmd(CMD_DAY_END, 0);
+    push(2, &m);
+    turn();
+    assert_true(engine_busy(e));
+    assert_int_equal(e->accounts.at[BOB].gateway, 1);
+    drain_all();
+    metrics_reset();
+    engine_gateways_set(e, 1);
+    engine_attach(e, &rings);
+    while (engine_busy(e))
+        turn();
+    for (u8 type; (type = next(&events[0], &m)) != EV_DAY_ENDED; gone += type == EV_CANCELLED)
+        assert_true(type && (type != EV_UNBOUND || m.ev.account == ANN));
+    assert_true(gone > 0);
+    assert_int_equal(ring_avail(&events[1], RING), 0);
+}
+
 static void test_a_full_ring_stops_the_engine_not_the_venue(void **state)
 {
     union msg m;
@@ -454,6 +486,7 @@ int main(void)
         CASE(test_transactions_go_whole_to_persist),
         CASE(test_a_takeover_tells_both_gateways),
         CASE(test_an_account_moves_without_a_connection),
+        CASE(test_another_process_goes_on),
         CASE(test_a_full_ring_stops_the_engine_not_the_venue),
         CASE(test_long_work_comes_before_commands),
         CASE(test_long_work_waits_for_room_too),

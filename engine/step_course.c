@@ -35,28 +35,37 @@ static bool stop(struct engine *e, u8 kind, u32 cursor)
 
 /* ---- where an instrument goes ---- */
 
-/* The phase that the course leads instrument `i` to. */
+/*
+ * The phase that the course leads instrument `i` to. One that its reference data halts does not
+ * begin to trade, not even by a cross.
+ */
 static u8 destination(const struct engine *e, u32 i)
 {
     u8 phase = e->markets[i].phase;
     u8 to = e->course.phase;
 
-    if (e->course.instrument || e->course.reason != COURSE_SCHEDULE)
-        return to;
-    if (phase == PHASE_HALTED)
-        return phase;
-    return phase == PHASE_PAUSED && (to == PHASE_TRADING || to == PHASE_PRE_OPEN) ? phase : to;
+    if (!e->course.instrument && e->course.reason == COURSE_SCHEDULE) {
+        bool pause_ends = to == PHASE_TRADING || to == PHASE_PRE_OPEN;
+        if (phase == PHASE_HALTED || (phase == PHASE_PAUSED && pause_ends))
+            return phase;
+    }
+    bool begins = phase_trades(to) && !phase_trades(phase);
+    return begins && e->instruments.terms[i].halted ? PHASE_HALTED : to;
 }
 
-/* The cross on the way from `from` to `to`; 0: none. A book that may be crossed is never opened. */
-static u8 cross_between(const struct engine *e, u8 from, u8 to)
+/*
+ * The cross of instrument `i` on the way from `from` to `to`; 0: none. A book that may be crossed
+ * is never opened.
+ */
+static u8 cross_between(const struct engine *e, u32 i, u8 from, u8 to)
 {
     if (phase_trades(to) && from == PHASE_PRE_OPEN)
         return 'O';
     if (phase_trades(to) && (from == PHASE_HALTED || from == PHASE_PAUSED))
         return 'H';
     bool ends = to == PHASE_EXTENDED || to == PHASE_CLOSED;
-    return e->course.closing && from == PHASE_TRADING && ends ? 'C' : 0;
+    bool closing = e->course.closing && !e->instruments.terms[i].halted;
+    return closing && from == PHASE_TRADING && ends ? 'C' : 0;
 }
 
 /* Orders of the queue can never be crossed any more, when the instrument has come to `to`. */
@@ -135,7 +144,7 @@ static void leave(struct engine *e, u32 i)
 {
     u8 from = e->markets[i].phase;
     u8 to = destination(e, i);
-    u8 cross = cross_between(e, from, to);
+    u8 cross = cross_between(e, i, from, to);
     u8 meanwhile = cross == 'O' ? PHASE_OPENING : cross == 'C' ? PHASE_CLOSING : from;
 
     if (!cross && !queues_dead(e, i, to) && !orders_end(e, i, from, to))

@@ -246,11 +246,12 @@ static void set_phase(struct ref *r, u8 phase, u8 next, u8 cross)
 
 static u8 destination(const struct ref *r, u8 from)
 {
-    if (r->course.instrument || r->course.reason != 'S')
-        return r->course.phase;
-    if (from == 'H' || (from == 'V' && has("TP", r->course.phase)))
+    u8 to = r->course.phase;
+    bool scheduled = !r->course.instrument && r->course.reason == 'S';
+
+    if (scheduled && (from == 'H' || (from == 'V' && has("TP", to))))
         return from;
-    return r->course.phase;
+    return r->instruments[r->at].halted && trades(to) && !trades(from) ? 'H' : to;
 }
 
 static void leave(struct ref *r)
@@ -265,7 +266,7 @@ static void leave(struct ref *r)
         cross = 'O';
     if (trades(to) && has("HV", from))
         cross = 'H';
-    if (r->course.closing && from == 'T' && has("XZ", to))
+    if (r->course.closing && !r->instruments[r->at].halted && from == 'T' && has("XZ", to))
         cross = 'C';
     bool end = book_after(r, NULL) && (to == 'Z' || (to == 'X' && from != 'X'));
     r->liquidity = cross != 'H' ? cross : m->last_price ? 'K' : 'H';

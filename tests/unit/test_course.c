@@ -262,6 +262,48 @@ static void test_on_open_orders_of_a_halted_instrument(void **state)
     assert_int_equal(engine_open_orders(v.e), 0);
 }
 
+static void set_halted(u8 halted)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = m.instrument.lot = 100;
+    m.instrument.halted = halted;
+    venue_send(&v, &m);
+}
+
+/* What reference data halts trades in no cross either. */
+static void test_halted_by_reference_data(void **state)
+{
+    union msg close = phase_cmd(0, 'Z', 'S');
+    (void)state;
+
+    go(0, 'P');
+    enter(ANN, 'O', 'B', 10, 10000);
+    u32 buyer = enter(ANN, 'N', 'B', 10, 10000);
+    u32 seller = enter(BOB, 'N', 'S', 10, 9900);
+    set_halted(1);
+    go(0, 'T');
+    assert_int_equal(phase_of(AAA), 'H');
+    assert_int_equal(phase_of(BBB), 'T');
+    assert_null(nth(EV_EXECUTED, 0));
+    assert_int_equal(nth(EV_CANCELLED, 0)->cancelled.reason, 'H'); /* on-open */
+    go(AAA, 'T');
+    assert_int_equal(phase_of(AAA), 'H');
+    set_halted(0);
+    go(AAA, 'T');
+    assert_half(0, ANN, buyer, 10, 9900, 'H');
+    assert_half(1, BOB, seller, 10, 9900, 'H');
+    enter(ANN, 'C', 'B', 10, 10000);
+    enter(BOB, 'C', 'S', 10, 9900);
+    set_halted(1);
+    close.course.closing = 1;
+    venue_send(&v, &close);
+    assert_null(nth(EV_EXECUTED, 0));
+    assert_int_equal(nth(EV_CANCELLED, 1)->cancelled.reason, 'E');
+    assert_int_equal(engine_open_orders(v.e), 0);
+}
+
 static void test_immediate_orders_find_nobody(void **state)
 {
     (void)state;
@@ -351,6 +393,7 @@ int main(void)
         T(test_close),
         T(test_halt_and_reopening),
         T(test_on_open_orders_of_a_halted_instrument),
+        T(test_halted_by_reference_data),
         T(test_immediate_orders_find_nobody),
         T(test_terms_that_a_cross_does_not_take),
         T(test_tick_and_new_instruments),

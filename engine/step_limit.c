@@ -59,7 +59,9 @@ void step_limit(struct engine *e, const struct msg_limit *c)
     union msg *m;
 
     if (!limit_sound(e, c)) {
-        request_refuse(e, WHY_TERMS);
+        bool stranger = c->scope == LIMIT_ACCOUNT &&
+                        !names_find(&e->accounts.names, names_key(c->user, sizeof c->user));
+        request_refuse(e, stranger ? WHY_ACCOUNT : WHY_TERMS);
         return;
     }
     if (limit_same(e, c)) {

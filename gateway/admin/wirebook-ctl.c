@@ -55,10 +55,10 @@ static const char help[] =
     "nothing\n"
     "  profile NAME [base=NAME|none] [as checks] [exposure=N] [daily=N] [position=N] [last_bps=N]\n"
     "                            the same for all who name it or are based on it\n"
-    "  Words have commas between them: forbid=market,short,short_exempt,iso,peg,hidden,reserve,\n"
-    "  cross or none; inherit= names of what is left to the profile, or the base. With `files` "
-    "the\n"
-    "  next start takes again what the files say.\n"
+    "                            words have commas between them; forbid: market, short,\n"
+    "                            short_exempt, iso, peg, hidden, reserve, cross, or none;\n"
+    "                            inherit: names of what is left to the profile, or the base;\n"
+    "                            with `files` the next start takes again what the files say\n"
     "  break MATCH LETTER        break a trade: E erroneous, C consent, S supervisory, X external\n"
     "  day-end                   end the trading day now\n"
     "  snapshot                  write the whole state to a file now, so that a start is short\n"
@@ -90,6 +90,25 @@ struct options {
 static int usage(const char *wrong)
 {
     fprintf(stderr, "wirebook-ctl: %s\n\nwirebook-ctl --help says more\n", wrong);
+    return CTL_USAGE;
+}
+
+/* The same, with what the help says of that command. */
+static int usage_of(const char *command, const char *wrong)
+{
+    size_t n = strlen(command);
+    bool of_it = false;
+
+    fprintf(stderr, "wirebook-ctl: %s: %s\n\n", command, wrong);
+    for (const char *at = help; *at; at = strchrnul(at, '\n'), at += *at == '\n') {
+        bool more = strncmp(at, "     ", 5) == 0; /* a line that goes on */
+        of_it = more ? of_it
+                     : strncmp(at, "  ", 2) == 0 && strncmp(at + 2, command, n) == 0 &&
+                           (at[2 + n] == ' ' || at[2 + n] == '\n');
+        if (of_it)
+            fprintf(stderr, "%.*s\n", (int)strcspn(at, "\n"), at);
+    }
+    fputs("\nwirebook-ctl --help says more\n", stderr);
     return CTL_USAGE;
 }
 
@@ -303,7 +322,9 @@ static int run(const struct options *o, char **words, int used)
     json_t *args;
     const char *wrong;
 
-    if (strcmp(words[0], "top") == 0 && used == 1)
+    if (strcmp(words[0], "top") == 0 && used > 1)
+        return usage_of("top", "there is an argument that this command does not have");
+    if (strcmp(words[0], "top") == 0)
         return ctl_top(&o->ctl, o->once, o->interval_s);
     if (!c)
         return usage("no such command");
@@ -313,7 +334,7 @@ static int run(const struct options *o, char **words, int used)
     }
     args = json_object();
     wrong = args_take(c, args, words + 1, used - 1);
-    int rc = wrong ? usage(wrong) : ask(o, words[0], args);
+    int rc = wrong ? usage_of(words[0], wrong) : ask(o, words[0], args);
     json_decref(args);
     return rc;
 }
@@ -371,7 +392,8 @@ int main(int argc, char **argv)
         case 'h':
             fputs(help, stdout);
             return 0;
-        default:
+        default: /* getopt has said what is wrong */
+            fputs("wirebook-ctl --help says more\n", stderr);
             return CTL_USAGE;
         }
     }

@@ -49,7 +49,11 @@ check "the unit is exposed at most 4.0" systemd-analyze security --offline=yes -
 mkdir -p "$tmp/with/wirebook.service.d" && cp "$tmp/wirebook.service" "$tmp/with" && cp config/systemd/dpdk.conf "$tmp/with/wirebook.service.d"
 check "nor about the drop-in for DPDK" silent systemd-analyze verify --man=no "$tmp/with/wirebook.service"
 
-for p in wirebook wirebook-client wirebook-bench wirebook-journal; do
+# Every program that is built comes with it, with its page and its completion.
+programs=$(cd "$bin" && find . -maxdepth 1 -name 'wirebook*' -printf '%f\n' | sort)
+check "all programs are in it" test "$(cd "$root/usr/bin" && find . -type f -printf '%f\n' | sort)" = "$programs"
+check "... with their completion" test "$(cd "$root/usr/share/bash-completion/completions" && find . ! -type d -printf '%f\n' | sort)" = "$programs"
+for p in $programs; do
     check "man page of $p" silent mandoc -T lint -W warning <(zcat "$root/usr/share/man/man1/$p.1.gz")
     check "... with every option" sh -c "for o in \$($bin/$p --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
         zcat $root/usr/share/man/man1/$p.1.gz | sed 's/\\\\-/-/g' | grep -qF -- \"\$o\" || { echo \$o; exit 1; }; done"
@@ -63,6 +67,13 @@ complete_line() { # words; the last one is completed
 check "options are completed" test "$(complete_line wirebook --check)" = --check-config
 check "... and only those of that program" test -z "$(complete_line wirebook --vdev)"
 check "commands of the journal tool are completed" test "$(complete_line wirebook-journal pr)" = print
+check "commands of operators are completed" test "$(complete_line wirebook-ctl --reason x sna)" = snapshot
+for verb in $("$bin/wirebook-ctl" --help | sed -n '/^Looking/,/^Options/s/^  \([a-z][a-z-]*\) .*/\1/p'); do
+    check "... $verb" grep -qx "$verb" <(complete_line wirebook-ctl "$verb")
+done
+check "... and their words" test "$(complete_line wirebook-ctl kill '' | sort | tr '\n' ' ')" = 'firm user venue '
+check "... and values" test "$(complete_line wirebook-ctl instrument X t | sort | tr '\n' ' ')" = 'tick= tier= '
+check "... and no commands again" test -z "$(complete_line wirebook-ctl halt snap)"
 check "files are completed" test "$(complete_line wirebook --check-config "$root/etc/wirebook/wire")" = "$root/etc/wirebook/wirebook.yaml"
 
 # scripts/tune on a machine that is made of files

@@ -201,6 +201,12 @@ void script_arp(struct script *s)
     net_flush(s->net, s->now_ns);
 }
 
+static void check(const struct script *s)
+{
+    if (!s->no_check)
+        net_check(s->net, s->now_ns);
+}
+
 void script_run_steps(struct script *s, u64 ns, u64 step_ns)
 {
     u64 end = s->now_ns + ns;
@@ -212,7 +218,7 @@ void script_run_steps(struct script *s, u64 ns, u64 step_ns)
         if (s->answer_arp && s->arp_asked)
             script_arp(s);
     }
-    net_check(s->net, s->now_ns);
+    check(s);
 }
 
 void script_run(struct script *s, u64 ns)
@@ -278,7 +284,7 @@ void script_in(struct script *s, const struct script_seg *seg)
 
     script_frame_in(s, frame, script_build(seg, frame));
     net_flush(s->net, s->now_ns);
-    net_check(s->net, s->now_ns);
+    check(s);
 }
 
 void script_seg(struct script *s, u8 flags, u32 seq, u32 ack, const void *data, u32 len)

@@ -63,6 +63,7 @@ struct script {
     bool no_packets; /* alloc fails */
     bool answer_arp; /* as time passes, questions for the peer's address are answered */
     bool arp_asked;
+    bool no_check; /* the endpoint's invariants are not looked at, which walks everything */
 
     /* the application */
     u64 conn; /* the newest that opened */

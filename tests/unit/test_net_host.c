@@ -1,11 +1,14 @@
 /*
  * test_net_host.c - what RFC 9293 asks of TCP towards IP and the application: addresses, TTL and
- * Diffserv, another way when a router dies, what can be asked about a connection, idle memory.
+ * Diffserv, another way when a router dies, what can be asked about a connection, idle memory;
+ * and that what happens to one connection touches no others.
  */
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "gateway/net/net_state.h"
@@ -220,12 +223,129 @@ static void idle_memory(void **state)
     }
 }
 
+/* ---- nothing walks all connections ---- */
+
+#define MANY       4000u
+#define PAGE_BYTES 4096u
+#define AREAS      2u
+
+/* Memory of connections; the first touch of each page is counted. */
+static struct {
+    u8 *from;
+    size_t bytes;
+} areas[AREAS];
+static volatile u32 touched;
+
+static void on_touch(int signal, siginfo_t *info, void *context)
+{
+    u8 *page = (u8 *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE_BYTES - 1));
+
+    (void)signal, (void)context;
+    for (u32 i = 0; i < AREAS; i++) {
+        if (page < areas[i].from || page >= areas[i].from + areas[i].bytes)
+            continue;
+        touched++;
+        mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE);
+        return;
+    }
+    abort();
+}
+
+static void watch(u32 i, void *from, size_t bytes)
+{
+    uintptr_t first = ((uintptr_t)from + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)from + bytes) & ~(uintptr_t)(PAGE_BYTES - 1);
+
+    areas[i].from = (u8 *)first;
+    areas[i].bytes = end - first;
+    assert_int_equal(mprotect(areas[i].from, areas[i].bytes, PROT_NONE), 0);
+}
+
+/* A connection from `port`; the numbers to go on with are left in the script. */
+static void open_from(struct script *s, u16 port)
+{
+    struct script_seg seg = {.src_port = port, .flags = TCP_SYN, .seq = 1000, .window = 65535};
+    struct script_seg a;
+
+    script_in(s, &seg);
+    assert_true(script_out(s, &a));
+    seg = (struct script_seg){
+        .src_port = port, .flags = TCP_ACK, .seq = 1001, .ack = a.seq + 1, .window = 65535};
+    script_in(s, &seg);
+    s->peer_seq = 1001;
+    s->peer_ack = a.seq + 1;
+    script_clear(s);
+}
+
+/* All that one connection can do, and a newcomer, a stranger, and a long time. */
+static void live_one_life(struct script *s, u16 port)
+{
+    struct script_seg seg = {
+        .src_port = port, .flags = TCP_ACK, .ack = s->peer_ack, .window = 65535};
+    u64 conn = s->conn;
+
+    for (u32 i = 0; i < 20; i++) { /* orders and replies; every other reply is lost for a while */
+        seg.seq = s->peer_seq + 10 * i;
+        seg.data = "0123456789";
+        seg.len = 10;
+        seg.ack = i % 2 == 0 ? seg.ack : s->peer_ack + 5 * i;
+        script_in(s, &seg);
+        net_send(s->net, conn, "reply", 5);
+        script_run(s, 100 * NS_PER_MS);
+        script_clear(s);
+    }
+    open_from(s, (u16)(port + 1));
+    script_in(s, &(struct script_seg){.src_port = 9, .flags = TCP_ACK, .seq = 1, .ack = 2});
+    net_close(s->net, s->conn, NET_RESET);
+    net_close(s->net, conn, NET_FINISH);
+    script_run_steps(s, 200 * NS_PER_SEC, 10 * NS_PER_MS); /* nobody answers: it is given up */
+    script_clear(s);
+}
+
+/*
+ * With 4,000 idle connections the memory of the others is not touched by anything that happens to
+ * one, but for a few that lie beside it or behind it in the hash table.
+ */
+static void nobody_walks(void **state)
+{
+    struct sigaction on = {.sa_sigaction = on_touch, .sa_flags = SA_SIGINFO}, before;
+    struct net_conf conf;
+    struct script s;
+
+    (void)state;
+    script_conf(&conf);
+    conf.conns_max = MANY + 16;
+    conf.keepalive_idle_ns = 0; /* each has its own timer, and its own look at it */
+    script_init(&s, &conf);
+    s.no_check = true; /* that walks them all */
+    for (u32 i = 0; i < MANY; i++)
+        open_from(&s, (u16)(1000 + i));
+    script_run_steps(&s, 5 * NS_PER_SEC, NS_PER_MS); /* until the SYN|ACKs' timers are through */
+    assert_int_equal(net_conns(s.net), MANY);
+    u64 used = s.mem.used_bytes;
+    assert_int_equal(sigaction(SIGSEGV, &on, &before), 0);
+    watch(0, s.net->conns, (size_t)conf.conns_max * sizeof *s.net->conns);
+    watch(1, s.net->links, (size_t)conf.conns_max * sizeof *s.net->links);
+    touched = 0;
+    live_one_life(&s, 1000 + MANY - 1);
+    u32 pages = touched;
+    for (u32 i = 0; i < AREAS; i++)
+        assert_int_equal(mprotect(areas[i].from, areas[i].bytes, PROT_READ | PROT_WRITE), 0);
+    sigaction(SIGSEGV, &before, NULL);
+    assert_int_equal(net_conns(s.net), MANY - 1);
+    assert_in_range(pages, 1, 12); /* of 900 */
+    assert_int_equal(s.mem.used_bytes, used);
+    assert_true(used <= net_bytes(&conf));
+    script_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ttl_and_diffserv),  cmocka_unit_test(only_unicast),
         cmocka_unit_test(another_way_at_r1), cmocka_unit_test(one_ack_a_turn),
         cmocka_unit_test(looked_at),         cmocka_unit_test(idle_memory),
+        cmocka_unit_test(nobody_walks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

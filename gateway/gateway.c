@@ -74,8 +74,8 @@ static bool up_opened(void *ctx, u64 conn, const struct transport_peer *peer)
     if (l->proxy_v2)
         return lobby_open(&g->lobby, conn, peer, g->sessions.now_ns);
     if (l->health)
-        lobby_health(&g->lobby, conn, peer);
-    return l->health || session_open(&g->sessions, conn, peer);
+        return lobby_health(&g->lobby, conn, peer);
+    return session_open(&g->sessions, conn, peer);
 }
 
 /* Bytes of a connection that is no session yet; with the end of the header it may become one. */

@@ -1,7 +1,9 @@
 /*
  * lobby.c - see lobby.h. Thread: the gateway's. Failure modes: strangers at a balancer's port are
- * refused; a header that is wrong or late is a reset and a count. All wait equally long, so the
- * waiting list is in the order of their deadlines and nothing is walked.
+ * refused, and so is whoever finds all places taken (a transport may have more connections than
+ * there are: the one past the kernel has); a header that is wrong or late is a reset and a count.
+ * All wait equally long, so the waiting list is in the order of their deadlines and nothing is
+ * walked.
  */
 #include "gateway/lobby.h"
 
@@ -44,17 +46,23 @@ void lobby_metrics_register(struct lobby *l, const char *labels)
     metrics_register("wirebook_gateway_proxy_strangers_total", labels,
                      "Connections refused: not from a balancer's address.", METRIC_COUNTER,
                      &m->strangers);
+    metrics_register("wirebook_gateway_lobby_full_total", labels,
+                     "Connections refused: too many wait for a proxy header.", METRIC_COUNTER,
+                     &m->full);
     metrics_register("wirebook_gateway_lobby", labels,
                      "Connections that are health checks or wait for a proxy header.", METRIC_GAUGE,
                      &m->here);
 }
 
-/* The transport never has more connections than there are places. */
+/* NULL: all places are taken. */
 static struct arrival *enter(struct lobby *l, u64 conn, const struct transport_peer *peer)
 {
     struct list *node = list_first(&l->free);
 
-    ASSERT(node != NULL);
+    if (node == NULL) {
+        metric_add(&l->metrics.full, 1);
+        return NULL;
+    }
     struct arrival *a = CONTAINER_OF(node, struct arrival, node);
     list_del(node);
     memset(&a->proxy, 0, sizeof a->proxy);
@@ -66,10 +74,14 @@ static struct arrival *enter(struct lobby *l, u64 conn, const struct transport_p
     return a;
 }
 
-void lobby_health(struct lobby *l, u64 conn, const struct transport_peer *peer)
+bool lobby_health(struct lobby *l, u64 conn, const struct transport_peer *peer)
 {
+    struct arrival *a = enter(l, conn, peer);
+
     metric_add(&l->metrics.health, 1);
-    lobby_leave(l, enter(l, conn, peer), TRANSPORT_FINISH);
+    if (a != NULL)
+        lobby_leave(l, a, TRANSPORT_FINISH);
+    return a != NULL;
 }
 
 bool lobby_open(struct lobby *l, u64 conn, const struct transport_peer *peer, u64 now_ns)
@@ -83,6 +95,8 @@ bool lobby_open(struct lobby *l, u64 conn, const struct transport_peer *peer, u6
         return false;
     }
     struct arrival *a = enter(l, conn, peer);
+    if (a == NULL)
+        return false;
     a->due_ns = now_ns + l->timeout_ns;
     list_add_tail(&l->waiting, &a->node);
     return true;

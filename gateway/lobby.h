@@ -40,7 +40,7 @@ struct arrival {
 };
 
 struct lobby_metrics {
-    struct metric health, local, clients, direct, bad, late, strangers, here;
+    struct metric health, local, clients, direct, bad, late, strangers, full, here;
 };
 
 struct lobby {
@@ -60,10 +60,16 @@ void lobby_init(struct lobby *l, struct mem *m, u32 max, u64 timeout_ns, u64 see
 /* Registers the metrics under `labels`. Before the threads start. */
 void lobby_metrics_register(struct lobby *l, const char *labels);
 
-/* A connection to a health port: it is open, which is the answer, and will be closed. */
-void lobby_health(struct lobby *l, u64 conn, const struct transport_peer *peer);
+/*
+ * A connection to a health port: it is open, which is the answer, and will be closed. False: no
+ * place; refuse it.
+ */
+bool lobby_health(struct lobby *l, u64 conn, const struct transport_peer *peer);
 
-/* A connection that begins with a header. False: it does not come from a balancer; refuse it. */
+/*
+ * A connection that begins with a header. False: it does not come from a balancer, or there is no
+ * place; refuse it.
+ */
 bool lobby_open(struct lobby *l, u64 conn, const struct transport_peer *peer, u64 now_ns);
 
 /* The arrival of that connection; NULL: it is not in the lobby. */

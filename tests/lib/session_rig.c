@@ -171,7 +171,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
 
     gateway_conf_defaults(&gc);
     gc.shard = 7;
-    gc.connections_max = WIRE_CLIENTS_MAX;
+    gc.connections_max = conf->connections_max != 0 ? conf->connections_max : WIRE_CLIENTS_MAX;
     gc.accounts_max = 8;
     gc.instruments_max = 8;
     gc.listeners[RIG_PROXY].proxy_v2 = true;

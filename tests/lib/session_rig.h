@@ -24,8 +24,9 @@ struct rig_conf {
     u32 orders_max;
     u64 slow_timeout_ns;
     bool no_reader;
-    bool says_end; /* a drain tells End of Session */
-    bool limits;   /* 2 connections without a login, 100 orders and 200 messages a second */
+    u32 connections_max; /* 0: more than there are clients */
+    bool says_end;       /* a drain tells End of Session */
+    bool limits;         /* 2 connections without a login, 100 orders and 200 messages a second */
 };
 
 struct rig {

@@ -197,6 +197,37 @@ static void a_header_at_the_wrong_port(void **state)
     rig_close(&rig);
 }
 
+/*
+ * A transport with more connections than the gateway has places, as the one past the kernel: who
+ * is too many is refused, at the health port too, and there is room again when one goes.
+ */
+static void a_full_lobby(void **state)
+{
+    struct rig_conf conf = rig_conf_usual();
+
+    (void)state;
+    conf.connections_max = 3;
+    fake = fake_new(1);
+    memset(clients, 0, sizeof clients);
+    rig_open(&rig, &fake->wire, &conf);
+    fake->listener = RIG_PROXY;
+    for (u32 i = 0; i < 6; i++) {
+        fake->listener = i == 4 ? RIG_HEALTH : RIG_PROXY;
+        client_open(&clients[i], &rig);
+        rig_turns(&rig, 2);
+        assert_int_equal(client_end(&clients[i]), i < 3 ? WIRE_OPEN : WIRE_RESET);
+    }
+    assert_int_equal(metric("wirebook_gateway_lobby_full_total"), 3);
+    assert_int_equal(metric("wirebook_gateway_lobby"), 3);
+    fake->wire.hang_up(&fake->wire, clients[0].wire, TRANSPORT_FINISH);
+    rig_turns(&rig, 2);
+    client_open(&clients[6], &rig);
+    header_of("203.0.113.7");
+    client_bytes(&clients[6], header.at, header.used);
+    assert_int_equal(login_address(6, "ALICE"), inet_addr("203.0.113.7"));
+    rig_close(&rig);
+}
+
 static void strangers(void **state)
 {
     (void)state;
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test(no_header),
         cmocka_unit_test(a_second_header),
         cmocka_unit_test(a_header_at_the_wrong_port),
+        cmocka_unit_test(a_full_lobby),
         cmocka_unit_test(strangers),
         cmocka_unit_test(networks_of_an_account),
         cmocka_unit_test(too_late),

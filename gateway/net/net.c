@@ -294,20 +294,21 @@ static int feed_starved(struct net *net)
 /*
  * After a turn that was held up, the acknowledgements that would stop a timer may still wait in the
  * device behind what was taken in: timers wait until a turn brings no more frames, for a bounded
- * number of turns.
+ * number of turns. Where all turns are late and all bring frames the timers have one in so many.
  */
 static bool must_catch_up(struct net *net)
 {
-    if (net->now_ns - net->polled_ns > NET_STALL_NS)
-        net->catch_up = NET_CATCH_UP;
+    bool late = net->now_ns - net->polled_ns > NET_STALL_NS;
+
     if (net->frames_in == 0)
         net->catch_up = 0;
+    else if (net->catch_up > 0)
+        net->catch_up--;
+    else if (late)
+        net->catch_up = NET_CATCH_UP;
     net->polled_ns = net->now_ns;
     net->frames_in = 0;
-    if (net->catch_up == 0)
-        return false;
-    net->catch_up--;
-    return true;
+    return net->catch_up > 0;
 }
 
 /* The looks that are due, at most NET_TIMERS_TURN. */

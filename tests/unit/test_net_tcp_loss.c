@@ -387,6 +387,12 @@ static void our_own_stall_is_no_loss(void **state)
         net_poll(s.net, s.now_ns);
     }
     assert_int_equal(stat(&s, NET_RTX_RTO), 2);
+    for (u32 i = 0; i < 4 * NET_CATCH_UP; i++) { /* nor does lateness without end */
+        s.now_ns += 2 * NET_STALL_NS;
+        script_seg(&s, TCP_ACK, s.peer_seq, ack, "a", 1);
+        net_poll(s.net, s.now_ns);
+    }
+    assert_int_equal(stat(&s, NET_RTX_RTO), 3);
     script_free(&s);
 }
 

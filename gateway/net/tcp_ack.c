@@ -60,8 +60,8 @@ static bool has_dsack(const struct tcp_segment *seg)
  * that, but the echoed timestamp tells which one was meant, to the millisecond (RFC 7323 4.1): only
  * one that left with or after the last retransmission is believed, because a receiver whose ACK was
  * lost answers a repeated segment with the old echo. Without this one long outage would keep the
- * RTO at seconds as long as losses go on. With a sample the back-off ends, and not before (RFC 6298
- * 5.7).
+ * RTO at seconds as long as losses go on; while there are none an echo is not asked: it knows only
+ * milliseconds. With a sample the back-off ends, and not before (RFC 6298 5.7).
  *
  * A tail-loss probe makes an ACK ambiguous too. If it reports the probe as a duplicate, the peer
  * was only slow to acknowledge, and that is no round trip; if not, it answers the first
@@ -77,7 +77,8 @@ static void take_rtt(const struct net *net, struct tcp_conn *c, const struct tcp
             tcp_rtt_sample(net, c, net->now_ns - c->rtt_ns);
             c->backoff = 0;
         }
-    } else if (c->ts_ok && seg->has_ts && seg->ts_ecr != 0) {
+    } else if ((c->ca != TCP_CA_OPEN || c->backoff > 0) && c->ts_ok && seg->has_ts &&
+               seg->ts_ecr != 0) {
         u32 ms = tcp_ts_now(net, c->ts_offset) - seg->ts_ecr;
         if (ms <= (net->now_ns - c->rtx_sent_ns) / NS_PER_MS + 1) {
             tcp_rtt_sample(net, c, ms * NS_PER_MS + NS_PER_MS / 2);

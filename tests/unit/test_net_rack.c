@@ -289,6 +289,32 @@ static void eifel_undoes_a_timeout(void **state)
     script_free(&r.s);
 }
 
+/*
+ * Without a loss only our own clock counts: an echo tells no more than the millisecond, and the
+ * path is of 20 us.
+ */
+static void echoes_are_no_round_trips(void **state)
+{
+    static const u8 zeroes[1000];
+    struct rig r;
+    struct script_seg last;
+
+    (void)state;
+    open_path(&r, 0, true);
+    r.c->srtt_ns = 20 * NS_PER_US;
+    r.c->rttvar_ns = 5 * NS_PER_US;
+    for (u32 i = 0; i < 4; i++) {
+        net_send(r.s.net, r.s.conn, zeroes, sizeof zeroes);
+        net_flush(r.s.net, r.s.now_ns);
+        assert_true(script_out(&r.s, &last));
+    }
+    r.s.now_ns += 20 * NS_PER_US;
+    for (u32 i = 1; i <= 4; i++)
+        ack_in(&r, i, 0, NULL, last.ts_val);
+    assert_in_range(r.c->srtt_ns, 19 * NS_PER_US, 21 * NS_PER_US);
+    script_free(&r.s);
+}
+
 /* The same ACK with the repetition's timestamp: it was lost. */
 static void eifel_knows_a_loss(void **state)
 {
@@ -429,19 +455,13 @@ static void impossible_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_is_lost),
-        cmocka_unit_test(patience_of_a_quarter),
-        cmocka_unit_test(reordering_is_learned),
-        cmocka_unit_test(lost_again),
-        cmocka_unit_test(dsack_undoes),
-        cmocka_unit_test(half_a_dsack_does_not),
-        cmocka_unit_test(eifel_undoes_a_timeout),
-        cmocka_unit_test(eifel_knows_a_loss),
-        cmocka_unit_test(reneging),
-        cmocka_unit_test(probe_that_mended),
-        cmocka_unit_test(probe_that_was_needless),
-        cmocka_unit_test(we_report_duplicates),
-        cmocka_unit_test(impossible_blocks),
+        cmocka_unit_test(only_what_is_lost),      cmocka_unit_test(patience_of_a_quarter),
+        cmocka_unit_test(reordering_is_learned),  cmocka_unit_test(lost_again),
+        cmocka_unit_test(dsack_undoes),           cmocka_unit_test(half_a_dsack_does_not),
+        cmocka_unit_test(eifel_undoes_a_timeout), cmocka_unit_test(echoes_are_no_round_trips),
+        cmocka_unit_test(eifel_knows_a_loss),     cmocka_unit_test(reneging),
+        cmocka_unit_test(probe_that_mended),      cmocka_unit_test(probe_that_was_needless),
+        cmocka_unit_test(we_report_duplicates),   cmocka_unit_test(impossible_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

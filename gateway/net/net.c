@@ -273,15 +273,23 @@ static int offer_held(struct net *net)
 }
 
 /*
- * Those that found the pool empty hear of it when there is something again, the first ones first.
+ * Those that found too little in the pool hear of it when there is more, the first ones first;
+ * those for whom there is not yet go to the end, some of them in a turn.
  */
 static int feed_starved(struct net *net)
 {
     struct list *node;
+    u32 looks = 0;
     int work = 0;
 
-    while (net->snd_pool.free > 0 && (node = list_first(&net->starved)) != NULL) {
+    while (looks < NET_STARVED_TURN && net->snd_pool.free > 0 &&
+           (node = list_first(&net->starved)) != NULL) {
         struct tcp_conn *c = CONTAINER_OF(node, struct tcp_conn, starve_node);
+        list_move_tail(&net->starved, node);
+        if (tcp_room(net, c) <= c->room_seen) {
+            looks++;
+            continue;
+        }
         list_del(node);
         tcp_wake_writer(net, c);
         work++;

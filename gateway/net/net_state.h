@@ -22,6 +22,8 @@
 /* Timers of one poll; the others come with the next. A flood's SYN|ACKs are due all at once. */
 #define NET_TIMERS_TURN 64
 
+#define NET_STARVED_TURN 8u /* of those that wait for the pool, looked at in vain in one poll */
+
 #define NET_BURST    32u /* frames whose memory is asked for together */
 #define NET_AHEAD    8u  /* looks ahead whose memory is asked for */
 #define NET_TAG_BITS (32 - TCP_NAME_INDEX_BITS)

@@ -70,7 +70,8 @@ u32 net_room(struct net *net, u64 conn)
     if (room < NET_ROOM_LOW && c->app) {
         c->want_write = true;
         c->room_seen = room;
-        if (net->snd_pool.free == 0 && !list_is_linked(&c->starve_node))
+        bool by_pool = room < NET_SPACE_BYTES - (c->snd_end - c->snd_una);
+        if (by_pool && !list_is_linked(&c->starve_node)) /* others' ACKs make room, not only its */
             list_add_tail(&net->starved, &c->starve_node);
     }
     return room;

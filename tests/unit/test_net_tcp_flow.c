@@ -281,6 +281,39 @@ static void pool_runs_empty(void **state)
     script_free(&s);
 }
 
+/* Too little room because others have the pool: told when they give it back. */
+static void room_that_others_took(void **state)
+{
+    struct script_seg syn = {.src_port = 7, .flags = TCP_SYN, .seq = 1, .window = 65535};
+    struct net_conf conf;
+    struct script s;
+    struct script_seg a;
+
+    (void)state;
+    script_conf(&conf);
+    conf.chunks = 16; /* 12 for sending */
+    open_1000(&s, &conf);
+    u64 first = s.conn;
+    net_send(s.net, first, zeroes, 9 * NET_CHUNK_BYTES);
+    net_flush(s.net, s.now_ns);
+    u32 base = s.peer_ack;
+    script_clear(&s);
+    script_in(&s, &syn);
+    assert_true(script_out(&s, &a));
+    script_in(&s, &(struct script_seg){
+                      .src_port = 7, .flags = TCP_ACK, .seq = 2, .ack = a.seq + 1, .window = 9});
+    assert_true(s.conn != first);
+    u32 room = net_room(s.net, s.conn);
+    assert_in_range(room, NET_CHUNK_BYTES, NET_ROOM_LOW - 1);
+    script_run(&s, NS_PER_MS);
+    assert_int_equal(s.writables, 0);
+    script_seg(&s, TCP_ACK, s.peer_seq, base + 4 * NET_CHUNK_BYTES, NULL, 0);
+    script_run(&s, NS_PER_MS);
+    assert_int_equal(s.writables, 1);
+    assert_true(net_room(s.net, s.conn) >= room + 3 * NET_CHUNK_BYTES);
+    script_free(&s);
+}
+
 /*
  * Those who send with holes can use up half of the receive chunks, not all, and nobody's in-order.
  */
@@ -332,6 +365,7 @@ int main(void)
         cmocka_unit_test(windows_are_scaled),
         cmocka_unit_test(room_and_writable),
         cmocka_unit_test(pool_runs_empty),
+        cmocka_unit_test(room_that_others_took),
         cmocka_unit_test(holes_do_not_starve),
         cmocka_unit_test(reset_within_data),
     };

@@ -5,11 +5,43 @@
  * place in the array exists whatever has become of it. A command that waits has been checked by
  * nobody: its account and instrument are compared with what there is.
  */
+#include "engine/ladder.h"
 #include "engine/state.h"
 
 static inline void fetch(const void *p)
 {
     __builtin_prefetch(p, 1);
+}
+
+/* ---- a ladder ---- */
+
+#define WALK_STEPS 12u /* as deep as ladders mostly are */
+
+static void walk_begin(struct engine *e, u32 instrument, u32 side, u32 key)
+{
+    struct ahead *a = &e->ahead;
+    u32 root = e->books.at[instrument].root[side];
+
+    if (!root)
+        return;
+    a->walks[a->walks_at++ % AHEAD_WALKS] = (struct ahead_walk){.ref = root, .key = key};
+    a->walking = WALK_STEPS;
+    fetch(&e->books.forks[root < LADDER_LEAF ? root : 0]);
+}
+
+/* All of them a step: whether each is over is not worth a branch. */
+static void walks_on(struct engine *e)
+{
+    struct ahead *a = &e->ahead;
+
+    a->walking--;
+    for (u32 i = 0; i < AHEAD_WALKS; i++) {
+        struct ahead_walk *w = &a->walks[i];
+        w->ref = ladder_step(&e->books, w->ref, w->key);
+        bool leaf = w->ref >= LADDER_LEAF;
+        fetch(leaf ? (const void *)&e->books.lines[w->ref - LADDER_LEAF]
+                   : (const void *)&e->books.forks[w->ref]);
+    }
 }
 
 /* ---- a price ---- */
@@ -36,6 +68,8 @@ static inline void price_level(struct engine *e, struct ahead_price *p)
 
     p->level = line * LINE_LEVELS + p->index % LINE_LEVELS;
     p->meets = meets ? head : 0;
+    if (UNLIKELY(!line) && !p->meets)
+        walk_begin(e, p->instrument, p->sell, key);
     fetch(&e->books.levels[p->level]);
     fetch(&e->books.lines[line]);
     fetch(&e->orders.hot[p->meets]);
@@ -77,17 +111,30 @@ static inline void order_found(struct engine *e, struct ahead_order *o)
     }
 }
 
-static inline void order_queue(struct engine *e, const struct ahead_order *o)
+static inline void order_queue(struct engine *e, struct ahead_order *o)
 {
     const struct order *h = &e->orders.hot[o->id];
     u32 level = h->level < LEVEL_DARK ? h->level : 0;
 
+    o->last = h->prev | h->next ? 0 : level;
     fetch(&e->books.levels[level]);
     fetch(&e->books.lines[level / LINE_LEVELS]);
     fetch(&e->orders.hot[h->prev]);
     fetch(&e->orders.hot[h->next]);
     if (o->price && o->id)
         ahead_price(e, h->instrument, h->sell, o->price);
+}
+
+/* The last order of its line takes it along: its place in the ladder, its neighbours. */
+static inline void order_line(struct engine *e, const struct ahead_order *o)
+{
+    const struct line *l = &e->books.lines[o->last / LINE_LEVELS];
+
+    if (LIKELY(!o->last || (l->bits & (l->bits - 1))))
+        return;
+    walk_begin(e, l->side >> SIDE_BITS, l->side % BOOK_SIDES, l->key);
+    fetch(&e->books.lines[l->better]);
+    fetch(&e->books.lines[l->worse]);
 }
 
 static void ahead_order(struct engine *e, u32 owner, u32 user_ref, u32 price)
@@ -107,11 +154,14 @@ static void ahead_order(struct engine *e, u32 owner, u32 user_ref, u32 price)
     fetch(&e->refs.lines[o->line]);
     order_found(e, &a->orders[(n - 3 * AHEAD_STEP) % AHEAD_NOTES]);
     order_queue(e, &a->orders[(n - 4 * AHEAD_STEP) % AHEAD_NOTES]);
+    order_line(e, &a->orders[(n - 5 * AHEAD_STEP) % AHEAD_NOTES]);
 }
 
 void engine_ahead(struct engine *e, const union msg *cmd)
 {
     __builtin_prefetch(&cmd->slots[1]);
+    if (UNLIKELY(e->ahead.walking))
+        walks_on(e);
     u32 account = account_known(&e->accounts, cmd->cmd.account) ? cmd->cmd.account : 0;
 
     if (cmd->cmd.type == CMD_ENTER) {

@@ -8,6 +8,9 @@
  * announced before it go one step further along theirs, so that the reads of many overlap with each
  * other and with the work.
  *
+ * A line of prices that is not there yet, or is about to go, costs a walk down its ladder: that is
+ * begun here too, and goes on by a fork with each announcement.
+ *
  * One thing follows from what is read here: which order a number probably is. Whoever uses it looks
  * whether an open order has that number (step_order.c). Else a number that is not there yet, or a
  * page that is given back meanwhile, costs a useless prefetch. One thread.
@@ -17,7 +20,8 @@
 
 #include "engine/msg/msg.h"
 
-#define AHEAD_NOTES 16u /* a power of two, more than a chain of 4 further steps needs */
+#define AHEAD_NOTES 16u /* a power of two, more than a chain of 5 further steps needs */
+#define AHEAD_WALKS 4u  /* a power of two */
 #define AHEAD_FOUND 64u /* orders that are remembered, by their numbers' last bits */
 #define AHEAD_STEP  2u  /* announcements from one step of a chain to its next one */
 
@@ -30,6 +34,7 @@ struct ahead_order {
     u32 line;
     u32 id;
     u32 price; /* it is to be replaced at; 0: it is to be cancelled */
+    u32 last;  /* its level, if it is alone there; else 0 */
 };
 
 /* A price on its way to the end of its level's queue. */
@@ -42,12 +47,21 @@ struct ahead_price {
     u32 meets; /* the first order of the other side that it trades with; 0: none */
 };
 
+/* A walk down a ladder towards a line that comes or goes: a fork with each announcement. */
+struct ahead_walk {
+    u32 ref; /* how far it has come; 0: it is over */
+    u32 key;
+};
+
 /* The notes: rings, of which the newest entries count. */
 struct ahead {
     struct ahead_order orders[AHEAD_NOTES];
     struct ahead_price prices[AHEAD_NOTES];
     u32 orders_at;
     u32 prices_at;
+    struct ahead_walk walks[AHEAD_WALKS];
+    u32 walks_at;
+    u32 walking;            /* announcements for which they still go on */
     u32 found[AHEAD_FOUND]; /* by the number's last bits; 0: none */
 };
 

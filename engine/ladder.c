@@ -7,9 +7,8 @@
  */
 #include "engine/ladder.h"
 
-#define LEAF      0x80000000u
+#define LEAF      LADDER_LEAF
 #define KEY_STEPS 27u
-_Static_assert(ORDERS_MAX < LEAF, "line and fork ids leave the top bit free");
 
 static inline u32 bit_of(u32 key, u32 bit)
 {

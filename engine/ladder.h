@@ -13,6 +13,17 @@
 
 #include "engine/book.h"
 
+#define LADDER_LEAF 0x80000000u /* set in a reference to a line, clear in one to a fork */
+_Static_assert(ORDERS_MAX < LADDER_LEAF, "line and fork ids leave the top bit free");
+
+/* One step from a fork towards `key`; 0 when `ref` is none. For ahead.h: `ref` may be outdated. */
+static inline u32 ladder_step(const struct books *b, u32 ref, u32 key)
+{
+    const struct fork *f = &b->forks[ref < LADDER_LEAF ? ref : 0]; /* fork 0 is all zero */
+
+    return f->child[key >> f->bit & 1];
+}
+
 /* The line of `key` below `root`, 0 when there is none. */
 u32 ladder_find(const struct books *b, u32 root, u32 key);
 

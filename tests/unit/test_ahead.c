@@ -10,6 +10,7 @@
 
 #include "engine/ahead.h"
 #include "engine/base/hash.h"
+#include "engine/ladder.h"
 #include "tests/lib/engine_venue.h"
 
 #define ORDERS 200u
@@ -87,6 +88,61 @@ static void test_a_replacement_finds_order_and_level(void **state)
     assert_int_equal(v.e->ahead.prices[0].level, v.e->orders.hot[id_of(20)].level);
 }
 
+/* The walk goes on to the only line that can have the key, a fork an announcement, and ends. */
+static void walked_to(u32 line, u32 key)
+{
+    const struct ahead *a = &v.e->ahead;
+    union msg m = venue_cmd(CMD_QUERY, ANN);
+    u32 steps = 0;
+
+    assert_int_equal(a->walks_at, 1);
+    assert_int_equal(a->walks[0].key, key);
+    while (a->walks[0].ref && a->walks[0].ref < LADDER_LEAF && ++steps < 27)
+        engine_ahead(v.e, &m);
+    assert_int_equal(a->walks[0].ref, line | LADDER_LEAF);
+    engine_ahead(v.e, &m);
+    assert_int_equal(a->walks[0].ref, 0);
+    for (u32 i = 0; i < 27; i++)
+        engine_ahead(v.e, &m);
+    assert_int_equal(a->walking, 0);
+}
+
+/* A price whose line is not there: the way to where it will be is looked at. */
+static void test_a_new_line_finds_its_place(void **state)
+{
+    union msg m = venue_enter_cmd(BOB, 1, 'B', 10, 1000, '0');
+    u32 lowest = v.e->orders.hot[id_of(50)].level / LINE_LEVELS; /* 10000 */
+    u32 key = ((1000 / 100) ^ INDEX_MAX) >> LINE_BITS;
+    (void)state;
+
+    assert_int_equal(v.e->books.at[AAA].step, 100);
+    for (u32 i = 0; i < 1 + 2 * AHEAD_STEP; i++)
+        engine_ahead(v.e, &m);
+    walked_to(lowest, key);
+}
+
+/* An order that is the last of its line takes it along; one of two does not. */
+static void test_a_last_order_finds_its_line(void **state)
+{
+    union msg m = venue_cmd(CMD_CANCEL, BOB);
+    (void)state;
+
+    assert_int_equal(venue_enter(&v, BOB, 1, 'B', 10, 1000, '0'), 1);
+    u32 id = refs_find(&v.e->refs, owner_of(BOB, 0), 1);
+    u32 line = v.e->orders.hot[id].level / LINE_LEVELS;
+    m.cancel.user_ref = 1;
+    for (u32 i = 0; i < 1 + 5 * AHEAD_STEP; i++)
+        engine_ahead(v.e, &m);
+    walked_to(line, v.e->books.lines[line].key);
+    assert_int_equal(venue_cancel(&v, ANN, 1, 0), 1); /* makes room */
+    assert_int_equal(venue_enter(&v, BOB, 2, 'B', 10, 1100, '0'), 1);
+    id = refs_find(&v.e->refs, owner_of(BOB, 0), 2);
+    assert_int_equal(v.e->orders.hot[id].level / LINE_LEVELS, line);
+    for (u32 i = 0; i < 1 + 6 * AHEAD_STEP; i++)
+        engine_ahead(v.e, &m);
+    assert_int_equal(v.e->ahead.walks_at, 1);
+}
+
 /*
  * An order that was found ahead and has gone since, or whose place another one has taken, is not
  * taken for the one that is meant.
@@ -103,6 +159,8 @@ static void test_what_was_found_may_be_gone(void **state)
     assert_int_equal(v.e->ahead.found[7], id);
     assert_int_equal(venue_cancel(&v, ANN, 7, 0), 1);
     assert_int_equal(venue_cancel(&v, ANN, 7, 0), 0);
+    m = venue_replace_cmd(ANN, 7, ORDERS + 1, 10, 10000);
+    assert_int_equal(venue_send(&v, &m), 0);
     assert_int_equal(venue_enter(&v, ANN, ORDERS + 1, 'B', 10, 10000, '0'), 1);
     assert_int_equal(id_of(ORDERS + 1), id);
     assert_int_equal(venue_cancel(&v, ANN, 7, 0), 0);
@@ -157,6 +215,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_price_finds_its_level, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_replacement_finds_order_and_level, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_new_line_finds_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_last_order_finds_its_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_found_may_be_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_found_may_be_anothers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense_changes_nothing, set_up, tear_down),

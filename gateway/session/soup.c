@@ -181,8 +181,8 @@ void soup_login_read(const u8 *payload, u32 len, struct soup_login *login)
     login->session_ok = read_session(login, payload + 16);
     seq_ok = read_number(&login->seq, payload + 26, 20, 1);
     login->session_ok = login->session_ok && seq_ok;
-    if (len == LOGIN_41_LEN - 1 && !read_number(&silence, payload + 46, 5, 0))
-        silence = 0;
+    if (len == LOGIN_41_LEN - 1)
+        read_number(&silence, payload + 46, 5, 0); /* stays 0 where that is no number */
     login->silence_ms = (u32)silence;
 }
 

@@ -86,12 +86,17 @@ void case_checks(struct suite *s)
     enter(s, 1, 1600000, 'T', 0x002B);
     enter(s, 1, 1600000, 'E', 0x002F);
     enter(s, 1, 1600000, 'S', 0);
+    c.qty_max = 100; /* the first that fails is the reason */
+    change(s, &c);
+    enter(s, 101, 1600000, 'T', 0x0031);
+    c.qty_max = 0;
+    change(s, &c);
     c.bars = 1 << 15; /* there is no such bar: refused, the others stay */
     change(s, &c);
     enter(s, 1, 1600000, 'T', 0x002B);
     change(s, &none);
     enter(s, 1, 1600000, 'T', 0);
-    assert_int_equal(metrics_sum("wirebook_gateway_orders_marked_by_reason_total"), 6);
+    assert_int_equal(metrics_sum("wirebook_gateway_orders_marked_by_reason_total"), 7);
 }
 
 /*

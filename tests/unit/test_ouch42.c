@@ -86,6 +86,7 @@ static void in_others(void **state)
     assert_memory_equal(m.replace.terms.clordid, TOKEN_2, 14);
     assert_int_equal(m.replace.terms.tags, TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(12));
     assert_int_equal(m.replace.terms.yes, 0);
+    assert_int_equal(m.replace.terms.price_type, 'L');
     assert_int_equal(m.replace.reject, 0);
 
     m = decoded("X");
@@ -248,7 +249,7 @@ static void tokens_that_are_none(void **state)
         u32 n = vector(p, "in", type);
         memset(p + at[i], ' ', 14);
         assert_int_equal(ouch42_decode(p, n, &m, &names), OUCH5_MALFORMED);
-        memcpy(p + at[i], "a b", 3);
+        memcpy(p + at[i], "a ~", 3);
         assert_int_equal(ouch42_decode(p, n, &m, &names), OUCH5_COMMAND);
         p[at[i] + 13] = 0x7F;
         assert_int_equal(ouch42_decode(p, n, &m, &names), OUCH5_MALFORMED);
@@ -342,6 +343,13 @@ static void out_others(void **state)
                                        .prevented = 60,
                                        .price = 1503400};
     expect_out(&m, "D");
+    u8 bytes[OUCH42_OUT_MAX];
+    m.aiq.head.flags = MSG_HIDDEN;
+    assert_int_equal(encode(&m, bytes), 37);
+    assert_int_equal(bytes[36], 'J');
+    m.aiq.head.flags = 0;
+    encode(&m, bytes);
+    assert_int_equal(bytes[36], 'A');
     m.executed = (struct msg_executed){.head = head(EV_EXECUTED, 0),
                                        .user_ref = 1,
                                        .qty = 40,

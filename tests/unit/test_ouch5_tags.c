@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
 #include "gateway/session/ouch5_tags.h"
 #include "tests/lib/hex.h"
@@ -163,12 +164,68 @@ static void test_echo(void **state)
     }
 }
 
+/* Golden vectors: an Enter with tags, a Cancel with a channel, a Mass Cancel. */
+static const char enter[] =
+    "4f0000000253000001f44141504c20202020000000000016f0a83059414e4e"
+    "434c4f5244312020202020202020001b05024649524d050300000064050500000064050f00000e10021c05";
+static const char cancel[] = "5800000001000000190003021c07";
+static const char mass[] = "43000000034649524d20202020202020200007021b5303180007";
+
+/* The appendage's own length and the packet's must agree; a list that may be absent may not be half
+ * there. */
+static void test_appendage_length(void **state)
+{
+    static const int off[] = {-27, -1, 1, 0xFFFF - 27};
+    u8 bytes[256];
+    union msg m;
+    (void)state;
+
+    for (u32 i = 0; i < ARRAY_LEN(off); i++) {
+        u32 n = hex_read(bytes, sizeof bytes, enter);
+        put_be16(bytes + 45, (u16)(27 + off[i]));
+        assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
+        assert_int_equal(m.enter.reject, OUCH5_OTHER);
+        assert_int_equal(m.enter.terms.tags & ~TAG_BIT(28), 0);
+    }
+    u32 n = hex_read(bytes, sizeof bytes, cancel);
+    for (u32 length = 0; length < 6; length++) {
+        put_be16(bytes + 9, (u16)length);
+        assert_int_equal(ouch5_decode(bytes, n, &m), length == 3 ? OUCH5_COMMAND : OUCH5_MALFORMED);
+    }
+    memcpy(bytes, "Q\0", 3);
+    assert_int_equal(ouch5_decode(bytes, 1, &m), OUCH5_COMMAND);
+    assert_int_equal(ouch5_decode(bytes, 2, &m), OUCH5_MALFORMED);
+    assert_int_equal(ouch5_decode(bytes, 3, &m), OUCH5_COMMAND);
+}
+
+/* A firm has capitals, digits and blanks, from the first of each to the last. */
+static void test_letters_of_a_firm(void **state)
+{
+    static const char good[] = "AZ09 ", bad[] = "@[/:!a";
+    u8 bytes[256];
+    union msg m;
+    u32 n = hex_read(bytes, sizeof bytes, mass);
+    (void)state;
+
+    for (u32 i = 0; i < sizeof good - 1; i++) {
+        bytes[5 + i % 4] = (u8)good[i];
+        assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
+    }
+    for (u32 i = 0; i < sizeof bad - 1; i++) {
+        n = hex_read(bytes, sizeof bytes, mass);
+        bytes[5 + i % 4] = (u8)bad[i];
+        assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_MALFORMED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_tag),
         cmocka_unit_test(test_channel_survives),
         cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_appendage_length),
+        cmocka_unit_test(test_letters_of_a_firm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "engine/msg/profile.h"
 #include "gateway/refdata.h"
 
-#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,none,no\n"
+#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
 #define HASH                                                   \
     "\"$argon2id$v=19$m=16384,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$" \
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
@@ -86,6 +87,66 @@ static void test_profiles(void **state)
     assert_int_equal(refs.accounts[0].inherits & (FIELD_QTY | FIELD_NOTIONAL | FIELD_COLLAR), 7);
 }
 
+/* Each column has a place of its own, in a profile and in what the engine is told of an account. */
+static void test_each_column(void **state)
+{
+#define CHECKED "orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden"
+#define STAKE   "max_exposure,max_daily_notional,max_position,last_price_collar_percent"
+#define VALUES  "101,102,103,104,iso peg"
+    static const char profiles[] = "profile,max_qty,max_notional,collar_percent," STAKE "," CHECKED
+                                   "\np,11,12,13,14,15,16,17," VALUES "\n";
+    static const char accounts[] =
+        "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,"
+        "restricted," CHECKED "\nA,F," HASH ",yes,11,12,13,18,," VALUES "\n";
+    static const struct risk_values wanted = {.qty_max = 11,
+                                              .notional_max = 120000,
+                                              .collar_bps = 1300,
+                                              .exposure_max = 140000,
+                                              .daily_max = 150000,
+                                              .position_max = 16,
+                                              .last_bps = 1700,
+                                              .orders_per_s = 101,
+                                              .symbol_per_s = 102,
+                                              .repeat_max = 103,
+                                              .repeat_ms = 104,
+                                              .bars = BAR_ISO | BAR_PEG};
+    union msg m;
+    (void)state;
+
+    assert_int_equal(load(profiles, accounts), 0);
+    refdata_profile_command(&refs.profiles[0], &m);
+    assert_int_equal(m.cmd.type, CMD_PROFILE);
+    assert_memory_equal(&m.profile.values, &wanted, sizeof wanted);
+    refdata_checks_command(&refs.accounts[0], &m);
+    assert_int_equal(m.cmd.type, CMD_CHECKS);
+    struct risk_values v = checks_values(&m.checks), checks = wanted;
+    checks.exposure_max = checks.daily_max = checks.position_max = checks.last_bps = 0;
+    assert_memory_equal(&v, &checks, sizeof v);
+    refdata_account_command(&refs.accounts[0], &m);
+    assert_int_equal(m.cmd.type, CMD_ACCOUNT);
+    assert_int_equal(m.account.open_max, 18);
+    refdata_instrument_command(&refs.instruments[0], &m);
+    assert_int_equal(m.cmd.type, CMD_INSTRUMENT);
+    assert_int_equal(m.instrument.tick, 100);
+    assert_int_equal(m.instrument.lot, 100);
+    assert_int_equal(m.instrument.reference_price, 2255000);
+}
+
+/* One more profile than there may be. */
+static void test_too_many_profiles(void **state)
+{
+    char text[16 + (PROFILES_MAX + 1) * 8] = "profile\np\n";
+    size_t at = strlen(text);
+    (void)state;
+
+    for (u32 i = 1; i < PROFILES_MAX; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "N%u\n", i);
+    assert_int_equal(load(text, ACCOUNTS ROW "none,none,none,none,,,\n"), 0);
+    assert_int_equal(refs.profiles_used, PROFILES_MAX);
+    snprintf(text + at, sizeof text - at, "MORE\n");
+    assert_wrong(text, ACCOUNTS ROW "none,none,none,none,,,\n", "p: 257 profiles; allowed: 256\n");
+}
+
 static void test_wrong_profiles(void **state)
 {
     static const char good[] = ACCOUNTS ROW "none,none,none,none,,,\n";
@@ -145,8 +206,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_wrong_profiles),
+        cmocka_unit_test(test_profiles),           cmocka_unit_test(test_each_column),
+        cmocka_unit_test(test_too_many_profiles),  cmocka_unit_test(test_wrong_profiles),
         cmocka_unit_test(test_accounts_and_ports),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

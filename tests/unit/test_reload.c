@@ -402,6 +402,13 @@ static void test_terms(void **state)
     sessions_init(&S, &sc, &rings, &mem);
     gateway_conf_defaults(&gc);
     gc.heartbeat_ns = 77;
+    gc.login_timeout_ns = 71;
+    gc.silence_timeout_ns = 72;
+    gc.slow_timeout_ns = 73;
+    gc.guests_per_source = 74;
+    gc.rate_reject_per_s = 75;
+    gc.rate_stop_per_s = 76;
+    gc.login_terms = LOGIN_AHEAD_NEXT;
     gc.balancers_used = 1;
     gc.balancers[0].ipv4 = 5;
     terms_of(&t, &gc);
@@ -418,6 +425,14 @@ static void test_terms(void **state)
     terms_give(&post, &t);
     terms_follow(&post, &S, &l);
     assert_int_equal(S.conf.heartbeat_ns, 77);
+    assert_int_equal(S.conf.login_timeout_ns, 71);
+    assert_int_equal(l.timeout_ns, 71);
+    assert_int_equal(S.conf.silence_timeout_ns, 72);
+    assert_int_equal(S.conf.slow_timeout_ns, 73);
+    assert_int_equal(S.conf.guests_per_source, 74);
+    assert_int_equal(S.conf.rate_reject_per_s, 75);
+    assert_int_equal(S.conf.rate_stop_per_s, 76);
+    assert_int_equal(S.conf.login_terms, LOGIN_AHEAD_NEXT);
     assert_int_equal(l.balancers[0].ipv4, 5);
     assert_int_equal(S.directory.accounts_used, TERMS_ACCOUNTS_PER_TURN);
     assert_false(terms_taken(&post, &t));

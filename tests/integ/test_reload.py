@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, TMP, Venue, check, client, program, run_tests, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, free_port, program, run_tests, start, wait_for  # noqa: E402
 
 
 class Reloaded(Venue):
@@ -21,12 +21,13 @@ class Reloaded(Venue):
         folder = os.path.join(TMP, name)
         os.makedirs(folder, exist_ok=True)
         self.files = {}
-        for kind in ("accounts", "instruments"):
+        for kind in ("accounts", "instruments", "profiles"):
             self.files[kind] = os.path.join(folder, kind + ".csv")
             shutil.copy(os.path.join(ROOT, "config", kind + ".csv"), self.files[kind])
         socket = f"control: {{socket: {self.socket}}}\n" if control else ""
         super().__init__(name, f"reference: {{instruments_file: {self.files['instruments']}, "
-                               f"accounts_file: {self.files['accounts']}}}\n{socket}{more}")
+                               f"accounts_file: {self.files['accounts']}, profiles_file: {self.files['profiles']}}}\n"
+                               f"{socket}{more}")
         self.files["conf"] = self.conf
 
     def edit(self, kind, change):
@@ -54,6 +55,35 @@ class Reloaded(Venue):
     def said(self):
         with open(self.log, encoding="utf-8") as file:
             return file.read()
+
+
+class Held:
+    """A session that stays logged in: says commands one after the other."""
+
+    def __init__(self, port, user):
+        self.process = start(["stdbuf", "-oL", program("wirebook-client"), "--port", str(port), "--user", user],
+                             env=dict(os.environ, WIREBOOK_PASSWORD=user + "PASS"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True)
+        self.said = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *_):
+        self.process.stdin.close()
+        check(error or self.process.wait(20) == 0, "the session held to its end")
+
+    def say(self, commands):
+        """To their end: what follows in the file works with what came of them."""
+        self.said += 1
+        if self.process.poll() is None:
+            self.process.stdin.write(commands.replace("; ", "\n") + f"\necho done-{self.said}\n")
+            self.process.stdin.flush()
+        seen, line = "", ""
+        while line != f"done-{self.said}\n":
+            line = self.process.stdout.readline()
+            check(line, f"the session has ended at `{commands}`:\n{seen}")
+            seen += line
 
 
 def column(text, user, name, value):
@@ -148,6 +178,11 @@ def test_wrong_files_change_nothing():
                 ("conf", lambda t: t.replace("gateway:\n", "gateway:\n  heartbeat_ms: 1\n"), "too small"),
                 ("accounts", lambda t: column(t, "ALFA01", "max_qty", "-1"), "not such a limit"),
                 ("accounts", lambda t: "\n", ":"),
+                ("accounts", lambda t: column(t, "BRAV01", "restricted", "NOSUCH"), "NOSUCH"),
+                ("accounts", lambda t: with_column(t, "ports", {"ALFA01": "1"}), "not a port of gateway.listen"),
+                ("profiles", lambda t: column(t, "CAREFUL", "max_qty", "lots"), "not such a limit"),
+                ("profiles", lambda t: column(t, "HOUSE", "based_on", "RETAIL"), "based on itself"),
+                ("profiles", lambda t: column(t, "RETAIL", "forbidden", "mraket"), "not all of it are such words"),
                 ("instruments", lambda t: column(t, "AAPL", "tick", "0"), "not a price"),
                 ("conf", lambda t: t.replace("control: {", "control: {viewers: nobodyatall, "), "no user 'nobodyatall'")):
             # something right beside it, which must not be taken
@@ -159,9 +194,52 @@ def test_wrong_files_change_nothing():
                 with open(v.files[name], "w", encoding="utf-8") as file:
                     file.write(text)
         check((v.rows("instruments"), v.rows("accounts")) == before, "nothing has changed")
-        check(v.metric("wirebook_reloads_failed_total") == 6, "counted")
-        wait_for("the log", lambda: v.said().count("outcome=refused") == 6)
+        check(v.metric("wirebook_reloads_failed_total") == 11, "counted")
+        wait_for("the log", lambda: v.said().count("outcome=refused") == 11)
         check("unknown key" in v.said(), "in the log")
+
+
+def with_column(text, name, values):
+    """An accounts file with one more column, of which some accounts have a value."""
+    out = []
+    for line in text.splitlines():
+        user = line.split(",")[0]
+        out.append(line if line.startswith("#") else line + "," + (name if user == "user" else values.get(user, "")))
+    return "\n".join(out) + "\n"
+
+
+def test_profiles_lists_and_ports():
+    """All three, of a session that goes on meanwhile; by SIGHUP and by wirebook-ctl; and back again."""
+    other = free_port()
+    with Reloaded("risk") as v:
+        v.edit("conf", lambda t: t.replace(f"port: {v.port}}}", f"port: {v.port}}}\n    - {{address: 127.0.0.1, port: {other}}}"))
+        v.edit("accounts", lambda t: with_column(t, "profile", {"ALFA01": "CAREFUL", "ALFA02": "RETAIL"}))
+        v.edit("accounts", lambda t: with_column(t, "ports", {"BRAV01": str(v.port)}))
+        for field in ("max_qty", "max_notional", "collar_percent"):  # the profile's from now on
+            v.edit("accounts", lambda t: column(column(t, "ALFA01", field, ""), "ALFA02", field, ""))
+        v.stop()
+        v.start()
+        with Held(v.port, "ALFA01") as s, Held(v.port, "ALFA02") as r, Held(v.port, "BRAV01") as b:
+            s.say("buy 2000 AAPL 225.50; expect accepted")
+            b.say("buy 1 AAPL 225.50; expect accepted; buy 1 GME 22.60; expect rejected reason 0x22")
+            r.say("buy 1000 AAPL 225.50; expect rejected reason 0x30; buy 400 AAPL 225.50; expect accepted")
+            v.edit("profiles", lambda t: column(column(t, "CAREFUL", "max_qty", "1000"), "HOUSE", "collar_percent", "20"))
+            v.edit("accounts", lambda t: column(column(t, "BRAV01", "restricted", "AAPL"), "BRAV01", "ports", str(other)))
+            a = v.reload()
+            check(a["changes"]["profiles"] == 2 and a["changes"]["listed"] == 3, a)  # AAPL comes, GME and AMC go
+            s.say("buy 1001 AAPL 225.50; expect rejected reason 0x31; buy 1000 AAPL 225.50; expect accepted")
+            r.say("buy 401 AAPL 250; expect rejected reason 0x30; buy 1 AAPL 240; expect rejected reason 0x26")
+            b.say("buy 1 AAPL 225.50; expect rejected reason 0x22; buy 1 GME 22.60; expect accepted")
+            v.edit("profiles", lambda t: column(t, "CAREFUL", "max_exposure", "700000"))  # what is open counts
+            v.process.send_signal(signal.SIGHUP)
+            wait_for("the reload", lambda: v.said().count("outcome=done") == 2)
+            s.say("buy 500 AAPL 225.50; expect rejected reason 0x20; buy 100 AAPL 225.50; expect accepted")
+            b.say("buy 1 GME 22.60; expect accepted")  # who is in stays in
+            v.edit("accounts", lambda t: column(t, "ALFA02", "max_open_orders", "2"))  # one is open
+            v.reload()
+            r.say("buy 1 AAPL 225.50; expect accepted; buy 1 AAPL 225.50; expect rejected reason 0x20")
+        client(v.port, "BRAV01", "buy 1 GME 22.60", code=2)
+        client(other, "BRAV01", "buy 1 GME 22.60; expect accepted")
 
 
 def test_ticks():
@@ -217,4 +295,4 @@ def test_signal_without_a_socket():
 
 
 run_tests(test_nothing_changes, test_accounts_and_instruments, test_passwords, test_config, test_wrong_files_change_nothing,
-          test_ticks, test_operators_terms_stay, test_disabled_is_cut, test_signal_without_a_socket)
+          test_ticks, test_operators_terms_stay, test_disabled_is_cut, test_profiles_lists_and_ports, test_signal_without_a_socket)

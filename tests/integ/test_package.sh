@@ -42,6 +42,19 @@ check "its config is good" "$root/usr/bin/wirebook" --check-config "$tmp/install
 check "the web console comes with it" test -s "$root/usr/share/wirebook/console/console.js"
 check "its scripts are clean" shellcheck "$root"/DEBIAN/p* scripts/archive scripts/deb scripts/console scripts/man scripts/tune
 
+certify() { # until it listens; nobody comes, so nobody has passed: exit code 1
+    WB_BIN=$root/usr/bin "$root/usr/lib/wirebook/certify" "$root/usr/share/wirebook/certification.yaml" --port $((20000 + RANDOM % 10000)) \
+        --accounts "$root/etc/wirebook/accounts.csv" --instruments "$root/etc/wirebook/instruments.csv" > "$tmp/certify" 2>&1 &
+    for _ in $(seq 150); do
+        grep -q '13 cases' "$tmp/certify" && break
+        sleep 0.1
+    done
+    kill $!
+    wait $!
+    [ $? = 1 ] && has '13 cases' "$tmp/certify" || { cat "$tmp/certify"; return 1; }
+}
+check "it certifies clients" certify
+
 # Verified with the programs where they now are; their man page is looked at below.
 sed "s#=/usr/bin/#=$root/usr/bin/#" "$unit" > "$tmp/wirebook.service"
 check "systemd has nothing to say about the unit" silent systemd-analyze verify --man=no "$tmp/wirebook.service"

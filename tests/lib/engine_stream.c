@@ -138,6 +138,8 @@ static void make_enter(struct stream *s, union msg *m, u32 account, u32 channel)
     c->instrument =
         (u16)(one_in(s, 50) ? stream_below(s, 9) : stream_below(s, STREAM_INSTRUMENTS) + 1);
     c->side = (u8)(one_in(s, 80) ? "XZ"[stream_below(s, 2)] : "BBBSTE"[stream_below(s, 6)]);
+    if (one_in(s, 8)) /* across most of what rests */
+        c->price = 100000 + (c->side == 'B' ? 38 : 1) * 100;
     c->tif = (u8)(one_in(s, 20) ? "5556E9"[stream_below(s, 6)] : "0003"[stream_below(s, 4)]);
     c->display = (u8)(one_in(s, 100) ? 'Q' : "YYAN"[stream_below(s, 4)]);
     c->capacity = (u8) "APRO"[stream_below(s, 4)];

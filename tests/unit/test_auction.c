@@ -165,6 +165,26 @@ static void test_reserves_count_wholly(void **state)
     assert_cross(10100, 1400, 300, 'B');
 }
 
+/* ... at its own price, however near the next one is. */
+static void test_reserves_count_at_their_price(void **state)
+{
+    union msg m = cross_cmd(ANN, 'N', 'B', 1000, 10000);
+    (void)state;
+
+    go(0, 'P');
+    m.enter.instrument = BBB;
+    m.enter.terms.tags = TAG_BIT(5);
+    m.enter.terms.max_floor = 100;
+    venue_send(&v, &m);
+    for (u32 sell = 0; sell < 2; sell++) {
+        m = cross_cmd(BOB, 'N', sell ? 'S' : 'B', sell ? 500 : 100, 10001);
+        m.enter.instrument = BBB;
+        venue_send(&v, &m);
+    }
+    go(BBB, 'T');
+    assert_cross(10001, 100, 400, 'S');
+}
+
 static void test_price_is_nearest_the_reference(void **state)
 {
     union msg m = venue_cmd(CMD_INSTRUMENT, 0);
@@ -316,6 +336,7 @@ int main(void)
         T(test_price_has_the_most_shares),
         T(test_price_has_the_least_imbalance),
         T(test_reserves_count_wholly),
+        T(test_reserves_count_at_their_price),
         T(test_price_is_nearest_the_reference),
         T(test_market_orders_alone),
         T(test_market_first_then_price_then_time),

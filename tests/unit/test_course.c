@@ -279,6 +279,7 @@ static void test_halted_by_reference_data(void **state)
     (void)state;
 
     go(0, 'P');
+    assert_int_equal(metric_get(&v.e->metrics.phase), 'P');
     enter(ANN, 'O', 'B', 10, 10000);
     u32 buyer = enter(ANN, 'N', 'B', 10, 10000);
     u32 seller = enter(BOB, 'N', 'S', 10, 9900);

@@ -44,6 +44,28 @@ static u32 plain_first(u16 instrument, enum dark_kind kind, bool sell, i64 from,
     return first;
 }
 
+/* Whatever stands behind order `id` in its tree. */
+static u32 plain_next(u32 id, i64 want)
+{
+    const struct plain *at = &plain[id];
+    const struct order *a = &o.hot[id];
+    u32 next = 0;
+
+    for (u32 i = 1; i <= ORDERS; i++) {
+        const struct plain *p = &plain[i];
+        const struct order *b = &o.hot[i];
+        if (!p->in || p->kind != at->kind || b->sell != a->sell || b->instrument != a->instrument ||
+            p->reach < want)
+            continue;
+        if (p->key < at->key || (p->key == at->key && b->order_ref <= a->order_ref))
+            continue;
+        if (!next || p->key < plain[next].key ||
+            (p->key == plain[next].key && b->order_ref < o.hot[next].order_ref))
+            next = i;
+    }
+    return next;
+}
+
 static void one_step(void)
 {
     u32 id = 1 + below(ORDERS);
@@ -72,6 +94,9 @@ static void test_against_a_plain_array(void **state)
         i64 from = below(3) ? INT64_MIN : (i64)below(7) - 3;
         assert_int_equal(dark_first(&d, instrument, kind, sell, from, want),
                          plain_first(instrument, kind, sell, from, want));
+        u32 id = 1 + below(ORDERS);
+        if (plain[id].in)
+            assert_int_equal(dark_next(&d, plain[id].kind, id, want), plain_next(id, want));
         if (step % 500 == 0)
             assert_true(dark_check(&d, 1) + dark_check(&d, 2) <= ORDERS);
     }

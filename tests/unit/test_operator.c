@@ -242,6 +242,78 @@ static const struct msg_seen *look(u8 what, u32 from, const char *name, u32 want
     return &copy.seen;
 }
 
+static void list(u8 scope, u8 source)
+{
+    union msg m = venue_cmd(CMD_LISTED, 0);
+
+    memcpy(m.listed.symbol, "BBB     ", 8);
+    if (scope == LIST_FIRM)
+        memcpy(m.listed.firm, "FIRM", 4);
+    if (scope == LIST_ACCOUNT)
+        memcpy(m.listed.user, engine_account(v.e, BOB)->user, 6);
+    m.listed.kind = LIST_SHORT;
+    m.listed.scope = scope;
+    m.listed.listed = 1;
+    m.listed.source = source;
+    venue_send(&v, &m);
+}
+
+/* What lists and profiles say is told as it was said. */
+static void test_looks_at_lists_and_profiles(void **state)
+{
+    struct msg_listed l = {0};
+    union msg m = venue_cmd(CMD_PROFILE, 0);
+    (void)state;
+
+    list(LIST_FIRM, CHECKS_OF_FILES);
+    list(LIST_ACCOUNT, CHECKS_OF_OPERATOR);
+    const struct msg_seen *s = look(LOOK_LISTED, 2, NULL, 1);
+    memcpy((u8 *)&l + sizeof l.ev, s->listed, sizeof l - sizeof l.ev);
+    assert_int_equal(l.scope, LIST_ACCOUNT);
+    assert_int_equal(l.kind, LIST_SHORT);
+    assert_int_equal(l.account, BOB);
+    assert_int_equal(l.instrument, BBB);
+    assert_int_equal(l.listed, 1);
+    assert_int_equal(l.source, CHECKS_OF_OPERATOR);
+    assert_memory_equal(l.symbol, "BBB     ", 8);
+    assert_memory_equal(l.user, engine_account(v.e, BOB)->user, 6);
+    s = look(LOOK_LISTED, 1, NULL, 2); /* the last of the two is left in the copy */
+    look(LOOK_LISTED, 1, "BBB     ", 0);
+    memcpy(m.profile.name, "HOUSE   ", 8);
+    m.profile.values.qty_max = 77;
+    assert_int_equal(venue_send(&v, &m), 1);
+    s = look(LOOK_PROFILE, 0, "HOUSE   ", 1);
+    assert_int_equal(s->id, 1);
+    assert_memory_equal(s->profile, &v.e->risk.profiles[1].values, sizeof s->profile);
+}
+
+/* Profiles that cannot be are refused and change nothing. */
+static void test_profiles_that_cannot_be(void **state)
+{
+    static const char *const names[] = {"        ", "\x1F       ", "SELF    ", "LOST    ",
+                                        "HOUSE   ", "SOURCE  ",    "VALUES  "};
+    static const char *const bases[] = {"", "", "SELF    ", "NOWHERE ", "DESK    ", "", ""};
+    (void)state;
+
+    for (u32 i = 0; i < 2; i++) { /* DESK is based on HOUSE */
+        union msg m = venue_cmd(CMD_PROFILE, 0);
+        memcpy(m.profile.name, i ? "DESK    " : "HOUSE   ", 8);
+        memcpy(m.profile.base, i ? "HOUSE   " : "\0\0\0\0\0\0\0", 8);
+        assert_int_equal(venue_send(&v, &m), 1);
+        assert_int_equal(venue_send(&v, &m), 0); /* it is so already */
+    }
+    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
+        union msg m = venue_cmd(CMD_PROFILE, 0);
+        memcpy(m.profile.name, names[i], 8);
+        memcpy(m.profile.base, bases[i], strlen(bases[i]));
+        m.profile.source = i == 5 ? 9 : 0;
+        m.profile.values.last_bps = i == 6 ? 10001 : 0;
+        assert_int_equal(venue_send(&v, &m), 0);
+        assert_int_equal(metric_get(&v.e->metrics.refused), i + 1);
+    }
+    assert_int_equal(engine_profiles(v.e), 2);
+}
+
 static void test_looks(void **state)
 {
     (void)state;
@@ -363,6 +435,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kill_in_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_instruments_and_breaks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_may_be_carried, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_looks_at_lists_and_profiles, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_profiles_that_cannot_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_indications, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recovery_refuses, set_up, tear_down),

@@ -299,6 +299,28 @@ static void test_minimum_rests(void **state)
     assert_int_equal(engine_open_orders(v.e), 0);
 }
 
+/* The touch brings a peg just to the price of an order with a minimum. */
+static void test_a_peg_comes_to_a_minimum(void **state)
+{
+    (void)state;
+    for (u32 sell = 0; sell < 2; sell++) {
+        u32 ref = 100 + 10 * sell;
+        venue_enter(&v, BOB, ref, 'B', 10, sell ? 9900 : 9800, '0');
+        venue_enter(&v, BOB, ref + 1, 'S', 10, sell ? 10400 : 10300, '0');
+        rest_minimum(ref, sell ? 'B' : 'S', 200, 10100, 100);
+        enter_peg(BOB, ref + 2, sell ? 'S' : 'B', 200, PRICE_MARKET, 'M', 0);
+        assert_string_equal(venue_letters(&v), "A");
+        if (sell)
+            venue_enter(&v, ANN, ref + 3, 'S', 10, 10300, '0'); /* the middle is 1.01 */
+        else
+            venue_enter(&v, ANN, ref + 3, 'B', 10, 9900, '0');
+        assert_string_equal(venue_letters(&v), "AwEEw");
+        venue_cancel(&v, BOB, ref, 0);
+        venue_cancel(&v, BOB, ref + 1, 0);
+        venue_cancel(&v, ANN, ref + 3, 0);
+    }
+}
+
 /* As it comes it takes its minimum or nothing; across a price that is too small for it it waits. */
 static void test_minimum_comes(void **state)
 {
@@ -334,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rejects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_minimum_rests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_minimum_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_peg_comes_to_a_minimum, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,7 +192,8 @@ static void test_midpoint_finds_its_minimum(void **state)
     enter_peg(ANN, 3, 'S', 100, PRICE_MARKET, 'M', 0);
     enter_hidden(ANN, 4, 'S', 100, 10100);
     enter_peg(ANN, 5, 'S', 100, PRICE_MARKET, 'R', -200);
-    enter_peg(ANN, 6, 'S', 100, 10200, 'M', 0); /* out of reach */
+    enter_peg(ANN, 6, 'S', 100, 10200, 'M', 0); /* out of reach, as the next one is */
+    enter_hidden(ANN, 7, 'S', 100, 10200);
     enter_picky(BOB, 1, 'B', 500, 400, '3');
     assert_string_equal(venue_letters(&v), "AC");
     assert_int_equal(cancel_reason(1), 'I');
@@ -201,7 +202,40 @@ static void test_midpoint_finds_its_minimum(void **state)
     assert_int_equal(fill(2)->user_ref, 4);
     assert_int_equal(fill(4)->user_ref, 5);
     assert_int_equal(fill(6)->user_ref, 3);
-    assert_int_equal(engine_open_orders(v.e), 3);
+    assert_int_equal(engine_open_orders(v.e), 4);
+}
+
+/* What is its own party's does not count, and what counts depends on what is done about it. */
+static void test_midpoint_looks_past_its_own(void **state)
+{
+    static const struct {
+        u8 stp;
+        const char *letters;
+    } rows[] = {
+        {STP_CANCEL_OLDEST, "ACEE"},
+        {STP_CANCEL_NEWEST, "AC"},
+        {STP_CANCEL_BOTH, "AC"},
+        {STP_DECREMENT, "AC"}, /* it would have nothing left for the other one */
+    };
+    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+    struct cmd_head head = m.cmd;
+    u32 ref = 10;
+    (void)state;
+
+    touch();
+    for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
+        m.account = *engine_account(v.e, BOB);
+        m.cmd = head;
+        m.account.stp = rows[i].stp;
+        venue_send(&v, &m);
+        u32 own = ++ref;
+        enter_peg(BOB, own, 'S', 100, PRICE_MARKET, 'M', 0);
+        enter_peg(ANN, ref, 'S', 100, PRICE_MARKET, 'M', 0);
+        enter_picky(BOB, ++ref, 'B', 100, 100, '3');
+        assert_string_equal(venue_letters(&v), rows[i].letters);
+        venue_cancel(&v, BOB, own, 0);
+        venue_cancel(&v, ANN, own, 0);
+    }
 }
 
 /* It rests until somebody has so much at once, whoever that is. */
@@ -260,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_post_only_peg, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_post_only_meets_post_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_midpoint_finds_its_minimum, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_midpoint_looks_past_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_picky_peg_rests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_picky_pegs_are_many, set_up, tear_down),
     };

@@ -76,6 +76,18 @@ static void test_one_tick_behind_the_touch(void **state)
     assert_int_equal(posted(7, 'S', 9000), 10000);
 }
 
+/* The highest price there is is one. */
+static void test_up_to_the_highest_price(void **state)
+{
+    (void)state;
+    venue_enter(&v, ANN, 1, 'B', 100, PRICE_LIMIT_MAX - 100, '0');
+    assert_int_equal(posted(1, 'S', 10000), PRICE_LIMIT_MAX);
+    venue_enter(&v, ANN, 2, 'B', 200, PRICE_LIMIT_MAX, '0');
+    union msg m = post_only(2, 'S', 10000); /* no price behind it */
+    venue_send(&v, &m);
+    assert_string_equal(venue_letters(&v), "AC");
+}
+
 /* It stays where it was put when what it would have met goes. */
 static void test_slides_once(void **state)
 {
@@ -162,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_tick_behind_the_touch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_up_to_the_highest_price, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_slides_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_sees_what_it_meets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nowhere_to_go, set_up, tear_down),

@@ -246,17 +246,18 @@ static bool begin(struct archive *a)
 
 /* ---- putting ---- */
 
-/* What is due next, to a->job and a->name; its file and length. */
-static void choose(struct archive *a, char *file, u64 *bytes)
+/* What is due next, to a->job and a->name; its file and length. 0 or a negative errno. */
+static int choose(struct archive *a, char *file, u64 *bytes)
 {
     segment_name(a->next, file);
     a->job = JOB_NONE;
     if (a->next < a->at) {
         struct segment_entry *e = entry_of(a, a->next);
-        ASSERT(e != NULL); /* it is kept until we have passed it */
         a->job = JOB_SEGMENT;
-        *bytes = e->bytes;
         memcpy(a->name, file, DISK_NAME_MAX);
+        if (!e) /* we never remove what we have not passed: somebody has, or the disk fails */
+            return -ENOENT;
+        *bytes = e->bytes;
     } else if (a->day_ended && !a->piece_done) {
         u64 blocks = a->end_block - a->at_first + 1;
         a->job = JOB_PIECE;
@@ -267,6 +268,7 @@ static void choose(struct archive *a, char *file, u64 *bytes)
         a->job = JOB_MANIFEST;
         snprintf(a->name, sizeof a->name, "%u.manifest", a->day_ended);
     }
+    return 0;
 }
 
 /* The manifest as a text of *bytes in a file of data_dir. 0 or a negative errno. */
@@ -278,14 +280,18 @@ static int manifest_write(struct archive *a, u64 *bytes)
 
     ASSERT(text != NULL);
     memset(text, 0, room);
-    int n = snprintf(text, room,
-                     "# wirebook archive 1: shard %u, journal %016" PRIx64
-                     ", day %u, up to transaction %" PRIu64 "\n",
-                     a->conf.cursor.shard, a->conf.journal_id, a->day_ended, a->seq);
+    int head = snprintf(text, room,
+                        "# wirebook archive 1: shard %u, journal %016" PRIx64
+                        ", day %u, up to transaction %" PRIu64 ", %u files\n",
+                        a->conf.cursor.shard, a->conf.journal_id, a->day_ended, a->seq,
+                        a->used - a->since);
+    int n = head;
     for (u32 i = a->since; i < a->used; i++)
         n +=
             snprintf(text + n, room - (u64)n, "%.64s  %s\n", a->records[i].sum, a->records[i].name);
-    ASSERT_LT((u64)n, room);
+    ASSERT_LT((u64)n + (u64)head, room);
+    memcpy(text + n, text, (u64)head); /* so that a manifest without its end shows */
+    n += head;
     *bytes = (u64)n;
     int error = d->ops->unlink(d, MANIFEST_FILE);
     if (!error || error == -ENOENT)
@@ -320,9 +326,10 @@ static int ask(struct archive *a, u64 now_ns)
     char there[DISK_NAME_MAX + 20];
     char file[DISK_NAME_MAX];
     u64 bytes = 0;
-    int error = 0;
+    int error = choose(a, file, &bytes);
 
-    choose(a, file, &bytes);
+    if (error)
+        return put_off(a, now_ns, error);
     if (a->job == JOB_NONE)
         return 0;
     if (a->job != JOB_SEGMENT && has(a, a->name)) { /* an earlier process did it */

@@ -6,7 +6,8 @@
  *   0000000000000007.journal            a segment that nothing will be added to
  *   0000000000000007.journal.0000012f   its first 0x12f blocks, at a day's end
  *   20261122.manifest                   SHA-256 sums of what came since the manifest before, in the
- *                                       form of sha256sum(1), that manifest's own sum among them
+ *                                       form of sha256sum(1), that manifest's own sum among them;
+ *                                       the first line says how many files, the last one repeats it
  *
  * Where the archive is, only the hook knows (archive_hook.h: a program).
  */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/crc32c.h"
 #include "engine/base/log.h"
 
 #define FILE_NAME   "auth_digests"
@@ -88,18 +89,40 @@ static void path_of(char out[PATH_MAX], const char *dir, const char *suffix)
     snprintf(out, PATH_MAX, "%s/" FILE_NAME "%s", dir, suffix);
 }
 
+/* The lower half of a CRC-32C of all but the sum itself. */
+static u16 record_sum(const struct auth_record *r)
+{
+    struct auth_record copy = *r;
+
+    copy.sum = 0;
+    return (u16)crc32c(0, &copy, sizeof copy);
+}
+
+static void damaged(const char *path, u64 offset, const char *what)
+{
+    log_warn("auth: %s, offset %llu: damaged: %s; the next login there costs a password hash", path,
+             (unsigned long long)offset, what);
+}
+
 /* Copies what is still wanted of the old file to the new one. False: the disk does not take it. */
 static bool copy_wanted(const char *old, int fd,
                         bool (*take)(void *ctx, const struct auth_record *r), void *ctx)
 {
     struct auth_record r;
     bool ok = true;
+    size_t n = 0;
     FILE *in = fopen(old, "re");
 
     if (in == NULL)
         return true;
-    while (ok && fread(&r, sizeof r, 1, in) == 1)
-        ok = !take(ctx, &r) || write(fd, &r, sizeof r) == (ssize_t)sizeof r;
+    for (u64 at = 0; ok && (n = fread(&r, 1, sizeof r, in)) == sizeof r; at += n) {
+        if (r.sum != record_sum(&r))
+            damaged(old, at, "checksum");
+        else
+            ok = !take(ctx, &r) || write(fd, &r, sizeof r) == (ssize_t)sizeof r;
+    }
+    if (ok && (n > 0 || ferror(in)))
+        damaged(old, (u64)ftell(in) - n, n > 0 ? "cut short" : strerror(errno));
     fclose(in);
     return ok;
 }
@@ -121,8 +144,9 @@ void auth_memory_load(struct auth_memory *m, const char *dir,
     auth_memory_close(m);
 }
 
-void auth_memory_add(struct auth_memory *m, const struct auth_record *r)
+void auth_memory_add(struct auth_memory *m, struct auth_record *r)
 {
+    r->sum = record_sum(r);
     if (m->fd < 0 || write(m->fd, r, sizeof *r) == (ssize_t)sizeof *r)
         return;
     log_warn("auth: a login could not be remembered: %s", strerror(errno));

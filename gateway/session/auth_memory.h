@@ -17,7 +17,7 @@
 /* One success: the file's record. Made under the key, so worth nothing under another one. */
 struct auth_record {
     char user[6];                 /*  0 padded */
-    u8 zero[2];                   /*  6 */
+    u16 sum;                      /*  6 of the other bytes: a record that has rotted is named */
     u8 tag[AUTH_TAG_BYTES];       /*  8 of the stored hash: whether it is still that one */
     u8 digest[AUTH_DIGEST_BYTES]; /* 32 of user, password and stored hash */
 };
@@ -39,14 +39,15 @@ bool auth_memory_key(struct auth_memory *m, const char *dir, u32 days, u8 key[AU
 
 /*
  * Reads the file and gives each record to `take`; those that it wants (true) become the new file,
- * in one rename. A file that cannot be read is an empty one; one that cannot be written is logged,
- * and nothing is kept. Cold.
+ * in one rename. What is damaged is logged with its offset and left out. A file that cannot be read
+ * is an empty one; one that cannot be written is logged, and nothing is kept. Cold.
  */
 void auth_memory_load(struct auth_memory *m, const char *dir,
                       bool (*take)(void *ctx, const struct auth_record *r), void *ctx);
 
-/* Appends a record; an error ends the keeping, nothing else. Unsynced: to lose it costs a hash. */
-void auth_memory_add(struct auth_memory *m, const struct auth_record *r);
+/* Sums a record up and appends it; an error ends the keeping, nothing else. Unsynced: to lose it
+ * costs a hash. */
+void auth_memory_add(struct auth_memory *m, struct auth_record *r);
 
 /* Once in a while: the key lives on as long as the process does. `now_ns` as for an agent. */
 void auth_memory_renew(struct auth_memory *m, u64 now_ns);

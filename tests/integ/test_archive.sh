@@ -84,9 +84,38 @@ venue_end TERM
 in=$(dirname "$(find "$away" -name '*.manifest')")
 check "sums agree" scripts/archive check "$in"
 cp "$in"/*.manifest "$tmp/manifest"
-check "the manifest names all that came before it" is "$(sed 1d "$tmp/manifest" | cut -c 67- | sort | tr '\n' ' ')" \
+check "the manifest names all that came before it" is "$(sed '1d;$d' "$tmp/manifest" | cut -c 67- | sort | tr '\n' ' ')" \
     "$(cd "$in" && find . -type f ! -newer "$(basename "$(ls ./*.manifest)")" ! -name '*.manifest' -printf '%P\n' | sort | tr '\n' ' ')"
-check "nothing in it can be written" test -z "$(find "$away" -type f -perm /222)"
+# Any byte of a manifest may rot, it may have any length: never taken for whole. A small one, and steps unless WB_FULL says every byte.
+mkdir -p "$tmp/small"
+echo a segment > "$tmp/small/0000000000000001.journal"
+line="# wirebook archive 1: shard 1, journal 0123456789abcdef, day 20261122, up to transaction 77, 1 files"
+(cd "$tmp/small" && { echo "$line" && sha256sum 0000000000000001.journal && echo "$line"; } > 20261122.manifest)
+check "a small archive is whole" scripts/archive check "$tmp/small"
+python3 - "$tmp/small/20261122.manifest" << 'END' > "$tmp/out" 2>&1
+import os, subprocess, sys
+path = sys.argv[1]
+whole = open(path, "rb").read()
+sum_at = whole.index(b"\n") + 1
+step = 1 if os.environ.get("WB_FULL") else 17
+flips = [(at, 1 << at % 8) for at in range(0, len(whole), step)] + [(sum_at, 1 << bit) for bit in range(8)] + \
+    [(sum_at, whole[sum_at] ^ ord("#")), (sum_at - 1, 1), (len(whole) - 1, 1)]
+damaged = [bytearray(whole) for _ in flips]
+for bad, (at, mask) in zip(damaged, flips):
+    bad[at] ^= mask
+damaged += [whole[:n] for n in range(0, len(whole), step)] + [whole[:sum_at], whole[:-1], whole + whole, whole + b"#\n"]
+for bad in damaged:
+    open(path, "wb").write(bad)
+    done = subprocess.run(["scripts/archive", "check", os.path.dirname(path)], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "20261122.manifest" in done.stderr, (bad, done)
+END
+check "  no byte of its manifest can be another, none missing, and it is named" is $? 0
+# The hook was killed when the new file was whole and had no name yet; the venue is not root.
+install -d -o nobody "$tmp/killed" "$tmp/killed/j"
+install -o nobody -m 444 /dev/null "$tmp/killed/j/.0000000000000001.journal.new"
+chmod 755 "$tmp" && setpriv --reuid nobody --clear-groups scripts/archive put "$tmp/small" 0000000000000001.journal 10 "$tmp/killed" j/0000000000000001.journal > "$tmp/out" 2>&1
+check "what a killed hook has left is in nobody's way" is "$?:$(cat "$tmp/killed/j/0000000000000001.journal")" "0:a segment"
+check "nothing in it can be written" test -z "$(find "$away" -type f ! -name '.*.new' -perm /222)"
 
 first=$(find "$away" -name 0000000000000001.journal)
 scripts/archive put "$dir" 0000000000000002.journal 1048576 "$away" "$(basename "$in")/0000000000000001.journal" > "$tmp/out" 2>&1

@@ -269,8 +269,12 @@ static u32 check_manifests(void)
         assert_non_null(line);
         assert_memory_equal(text, "# wirebook archive 1: shard 7, journal 000000000000abcd, day ",
                             61);
-        assert_int_equal(s->bytes - (u64)(line + 1 - text), n);
+        u64 head = (u64)(line + 1 - text);
+        assert_int_equal(s->bytes, 2 * head + (u64)n);
         assert_memory_equal(line + 1, want, (u64)n);
+        assert_memory_equal(line + 1 + n, text, head);
+        n = snprintf(want, sizeof want, ", %u files\n", i - since);
+        assert_memory_equal(line + 1 - n, want, (u64)n);
         since = i;
         manifests++;
     }
@@ -454,6 +458,29 @@ static void removed_test(void **state)
     end();
 }
 
+/* One goes that is due, or the disk cannot be listed: said, tried again, and nobody falls over. */
+static void due_removed_test(void **state)
+{
+    (void)state;
+    start();
+    hook.fail_next = -EIO;
+    grow(60);
+    for (u32 turn = 0; turn < 50; turn++)
+        archive_do_work(archive, now_ns); /* the first segment fails and is put off */
+    struct fake_file *f = fake_disk_file(fd, "0000000000000001.journal");
+    char name[DISK_NAME_MAX];
+    memcpy(name, f->name, sizeof name);
+    memcpy(f->name, "gone", sizeof "gone");
+    for (u32 turn = 0; turn < 50; turn++)
+        archive_do_work(archive, now_ns += 100 * NS_PER_SEC);
+    assert_int_equal(check_segments(), 0);
+    assert_true(metrics_sum("wirebook_archive_failed_total") > 1);
+    memcpy(f->name, name, sizeof name); /* back from a copy */
+    settle();
+    assert_true(check_segments() > 3);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ledger_damage_test, setup, teardown),
         cmocka_unit_test_setup_teardown(not_durable_test, setup, teardown),
         cmocka_unit_test_setup_teardown(removed_test, setup, teardown),
+        cmocka_unit_test_setup_teardown(due_removed_test, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

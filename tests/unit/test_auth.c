@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "engine/base/log.h"
 #include "engine/base/mem.h"
 #include "engine/base/metrics.h"
 #include "gateway/session/auth.h"
@@ -345,6 +346,17 @@ static void test_file_without_its_key(void **state)
     place_close(&q);
 }
 
+static char said[512];
+static u32 said_times;
+
+static void listen(const struct log_record *rec)
+{
+    if (strstr(rec->text, "damaged")) {
+        snprintf(said, sizeof said, "%s", rec->text);
+        said_times++;
+    }
+}
+
 /* A byte of a record that has rotted, a record cut short: slower at most, never another answer. */
 static void test_rotten_record(void **state)
 {
@@ -368,7 +380,14 @@ static void test_rotten_record(void **state)
         f = fopen(p.file, "w");
         fwrite(bad, at < sizeof bad ? sizeof bad : at - sizeof bad, 1, f);
         fclose(f);
+        said_times = 0;
+        log_writer_set(listen);
         rig_restart(&r, &p, hash, NULL);
+        log_writer_set(NULL);
+        assert_int_equal(said_times, at != sizeof bad); /* an empty file is none */
+        if (said_times > 0)
+            assert_non_null(strstr(said, at < sizeof bad ? "auth_digests, offset 0: damaged: check"
+                                                         : "auth_digests, offset 0: damaged: cut"));
         assert_int_equal(auth_rig_ask(&r, "ALICE ", "WRONG     ", 1), AUTH_BAD);
         assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 1), AUTH_OK);
         auth_rig_close(&r);

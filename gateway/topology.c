@@ -279,6 +279,10 @@ static void agent_metrics(const struct agent *a)
     snprintf(labels, sizeof labels, "agent=\"%s\"", a->name);
     metrics_register("wirebook_agent_turns_total", labels, "Turns of the agent.", METRIC_COUNTER,
                      &a->turns);
+    metrics_register("wirebook_agent_busy_seconds_total", labels,
+                     "Time in turns that found something to do: against the clock, how full the "
+                     "agent is, also where its thread spins.",
+                     METRIC_COUNTER_NS, &a->busy_ns);
     metrics_register("wirebook_agent_turn_max_seconds", labels, "Longest turn.", METRIC_GAUGE_NS,
                      &a->turn_max_ns);
     metrics_register("wirebook_agent_turns_over_limit_total", labels,

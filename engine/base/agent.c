@@ -60,9 +60,11 @@ void agent_thread_add(struct agent_thread *t, struct agent *a)
     t->agents[t->agents_used++] = a;
 }
 
-static void turn_measure(struct agent *a, u64 took_ns)
+static void turn_measure(struct agent *a, int work, u64 took_ns)
 {
     metric_add(&a->turns, 1);
+    if (work > 0)
+        metric_add(&a->busy_ns, took_ns);
     metric_max(&a->turn_max_ns, took_ns);
     if (a->turn_limit_ns != 0 && took_ns > a->turn_limit_ns)
         metric_add(&a->turns_over_limit, 1);
@@ -113,9 +115,10 @@ static void *thread_main(void *arg)
         int work = 0;
         for (u32 i = 0; i < t->agents_used; i++) {
             struct agent *a = t->agents[i];
-            work += a->do_work(a->self, now_ns);
+            int done = a->do_work(a->self, now_ns);
             u64 end_ns = clock_now_ns();
-            turn_measure(a, end_ns - now_ns);
+            turn_measure(a, done, end_ns - now_ns);
+            work += done;
             now_ns = end_ns;
         }
         if (work > 0) {

@@ -34,6 +34,7 @@ struct agent {
     /* owner: the thread that runs it; others read them for metrics */
     u64 turn_limit_ns; /* a turn longer than this is counted; 0 counts none */
     struct metric turns;
+    struct metric busy_ns; /* of turns that did something */
     struct metric turn_max_ns;
     struct metric turns_over_limit;
 };

@@ -177,10 +177,15 @@ static void print_value(FILE *out, const struct entry *e)
 {
     unsigned long long value = value_of(e);
 
-    if (e->kind == METRIC_GAUGE_NS)
+    if (e->kind == METRIC_GAUGE_NS || e->kind == METRIC_COUNTER_NS)
         fprintf(out, "%llu.%09llu\n", value / NS_PER_SEC, value % NS_PER_SEC);
     else
         fprintf(out, "%llu\n", value);
+}
+
+static bool is_counter(const struct entry *e)
+{
+    return e->kind == METRIC_COUNTER || e->kind == METRIC_COUNTER_NS;
 }
 
 static void print_family(FILE *out, u32 first)
@@ -188,9 +193,9 @@ static void print_family(FILE *out, u32 first)
     const struct entry *head = &entries[first];
 
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", head->name, head->help, head->name,
-            head->histogram != NULL        ? "histogram"
-            : head->kind == METRIC_COUNTER ? "counter"
-                                           : "gauge");
+            head->histogram != NULL ? "histogram"
+            : is_counter(head)      ? "counter"
+                                    : "gauge");
     for (u32 i = first; i != NONE; i = entries[i].next) {
         const struct entry *e = &entries[i];
         if (e->histogram != NULL) {

@@ -22,6 +22,7 @@ enum metric_kind {
     METRIC_COUNTER, /* only grows */
     METRIC_GAUGE,
     METRIC_GAUGE_NS, /* kept in nanoseconds, shown in seconds: Prometheus' base unit */
+    METRIC_COUNTER_NS,
 };
 
 /* A histogram of durations in ns with one writer: 130 KiB, of which a run touches little. */

@@ -121,6 +121,36 @@ static int counter_do_work(void *self, u64 now_ns)
     return c->calls % 2 ? 1 : 0;
 }
 
+/* Takes its time and has done nothing. */
+static int idler_do_work(void *self, u64 now_ns)
+{
+    (void)self, (void)now_ns;
+    clock_sleep_ns(10000);
+    return 0;
+}
+
+/* Only turns that found something to do count as busy. */
+static void test_busy(void **state)
+{
+    struct counter c = {0};
+    struct agent idler, counter;
+    struct agent_thread t;
+
+    (void)state;
+    agent_init(&idler, "idler", idler_do_work, NULL, 0);
+    agent_init(&counter, "counter", counter_do_work, &c, 0);
+    agent_thread_init(&t, "busy", -1, IDLE_BACKOFF);
+    agent_thread_add(&t, &idler);
+    agent_thread_add(&t, &counter);
+    u64 began_ns = clock_now_ns();
+    assert_int_equal(agent_thread_start(&t), 0);
+    wait_for(&c.enough);
+    agent_thread_stop(&t);
+    assert_int_equal(metric_get(&idler.busy_ns), 0);
+    assert_true(metric_get(&idler.turn_max_ns) >= 10000);
+    assert_in_range(metric_get(&counter.busy_ns), 50, clock_now_ns() - began_ns);
+}
+
 /* Agents of one thread have the same number of turns, and their time never goes back. */
 static void test_agents_take_turns(void **state)
 {
@@ -208,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens_backoff),      cmocka_unit_test(test_tokens_yield),
+        cmocka_unit_test(test_busy),
         cmocka_unit_test(test_agents_take_turns),   cmocka_unit_test(test_restart),
         cmocka_unit_test(test_impossible_cpu),      cmocka_unit_test(test_turn_by_hand),
         cmocka_unit_test(test_idle_strategy_parse),

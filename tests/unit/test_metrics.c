@@ -104,14 +104,19 @@ static void test_print_groups_by_name(void **state)
 static void test_print_seconds(void **state)
 {
     static struct metric lag = {12 * NS_PER_SEC + 34};
+    static struct metric busy = {5};
 
     (void)state;
     metrics_reset();
     metrics_register("wirebook_lag_seconds", "", "A time.", METRIC_GAUGE_NS, &lag);
+    metrics_register("wirebook_busy_seconds_total", "", "Work.", METRIC_COUNTER_NS, &busy);
     char *text = printed();
     assert_string_equal(text, "# HELP wirebook_lag_seconds A time.\n"
                               "# TYPE wirebook_lag_seconds gauge\n"
-                              "wirebook_lag_seconds 12.000000034\n");
+                              "wirebook_lag_seconds 12.000000034\n"
+                              "# HELP wirebook_busy_seconds_total Work.\n"
+                              "# TYPE wirebook_busy_seconds_total counter\n"
+                              "wirebook_busy_seconds_total 0.000000005\n");
     free(text);
     assert_int_equal(metrics_sum("wirebook_lag_seconds"), 12 * NS_PER_SEC + 34);
 }

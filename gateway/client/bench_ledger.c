@@ -20,11 +20,22 @@
 
 #include "engine/base/assert.h"
 
-void ledger_init(struct ledger *l, const char *const *symbols)
+u32 ledger_window(u32 sessions, u32 open_max)
 {
-    *l = (struct ledger){.symbols = symbols, .first_ref = 1, .next_ref = 1};
-    l->orders = calloc(LEDGER_WINDOW, sizeof(*l->orders));
-    l->open = calloc(LEDGER_OPEN_MAX, sizeof(*l->open));
+    u32 window = LEDGER_WINDOW;
+
+    while (window > LEDGER_WINDOW_MIN && window / 2 >= 2 * open_max &&
+           (u64)window * sessions > LEDGER_WINDOWS)
+        window /= 2;
+    return window;
+}
+
+void ledger_init(struct ledger *l, const char *const *symbols, u32 window)
+{
+    ASSERT(window > 1 && (window & (window - 1)) == 0);
+    *l = (struct ledger){.symbols = symbols, .first_ref = 1, .next_ref = 1, .window = window};
+    l->orders = calloc(window, sizeof(*l->orders));
+    l->open = calloc(window / 2, sizeof(*l->open));
     if (l->orders == NULL || l->open == NULL) {
         fprintf(stderr, "no memory for another session's orders\n");
         exit(1);
@@ -48,7 +59,7 @@ void ledger_begin(struct ledger *l, u32 next_ref)
 
 struct ledger_order *ledger_find(const struct ledger *l, u32 ref)
 {
-    struct ledger_order *o = &l->orders[ref & (LEDGER_WINDOW - 1)];
+    struct ledger_order *o = &l->orders[ref & (l->window - 1)];
     return o->ref == ref && o->state != LEDGER_FREE && ref >= l->first_ref ? o : NULL;
 }
 
@@ -57,7 +68,7 @@ struct ledger_order *ledger_find(const struct ledger *l, u32 ref)
 static void open_add(struct ledger *l, struct ledger_order *o)
 {
     ASSERT(!o->is_open);
-    if (o->tif != '0' || l->open_used == LEDGER_OPEN_MAX)
+    if (o->tif != '0' || l->open_used == l->window / 2)
         return;
     o->is_open = true;
     o->open_at = l->open_used;
@@ -70,7 +81,7 @@ static void open_remove(struct ledger *l, struct ledger_order *o)
         return;
     u32 last = l->open[--l->open_used];
     l->open[o->open_at] = last;
-    l->orders[last & (LEDGER_WINDOW - 1)].open_at = o->open_at;
+    l->orders[last & (l->window - 1)].open_at = o->open_at;
     o->is_open = false;
 }
 
@@ -78,7 +89,7 @@ static void open_remove(struct ledger *l, struct ledger_order *o)
 
 struct ledger_order *ledger_blocker(struct ledger *l)
 {
-    struct ledger_order *o = &l->orders[l->next_ref & (LEDGER_WINDOW - 1)];
+    struct ledger_order *o = &l->orders[l->next_ref & (l->window - 1)];
     return o->state == LEDGER_FREE || o->state == LEDGER_DEAD ? NULL : o;
 }
 
@@ -87,7 +98,7 @@ static struct ledger_order *fresh(struct ledger *l)
 {
     if (ledger_blocker(l) != NULL)
         return NULL;
-    return &l->orders[l->next_ref & (LEDGER_WINDOW - 1)];
+    return &l->orders[l->next_ref & (l->window - 1)];
 }
 
 struct ledger_order *ledger_enter(struct ledger *l, const struct ledger_order *terms)
@@ -301,7 +312,7 @@ const char *ledger_take(struct ledger *l, const struct wb_msg *m, struct ledger_
 u64 ledger_lingering(const struct ledger *l)
 {
     u64 n = 0;
-    for (u32 i = 0; i < LEDGER_WINDOW; i++)
+    for (u32 i = 0; i < l->window; i++)
         n += l->orders[i].state == LEDGER_LIVE && l->orders[i].tif == '3';
     return n;
 }

@@ -11,8 +11,10 @@
 
 #include "gateway/client/wb_ouch.h"
 
-#define LEDGER_WINDOW   131072u /* consecutive order numbers that are remembered; a power of two */
-#define LEDGER_OPEN_MAX 65536u  /* open orders of a session at most */
+#define LEDGER_WINDOW     131072u /* most order numbers in a row that a session remembers */
+#define LEDGER_WINDOW_MIN 1024u
+#define LEDGER_WINDOWS    2097152u /* of all sessions together, while more than the least */
+#define LEDGER_OPEN_MAX   (LEDGER_WINDOW / 2u) /* open orders of a session at most */
 
 /* What was asked, as the report counts it. */
 enum bench_kind {
@@ -65,10 +67,11 @@ struct ledger_counts {
 struct ledger {
     u32 first_ref; /* this run's first order number */
     u32 next_ref;
+    u32 window;  /* consecutive order numbers that are remembered; a power of two */
     u64 waiting; /* requests that are not yet answered */
     u32 open_used;
     u32 *open;                   /* numbers of live orders on which nothing is pending */
-    struct ledger_order *orders; /* by ref & (LEDGER_WINDOW - 1) */
+    struct ledger_order *orders; /* by ref & (window - 1) */
     const char *const *symbols;  /* names, to compare with */
     struct ledger_counts counts;
 };
@@ -80,8 +83,12 @@ struct ledger_answer {
     u64 due_ns;
 };
 
-/* An empty ledger; ends the process when there is no memory. `symbols` is the caller's. */
-void ledger_init(struct ledger *l, const char *const *symbols);
+/* How many order numbers each of `sessions` remembers, that has up to `open_max` orders open. */
+u32 ledger_window(u32 sessions, u32 open_max);
+
+/* An empty ledger that remembers `window` order numbers, a power of two; ends the process when
+ * there is no memory. `symbols` is the caller's. */
+void ledger_init(struct ledger *l, const char *const *symbols, u32 window);
 void ledger_free(struct ledger *l);
 
 /* Sets the first free order number, as Account Query told it. Before the first request. */

@@ -6,7 +6,7 @@
 
 #include "gateway/client/bench_session.h"
 
-#define BENCH_SESSIONS_MAX 1024u
+#define BENCH_SESSIONS_MAX 16384u
 
 enum bench_exit {
     BENCH_OK = 0,

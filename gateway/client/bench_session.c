@@ -38,7 +38,8 @@ void bench_session_init(struct bench_session *s, struct bench_shared *shared, u3
     s->client = wb_client_new();
     s->state = BENCH_CONNECTING;
     s->backoff_ns = BACKOFF_MIN_NS;
-    ledger_init(&s->ledger, s->flow.symbols->name_list);
+    ledger_init(&s->ledger, s->flow.symbols->name_list,
+                ledger_window(shared->sessions, s->flow.open_max));
 }
 
 void bench_session_free(struct bench_session *s)
@@ -86,8 +87,9 @@ static void on_resumed(struct bench_session *s, u64 seq)
     s->backoff_ns = BACKOFF_MIN_NS;
     s->lost_ns = 0;
     u32 first = s->ledger.first_ref;
+    u32 window = s->ledger.window;
     s->again_end = s->ledger.next_ref;
-    s->again_ref = s->again_end - first > LEDGER_WINDOW ? s->again_end - LEDGER_WINDOW : first;
+    s->again_ref = s->again_end - first > window ? s->again_end - window : first;
     s->query_owed = s->query_owed || s->query_asked;
 }
 

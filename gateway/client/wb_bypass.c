@@ -24,8 +24,9 @@
 #include "gateway/client/wb_carrier.h"
 #include "gateway/net/net.h"
 #include "gateway/port.h"
+#include "gateway/session/map.h"
 
-#define CONNS_MAX_BYPASS 1024u
+#define CONNS_MAX_BYPASS 16384u
 #define IN_BYTES         (64u * 1024u)
 #define LINK_WAIT_NS     (10 * NS_PER_SEC)
 #define CLOSE_NS         (100 * NS_PER_MS)
@@ -53,16 +54,16 @@ static struct {
     struct net *net;
     bool owns_port;
     struct conn conns[CONNS_MAX_BYPASS];
-    bool driven; /* the carrier's user turns it: nobody else has to */
-    bool news;   /* something came for a connection since the last such turn */
+    struct map by_name; /* places in conns */
+    bool driven;        /* the carrier's user turns it: nobody else has to */
+    bool news;          /* something came for a connection since the last such turn */
 } self;
 
 static struct conn *find(u64 name)
 {
-    for (u32 i = 0; i < CONNS_MAX_BYPASS; i++)
-        if (self.conns[i].state != FREE && self.conns[i].name == name)
-            return &self.conns[i];
-    return NULL;
+    u32 i = map_get(&self.by_name, name);
+
+    return i == MAP_NONE ? NULL : &self.conns[i];
 }
 
 /* ---- up-calls of the endpoint ---- */
@@ -167,6 +168,7 @@ static int bypass_open(const char *host, u16 port, const char **why)
         c->in = malloc(IN_BYTES);
     ASSERT(c->in != NULL);
     c->name = name;
+    map_put(&self.by_name, name, (u32)i);
     c->state = CONNECTING;
     c->head = c->tail = 0;
     return i;
@@ -224,6 +226,7 @@ static void bypass_close(int conn)
     u64 now_ns = clock_now_ns();
 
     net_close(self.net, c->name, NET_FINISH);
+    map_remove(&self.by_name, c->name);
     c->state = FREE;
     net_flush(self.net, now_ns);
     port_flush(port_queue(self.port, 0));
@@ -287,6 +290,8 @@ void wb_bypass_attach(struct port *port, u32 ipv4, u32 netmask)
     ASSERT(self.net == NULL);
     mem_init(&self.mem, 0);
     net_conf_defaults(&conf);
+    conf.conns_max = CONNS_MAX_BYPASS;
+    map_init(&self.by_name, &self.mem, CONNS_MAX_BYPASS, 0); /* the keys are our endpoint's own */
     memcpy(conf.mac, port_mac(port), sizeof conf.mac);
     ssize_t n = getrandom(conf.secret, sizeof conf.secret, 0);
     ASSERT_EQ(n, (ssize_t)sizeof conf.secret);

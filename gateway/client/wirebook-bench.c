@@ -177,7 +177,7 @@ static void add_account(struct bench_options *o, char *text)
 {
     char *colon = strchr(text, ':');
     if (colon == NULL || o->sessions == BENCH_SESSIONS_MAX)
-        usage("accounts are USER:PASSWORD, at most 1024 of them", "");
+        usage("accounts are USER:PASSWORD, at most 16384 of them", "");
     *colon = 0;
     struct wb_login *l = &o->logins[o->sessions++];
     if (strlen(text) >= sizeof(l->user) || strlen(colon + 1) >= sizeof(l->password))

@@ -237,11 +237,10 @@ static void test_idle_strategy_parse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens_backoff),      cmocka_unit_test(test_tokens_yield),
-        cmocka_unit_test(test_busy),
-        cmocka_unit_test(test_agents_take_turns),   cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_impossible_cpu),      cmocka_unit_test(test_turn_by_hand),
-        cmocka_unit_test(test_idle_strategy_parse),
+        cmocka_unit_test(test_tokens_backoff), cmocka_unit_test(test_tokens_yield),
+        cmocka_unit_test(test_busy),           cmocka_unit_test(test_agents_take_turns),
+        cmocka_unit_test(test_restart),        cmocka_unit_test(test_impossible_cpu),
+        cmocka_unit_test(test_turn_by_hand),   cmocka_unit_test(test_idle_strategy_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

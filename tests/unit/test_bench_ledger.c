@@ -23,7 +23,7 @@ static const char *const names[] = {"AAPL", "MSFT"};
 static int begin(void **state)
 {
     struct ledger *l = calloc(1, sizeof(*l));
-    ledger_init(l, names);
+    ledger_init(l, names, LEDGER_WINDOW);
     ledger_begin(l, 100);
     *state = l;
     return 0;
@@ -334,6 +334,30 @@ static void test_window(void **state)
     assert_int_equal(bytes[0], 'O');
 }
 
+/* Few sessions remember much; many share the memory, and each keeps room for its open orders. */
+static void test_window_of_many(void **state)
+{
+    struct ledger l;
+
+    (void)state;
+    assert_int_equal(ledger_window(1, LEDGER_OPEN_MAX), LEDGER_WINDOW);
+    assert_int_equal(ledger_window(16, 1000), LEDGER_WINDOW);
+    assert_int_equal(ledger_window(16, 10), LEDGER_WINDOW);
+    assert_int_equal(ledger_window(17, 1000), LEDGER_WINDOW / 2);
+    assert_int_equal(ledger_window(10000, 10), LEDGER_WINDOW_MIN);
+    assert_int_equal(ledger_window(10000, 1000), 2048);
+    assert_int_equal(ledger_window(10000, LEDGER_OPEN_MAX), LEDGER_WINDOW);
+    ledger_init(&l, names, 4);
+    ledger_begin(&l, 1);
+    for (u32 ref = 1; ref <= 4; ref++) { /* the third and fourth are live, but not in the list */
+        enter(&l, 100, '0');
+        good(&l, answer('A', ref, 100));
+    }
+    assert_int_equal(l.open_used, 2);
+    assert_ptr_equal(ledger_blocker(&l), ledger_find(&l, 1));
+    ledger_free(&l);
+}
+
 static void test_again(void **state)
 {
     static struct bench_symbols symbols;
@@ -422,7 +446,7 @@ static void test_verdict(void **state)
     static struct bench_result r;
     o.sessions = 1;
     o.rate = 1000;
-    ledger_init(&s.ledger, names);
+    ledger_init(&s.ledger, names, LEDGER_WINDOW);
     bench_schedule_init(&shared.schedule, BENCH_CONSTANT, 1, 0, 1000, 0, 1000);
     shared.measured = 1000;
     shared.last_due_ns = 999 * NS_PER_MS;
@@ -455,12 +479,19 @@ static void test_verdict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_LEDGER(test_life),           WITH_LEDGER(test_rejects),
-        WITH_LEDGER(test_overtaken),      WITH_LEDGER(test_immediate),
-        WITH_LEDGER(test_contradictions), WITH_LEDGER(test_venue_cancels),
-        WITH_LEDGER(test_flow),           WITH_LEDGER(test_window),
-        WITH_LEDGER(test_again),          cmocka_unit_test(test_parsing),
-        cmocka_unit_test(test_verdict),   cmocka_unit_test(test_mix_file),
+        WITH_LEDGER(test_life),
+        WITH_LEDGER(test_rejects),
+        WITH_LEDGER(test_overtaken),
+        WITH_LEDGER(test_immediate),
+        WITH_LEDGER(test_contradictions),
+        WITH_LEDGER(test_venue_cancels),
+        WITH_LEDGER(test_flow),
+        WITH_LEDGER(test_window),
+        WITH_LEDGER(test_again),
+        cmocka_unit_test(test_parsing),
+        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_mix_file),
+        cmocka_unit_test(test_window_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

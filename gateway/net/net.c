@@ -253,7 +253,11 @@ void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 n
     }
 }
 
-/* Each connection that holds data once; those that still do come back at the end of the list. */
+/*
+ * Each connection that holds data once; those that still do come back at the end of the list. An
+ * offer of which nothing is taken is no work: else a reader that takes nothing would keep the
+ * thread from sleeping, and whoever turns until there is nothing to do from ending.
+ */
 static int offer_held(struct net *net)
 {
     struct list todo;
@@ -266,8 +270,9 @@ static int offer_held(struct net *net)
     while ((node = list_first(&todo)) != NULL) {
         struct tcp_conn *c = CONTAINER_OF(node, struct tcp_conn, node);
         list_move_tail(&net->held, node);
-        tcp_offer(net, c);
-        work++;
+        u32 read = c->rcv_read;
+        if (!tcp_offer(net, c) || c->rcv_read != read)
+            work++;
     }
     return work;
 }

@@ -103,7 +103,7 @@ static int poll_conn(struct fake_transport *f, struct fake_conn *c)
 static int op_poll(struct transport *t, u64 now_ns)
 {
     struct fake_transport *f = of_transport(t);
-    int work = 0;
+    int work = f->busy;
 
     f->now_ns = now_ns;
     for (u32 i = 0; i < f->conns_used; i++)

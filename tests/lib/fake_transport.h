@@ -45,6 +45,7 @@ struct fake_transport {
     u32 listener;  /* that the next connections come to */
     u32 peer_ipv4; /* that they come from, network order */
     u32 refused;   /* connections that opened() did not want */
+    bool busy;     /* each poll finds something to do */
 };
 
 /* One that behaves well. fake_free gives it back. */

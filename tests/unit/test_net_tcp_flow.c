@@ -119,7 +119,10 @@ static void slow_reader(void **state)
     assert_true(script_out(&s, &a));
     assert_int_equal(a.window, 0);
     assert_int_equal(a.ack, s.peer_seq + sent);
+    script_run(&s, 200 * NS_PER_US);
+    assert_int_equal(net_poll(s.net, s.now_ns), 0); /* offered in vain: that is no work */
     s.take = 100;
+    assert_int_equal(net_poll(s.net, s.now_ns), 1);
     script_run(&s, 200 * NS_PER_US); /* a little: not worth telling */
     assert_false(script_out(&s, &a));
     s.take = UINT32_MAX;

@@ -257,6 +257,30 @@ static int setup(void **state)
     return mkdtemp(dir) ? 0 : -1;
 }
 
+static u32 reap_nothing(struct disk *d, struct disk_done *done, u32 max)
+{
+    (void)d, (void)done, (void)max;
+    return 0;
+}
+
+/* The end comes at its deadline, however much a transport finds to do in each turn. */
+static void test_end_has_a_deadline(void **state)
+{
+    (void)state;
+    start(100);
+    const struct disk_ops *good = world.disk->ops;
+    struct disk_ops slow = *good;
+    slow.reap = reap_nothing;
+    world.disk->ops = &slow; /* so that what is asked is never done */
+    operators(50, CHECKS_OF_OPERATOR);
+    transports[1]->busy = true;
+    u64 now_ns = clock_now_ns();
+    assert_false(topology_close(&topology, now_ns, now_ns + 50 * NS_PER_MS));
+    assert_in_range(clock_now_ns() - now_ns, 50 * NS_PER_MS, 5 * NS_PER_SEC);
+    world.disk->ops = good;
+    crash();
+}
+
 static int teardown(void **state)
 {
     char command[128];
@@ -272,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_whose_checks_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_limits_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_profiles_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_end_has_a_deadline, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,9 +271,8 @@ static u32 make_cancel(struct ledger *l, struct ledger_order *o, u64 due_ns, boo
 u32 bench_flow_next(struct bench_flow *f, struct ledger *l, u64 due_ns, bool measured, u8 *out)
 {
     enum bench_kind kind = choose(f, l);
-    struct ledger_order *blocker = ledger_blocker(l);
-    if (blocker != NULL) /* a very old order holds the place of the next number: it has to go */
-        return blocker->is_open ? make_cancel(l, blocker, due_ns, measured, out) : 0;
+    if (!ledger_advance(l))
+        return 0;
     if (kind == BENCH_CANCEL)
         return make_cancel(l, choose_open(f, l), due_ns, measured, out);
     if (kind == BENCH_REPLACE)

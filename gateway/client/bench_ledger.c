@@ -87,18 +87,21 @@ static void open_remove(struct ledger *l, struct ledger_order *o)
 
 /* ---- requests ---- */
 
-struct ledger_order *ledger_blocker(struct ledger *l)
-{
-    struct ledger_order *o = &l->orders[l->next_ref & (l->window - 1)];
-    return o->state == LEDGER_FREE || o->state == LEDGER_DEAD ? NULL : o;
-}
-
 /* The place of the next number; NULL while an order lives there. */
 static struct ledger_order *fresh(struct ledger *l)
 {
-    if (ledger_blocker(l) != NULL)
-        return NULL;
-    return &l->orders[l->next_ref & (l->window - 1)];
+    struct ledger_order *o = &l->orders[l->next_ref & (l->window - 1)];
+    return o->state == LEDGER_FREE || o->state == LEDGER_DEAD ? o : NULL;
+}
+
+bool ledger_advance(struct ledger *l)
+{
+    if (l->waiting + l->open_used >= l->window / 2)
+        return false;
+    for (u32 passed = 0; passed < l->window; passed++, l->next_ref++)
+        if (fresh(l) != NULL)
+            return true;
+    return false;
 }
 
 struct ledger_order *ledger_enter(struct ledger *l, const struct ledger_order *terms)

@@ -94,10 +94,14 @@ void ledger_free(struct ledger *l);
 /* Sets the first free order number, as Account Query told it. Before the first request. */
 void ledger_begin(struct ledger *l, u32 next_ref);
 
-/* The order that holds the place of the next number; NULL when that is free. */
-struct ledger_order *ledger_blocker(struct ledger *l);
+/*
+ * Makes the next number one whose place is free, passing over those that old open orders still hold
+ * (numbers need only grow). False: too much is open or unanswered.
+ */
+bool ledger_advance(struct ledger *l);
 
-/* A new order, filled in but for state, ref and leaves. NULL: the window is full of open orders. */
+/* A new order, filled in but for state, ref and leaves. NULL: ledger_advance was not asked, or said
+ * no. */
 struct ledger_order *ledger_enter(struct ledger *l, const struct ledger_order *terms);
 
 /* A replace of the open order `orig` (it leaves `open`). NULL as above. */

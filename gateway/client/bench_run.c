@@ -32,10 +32,12 @@
 #include "gateway/client/wb_carrier.h"
 
 #define LOGIN_NS   (200 * NS_PER_MS) /* for each session on top: a password check is slow */
+#define LOGINS_MAX 32u               /* under way at once: a venue allows one source only so many */
 #define LEAD_NS    (20 * NS_PER_MS)  /* from the last login to the first request */
 #define IDLE_NS    (200 * NS_PER_MS) /* heartbeats and reconnects want a look that often */
 #define EVENTS_MAX 256
 #define NAP_NS     (20 * NS_PER_US) /* between two looks at a carrier that cannot wake us */
+#define TURN_LOOKS 64 /* sessions that are looked at in the time of a carrier's turn */
 
 enum phase {
     PHASE_LOGIN,
@@ -55,6 +57,7 @@ struct run {
     int *watched; /* the socket of each session that is in the epoll set; -1: none */
     u32 *interest;
     enum phase phase;
+    u32 connected; /* sessions from the first on that have begun to log in */
     u64 deadline_ns;
     u64 polled_ns; /* when all sessions were last looked at */
     bool stopped;
@@ -132,7 +135,10 @@ static void turn_and_take(struct run *r)
         poll_idle(r, now);
         return;
     }
-    now = clock_now_ns(); /* what the turn brought has come by now, not before it */
+    /* a turn brings a burst, however many sessions are looked at then */
+    for (u32 more = r->o->sessions / TURN_LOOKS; more > 0 && news > 0; more--)
+        news = wb_carrier()->turn(clock_now_ns());
+    now = clock_now_ns(); /* what the turns brought has come by now, not before them */
     for (u32 i = 0; i < r->o->sessions; i++)
         bench_session_poll(&r->sessions[i], now);
     r->polled_ns = now;
@@ -168,12 +174,16 @@ static void enter_phase(struct run *r, enum phase phase, u64 now)
     r->deadline_ns = now + r->o->drain_ms * NS_PER_MS;
 }
 
-static bool all_in(const struct run *r, enum bench_state state)
+/* Lets more sessions log in as others are through. True: all are. */
+static bool log_in(struct run *r, u64 now)
 {
-    for (u32 i = 0; i < r->o->sessions; i++)
-        if (r->sessions[i].state != state)
-            return false;
-    return true;
+    u32 ready = 0;
+
+    for (u32 i = 0; i < r->connected; i++)
+        ready += r->sessions[i].state == BENCH_READY;
+    while (r->connected < r->o->sessions && r->connected - ready < LOGINS_MAX)
+        bench_session_connect(&r->sessions[r->connected++], now);
+    return ready == r->o->sessions;
 }
 
 static bool all_quiet(const struct run *r)
@@ -236,7 +246,7 @@ static void turn(struct run *r, u64 now)
 {
     switch (r->phase) {
     case PHASE_LOGIN:
-        if (all_in(r, BENCH_READY))
+        if (log_in(r, now))
             begin_run(r, now);
         break;
     case PHASE_RUN:
@@ -282,8 +292,6 @@ static void loop(struct run *r)
     enter_phase(r, PHASE_LOGIN, now);
     r->deadline_ns += r->o->sessions * LOGIN_NS;
     r->polled_ns = now;
-    for (u32 i = 0; i < r->o->sessions; i++)
-        bench_session_connect(&r->sessions[i], now);
     while (r->phase != PHASE_DONE) {
         now = clock_now_ns();
         turn(r, now);

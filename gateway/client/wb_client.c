@@ -39,11 +39,12 @@ struct wb_client {
 
 struct wb_client *wb_client_new(void)
 {
-    struct wb_client *c = calloc(1, sizeof(*c));
+    struct wb_client *c = malloc(sizeof(*c));
     if (c == NULL) {
         fprintf(stderr, "wb_client: no memory for another client\n");
         exit(1);
     }
+    memset(c, 0, offsetof(struct wb_client, in)); /* its buffers are touched as they are needed */
     c->fd = -1;
     c->soup.state = WB_SOUP_OVER;
     return c;

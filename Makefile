@@ -56,7 +56,7 @@ JOBS  := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check-clang setup test tidy format demo run torture sim fuzz bench bench-engine bench-journal bench-session bench-tcp bench-load console deb test-aws clean help programs one bench-export FORCE
+.PHONY: all check-clang setup test tidy format demo run torture sim fuzz bench bench-engine bench-journal bench-session bench-tcp bench-load bench-wire bench-burst bench-cost console deb test-aws clean help programs one bench-export FORCE
 
 # --- what a user calls ------------------------------------------------------------------------------------------------
 
@@ -125,6 +125,14 @@ bench-load: setup ## four clients, 20,000 requests a second, disk, both exports,
 bench: setup ## the whole set of latency measurements into build/bench (ARGS=...; scripts/bench --help)
 	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-engine $(BUILD)/bin/bench-baseline
 	@WB_BIN=$(BUILD)/bin scripts/bench $(ARGS)
+
+bench-burst: setup ## a minute of 500,000 orders a second to disk, and of 1,000,000 without (ARGS=...)
+	@$(INNER) $(JOBS) programs
+	@WB_BIN=$(BUILD)/bin scripts/bench-burst $(ARGS)
+
+bench-cost: setup ## what an order costs as sessions and resting orders grow (ARGS=...)
+	@$(INNER) $(JOBS) programs
+	@WB_BIN=$(BUILD)/bin scripts/bench-cost $(ARGS)
 
 bench-wire: setup ## the round trip of an order past the kernel and through it (ARGS=...)
 	@$(INNER) $(JOBS) programs $(BUILD)/bin/bench-baseline

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""scripts/bench apart from measuring: what it reads, its medians, how it compares, what it refuses."""
+"""scripts/bench, -cost and -burst apart from measuring: what they read, their medians, how they compare, what they refuse.
+
+With WB_FULL=1 the measurements, too, as short as can be.
+"""
 import os
 import subprocess
 import sys
@@ -12,9 +15,9 @@ from clients import ROOT, TMP, check, run_tests  # noqa: E402
 SCRIPT = os.path.join(ROOT, "scripts", "bench")
 
 
-def load():
+def load(script=SCRIPT):
     sys.dont_write_bytecode = True
-    spec = spec_from_loader("bench", SourceFileLoader("bench", SCRIPT))
+    spec = spec_from_loader("bench", SourceFileLoader("bench", script))
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -73,4 +76,30 @@ def test_refused():
     check("wire-100k" in run("--help").stdout, "the help names the set")
 
 
-run_tests(test_lines, test_medians, test_names, test_compare, test_refused)
+def test_cost():
+    """The time of the middle half of what was done: neither the logins before it nor the cancels behind it."""
+    cost = load(SCRIPT + "-cost")
+    check(cost.counts("1,10k,2M") == [1, 10000, 2000000], "numbers with k and M")
+    samples = cost.Samples(None)
+    samples.taken = [(0, 0), (10, 9e6), (300, 10e6), (500, 10.2e6), (700, 10.4e6), (990, 11e6), (1000, 99e6)]
+    check(abs(samples.ns_per_transaction() - 1000) < 1e-6, f"{samples.ns_per_transaction()} ns, not 1000")
+    samples.taken = [(0, 0), (500, 1e6), (1000, 2e6)]
+    try:
+        samples.ns_per_transaction()
+        check(False, "one sample in the middle is no measurement")
+    except SystemExit:
+        pass
+
+
+def test_short():
+    """Each measurement of scripts/bench-cost and -burst gives its lines."""
+    if os.environ.get("WB_FULL") != "1":
+        return
+    for command, wanted in (("-cost --rounds 1 --seconds 2 --rate 5000 --sessions 2 --resting 1k", ("cost.sessions.2.ns", "cost.resting.1000.ns")),
+                            ("-burst --seconds 1 --rate 5000", ("burst.disk.p99_us", "burst.none.achieved_per_s"))):
+        done = subprocess.run(SCRIPT + command, shell=True, capture_output=True, text=True)
+        found = load().lines_of(done.stdout)
+        check(done.returncode == 0 and all(found[name][0] > 0 for name in wanted), f"{command}: {done}")
+
+
+run_tests(test_lines, test_medians, test_names, test_compare, test_refused, test_cost, test_short)

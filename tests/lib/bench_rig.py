@@ -1,0 +1,145 @@
+"""What the measurements of scripts/bench-* share: a venue with one hot thread on the first core, its client on the last.
+
+Past the kernel (`dpdk`: our own TCP on both ends, shared memory between them) or through it (`sockets`: the loopback). The
+venue's hot thread has the gateway, the engine and the journal; everything else of it stays off that core.
+"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clients import quick_hash  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.environ.get("WB_BIN") or os.path.join(ROOT, "build", "bin")
+PORT = 9471
+HOST = {"dpdk": "10.9.0.1", "sockets": "127.0.0.1"}
+PASSWORD = "SWARMPASS"
+
+CONFIG = """
+data_dir: {folder}/{name}
+durability: {durability}
+gateway: {{transport: {transport}, listen: [{{address: 127.0.0.1, port: {port}}}]{gateway}}}
+dpdk: {{ports: [{{device: 'net_memif0,role=server,id=0,socket={folder}/memif.sock,socket-abstract=no', ipv4: 10.9.0.1}}]}}
+journal: {{segment_mb: {segment_mb}, segments_ahead: {segments_ahead}, snapshot_transactions: 0, low_space_mb: 64, hard_space_mb: 32}}
+threads: [{{name: hot, cpu: {cpu}, idle: {idle}, agents: [gateway, engine, persist]}}]
+log: {{level: error}}
+"""
+
+
+def cores():
+    """The venue's hot core and the client's."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+def threads(process):
+    """{name: folder in /proc} of a process, its main thread as "main"."""
+    found = {}
+    for tid in os.listdir(f"/proc/{process.pid}/task"):
+        folder = f"/proc/{process.pid}/task/{tid}"
+        with open(f"{folder}/comm", encoding="utf-8") as file:
+            found["main" if int(tid) == process.pid else file.read().strip()] = folder
+    return found
+
+
+def waited_ns(folder):
+    """How long a thread was ready and had no core; it may have ended."""
+    with open(f"{folder}/schedstat", encoding="utf-8") as file:
+        return int(file.read().split()[1])
+
+
+def write_accounts(folder, groups):
+    """A file of accounts without limits of their own, and of each group {name: how many} a list for wirebook-bench.
+    Returns the first one's path and {group: list's path}."""
+    stored, lists = quick_hash(PASSWORD), {}
+    with open(f"{folder}/accounts.csv", "w", encoding="utf-8") as file:
+        file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,restricted\n")
+        for group, count in groups.items():
+            users = [f"{group}{number:05d}" for number in range(count)]
+            file.writelines(f'{user},BNCH,"{stored}",yes,none,none,none,none,\n' for user in users)
+            lists[group] = f"{folder}/{group}.accounts"
+            with open(lists[group], "w", encoding="utf-8") as out:
+                out.writelines(f"{user}:{PASSWORD}\n" for user in users)
+    return f"{folder}/accounts.csv", lists
+
+
+class RigVenue:
+    """A venue while the `with` lasts. `more` is YAML that is appended, `gateway` keys of its gateway. With `metrics` it writes
+    them ten times a second, which costs the client's core some."""
+
+    def __init__(self, folder, name, transport="dpdk", durability="none", more="", gateway="", segment_mb=64, segments_ahead=2,
+                 metrics=False):
+        self.folder, self.name, self.transport, self.durability = folder, name, transport, durability
+        self.metrics_file = f"{folder}/{name}.metrics"
+        self.conf = f"{folder}/{name}.yaml"
+        spins = durability == "none"
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(folder=folder, name=name, transport=transport, durability=durability, port=PORT,
+                                     gateway=gateway and f", {gateway}", cpu=cores()[0], idle="spin" if spins else "backoff",
+                                     segment_mb=segment_mb, segments_ahead=segments_ahead) +
+                       (f"metrics: {{file: {self.metrics_file}, interval_ms: 100}}\n" if metrics else "") + more)
+
+    def __enter__(self):
+        self.process = subprocess.Popen([f"{BIN}/wirebook", self.conf], cwd=ROOT, start_new_session=True)
+        for _ in range(1200):
+            if self.process.poll() is not None:
+                sys.exit(f"{self.name}: wirebook ended by itself with {self.process.returncode}")
+            if "hot" in threads(self.process):
+                time.sleep(1)  # for all others to have started
+                self.hot = threads(self.process)["hot"]
+                return self
+            time.sleep(0.05)
+        sys.exit(f"{self.name}: wirebook has started no thread hot in a minute")
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def wait_for_segments(self, megabytes):
+        """Until so much of its journal has been filled with zeros ahead of need."""
+        data = f"{self.folder}/{self.name}"
+        for _ in range(1200):
+            if sum(os.stat(os.path.join(data, file)).st_blocks for file in os.listdir(data)) * 512 >= megabytes << 20:
+                return
+            time.sleep(0.5)
+        sys.exit(f"{self.name}: no {megabytes} MiB of journal in ten minutes")
+
+    def metrics(self):
+        """{name with labels: value} as the venue wrote them last: ten times a second."""
+        with open(self.metrics_file, encoding="utf-8") as file:
+            pairs = (line.rsplit(None, 1) for line in file if not line.startswith("#"))
+            return {name: float(value) for name, value in pairs}
+
+    def settled_metrics(self):
+        """The same, of now."""
+        time.sleep(0.3)
+        return self.metrics()
+
+    def bench(self, accounts, rate, seconds, *args):
+        """wirebook-bench with `args` on the client's core. Returns its lines as {name: value}, its seconds, and how long it
+        was ready and had no core, in ns."""
+        where = ["--host", HOST[self.transport], "--port", str(PORT)]
+        if self.transport == "dpdk":
+            where += ["--vdev", f"net_memif0,role=client,id=0,socket={self.folder}/memif.sock,socket-abstract=no"]
+        return client_run(self.name, [*where, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])
+
+
+def client_run(name, args):
+    """wirebook-bench on the client's core; see RigVenue.bench."""
+    with tempfile.TemporaryFile("w+") as out:
+        begun = time.monotonic()
+        client = subprocess.Popen(["taskset", "-c", str(cores()[1]), f"{BIN}/wirebook-bench", *args, "--lines"],
+                                  cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+        os.waitid(os.P_PID, client.pid, os.WEXITED | os.WNOWAIT)
+        waited = waited_ns(f"/proc/{client.pid}/task/{client.pid}")
+        seconds = time.monotonic() - begun
+        out.seek(0)
+        text = out.read()
+    if client.wait() != 0:
+        sys.exit(f"{name}: wirebook-bench ended with {client.returncode}\n{text}")
+    lines = [line.split() for line in text.splitlines()]
+    return {line[0]: float(line[1]) for line in lines if len(line) == 3 and line[0].startswith("bench.")}, seconds, waited

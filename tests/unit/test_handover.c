@@ -15,7 +15,7 @@
 #include "gateway/handover.h"
 
 #define AGENTS  3u
-#define BUFFERS 600u /* of one agent: more than a ring has */
+#define BUFFERS 600u   /* of one agent: more than a ring has */
 #define SENDS   10000u /* to each neighbour, at least */
 
 static struct mem mem;

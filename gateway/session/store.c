@@ -233,14 +233,19 @@ static void seek(const struct store_pool *p, const struct store *s, struct store
     c->seq = seq;
 }
 
-/* Moves a cursor that stands at `seq` - 1 on by one; false: it does not, or that is long gone. */
+/*
+ * Moves a cursor that stands at `seq` - 1 on by one, and leaves one that stands at `seq`, as it does
+ * when that message was not durable a moment ago. False: it stands elsewhere, or that is long gone.
+ */
 static bool step(const struct store_pool *p, const struct store *s, struct store_cursor *c, u64 seq)
 {
-    if (c->chunk == 0 || c->seq + 1 != seq || c->seq < s->first_seq)
+    if (c->chunk == 0 || seq - c->seq > 1 || c->seq < s->first_seq)
         return false;
     const struct store_chunk *chunk = &p->chunks[c->chunk - 1];
     ASSERT_EQ(chunk->owner, s->account);
     ASSERT_LT(c->seq - chunk->first_seq, chunk->count);
+    if (c->seq == seq)
+        return true;
     c->offset += msg_slots(slot_at(p, c->chunk - 1, c->offset));
     if (seq - chunk->first_seq == chunk->count) {
         c->chunk = chunk->next + 1;

@@ -142,7 +142,7 @@ void store_append(struct store_pool *p, struct store *s, const union msg *m, u64
 
 /*
  * Message `seq`, which must be in first_seq .. next_seq - 1; in place, valid until the next append
- * or trim. In sequence O(1); anywhere else O(chunks).
+ * or trim. The one that was read last and the next one O(1); any other O(chunks).
  */
 const union msg *store_read(const struct store_pool *p, const struct store *s,
                             struct store_cursor *c, u64 seq);

@@ -135,6 +135,39 @@ static void test_cursor_of_a_chunk_that_moved(void **state)
     mem_free_all(&mem);
 }
 
+/* A message that was read, and not sent because it was not durable, is found again without a walk
+ * over all that lies before it. */
+static void test_read_again(void **state)
+{
+    struct mem mem;
+    struct store_memory sm;
+    struct store_pool p;
+    struct store s;
+    struct store_cursor c = {0};
+    (void)state;
+
+    mem_init(&mem, 0);
+    store_memory_init(&sm, &mem, 1, 8, 1);
+    store_pool_init(&p, &sm, 0);
+    store_init(&s, 1);
+    store_own(&p, &s);
+    for (u64 seq = 1; seq <= 100; seq++) {
+        union msg m = message(1, seq, seq);
+        store_append(&p, &s, &m, 0);
+    }
+    check_read(&p, &s, &c, 1, 99);
+    struct store_chunk first = p.chunks[s.first];
+    p.chunks[s.first].count = 0; /* a walk ends in a chunk that there is not */
+    p.chunks[s.first].next = STORE_NO_CHUNK;
+    check_read(&p, &s, &c, 1, 99);
+    check_read(&p, &s, &c, 1, 99);
+    check_read(&p, &s, &c, 1, 100);
+    check_read(&p, &s, &c, 1, 100);
+    p.chunks[s.first] = first;
+    check_read(&p, &s, &c, 1, 99); /* back again: that is a walk */
+    mem_free_all(&mem);
+}
+
 #define STORES 40u
 
 /*
@@ -203,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_window_begins_where_it_is_told),
         cmocka_unit_test(test_undurable_stays_durable_goes),
         cmocka_unit_test(test_cursor_of_a_chunk_that_moved),
+        cmocka_unit_test(test_read_again),
         cmocka_unit_test(test_against_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

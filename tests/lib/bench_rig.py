@@ -68,12 +68,12 @@ def write_accounts(folder, groups):
 
 
 class RigVenue:
-    """A venue while the `with` lasts. `more` is YAML that is appended, `gateway` keys of its gateway. With `metrics` it writes
-    them ten times a second, which costs the client's core some."""
+    """A venue while the `with` lasts. `more` is YAML that is appended, `gateway` keys of its gateway. It writes its
+    metrics every `metrics_ms`, which costs the client's core a millisecond or so; 0: never."""
 
     def __init__(self, folder, name, transport="dpdk", durability="none", more="", gateway="", segment_mb=64, segments_ahead=2,
-                 metrics=False):
-        self.folder, self.name, self.transport, self.durability = folder, name, transport, durability
+                 metrics_ms=0):
+        self.folder, self.name, self.transport, self.metrics_ms = folder, name, transport, metrics_ms
         self.metrics_file = f"{folder}/{name}.metrics"
         self.conf = f"{folder}/{name}.yaml"
         spins = durability == "none"
@@ -81,7 +81,7 @@ class RigVenue:
             file.write(CONFIG.format(folder=folder, name=name, transport=transport, durability=durability, port=PORT,
                                      gateway=gateway and f", {gateway}", cpu=cores()[0], idle="spin" if spins else "backoff",
                                      segment_mb=segment_mb, segments_ahead=segments_ahead) +
-                       (f"metrics: {{file: {self.metrics_file}, interval_ms: 100}}\n" if metrics else "") + more)
+                       (f"metrics: {{file: {self.metrics_file}, interval_ms: {metrics_ms}}}\n" if metrics_ms else "") + more)
 
     def __enter__(self):
         self.process = subprocess.Popen([f"{BIN}/wirebook", self.conf], cwd=ROOT, start_new_session=True)
@@ -109,14 +109,14 @@ class RigVenue:
         sys.exit(f"{self.name}: no {megabytes} MiB of journal in ten minutes")
 
     def metrics(self):
-        """{name with labels: value} as the venue wrote them last: ten times a second."""
+        """{name with labels: value} as the venue wrote them last."""
         with open(self.metrics_file, encoding="utf-8") as file:
             pairs = (line.rsplit(None, 1) for line in file if not line.startswith("#"))
             return {name: float(value) for name, value in pairs}
 
     def settled_metrics(self):
         """The same, of now."""
-        time.sleep(0.3)
+        time.sleep(0.2 + 1.1 * self.metrics_ms / 1e3)
         return self.metrics()
 
     def bench(self, accounts, rate, seconds, *args):

@@ -234,8 +234,9 @@ static void seek(const struct store_pool *p, const struct store *s, struct store
 }
 
 /*
- * Moves a cursor that stands at `seq` - 1 on by one, and leaves one that stands at `seq`, as it does
- * when that message was not durable a moment ago. False: it stands elsewhere, or that is long gone.
+ * Moves a cursor that stands at `seq` - 1 on by one, and leaves one that stands at `seq`, as it
+ * does when that message was not durable a moment ago. False: it stands elsewhere, or that is long
+ * gone.
  */
 static bool step(const struct store_pool *p, const struct store *s, struct store_cursor *c, u64 seq)
 {

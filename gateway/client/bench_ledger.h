@@ -96,7 +96,7 @@ void ledger_begin(struct ledger *l, u32 next_ref);
 
 /*
  * Makes the next number one whose place is free, passing over those that old open orders still hold
- * (numbers need only grow). False: too much is open or unanswered.
+ * (numbers need only grow). False: too much is unanswered.
  */
 bool ledger_advance(struct ledger *l);
 

@@ -111,6 +111,8 @@ void venue_init(struct venue *v, u32 orders_max)
 
 void venue_free(struct venue *v)
 {
+    engine_check(v->e);
+    engine_check(v->shadow);
     mem_free_all(&v->mem);
 }
 

@@ -24,7 +24,7 @@ struct venue {
     struct tx tx;
 };
 
-/* A venue for `orders_max` open orders. Ends with venue_free. */
+/* A venue for `orders_max` open orders. Ends with venue_free, which checks both engines. */
 void venue_init(struct venue *v, u32 orders_max);
 void venue_free(struct venue *v);
 

@@ -8,24 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_check(v.e);
-    venue_free(&v);
-    return 0;
-}
+#include "tests/lib/venue_rig.h"
 
 static void set_phase(u8 phase, u16 instrument)
 {

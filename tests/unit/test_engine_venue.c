@@ -8,23 +8,8 @@
 #include <cmocka.h>
 
 #include "engine/rules.h"
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 600);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    venue_free(&v);
-    return 0;
-}
+#define VENUE_ORDERS 600u
+#include "tests/lib/venue_rig.h"
 
 /* ---- start ---- */
 

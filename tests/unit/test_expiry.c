@@ -9,7 +9,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/expiry.h"
-#include "tests/lib/engine_venue.h"
+#include "tests/lib/venue_rig.h"
 
 #define ORDERS 200u
 
@@ -56,22 +56,6 @@ static void test_the_first_is_always_on_top(void **state)
 }
 
 /* ---- in the engine ---- */
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    venue_free(&v);
-    return 0;
-}
 
 static union msg timed(u32 account, u32 ref, char side, u32 price, u32 seconds)
 {

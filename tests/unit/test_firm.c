@@ -9,23 +9,7 @@
 #include <cmocka.h>
 
 #include "engine/rules.h"
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    venue_free(&v);
-    return 0;
-}
+#include "tests/lib/venue_rig.h"
 
 /* ---- rule 8: modify ---- */
 

@@ -5,25 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_check(v.e);
-    assert_int_equal(engine_state_hash(v.e), engine_state_hash(v.shadow));
-    venue_free(&v);
-    return 0;
-}
+#include "tests/lib/venue_rig.h"
 
 static u32 operate(u8 type, u8 scope, u32 account, const char *firm)
 {

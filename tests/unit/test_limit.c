@@ -10,25 +10,7 @@
 
 #include "engine/risk.h"
 #include "engine/risk_party.h"
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_check(v.e);
-    engine_check(v.shadow);
-    venue_free(&v);
-    return 0;
-}
+#include "tests/lib/venue_rig.h"
 
 static union msg limit_of(u32 account)
 {

@@ -9,23 +9,8 @@
 
 #include "engine/event.h"
 #include "engine/match.h"
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 1000);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    venue_free(&v);
-    return 0;
-}
+#define VENUE_ORDERS 1000u
+#include "tests/lib/venue_rig.h"
 
 static void assert_fill(u32 i, u32 account, u32 ref, u32 qty, u32 price, bool taker)
 {

@@ -35,7 +35,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    engine_check(v.e);
     venue_free(&v);
     return 0;
 }

@@ -8,23 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 20);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    venue_free(&v);
-    return 0;
-}
+#include "tests/lib/venue_rig.h"
 
 static void hidden(u32 account, u32 ref, char side, u32 qty, u32 price)
 {

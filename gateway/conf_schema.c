@@ -173,7 +173,8 @@ LIVE(CONF_LIVE_DRAIN, INT, "gateway.drain_notice_ms", gateway.drain_notice_ms, 0
 LIVE(CONF_LIVE_DRAIN, INT, "gateway.drain_timeout_ms",
      gateway.drain_timeout_ms, 100, 600000, MS, "10000",
     "Time after that to finish what clients have asked, end their connections and export. Then it "
-    "ends; what was acknowledged is durable in any case."),
+    "ends; what was acknowledged is durable in any case. An export that has no connection gets a "
+    "second of it: the next start goes on where its far end is."),
 BOOL("gateway.drain_end_of_session", gateway.drain_end_of_session, "no",
     "Whether clients then hear End of Session (Z) behind their last message. That says that they "
     "need not come back: right for a venue that closes, wrong where another process goes on with "

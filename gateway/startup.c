@@ -486,9 +486,10 @@ bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns)
         open = 0;
         for (u32 g = 0; g < t->conf.gateways; g++)
             open += gateway_sessions(t->gateways[g]);
-        if (open == 0 && settled(t) && export_has_passed(&t->exporter, engine_seq(t->engine)))
+        if (open == 0 && settled(t) && !export_awaits(&t->exporter, engine_seq(t->engine), now_ns))
             break;
         now_ns = time_after(t, work, &rounds, now_ns);
     }
+    export_say_behind(&t->exporter, engine_seq(t->engine));
     return open == 0 && settled(t);
 }

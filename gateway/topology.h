@@ -143,7 +143,8 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns);
 /*
  * An orderly stop: reads nothing more, finishes what clients have asked, ends all sessions, then
  * runs the agents until everything is durable and as much as possible is exported, at most until
- * `deadline_ns`. Returns true when all was durable.
+ * `deadline_ns`; an export without a connection is waited for a second. Returns true when all was
+ * durable.
  */
 bool topology_close(struct topology *t, u64 now_ns, u64 deadline_ns);
 

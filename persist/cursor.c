@@ -104,6 +104,16 @@ u64 cursor_seq(const struct cursor *c)
     return c->seq;
 }
 
+u64 cursor_oldest(struct cursor *c)
+{
+    struct segment_entry *e;
+
+    if (catalog_load(&c->catalog) != 0 || c->catalog.used == 0 ||
+        catalog_entry(&c->catalog, 0, &e) != 0 || e->state != SEGMENT_USED)
+        return 0;
+    return e->first_seq;
+}
+
 const char *cursor_why(const struct cursor *c)
 {
     return c->why.text;

@@ -63,6 +63,12 @@ void cursor_seek_block(struct cursor *c, u64 block);
  * one. */
 u64 cursor_seq(const struct cursor *c);
 
+/*
+ * The first transaction that begins in the oldest segment that is left, from which on all can be
+ * read; 0: none is seen in it. After CURSOR_GONE, to find out what there still is.
+ */
+u64 cursor_oldest(struct cursor *c);
+
 /* Why the last call ended with CURSOR_ERROR or CURSOR_GONE; with CURSOR_WAIT offline, how it
  * ends. */
 const char *cursor_why(const struct cursor *c);

@@ -67,49 +67,23 @@ void export_add(struct exporter *x, const char *name, struct sink *sink,
     export_names_copy(&l->names, names);
 }
 
-static void register_errors(struct export_lane *l)
+/* True when that was logged less than a minute ago; else notes that it is now. */
+static bool just_said(struct export_lane *l, const char *text, u64 now_ns)
 {
-    static const char *const kinds[EXPORT_ERRORS] = {"lost", "refused", "journal", "stopped"};
-    char label[64];
+    u32 at = l->said_next % EXPORT_SAID_MAX; /* in place of the oldest, if it is new */
+    u64 hash = 0;
 
-    for (u32 i = 0; i < EXPORT_ERRORS; i++) {
-        snprintf(label, sizeof label, "sink=\"%s\",kind=\"%s\"", l->name, kinds[i]);
-        metrics_register("wirebook_export_errors_total", label,
-                         "Errors of a sink: lost connections, refusals, a journal that cannot be "
-                         "read, ends for good",
-                         METRIC_COUNTER, &l->m_errors[i]);
-    }
-}
-
-void export_register_metrics(struct exporter *x)
-{
-    for (u32 i = 0; i < x->lanes_used; i++) {
-        struct export_lane *l = &x->lanes[i];
-        char label[48];
-        snprintf(label, sizeof label, "sink=\"%s\"", l->name);
-        metrics_register("wirebook_export_state", label,
-                         "0 down, 1 opening, 2 running, 3 fenced for good, 4 another journal's",
-                         METRIC_GAUGE, &l->m_state);
-        metrics_register("wirebook_export_mark_seq", label,
-                         "Last transaction that the sink has committed", METRIC_GAUGE,
-                         &l->m_mark_seq);
-        metrics_register("wirebook_export_lag_transactions", label,
-                         "Durable transactions that the sink does not have yet", METRIC_GAUGE,
-                         &l->m_lag_seq);
-        metrics_register("wirebook_export_lag_seconds", label,
-                         "How far the sink's view is behind the venue, 0 when it has all",
-                         METRIC_GAUGE_NS, &l->m_lag_ns);
-        metrics_register("wirebook_export_rows_total", label, "Rows committed", METRIC_COUNTER,
-                         &l->m_rows);
-        metrics_register("wirebook_export_batches_total", label, "Batches committed",
-                         METRIC_COUNTER, &l->m_batches);
-        metrics_register("wirebook_export_reconnects_total", label,
-                         "Connections and attempts given up", METRIC_COUNTER, &l->m_reconnects);
-        metrics_register("wirebook_export_duplicates_total", label,
-                         "Rows that the sink refused because it had them", METRIC_COUNTER,
-                         &l->m_duplicates);
-        register_errors(l);
-    }
+    for (; *text; text++)
+        hash = hash_2u64(hash, (u8)*text, 0);
+    for (u32 i = 0; i < EXPORT_SAID_MAX; i++)
+        if (l->said[i].hash == hash)
+            at = i;
+    if (l->said[at].hash == hash && now_ns < l->said[at].logged_ns + COMPLAIN_EVERY_NS)
+        return true;
+    l->said_next += l->said[at].hash != hash;
+    l->said[at].hash = hash;
+    l->said[at].logged_ns = now_ns;
+    return false;
 }
 
 /*
@@ -124,10 +98,9 @@ complain(struct export_lane *l, enum log_level level, u64 now_ns, const char *fo
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (strcmp(text, l->complaint) == 0 && now_ns < l->complained_ns + COMPLAIN_EVERY_NS)
-        return;
     memcpy(l->complaint, text, sizeof text);
-    l->complained_ns = now_ns;
+    if (just_said(l, text, now_ns))
+        return;
     log_line(level, "export %s: %s", l->name, text);
 }
 
@@ -140,6 +113,7 @@ static void lane_down(struct exporter *x, struct export_lane *l, u64 now_ns, u64
     l->committing = false;
     l->has_next = false;
     l->unproven = false;
+    l->skipping = false;
     l->batch_txs = 0;
     sm_move(lane_states, &l->state, LANE_DOWN);
     metric_add(&l->m_reconnects, 1);
@@ -237,6 +211,26 @@ static void lane_unreadable(struct exporter *x, struct export_lane *l, u64 now_n
 }
 
 /*
+ * The source has `wanted` no more. A far end that is a window begins anew with the oldest day that
+ * is left; false: this one must have all, or nothing younger is known to be there.
+ */
+static bool lane_skip(struct export_lane *l, u64 wanted)
+{
+    u64 oldest = l->source.oldest(l->source.ctx);
+
+    if (!l->sink->is_window || l->batch_txs > 0 || l->committing || oldest <= wanted)
+        return false;
+    log_warn("export %s: seq %" PRIu64 " to %" PRIu64 " have left the journal and are not in it "
+             "again: consumers take them from PostgreSQL",
+             l->name, wanted, oldest - 1);
+    l->filled = (struct sink_mark){.seq = oldest - 1};
+    l->unproven = false;
+    l->skipping = true;
+    l->source.seek(l->source.ctx, oldest);
+    return true;
+}
+
+/*
  * Two histories of the same journal have different times at the same number. Returns true when the
  * mark's transaction is ours; it has come then, and the source gives what follows it.
  */
@@ -245,6 +239,8 @@ static bool lane_prove(struct exporter *x, struct export_lane *l, u64 now_ns)
     struct cursor_tx tx;
     enum cursor_status got = l->source.next(l->source.ctx, &tx);
 
+    if (got == CURSOR_GONE && lane_skip(l, l->filled.seq))
+        return true;
     if (got == CURSOR_GONE || got == CURSOR_ERROR) {
         lane_unreadable(x, l, now_ns, l->filled.seq);
         return false;
@@ -289,7 +285,8 @@ static bool lane_add(struct export_lane *l, u64 now_ns)
         .slots = l->next.slots,
         .names = &l->names,
     };
-    if (!l->sink->ops->add(l->sink, &tx, now_ns)) {
+    l->skipping = l->skipping && tx.day == 0;
+    if (!l->skipping && !l->sink->ops->add(l->sink, &tx, now_ns)) {
         ASSERT_GT(l->batch_txs, 0);
         return false;
     }
@@ -312,6 +309,8 @@ static int lane_fill(struct export_lane *l, u64 now_ns)
     while (added < (int)TXS_PER_TURN) {
         if (!l->has_next) {
             enum cursor_status got = l->source.next(l->source.ctx, &l->next);
+            if (got == CURSOR_GONE && lane_skip(l, l->filled.seq + 1))
+                continue;
             if (got == CURSOR_GONE || got == CURSOR_ERROR)
                 return -1;
             if (got == CURSOR_WAIT)
@@ -430,15 +429,44 @@ int export_do_work(void *exporter, u64 now_ns)
     return work;
 }
 
+/* Transactions up to `seq` that a lane has not got and may still get. */
+static u64 lane_lacks(const struct export_lane *l, u64 seq)
+{
+    bool ended = l->state == LANE_FENCED || l->state == LANE_FOREIGN;
+    u64 mark = metric_get(&l->m_mark_seq);
+
+    return ended || mark >= seq ? 0 : seq - mark;
+}
+
 bool export_has_passed(const struct exporter *x, u64 seq)
 {
-    for (u32 i = 0; i < x->lanes_used; i++) {
-        const struct export_lane *l = &x->lanes[i];
-        bool ended = l->state == LANE_FENCED || l->state == LANE_FOREIGN;
-        if (!ended && metric_get(&l->m_mark_seq) < seq)
+    for (u32 i = 0; i < x->lanes_used; i++)
+        if (lane_lacks(&x->lanes[i], seq) > 0)
             return false;
-    }
     return true;
+}
+
+bool export_awaits(struct exporter *x, u64 seq, u64 now_ns)
+{
+    if (x->ending_ns == 0)
+        x->ending_ns = now_ns;
+    bool patient = now_ns < x->ending_ns + EXPORT_GRACE_NS;
+
+    for (u32 i = 0; i < x->lanes_used; i++)
+        if (lane_lacks(&x->lanes[i], seq) > 0 && (patient || x->lanes[i].state == LANE_RUNNING))
+            return true;
+    return false;
+}
+
+void export_say_behind(const struct exporter *x, u64 seq)
+{
+    for (u32 i = 0; i < x->lanes_used; i++) {
+        u64 lacks = lane_lacks(&x->lanes[i], seq);
+        if (lacks > 0)
+            log_warn("export %s: %" PRIu64 " transactions behind at the end; the next start goes "
+                     "on with them",
+                     x->lanes[i].name, lacks);
+    }
 }
 
 void export_close(struct exporter *x)

@@ -13,6 +13,10 @@
  * After a lost connection the outcome of the batch under way is unknown: nothing is assumed, the
  * mark is read again and the source is opened at it: if what the journal has there is not what was
  * exported, the two went their own ways and the lane is FOREIGN, too.
+ *
+ * Where segments are removed once they were exported, a far end that was emptied wants what the
+ * journal has no more. One that only shows the newest (sink.is_window) then goes on at the oldest
+ * day that is left; for any other one a person must bring segments back from the archive.
  */
 #ifndef WIREBOOK_PERSIST_EXPORT_H
 #define WIREBOOK_PERSIST_EXPORT_H
@@ -23,6 +27,8 @@
 #include "persist/sink.h"
 
 #define EXPORT_LANES_MAX 4u
+#define EXPORT_SAID_MAX  8u
+#define EXPORT_GRACE_NS  NS_PER_SEC
 
 /* Where a lane takes its transactions from: export_source_cursor, or made up by a test. */
 struct export_source {
@@ -31,6 +37,8 @@ struct export_source {
     void (*seek)(void *ctx, u64 from_seq);
     /* As cursor_next: `out` is valid until the next call. */
     enum cursor_status (*next)(void *ctx, struct cursor_tx *out);
+    /* As cursor_oldest: what it still has, after CURSOR_GONE. */
+    u64 (*oldest)(void *ctx);
     /* Why the last call answered CURSOR_GONE or CURSOR_ERROR. */
     const char *(*why)(void *ctx);
     /* All up to here is durable; the source gives nothing beyond. */
@@ -82,6 +90,7 @@ struct export_lane {
     u8 state; /* enum lane_state */
     bool committing;
     bool unproven;           /* the journal's transaction at the mark is still to be looked at */
+    bool skipping;           /* until a day opens: what it belongs to is not known before */
     bool has_next;           /* `next` was taken from the source and did not fit the batch */
     struct cursor_tx next;   /* valid if has_next */
     struct sink_mark filled; /* the last transaction in the batch being filled, or the mark */
@@ -91,8 +100,13 @@ struct export_lane {
     u64 fresh_ns;            /* what happened before this time is in the far end */
     u64 retry_at_ns;
     u64 retry_ns;
-    u64 complained_ns; /* when `complaint` was last logged */
-    char complaint[SINK_ERROR_BYTES];
+    char complaint[SINK_ERROR_BYTES]; /* the last one, logged or not */
+    struct {
+        u64 logged_ns;
+        u64 hash;
+    } said
+        [EXPORT_SAID_MAX]; /* the latest different ones; hosts in turn fail for different reasons */
+    u32 said_next;
 
     struct metric m_state;      /* enum lane_state */
     struct metric m_mark_seq;   /* all up to here is in the far end */
@@ -109,6 +123,7 @@ struct exporter {
     struct export_conf conf;
     struct export_lane lanes[EXPORT_LANES_MAX];
     u32 lanes_used;
+    u64 ending_ns; /* first export_awaits; 0: none yet */
     u64 random;
     struct mem *mem;
 };
@@ -133,6 +148,16 @@ int export_do_work(void *exporter, u64 now_ns);
 
 /* True when every lane has stopped for good or has all up to `seq` in its far end. */
 bool export_has_passed(const struct exporter *x, u64 seq);
+
+/*
+ * At the end of the process: true while a lane has not got all up to `seq` and waiting brings it
+ * nearer. One without a connection has EXPORT_GRACE_NS from the first call on to find one; then its
+ * far end is away, and the next start goes on there.
+ */
+bool export_awaits(struct exporter *x, u64 seq, u64 now_ns);
+
+/* Says in the log, a line each, which lanes have not got all up to `seq`. At the end. */
+void export_say_behind(const struct exporter *x, u64 seq);
 
 /*
  * Closes all connections. Batches under way are left to their fate: the next start reads the mark.

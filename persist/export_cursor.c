@@ -24,6 +24,14 @@ static enum cursor_status source_next(void *ctx, struct cursor_tx *out)
     return cursor_next(c->cursor, out);
 }
 
+static u64 source_oldest(void *ctx)
+{
+    struct export_cursor *c = ctx;
+
+    ASSERT(c->cursor != NULL);
+    return cursor_oldest(c->cursor);
+}
+
 static const char *source_why(void *ctx)
 {
     struct export_cursor *c = ctx;
@@ -48,6 +56,7 @@ struct export_source export_source_cursor(struct export_cursor *c, const struct 
         .ctx = c,
         .seek = source_seek,
         .next = source_next,
+        .oldest = source_oldest,
         .why = source_why,
         .durable_seq = source_durable,
     };

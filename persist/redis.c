@@ -9,12 +9,6 @@
  * the entries - their ids make it refuse by itself what it has - publishes, and moves the mark. The
  * tops of books that have changed go behind a batch, or alone when there is none.
  *
- * Which mark to believe: the stream is the truth. The mark beside it moves with transactions that
- * have no fill, too, so it is used while it belongs to the stream's newest entry. If it does not
- * (somebody removed the stream, or restored another) the export goes on at the newest entry's own
- * transaction, whose entries the stream refuses as far as it has them; with no stream, at the
- * first.
- *
  * A cluster: all keys are in one slot (a hash tag in the prefix), so one node has them, and MOVED
  * or ASK say where. That is the end of the connection and the host of the next one.
  *
@@ -23,15 +17,13 @@
 #include "persist/redis.h"
 
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/sm.h"
-#include "persist/fill_codec.h"
 #include "persist/plant.h"
 #include "persist/redis_batch.h"
+#include "persist/redis_claim.h"
 #include "persist/redis_conn.h"
 #include "persist/redis_tops.h"
 
@@ -100,6 +92,10 @@ static enum sink_status fail_reply(struct redis *r, const redisReply *reply)
     enum sink_status status = redis_text_status(reply->str, &what);
 
     redis_conn_redirect(&r->conn, reply->str);
+    /* "unknown command 'AUTH', with args beginning with: 'the password'": not into a log. */
+    char *args = strstr(reply->str, ", with args");
+    if (args)
+        *args = '\0';
     return fail(r, status, what, reply->str);
 }
 
@@ -124,12 +120,6 @@ static void redis_open(struct sink *s, u64 now_ns)
     sm_move(states, &r->state, RS_CONNECTING);
 }
 
-static void begin_command(struct redis *r, u32 args)
-{
-    r->command.used = r->command.args = 0;
-    resp_head(&r->command, args);
-}
-
 /* Queues the command that stands in r->command. */
 static void queue_command(struct redis *r, bool has_keys)
 {
@@ -138,7 +128,8 @@ static void queue_command(struct redis *r, bool has_keys)
 
 static void queue_load(struct redis *r, const char *script)
 {
-    begin_command(r, 3);
+    r->command.used = r->command.args = 0;
+    resp_head(&r->command, 3);
     resp_text(&r->command, "SCRIPT");
     resp_text(&r->command, "LOAD");
     resp_text(&r->command, script);
@@ -147,21 +138,10 @@ static void queue_load(struct redis *r, const char *script)
 
 static void queue_claim(struct redis *r)
 {
-    char key[REDIS_KEY_BYTES];
-
     queue_load(r, redis_script_batch);
     queue_load(r, redis_script_tops);
-    begin_command(r, 8);
-    resp_text(&r->command, "EVAL");
-    resp_text(&r->command, redis_script_claim);
-    resp_text(&r->command, "2");
-    snprintf(key, sizeof key, "%s:mark", r->conf.prefix);
-    resp_text(&r->command, key);
-    snprintf(key, sizeof key, "%s:fills", r->conf.prefix);
-    resp_text(&r->command, key);
-    resp_u64(&r->command, r->claim.epoch);
-    resp_id(&r->command, r->sink.process_id);
-    resp_id(&r->command, r->sink.journal_id);
+    r->command.used = r->command.args = 0;
+    redis_claim_command(&r->command, r->conf.prefix, &r->claim, &r->sink);
     queue_command(r, true);
 }
 
@@ -192,7 +172,12 @@ static enum sink_status poll_connecting(struct redis *r, u64 now_ns)
  */
 static enum sink_status next_reply(struct redis *r, u64 now_ns, redisReply **reply)
 {
-    switch (redis_conn_reply(&r->conn, reply)) {
+    u32 sent = r->conn.sent;
+    enum link_status status = redis_conn_reply(&r->conn, reply);
+
+    if (r->conn.sent != sent) /* a slow line is no silence */
+        progress(r, now_ns);
+    switch (status) {
     case LINK_BUSY:
         return now_ns > r->deadline_ns ? fail_deadline(r) : SINK_BUSY;
     case LINK_LOST:
@@ -204,60 +189,6 @@ static enum sink_status next_reply(struct redis *r, u64 now_ns, redisReply **rep
     ASSERT_GT(r->answers_due, 0);
     r->answers_due--;
     return SINK_OK;
-}
-
-static u64 number(const redisReply *text)
-{
-    return text->type == REDIS_REPLY_STRING ? strtoull(text->str, NULL, 10) : 0;
-}
-
-/* Where to go on: see the top. `e` is {"ours", claim, seq, day, top, payload, time_ns}. */
-static void take_mark(struct redis *r, redisReply *const *e)
-{
-    struct sink_mark *mark = &r->sink.mark;
-    struct fill newest;
-    u64 top_seq = number(e[4]); /* up to its dash */
-
-    r->claim.claim = number(e[1]);
-    mark->seq = number(e[2]);
-    mark->day = (u32)number(e[3]);
-    mark->time_ns = number(e[6]);
-    if (e[2]->len > 0)
-        return;
-    mark->time_ns = 0; /* that of the stream's own mark, which is gone */
-    mark->seq = top_seq > 0 ? top_seq - 1 : 0;
-    if (top_seq == 0)
-        mark->day = 0;
-    else if (!fill_decode((const u8 *)e[5]->str, (u32)e[5]->len, &newest))
-        mark->day = newest.day;
-}
-
-static bool is_claim(const redisReply *reply, size_t elements)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != elements)
-        return false;
-    for (size_t i = 0; i < elements; i++)
-        if (reply->element[i]->type != REDIS_REPLY_STRING)
-            return false;
-    return true;
-}
-
-/* The claim has touched nothing: somebody else's journal or epoch is there. */
-static enum sink_status not_ours(struct redis *r, const char *why, const char *theirs)
-{
-    if (strcmp(why, "foreign") == 0) {
-        snprintf(r->sink.error, sizeof r->sink.error,
-                 "%s:mark is of journal %s, ours is %016" PRIx64 ": restore that data_dir, take "
-                 "another export.redis.prefix, or DEL its :mark and :fills (config/sql/README.md); "
-                 "restart",
-                 r->conf.prefix, theirs, r->sink.journal_id);
-        return SINK_FOREIGN;
-    }
-    snprintf(r->sink.error, sizeof r->sink.error,
-             "another process with epoch %s has %s:mark, ours is %" PRIu64
-             ": is a copy of data_dir in use?",
-             theirs, r->conf.prefix, r->claim.epoch);
-    return SINK_FENCED;
 }
 
 /* SCRIPT LOAD was answered with the script's name. */
@@ -279,11 +210,10 @@ static enum sink_status take_claim_reply(struct redis *r, const redisReply *repl
         return fail_reply(r, reply);
     if (r->answers_due > 0)
         return reply->type == REDIS_REPLY_STATUS ? SINK_BUSY : take_script(r, reply);
-    if (is_claim(reply, 2))
-        return not_ours(r, reply->element[0]->str, reply->element[1]->str);
-    if (!is_claim(reply, 7))
-        return fail(r, SINK_REFUSED, "the claim had no answer that we know", "");
-    take_mark(r, reply->element);
+    enum sink_status status =
+        redis_claim_take(&r->claim, &r->sink, r->conf.prefix, r->conf.shard, reply);
+    if (status != SINK_OK)
+        return status;
     redis_tops_restart(&r->tops);
     sm_move(states, &r->state, RS_IDLE);
     return SINK_OK;
@@ -473,6 +403,7 @@ struct sink *redis_new(const struct redis_conf *conf)
     mem_init(&m, 0);
     struct redis *r = mem_alloc(&m, sizeof *r, CACHE_LINE);
     r->sink.ops = &redis_ops;
+    r->sink.is_window = true; /* the stream is capped anyway; PostgreSQL has all */
     r->conf = *conf;
     r->claim.stream_max_len = conf->stream_max_len;
     for (u32 i = 0; i < 2; i++)

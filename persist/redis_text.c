@@ -11,18 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The stream's last-generated-id to `top`, which stays when entries go; "0-0": no stream. */
+#define LUA_TOP                                                          \
+    "local top = '0-0'\n"                                                \
+    "if redis.call('EXISTS', KEYS[2]) == 1 then\n"                       \
+    "  local info = redis.call('XINFO', 'STREAM', KEYS[2])\n"            \
+    "  for i = 1, #info, 2 do\n"                                         \
+    "    if info[i] == 'last-generated-id' then top = info[i + 1] end\n" \
+    "  end\n"                                                            \
+    "end\n"
+
 const char redis_script_claim[] =
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'day', 'last', 'process', 'journal',\n"
-    "  'time_ns')\n"
-    "local top, payload = '0-0', ''\n"
-    "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
-    "  local info = redis.call('XINFO', 'STREAM', KEYS[2])\n"
-    "  for i = 1, #info, 2 do\n"
-    "    if info[i] == 'last-generated-id' then top = info[i + 1] end\n"
-    "  end\n"
-    "  local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
-    "  if newest[1] then payload = newest[1][2][2] end\n"
-    "end\n"
+    "  'time_ns')\n" LUA_TOP
+    "local payload, newest = '', redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
+    "if newest[1] then payload = newest[1][2][2] end\n"
     "if not m[6] and (m[1] or top ~= '0-0') then return {'foreign', 'unknown'} end\n"
     "if m[6] and m[6] ~= ARGV[3] then return {'foreign', m[6]} end\n"
     "if m[1] and (tonumber(m[1]) > tonumber(ARGV[1])\n"
@@ -41,9 +44,11 @@ const char redis_script_batch[] =
     "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] then\n"
     "  return redis.error_reply('FENCED the shard was claimed by another connection')\n"
     "end\n"
-    "local last = m[3] or '0-0'\n"
-    "if last ~= '0-0' and redis.call('EXISTS', KEYS[2]) == 0 then\n"
+    "local last = m[3] or '0-0'\n" LUA_TOP "if top ~= last and top == '0-0' then\n"
     "  return redis.error_reply('EMPTIED the stream has been removed')\n"
+    "end\n"
+    "if top ~= last then\n"
+    "  return redis.error_reply('CHANGED the stream ends at ' .. top .. ', not at ' .. last)\n"
     "end\n"
     "local at, there = 10, 0\n"
     "for i = 1, tonumber(ARGV[6]) do\n"
@@ -145,10 +150,12 @@ enum sink_status redis_text_status(const char *error, const char **what)
     } known[] = {
         {"FENCED", SINK_LOST, "the shard was claimed by another connection or process"},
         {"EMPTIED", SINK_LOST, "the stream has been removed"},
+        {"CHANGED", SINK_LOST, "somebody else has written into the stream"},
         {"NOSCRIPT", SINK_LOST, "the server has forgotten the scripts"},
         {"LOADING", SINK_LOST, "the server is coming up"},
         {"READONLY", SINK_LOST, "the server is not the primary any more"},
         {"MASTERDOWN", SINK_LOST, "the server is a replica without its primary"},
+        {"NOREPLICAS", SINK_LOST, "the server has too few replicas to write (min-replicas)"},
         {"CLUSTERDOWN", SINK_LOST, "the cluster is down"},
         {"TRYAGAIN", SINK_LOST, "the cluster moves our slot"},
         {"BUSY", SINK_LOST, "the server runs somebody's script"},

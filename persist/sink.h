@@ -87,6 +87,7 @@ struct sink {
     u64 process_id;        /* tells it from another process that has the same epoch: random */
     u64 journal_id;        /* of the journal that it exports */
     struct sink_mark mark; /* valid after SINK_OK */
+    bool is_window;        /* the newest is enough: it may begin where the journal does */
     u32 batch_rows;        /* rows of the batch being filled */
     u64 rows_committed;    /* since the process began */
     u64 steps;             /* grows whenever something moved: a thread that moves is not idle */

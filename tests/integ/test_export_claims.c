@@ -282,6 +282,43 @@ static void test_the_same_epoch_twice(void **state)
     made_journal_free(&j);
 }
 
+/*
+ * Somebody else writes into the stream, with an id of the clock or of our numbers: Redis would
+ * refuse our fills below it as if it had them. It is said, until the stream has been removed.
+ */
+static void test_a_strange_entry(void **state)
+{
+    static const char *const ids[] = {"*", "400-0", "400-7"};
+    struct bench b;
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(ids); i++) {
+        struct made_journal j = made(17 + i, 500);
+        char command[80];
+        both_empty();
+        j.durable = 300;
+        bench_start(&b, &j, JOURNAL, 1, 1);
+        assert_reaches(&b, j.durable);
+        snprintf(command, sizeof command, "XADD wb:fills '%s' f junk", ids[i]);
+        free(redis_cli(command));
+        j.durable = j.txs;
+        for (u64 end = clock_now_ns() + 20 * NS_PER_SEC; clock_now_ns() < end;) {
+            export_do_work(&b.x, clock_now_ns());
+            if (metric_get(&b.x.lanes[POSTGRES].m_mark_seq) == j.txs &&
+                strstr(b.x.lanes[REDIS].complaint, "what is no fill of shard 3"))
+                break;
+        }
+        assert_non_null(strstr(b.x.lanes[REDIS].complaint, "what is no fill of shard 3"));
+        assert_int_equal(metric_get(&b.x.lanes[REDIS].m_mark_seq), 300);
+        free(redis_cli("DEL wb:fills"));
+        assert_reaches(&b, j.txs);
+        assert_both(&j);
+        assert_int_equal(b.sinks[REDIS]->duplicates, 0);
+        bench_stop(&b);
+        made_journal_free(&j);
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -298,10 +335,9 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_another_journal),
-        cmocka_unit_test(test_another_history),
-        cmocka_unit_test(test_no_name),
-        cmocka_unit_test(test_the_same_epoch_twice),
+        cmocka_unit_test(test_another_journal), cmocka_unit_test(test_another_history),
+        cmocka_unit_test(test_no_name),         cmocka_unit_test(test_the_same_epoch_twice),
+        cmocka_unit_test(test_a_strange_entry),
     };
 
     clock_init();

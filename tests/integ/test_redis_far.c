@@ -435,6 +435,31 @@ static void test_cluster(void **state)
     made_journal_free(&j);
 }
 
+/* A server that has no AUTH names what it was given: the password must not get into a log. */
+static void test_secret_stays_secret(void **state)
+{
+    struct made_journal j = made(4, 10);
+    struct bench b;
+    char more[80], host[32], secret[100];
+
+    (void)state;
+    snprintf(more, sizeof more, "--port %u --rename-command AUTH \"\"", ports[0]);
+    node_start(0, more, "");
+    snprintf(secret, sizeof secret, "%s/secret", dir);
+    FILE *file = fopen(secret, "w");
+    fputs("hunter2\n", file);
+    fclose(file);
+    snprintf(host, sizeof host, "127.0.0.1:%u", ports[0]);
+    bench_conf(&b, host);
+    b.conf.password_file = secret;
+    bench_go(&b, &j);
+    assert_says(&b, "unknown command");
+    assert_null(strstr(b.x.lanes[0].complaint, "hunter2"));
+    bench_stop(&b);
+    node_kill(0);
+    made_journal_free(&j);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -461,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_promoted_replica),
         cmocka_unit_test(test_cluster),
+        cmocka_unit_test(test_secret_stays_secret),
     };
 
     clock_init();

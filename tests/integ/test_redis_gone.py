@@ -3,7 +3,9 @@
 
 Between wirebook and a private Redis stands a relay on a Unix socket. It lets nobody in until there is a backlog that no
 socket takes at once; then, three times, it takes the beginning of a batch and shuts its read side, so that the rest of the
-write ends with EPIPE (and SIGPIPE, of which a process dies that has not asked to be spared). After that it relays.
+write ends with EPIPE (and SIGPIPE, of which a process dies that has not asked to be spared). After that it relays: the first
+batch slower than the time in which a server must give a sign of life, for a slow line is no silence. At the end the venue
+stops twice more: with its far end there, and with it away, for which it does not wait.
 wb-test: timeout=90
 """
 import os
@@ -25,7 +27,7 @@ durability: none
 export:
   retry_min_ms: 20
   retry_max_ms: 100
-  redis: {{enabled: yes, socket: {path}, prefix: gone, batch_rows: 100000}}
+  redis: {{enabled: yes, socket: {path}, prefix: gone, batch_rows: 100000, commit_timeout_ms: 400}}
 """
 
 
@@ -33,7 +35,7 @@ class Relay:
     """Listens at `path`, joins what comes to Redis' port; one connection at a time, as the exporter makes them."""
 
     def __init__(self, path, port):
-        self.port, self.cuts = port, 0
+        self.port, self.cuts, self.slow_bytes = port, 0, 600000
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(path)
 
@@ -66,6 +68,9 @@ class Relay:
                     self.cuts += 1
                     time.sleep(0.3)  # ours stays open: the venue learns it from its write alone
                     return
+                if self.cuts == CUTS and self.slow_bytes > 0:
+                    self.slow_bytes -= len(data)
+                    time.sleep(0.008)
                 far.sendall(data)
         except OSError:
             pass
@@ -81,6 +86,22 @@ def journal_fills(folder):
     return text.count(b"type=EV_EXECUTED")
 
 
+def took(venue, low, high):
+    begin = time.monotonic()
+    check(venue.stop() == 0, "an orderly stop")
+    took = time.monotonic() - begin
+    check(low <= took < high, f"a stop of {took:.1f} s")
+
+
+def away(folder):
+    """Nobody listens: a second, not drain_timeout_ms; what is missing there is said."""
+    with Venue("alone", EXPORT.format(path=f"{folder}/none.sock")) as venue:
+        bench(venue.port, ACCOUNTS, "--rate", "1000", "--seconds", "0.2", "--warmup", "0")
+        took(venue, 0.9, 4)
+        with open(venue.log, encoding="utf-8") as log:
+            check("transactions behind at the end; the next start goes on" in log.read(), "who is behind is told")
+
+
 def play(folder, port):
     relay = Relay(f"{folder}/redis.sock", port)
     with Venue("venue", EXPORT.format(path=f"{folder}/redis.sock")) as venue:
@@ -93,7 +114,8 @@ def play(folder, port):
         wait_for(f"{fills} fills in Redis, as in the journal (see {venue.log})",
                  lambda: venue.process.poll() is not None or int(subprocess.check_output(ask)) == fills, 20)
         check(venue.process.poll() is None, f"wirebook ended by itself with {venue.process.returncode}")
-        check(venue.stop() == 0, "an orderly stop")
+        check(relay.slow_bytes <= 0, "a batch that took its time")
+        took(venue, 0, 4)
         check(int(subprocess.check_output(ask)) == fills, "no more fills in Redis than in the journal")
         print(f"{relay.cuts} batches cut, {fills} fills in the journal and in Redis")
 
@@ -105,6 +127,7 @@ def main():
         services("start-redis")
         env = dict(line.split("=", 1) for line in services("env").splitlines() if "=" in line)
         play(folder, int(env["REDIS_PORT"]))
+        away(folder)
     finally:
         services("stop")
         shutil.rmtree(folder, ignore_errors=True)

@@ -225,12 +225,19 @@ static enum cursor_status source_next(void *ctx, struct cursor_tx *out)
         return CURSOR_WAIT;
     if (s->next == s->journal->broken_at)
         return CURSOR_ERROR;
+    if (s->next < s->journal->oldest)
+        return CURSOR_GONE;
     memset(out, 0, sizeof *out);
     out->seq = s->next++;
     const struct slot *slots = made_journal_tx(s->journal, out->seq, &out->used);
     memcpy(s->copy, slots, out->used * sizeof slots[0]);
     out->slots = s->copy;
     return CURSOR_TX;
+}
+
+static u64 source_oldest(void *ctx)
+{
+    return ((struct made_source *)ctx)->journal->oldest;
 }
 
 static const char *source_why(void *ctx)
@@ -251,6 +258,7 @@ struct export_source made_journal_source(struct made_source *s, const struct mad
     return (struct export_source){.ctx = s,
                                   .seek = source_seek,
                                   .next = source_next,
+                                  .oldest = source_oldest,
                                   .why = source_why,
                                   .durable_seq = source_durable};
 }

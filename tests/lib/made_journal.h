@@ -53,6 +53,7 @@ struct made_journal {
     u64 market;       /* EV_COURSE, EV_PHASE, EV_CROSS, EV_BANDS */
     u64 durable;      /* how far sources go: all, unless a test takes some back */
     u64 next;         /* of the source */
+    u64 oldest;       /* sources answer CURSOR_GONE below it; 0: all is there */
     u64 broken_at;    /* sources answer CURSOR_ERROR there; 0: nowhere */
 };
 

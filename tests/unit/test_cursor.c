@@ -347,6 +347,12 @@ static void gone_test(void **state)
     assert_int_equal(cursor_next(c, &tx), CURSOR_GONE);
     assert_non_null(strstr(cursor_why(c), "older than the oldest"));
     assert_int_equal(cursor_next(c, &tx), CURSOR_GONE); /* until a seek */
+    u64 oldest = cursor_oldest(c);
+    assert_in_range(oldest, 2, 399);
+    cursor_seek(c, oldest - 1); /* that began in what is gone */
+    assert_int_equal(cursor_next(c, &tx), CURSOR_GONE);
+    cursor_seek(c, oldest);
+    expect(c, oldest, 500);
     cursor_seek(c, 400);
     expect(c, 400, 500);
     cursor_seek_block(c, 1);

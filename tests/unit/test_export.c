@@ -15,15 +15,7 @@
 
 #include "engine/base/log.h"
 #include "persist/export.h"
-#include "tests/lib/fake_sink.h"
-#include "tests/lib/made_journal.h"
-
-static const struct export_conf conf = {
-    .seed = 7,
-    .retry_min_ns = 10 * NS_PER_MS,
-    .retry_max_ns = 80 * NS_PER_MS,
-    .refused_retry_ns = 100 * NS_PER_MS,
-};
+#include "tests/lib/lane_rig.h"
 
 static u64 env_number(const char *name, u64 standard)
 {
@@ -31,75 +23,11 @@ static u64 env_number(const char *name, u64 standard)
     return text ? strtoull(text, NULL, 0) : standard;
 }
 
-/* One process' exporter over one far end. */
-struct bench {
-    struct mem mem;
-    struct exporter x;
-    struct fake_sink sink;
-    struct made_source source;
-};
-
-static void bench_start(struct bench *b, const struct made_journal *j, struct fake_far *far,
-                        u64 epoch, u64 known)
-{
-    struct export_names names;
-    memset(b, 0, sizeof *b);
-    mem_init(&b->mem, 0);
-    export_init(&b->x, &conf, &b->mem);
-    fake_sink_init(&b->sink, far, epoch, 64);
-    made_journal_names(j, &names, &b->mem, known);
-    struct export_source source = made_journal_source(&b->source, j);
-    export_add(&b->x, "fake", &b->sink.sink, &source, &names, NS_PER_MS);
-}
-
-static void bench_stop(struct bench *b)
-{
-    export_close(&b->x);
-    fake_sink_free(&b->sink);
-    mem_free_all(&b->mem);
-}
-
-static void bench_run(struct bench *b, u64 *now_ns, u64 turns)
-{
-    for (u64 i = 0; i < turns; i++) {
-        *now_ns += 100 * NS_PER_US;
-        export_do_work(&b->x, *now_ns);
-    }
-}
-
-/* The far end against the journal, row by row. */
-static void assert_same(const struct fake_far *far, const struct made_journal *j, u64 seed)
-{
-    u64 row = 0;
-    u32 day = 0;
-
-    for (u64 seq = 1; seq <= j->txs; seq++) {
-        u32 used, idx = 0;
-        const struct slot *slots = made_journal_tx(j, seq, &used);
-        if (msg_is_command(((const u8 *)slots)[0]) && ((const u8 *)slots)[0] == CMD_DAY_OPEN)
-            day = ((const union msg *)(const void *)slots)->day.day;
-        for (u32 i = 0; i < used; i += msg_slots(&slots[i]), idx++) {
-            if (msg_is_command(((const u8 *)&slots[i])[0]))
-                continue;
-            if (row >= far->used || far->rows[row].seq != seq || far->rows[row].idx != idx ||
-                far->rows[row].day != day ||
-                memcmp(&far->rows[row].first, &slots[i], sizeof slots[i]) != 0)
-                fail_msg("seed %llu: row %llu of %llu is not seq %llu idx %u day %u",
-                         (unsigned long long)seed, (unsigned long long)row,
-                         (unsigned long long)far->used, (unsigned long long)seq, idx, day);
-            row++;
-        }
-    }
-    if (row != far->used)
-        fail_msg("seed %llu: %llu rows, wanted %llu", (unsigned long long)seed,
-                 (unsigned long long)far->used, (unsigned long long)row);
-}
-
 /* One life of a far end and several of the exporter. Returns false when the rows differ. */
 static void one_history(u64 seed, struct fake_far *far)
 {
     struct made_journal j;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0, epoch = 1;
 
     made_journal_init(&j, seed);
@@ -107,29 +35,29 @@ static void one_history(u64 seed, struct fake_far *far)
     fake_far_init(far, seed);
     far->faults_per_mille = 20;
     far->latency_max_ns = 2 * NS_PER_MS;
-    bench_start(&b, &j, far, epoch, 0);
+    lane_rig_start(&b, &j, far, epoch, 0);
     for (u32 round = 0; round < 12; round++) {
         made_journal_trade(&j, 60);
         if (round % 5 == 4)
             made_journal_next_day(&j, 20261124 + round);
-        bench_run(&b, &now_ns, 40 + seed % 100);
+        lane_rig_run(&b, &now_ns, 40 + seed % 100);
         if (round % 4 == 3) { /* the process dies and comes again, or makes its sink anew */
-            bench_stop(&b);
+            lane_rig_stop(&b);
             epoch += seed % 2;
-            bench_start(&b, &j, far, epoch, j.txs);
+            lane_rig_start(&b, &j, far, epoch, j.txs);
         }
     }
     far->faults_per_mille = 0;
     for (u32 i = 0; i < 200 && !export_has_passed(&b.x, j.txs); i++)
-        bench_run(&b, &now_ns, 100);
+        lane_rig_run(&b, &now_ns, 100);
     assert_true(export_has_passed(&b.x, j.txs));
-    assert_same(far, &j, seed);
+    lane_rig_assert_same(far, &j, seed);
     assert_int_equal(far->mark.seq, j.txs);
     assert_int_equal(far->mark.day, j.day);
-    bench_run(&b, &now_ns, 1);
+    lane_rig_run(&b, &now_ns, 1);
     assert_int_equal(metric_get(&b.x.lanes[0].m_lag_seq), 0);
     assert_int_equal(metric_get(&b.x.lanes[0].m_lag_ns), 0);
-    bench_stop(&b);
+    lane_rig_stop(&b);
     made_journal_free(&j);
 }
 
@@ -156,19 +84,11 @@ static void test_exactly_once(void **state)
     }
 }
 
-/* Runs until all is over or `turns` have passed. */
-static bool settles(struct bench *b, u64 *now_ns, u64 seq, u64 turns)
-{
-    for (u64 i = 0; i < turns && !export_has_passed(&b->x, seq); i++)
-        bench_run(b, now_ns, 1);
-    return export_has_passed(&b->x, seq);
-}
-
 static void test_fenced_stops_for_good(void **state)
 {
     struct made_journal j;
     struct fake_far far;
-    struct bench old, new;
+    struct lane_rig old, new;
     u64 now_ns = 0;
 
     (void)state;
@@ -177,24 +97,24 @@ static void test_fenced_stops_for_good(void **state)
     made_journal_trade(&j, 500);
     fake_far_init(&far, 3);
     far.latency_max_ns = NS_PER_MS;
-    bench_start(&old, &j, &far, 1, 0);
-    bench_run(&old, &now_ns, 30);
+    lane_rig_start(&old, &j, &far, 1, 0);
+    lane_rig_run(&old, &now_ns, 30);
     assert_true(metric_get(&old.x.lanes[0].m_mark_seq) > 0);
     assert_true(metric_get(&old.x.lanes[0].m_mark_seq) < j.txs);
 
-    bench_start(&new, &j, &far, 2, 0);
+    lane_rig_start(&new, &j, &far, 2, 0);
     for (u32 i = 0; i < 3000; i++) {
-        bench_run(&old, &now_ns, 1);
-        bench_run(&new, &now_ns, 1);
+        lane_rig_run(&old, &now_ns, 1);
+        lane_rig_run(&new, &now_ns, 1);
     }
     assert_int_equal(old.x.lanes[0].state, LANE_FENCED);
     assert_int_equal(metric_get(&old.x.lanes[0].m_state), LANE_FENCED);
     assert_int_equal(metric_get(&old.x.lanes[0].m_errors[EXPORT_ERROR_STOPPED]), 1);
     assert_true(metric_get(&old.x.lanes[0].m_mark_seq) < j.txs);
     assert_int_equal(metric_get(&new.x.lanes[0].m_mark_seq), j.txs);
-    assert_same(&far, &j, 3);
-    bench_stop(&old);
-    bench_stop(&new);
+    lane_rig_assert_same(&far, &j, 3);
+    lane_rig_stop(&old);
+    lane_rig_stop(&new);
     fake_far_free(&far);
     made_journal_free(&j);
 }
@@ -207,7 +127,7 @@ static void test_lanes_are_apart(void **state)
     struct fake_sink other;
     struct made_source source2;
     struct export_names names;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     (void)state;
@@ -217,13 +137,13 @@ static void test_lanes_are_apart(void **state)
     fake_far_init(&far, 4);
     fake_far_init(&away, 5);
     away.down = true;
-    bench_start(&b, &j, &far, 1, 0);
+    lane_rig_start(&b, &j, &far, 1, 0);
     fake_sink_init(&other, &away, 1, 64);
     made_journal_names(&j, &names, &b.mem, 0);
     struct export_source source = made_journal_source(&source2, &j);
     export_add(&b.x, "other", &other.sink, &source, &names, NS_PER_MS);
 
-    bench_run(&b, &now_ns, 1000);
+    lane_rig_run(&b, &now_ns, 1000);
     assert_int_equal(metric_get(&b.x.lanes[0].m_lag_seq), 0);
     assert_int_equal(metric_get(&b.x.lanes[1].m_lag_seq), j.txs);
     assert_true(metric_get(&b.x.lanes[1].m_lag_ns) > 50 * NS_PER_MS);
@@ -232,10 +152,10 @@ static void test_lanes_are_apart(void **state)
                     metric_get(&b.x.lanes[1].m_errors[EXPORT_ERROR_REFUSED]) ==
                 metric_get(&b.x.lanes[1].m_reconnects));
     away.down = false;
-    assert_true(settles(&b, &now_ns, j.txs, 3000));
-    assert_same(&away, &j, 4);
+    assert_true(lane_rig_settles(&b, &now_ns, j.txs, 3000));
+    lane_rig_assert_same(&away, &j, 4);
     fake_sink_free(&other);
-    bench_stop(&b);
+    lane_rig_stop(&b);
     fake_far_free(&far);
     fake_far_free(&away);
     made_journal_free(&j);
@@ -247,7 +167,7 @@ static void test_backs_off(void **state)
     static const u64 wanted_ms[] = {10, 20, 40, 80, 80, 80};
     struct made_journal j;
     struct fake_far far;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     (void)state;
@@ -255,19 +175,19 @@ static void test_backs_off(void **state)
     made_journal_start(&j, 1, 20261123);
     fake_far_init(&far, 5);
     far.down = true;
-    bench_start(&b, &j, &far, 1, 0);
+    lane_rig_start(&b, &j, &far, 1, 0);
     struct export_lane *l = &b.x.lanes[0];
     for (u32 i = 0; i < ARRAY_LEN(wanted_ms); i++) {
         u64 before = metric_get(&l->m_reconnects);
         while (metric_get(&l->m_reconnects) == before)
-            bench_run(&b, &now_ns, 1);
+            lane_rig_run(&b, &now_ns, 1);
         u64 wait = l->retry_at_ns - now_ns;
         assert_in_range(wait, wanted_ms[i] * NS_PER_MS / 2, wanted_ms[i] * NS_PER_MS);
     }
     far.down = false;
-    assert_true(settles(&b, &now_ns, j.txs, 3000));
-    assert_int_equal(l->retry_ns, conf.retry_min_ns);
-    bench_stop(&b);
+    assert_true(lane_rig_settles(&b, &now_ns, j.txs, 3000));
+    assert_int_equal(l->retry_ns, lane_rig_conf.retry_min_ns);
+    lane_rig_stop(&b);
     fake_far_free(&far);
     made_journal_free(&j);
 }
@@ -276,7 +196,7 @@ static void test_refused_then_mended(void **state)
 {
     struct made_journal j;
     struct fake_far far;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     (void)state;
@@ -284,18 +204,18 @@ static void test_refused_then_mended(void **state)
     made_journal_start(&j, 1, 20261123);
     fake_far_init(&far, 6);
     far.refuses = true;
-    bench_start(&b, &j, &far, 1, 0);
-    bench_run(&b, &now_ns, 5000); /* 500 ms */
+    lane_rig_start(&b, &j, &far, 1, 0);
+    lane_rig_run(&b, &now_ns, 5000); /* 500 ms */
     assert_in_range(metric_get(&b.x.lanes[0].m_reconnects), 5, 10);
     far.refuses = false;
-    assert_true(settles(&b, &now_ns, j.txs, 3000));
-    assert_same(&far, &j, 6);
-    bench_stop(&b);
+    assert_true(lane_rig_settles(&b, &now_ns, j.txs, 3000));
+    lane_rig_assert_same(&far, &j, 6);
+    lane_rig_stop(&b);
     fake_far_free(&far);
     made_journal_free(&j);
 }
 
-static void assert_foreign(const struct bench *b)
+static void assert_foreign(const struct lane_rig *b)
 {
     assert_int_equal(b->x.lanes[0].state, LANE_FOREIGN);
     assert_int_equal(metric_get(&b->x.lanes[0].m_state), LANE_FOREIGN);
@@ -306,30 +226,30 @@ static void assert_foreign(const struct bench *b)
 static void keeps_out(struct made_journal *of, struct made_journal *other, u64 other_id)
 {
     struct fake_far far;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     fake_far_init(&far, 9);
-    bench_start(&b, of, &far, 1, 0);
-    assert_true(settles(&b, &now_ns, of->txs, 3000));
-    bench_stop(&b);
+    lane_rig_start(&b, of, &far, 1, 0);
+    assert_true(lane_rig_settles(&b, &now_ns, of->txs, 3000));
+    lane_rig_stop(&b);
 
-    bench_start(&b, other, &far, 2, 0);
+    lane_rig_start(&b, other, &far, 2, 0);
     b.sink.sink.journal_id = other_id;
-    bench_run(&b, &now_ns, 300);
+    lane_rig_run(&b, &now_ns, 300);
     assert_foreign(&b);
     made_journal_trade(other, 500); /* now the mark would fit */
     assert_true(other->txs > of->txs);
-    bench_run(&b, &now_ns, 3000);
+    lane_rig_run(&b, &now_ns, 3000);
     assert_foreign(&b);
-    assert_same(&far, of, 9);
-    bench_stop(&b);
+    lane_rig_assert_same(&far, of, 9);
+    lane_rig_stop(&b);
 
-    bench_start(&b, of, &far, 3, 0); /* the right one is welcome again */
+    lane_rig_start(&b, of, &far, 3, 0); /* the right one is welcome again */
     made_journal_trade(of, 100);
-    assert_true(settles(&b, &now_ns, of->txs, 3000));
-    assert_same(&far, of, 9);
-    bench_stop(&b);
+    assert_true(lane_rig_settles(&b, &now_ns, of->txs, 3000));
+    lane_rig_assert_same(&far, of, 9);
+    lane_rig_stop(&b);
     fake_far_free(&far);
 }
 
@@ -374,7 +294,7 @@ static void test_copied_journal(void **state)
 {
     struct made_journal j;
     struct fake_far far;
-    struct bench first, second;
+    struct lane_rig first, second;
     u64 now_ns = 0;
 
     (void)state;
@@ -382,20 +302,20 @@ static void test_copied_journal(void **state)
     made_journal_start(&j, 1, 20261123);
     made_journal_trade(&j, 500);
     fake_far_init(&far, 12);
-    bench_start(&first, &j, &far, 7, 0);
-    bench_run(&first, &now_ns, 20);
-    bench_start(&second, &j, &far, 7, 0);
+    lane_rig_start(&first, &j, &far, 7, 0);
+    lane_rig_run(&first, &now_ns, 20);
+    lane_rig_start(&second, &j, &far, 7, 0);
     second.sink.sink.process_id = 8;
-    bench_run(&second, &now_ns, 20);
+    lane_rig_run(&second, &now_ns, 20);
     assert_int_equal(second.x.lanes[0].state, LANE_FENCED);
     far.down = true; /* the first one connects again, and is still itself */
-    bench_run(&first, &now_ns, 10);
+    lane_rig_run(&first, &now_ns, 10);
     far.down = false;
-    assert_true(settles(&first, &now_ns, j.txs, 3000));
+    assert_true(lane_rig_settles(&first, &now_ns, j.txs, 3000));
     assert_true(metric_get(&first.x.lanes[0].m_reconnects) >= 1);
-    assert_same(&far, &j, 12);
-    bench_stop(&first);
-    bench_stop(&second);
+    lane_rig_assert_same(&far, &j, 12);
+    lane_rig_stop(&first);
+    lane_rig_stop(&second);
     fake_far_free(&far);
     made_journal_free(&j);
 }
@@ -405,7 +325,7 @@ static void test_foreign_mark(void **state)
 {
     struct made_journal j;
     struct fake_far far;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     (void)state;
@@ -413,15 +333,15 @@ static void test_foreign_mark(void **state)
     made_journal_start(&j, 1, 20261123);
     fake_far_init(&far, 7);
     far.mark.seq = j.txs + 1;
-    bench_start(&b, &j, &far, 1, 0);
-    bench_run(&b, &now_ns, 300);
+    lane_rig_start(&b, &j, &far, 1, 0);
+    lane_rig_run(&b, &now_ns, 300);
     assert_foreign(&b);
     made_journal_trade(&j, 100);
-    bench_run(&b, &now_ns, 3000);
+    lane_rig_run(&b, &now_ns, 3000);
     assert_int_equal(far.used, 0);
     assert_foreign(&b);
     assert_true(export_has_passed(&b.x, j.txs)); /* nobody waits for it */
-    bench_stop(&b);
+    lane_rig_stop(&b);
     fake_far_free(&far);
     made_journal_free(&j);
 }
@@ -431,7 +351,7 @@ static void test_unreadable_journal(void **state)
 {
     struct made_journal j;
     struct fake_far far;
-    struct bench b;
+    struct lane_rig b;
     u64 now_ns = 0;
 
     (void)state;
@@ -440,14 +360,14 @@ static void test_unreadable_journal(void **state)
     made_journal_trade(&j, 100);
     fake_far_init(&far, 8);
     j.broken_at = 50;
-    bench_start(&b, &j, &far, 1, 0);
-    bench_run(&b, &now_ns, 3000);
+    lane_rig_start(&b, &j, &far, 1, 0);
+    lane_rig_run(&b, &now_ns, 3000);
     assert_int_equal(far.mark.seq, 49);
     assert_true(metric_get(&b.x.lanes[0].m_reconnects) >= 1);
     j.broken_at = 0;
-    assert_true(settles(&b, &now_ns, j.txs, 5000));
-    assert_same(&far, &j, 8);
-    bench_stop(&b);
+    assert_true(lane_rig_settles(&b, &now_ns, j.txs, 5000));
+    lane_rig_assert_same(&far, &j, 8);
+    lane_rig_stop(&b);
     fake_far_free(&far);
     made_journal_free(&j);
 }

@@ -1,0 +1,255 @@
+/*
+ * test_lane.c - what a lane does where there is nothing to export: a journal that has lost its
+ * beginning, far ends that are away for good reasons that differ, and the end of the process.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/base/log.h"
+#include "tests/lib/lane_rig.h"
+
+/* ---- segments that were removed ---- */
+
+struct days {
+    struct made_journal j;
+    struct fake_far far;
+    struct lane_rig b;
+    u64 now_ns;
+    u64 opens[3]; /* the transactions that open them */
+};
+
+static void days_make(struct days *d, u64 seed)
+{
+    memset(d, 0, sizeof *d);
+    made_journal_init(&d->j, seed);
+    made_journal_start(&d->j, 1, 20261123);
+    for (u32 i = 0; i < 3; i++) {
+        made_journal_trade(&d->j, 200);
+        if (i < 2)
+            made_journal_next_day(&d->j, 20261124 + i);
+        d->opens[i] = d->j.txs;
+    }
+    fake_far_init(&d->far, seed);
+    lane_rig_start(&d->b, &d->j, &d->far, 1, d->j.txs);
+}
+
+static void days_free(struct days *d)
+{
+    lane_rig_stop(&d->b);
+    fake_far_free(&d->far);
+    made_journal_free(&d->j);
+}
+
+/* The far end is emptied behind our back, and the journal has no beginning any more. */
+static void lose_beginning(struct days *d, u64 oldest)
+{
+    assert_true(lane_rig_settles(&d->b, &d->now_ns, d->j.txs, 3000));
+    fake_far_empty(&d->far);
+    d->far.down = true;
+    lane_rig_run(&d->b, &d->now_ns, 3);
+    d->far.down = false;
+    d->j.oldest = oldest;
+    made_journal_trade(&d->j, 50);
+}
+
+/* Only what shows the newest goes on, with the first whole day that is left: fills have a day. */
+static void test_window_goes_on(void **state)
+{
+    (void)state;
+    for (u32 back = 0; back < 3; back++) {
+        struct days d;
+        days_make(&d, 20 + back);
+        d.b.sink.sink.is_window = true;
+        lose_beginning(&d, d.opens[0] - back); /* in the first day's course, or at its end */
+        assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+        lane_rig_assert_from(&d.far, &d.j, d.opens[0], 20 + back);
+        assert_int_equal(d.far.mark.day, 20261125);
+        assert_int_equal(metric_get(&d.b.x.lanes[0].m_errors[EXPORT_ERROR_JOURNAL]), 0);
+        days_free(&d);
+    }
+}
+
+/* The mark is older than what is left: its transaction cannot be looked at any more. */
+static void test_window_with_an_old_mark(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 30);
+    d.b.sink.sink.is_window = true;
+    d.j.durable = 100;
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, 100, 3000));
+    u64 rows = d.far.used;
+    d.far.down = true;
+    lane_rig_run(&d.b, &d.now_ns, 3);
+    d.far.down = false;
+    d.j.durable = d.j.txs;
+    d.j.oldest = d.opens[1];
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    assert_int_equal(d.far.rows[rows].seq, d.opens[1]);
+    assert_int_equal(d.far.rows[rows].day, 20261125);
+    assert_int_equal(d.far.mark.seq, d.j.txs);
+    days_free(&d);
+}
+
+/* Nothing opens a day behind what is left: the mark moves on, the next day is exported. */
+static void test_window_without_a_day(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 31);
+    d.b.sink.sink.is_window = true;
+    lose_beginning(&d, d.opens[1] + 1);
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    assert_int_equal(d.far.used, 0);
+    made_journal_next_day(&d.j, 20261126);
+    u64 opened = d.j.txs;
+    made_journal_trade(&d.j, 50);
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    lane_rig_assert_from(&d.far, &d.j, opened, 31);
+    days_free(&d);
+}
+
+/* Who must have all waits for a person, who brings the segments back. */
+static void test_the_whole_waits(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 32);
+    lose_beginning(&d, d.opens[0]);
+    assert_false(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 5000));
+    assert_int_equal(d.far.used, 0);
+    assert_true(metric_get(&d.b.x.lanes[0].m_errors[EXPORT_ERROR_JOURNAL]) >= 2);
+    d.j.oldest = 0;
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    lane_rig_assert_same(&d.far, &d.j, 32);
+    days_free(&d);
+}
+
+/* ---- what is said ---- */
+
+static u32 lines;
+
+static void count_line(const struct log_record *rec)
+{
+    lines += strstr(rec->text, "export fake: connection lost") != NULL;
+}
+
+static const struct sink_ops *fake_ops;
+static u32 failures, reasons;
+
+/* Of several hosts in turn each fails for a reason of its own. */
+static enum sink_status poll_in_turn(struct sink *s, u64 now_ns)
+{
+    enum sink_status status = fake_ops->poll(s, now_ns);
+
+    if (status == SINK_LOST)
+        snprintf(s->error, sizeof s->error, "host %u is away", failures++ % reasons);
+    return status;
+}
+
+static void say_for(u32 hosts, u64 seconds, u32 wanted)
+{
+    struct sink_ops ops;
+    struct days d;
+
+    days_make(&d, 40);
+    fake_ops = d.b.sink.sink.ops;
+    ops = *fake_ops;
+    ops.poll = poll_in_turn;
+    d.b.sink.sink.ops = &ops;
+    d.far.down = true;
+    lines = failures = 0;
+    reasons = hosts;
+    log_writer_set(count_line);
+    log_level_set(LOG_WARN);
+    for (u64 i = 0; i < seconds * 100; i++) {
+        d.now_ns += 10 * NS_PER_MS;
+        export_do_work(&d.b.x, d.now_ns);
+    }
+    log_level_set(LOG_ERROR + 1);
+    log_writer_set(NULL);
+    assert_true(failures > 100);
+    assert_int_equal(lines, wanted);
+    days_free(&d);
+}
+
+/* A line for each reason, again after a minute; with more reasons than are kept, of course more. */
+static void test_an_outage_is_few_lines(void **state)
+{
+    (void)state;
+    say_for(1, 59, 1);
+    say_for(2, 59, 2);
+    say_for(EXPORT_SAID_MAX, 59, EXPORT_SAID_MAX);
+    say_for(2, 130, 6);
+}
+
+/* ---- the end ---- */
+
+static void test_the_end_awaits(void **state)
+{
+    struct days d;
+    u64 seq;
+
+    (void)state;
+    days_make(&d, 50);
+    seq = d.j.txs;
+    d.far.latency_max_ns = 500 * NS_PER_MS; /* slow, but there: until all is over */
+    lane_rig_run(&d.b, &d.now_ns, 6000);
+    assert_int_equal(d.b.x.lanes[0].state, LANE_RUNNING);
+    u64 begin_ns = d.now_ns;
+    while (export_awaits(&d.b.x, seq, d.now_ns))
+        lane_rig_run(&d.b, &d.now_ns, 1);
+    assert_true(export_has_passed(&d.b.x, seq));
+    assert_true(d.now_ns - begin_ns > EXPORT_GRACE_NS);
+    days_free(&d);
+
+    days_make(&d, 51); /* away: a moment, not more */
+    d.far.down = true;
+    lane_rig_run(&d.b, &d.now_ns, 100);
+    begin_ns = d.now_ns;
+    while (export_awaits(&d.b.x, seq, d.now_ns))
+        lane_rig_run(&d.b, &d.now_ns, 1);
+    assert_in_range(d.now_ns - begin_ns, EXPORT_GRACE_NS, EXPORT_GRACE_NS + NS_PER_MS);
+    days_free(&d);
+
+    days_make(&d, 52); /* away for a moment: it is back in time */
+    d.far.down = true;
+    lane_rig_run(&d.b, &d.now_ns, 100);
+    assert_true(export_awaits(&d.b.x, seq, d.now_ns));
+    d.far.down = false;
+    while (export_awaits(&d.b.x, seq, d.now_ns))
+        lane_rig_run(&d.b, &d.now_ns, 1);
+    assert_true(export_has_passed(&d.b.x, seq));
+    days_free(&d);
+
+    days_make(&d, 53); /* for good: not a moment */
+    d.far.epoch = 9;
+    lane_rig_run(&d.b, &d.now_ns, 100);
+    assert_int_equal(d.b.x.lanes[0].state, LANE_FENCED);
+    assert_false(export_awaits(&d.b.x, seq, d.now_ns));
+    days_free(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_window_goes_on),
+        cmocka_unit_test(test_window_with_an_old_mark),
+        cmocka_unit_test(test_window_without_a_day),
+        cmocka_unit_test(test_the_whole_waits),
+        cmocka_unit_test(test_an_outage_is_few_lines),
+        cmocka_unit_test(test_the_end_awaits),
+    };
+
+    log_level_set(LOG_ERROR + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

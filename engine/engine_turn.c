@@ -15,6 +15,8 @@
 #define PAUSE_ROOM (SIDE_RING_SLOTS / 2) /* of the ring of answers, which must stay free */
 #define BATCH_CMDS 32u                   /* commands of one ring before it is the next one's turn */
 
+#define SHORT_SLOTS 64u /* a transaction up to here is one command's worth of a turn */
+
 static void register_metrics(const struct engine *e)
 {
     const struct engine_metrics *m = &e->metrics;
@@ -216,18 +218,31 @@ static u32 go_on(struct engine *e, u64 now_ns, u32 budget)
     return min_u32(done, budget);
 }
 
-/* Orders whose time is over go before all commands. Returns the transactions made. */
+/*
+ * What the transaction in e->out counts for in a turn: one that is as long as a piece of long work
+ * is worth as much, whatever has made it.
+ */
+static inline u32 turn_cost(const struct engine *e)
+{
+    u32 used = e->out.used;
+
+    return LIKELY(used <= SHORT_SLOTS) ? 1 : used * ENGINE_PIECE_CMDS / TX_SLOTS_MAX;
+}
+
+/* Orders whose time is over go before all commands. Returns what was used of the budget. */
 static u32 expire(struct engine *e, u64 now_ns, u32 budget)
 {
     static const union msg tick = {.bare = {.cmd = {.type = CMD_TICK, .slots = 1}}};
     u32 done = 0;
 
     while (!engine_busy(e) && engine_due(e, now_ns) && done < budget && have_room(e)) {
-        if (engine_step(e, &tick, now_ns, &e->out))
-            hand_out(e);
         done++;
+        if (engine_step(e, &tick, now_ns, &e->out)) {
+            done += turn_cost(e) - 1;
+            hand_out(e);
+        }
     }
-    return done;
+    return min_u32(done, budget);
 }
 
 /*
@@ -260,7 +275,7 @@ static u64 stamp(struct engine *e, u32 i, u64 taken)
                           head->account);
 }
 
-/* Commands of ring `i`. Returns how many were taken. */
+/* Commands of ring `i`. Returns what was used of the budget, 0 when none was taken. */
 static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
 {
     struct ring *r = e->rings.cmd[i];
@@ -273,16 +288,17 @@ static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
     while (done < budget && !engine_busy(e) && have_room(e) && (cmd = msg_peek(r, &copy))) {
         announce(e, i);
         u32 n = cmd->cmd.slots;
+        done++;
         if (engine_step(e, cmd, now_ns, &e->out)) {
             if (UNLIKELY(stamped))
                 taken = stamp(e, i, taken);
+            done += turn_cost(e) - 1;
             hand_out(e);
         }
         ring_take(r, n);
-        done++;
-        done += go_on(e, now_ns, budget - done);
+        done += go_on(e, now_ns, budget - min_u32(budget, done));
     }
-    return done;
+    return min_u32(done, budget);
 }
 
 int engine_do_work(void *engine, u64 now_ns)

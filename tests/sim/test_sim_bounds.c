@@ -1,6 +1,7 @@
 /*
  * test_sim_bounds.c - the engine at its bounds: 65,535 instruments that all trade, a cross of
- * 1,000,000 orders in turns that are short, open orders by the million (10 with WB_FULL=1).
+ * 1,000,000 orders in turns that are short, as are others with much to do, open orders by the
+ * million (10 with WB_FULL=1).
  * wb-test: variants=release timeout=120
  *
  * The counts are the test. Memory, times and the longest turn are printed for people; what must
@@ -149,6 +150,18 @@ static void cross_fill(u32 prices)
     assert_int_equal(engine_open_orders(l.e), CROSS_ORDERS);
 }
 
+/* One turn. Returns its transactions; `spent` is the longest so far. */
+static u64 one_turn(u64 *spent)
+{
+    u64 from = cpu_ns();
+
+    engine_do_work(l.e, ++l.now_ns);
+    *spent = max_u64(*spent, cpu_ns() - from);
+    u64 n = take_all(&wires.tx);
+    take_all(&wires.events);
+    return n;
+}
+
 /* Lets the agent do what the command asks for, in turns, all of them short. */
 static void in_turns(const char *what, const union msg *go)
 {
@@ -157,11 +170,7 @@ static void in_turns(const char *what, const union msg *go)
     attach();
     assert_true(ring_push(&wires.cmd, go, go->cmd.slots));
     do {
-        u64 from = cpu_ns();
-        engine_do_work(l.e, ++l.now_ns);
-        longest = max_u64(longest, cpu_ns() - from);
-        u64 n = take_all(&wires.tx);
-        take_all(&wires.events);
+        u64 n = one_turn(&longest);
         most = max_u64(most, n);
         pieces += n;
         turns++;
@@ -211,6 +220,40 @@ static void test_a_million_orders_go(void **state)
     }
 }
 
+/* Orders that a client lets end at the same moment, then sweeps as long as a transaction can be. */
+static void test_long_transactions_fill_a_turn(void **state)
+{
+    const u32 orders = 20000, sweeps = 100;
+    u64 longest = 0, turns = 0;
+
+    (void)state;
+    load_init(&l, 1, 2 * orders);
+    for (u32 i = 0; i < orders; i++) {
+        union msg m = load_enter(&l, 1, 1, 'S', 100, MIDDLE + i % 100);
+        m.enter.tif = TIF_GTT;
+        m.enter.terms.tags = TAG_BIT(15);
+        m.enter.terms.expire_s = 2;
+        load_send(&l, &m);
+    }
+    for (u32 i = 0; i < sweeps * CHUNK_FILLS_MAX; i++)
+        send_enter(1, 1, 'S', 100, MIDDLE + 200);
+    attach();
+    l.now_ns += 3 * NS_PER_SEC;
+    for (; engine_due(l.e, l.now_ns); turns++)
+        assert_in_range(one_turn(&longest), 1, 1 + ENGINE_CMDS_PER_TURN / ENGINE_PIECE_CMDS);
+    printf("%u orders that end at once: %llu turns, the longest %.0f us\n", orders,
+           (unsigned long long)turns, (double)longest / 1000);
+    for (u32 i = 0; i < sweeps; i++) {
+        union msg m = load_enter(&l, 2, 1, 'B', 100 * CHUNK_FILLS_MAX, MIDDLE + 200);
+        m.cmd.bind_id = l.e->accounts.at[2].bind_id;
+        assert_true(ring_push(&wires.cmd, &m, m.cmd.slots));
+    }
+    for (turns = 0; engine_open_orders(l.e); turns++)
+        assert_int_equal(one_turn(&longest), 1);
+    assert_int_equal(turns, sweeps);
+    load_free(&l);
+}
+
 /* ---- many open orders ---- */
 
 static void test_open_orders(void **state)
@@ -252,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_65535_instruments),
         cmocka_unit_test(test_a_cross_of_a_million_orders),
         cmocka_unit_test(test_a_million_orders_go),
+        cmocka_unit_test(test_long_transactions_fill_a_turn),
         cmocka_unit_test(test_open_orders),
     };
 

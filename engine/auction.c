@@ -189,11 +189,14 @@ static i64 distance(i64 a, i64 b)
     return a > b ? a - b : b - a;
 }
 
-static void choose(struct cross_price *best, const struct piece *p, i64 low, i64 high, i64 ref)
+/* `ref` may lie between two prices: then the nearer one, of two the lower. */
+static void choose(struct cross_price *best, const struct piece *p, i64 low, i64 high, i64 ref,
+                   i64 step)
 {
     i64 from = p->low > low ? p->low : low;
     i64 to = p->high < high ? p->high : high;
-    i64 at = ref < from ? from : ref > to ? to : ref;
+    i64 near = (ref + (step - 1) / 2) / step * step;
+    i64 at = near < from ? from : near > to ? to : near;
 
     if (from > to)
         return;
@@ -228,7 +231,7 @@ struct cross_price auction_price(const struct engine *e, const struct scan *s, u
         {o.price, o.next - step, o.qty, 'S'},
     };
     for (u32 i = 0; i < ARRAY_LEN(pieces); i++)
-        choose(&best, &pieces[i], low, high, ref / step * step);
+        choose(&best, &pieces[i], low, high, ref, step);
     ASSERT(best.price);
     best.paired = s->paired;
     return best;

@@ -54,7 +54,10 @@ static inline u32 band_price(const struct engine *e, u32 instrument, bool sell, 
     return sell ? max_u32(price, limit) : min_u32(price, limit);
 }
 
-/* How far a market order that sweeps may go: to the band, and no further than the collar. */
+/*
+ * How far an order without a limit may go, one that sweeps or a peg: to the band, and no further
+ * than the collar.
+ */
 u32 sweep_limit(const struct engine *e, u32 instrument, bool sell);
 
 /* True when a limit price is outside the instrument's static collar. */

@@ -83,12 +83,22 @@ static i64 band_edge(const struct engine *e, u16 instrument, bool sell)
     return edge ? edge : sell ? 1 : PRICE_LIMIT_MAX;
 }
 
-/* `ref` plus the order's offset, if that is a price, and one within the bands. */
+/* ... and bands and the instrument's collar to a peg, whose price nobody looked at as it came. */
+static i64 peg_edge(const struct engine *e, u16 instrument, bool sell)
+{
+    u32 edge = LIKELY(!(e->books.at[instrument].special & BOOK_GUARDED))
+                   ? 0
+                   : sweep_limit(e, instrument, sell);
+
+    return edge ? edge : sell ? 1 : PRICE_LIMIT_MAX;
+}
+
+/* `ref` plus the order's offset, if that is a price, and one within bands and collar. */
 static u32 price_at(const struct engine *e, u32 id, u32 ref)
 {
     const struct order *o = &e->orders.hot[id];
     i64 price = (i64)ref + e->orders.terms[id].peg_offset;
-    i64 edge = band_edge(e, o->instrument, o->sell);
+    i64 edge = peg_edge(e, o->instrument, o->sell);
 
     if (price < 1 || price > PRICE_LIMIT_MAX)
         return 0;
@@ -122,7 +132,7 @@ struct offer peg_behind(const struct engine *e, u16 instrument, enum dark_kind k
     struct offer none = {0, 0};
     u32 ref = reference(e, instrument, kind, sell);
     i64 want = sell ? -(i64)ref : (i64)ref;
-    i64 from = band_edge(e, instrument, sell) - ref; /* the best offset that the bands leave */
+    i64 from = peg_edge(e, instrument, sell) - ref; /* the best offset that is left to it */
     u32 id;
 
     if (!ref)

@@ -264,8 +264,8 @@ static const char *recover_instrument(struct engine *e, const struct msg_instrum
     const struct names *names = &e->instruments.names;
     u32 id = names_find(names, names_key(ev->symbol, sizeof ev->symbol));
 
-    if (ev->instrument != (id ? id : names->used + 1) || ev->tick == 0)
-        return "an instrument under a wrong number";
+    if (ev->instrument != (id ? id : names->used + 1) || !instrument_terms_sound(ev))
+        return "an instrument under a wrong number, or with impossible terms";
     if (!id && names->used == names->max)
         return full(e, "instruments_max", names->max, names->room);
     if (!market_tick_fits(e, ev->instrument, ev->tick))
@@ -283,8 +283,7 @@ static const char *recover_account(struct engine *e, const struct msg_account *e
         return "an account under a wrong number";
     if (!id && names->used == names->max)
         return full(e, "accounts_max", names->max, names->room);
-    if (ev->stp > STP_MAX || ev->stp_level > STP_FIRM || ev->post_slide > 1 ||
-        ev->by_port > BY_PORT_ALL)
+    if (!account_terms_sound(ev))
         return "an account with unknown terms";
     apply_account(e, ev);
     return NULL;

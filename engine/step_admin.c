@@ -51,17 +51,40 @@ void step_day_open(struct engine *e, const struct msg_day *c)
 
 /* ---- reference data ---- */
 
+bool instrument_terms_sound(const struct msg_instrument *c)
+{
+    return c->tick && c->tick <= PRICE_LIMIT_MAX && c->lot && c->halted <= 1 &&
+           c->tier <= TIER_MAX && c->collar_bps <= COLLAR_BPS_MAX && c->by_operator <= 1;
+}
+
 /* Why it cannot be; 0: it can. `id` is 0 for a new one. */
 static u8 instrument_refusal(const struct engine *e, const struct msg_instrument *c, u32 id)
 {
     const struct names *names = &e->instruments.names;
 
-    if (c->tick == 0 || c->tick > PRICE_LIMIT_MAX || c->lot == 0 || c->halted > 1 ||
-        c->tier > TIER_MAX || c->collar_bps > COLLAR_BPS_MAX || c->by_operator > 1)
+    if (!instrument_terms_sound(c))
         return WHY_TERMS;
     if (id)
         return market_tick_fits(e, (u16)id, c->tick) ? WHY_NONE : WHY_TICK;
     return names->used == names->max ? WHY_FULL : WHY_NONE;
+}
+
+/* A new instrument that trades at once has bands before its first trade. */
+static void bands_first(struct engine *e, u32 i)
+{
+    struct bands b = bands_begin(e, i, e->markets[i].wide);
+
+    if (e->markets[i].phase != PHASE_TRADING || !b.reference)
+        return;
+    union msg *m = event_room(e, 1);
+    m->bands = (struct msg_bands){
+        .head = event_head(e, EV_BANDS, 1, 0),
+        .reference = b.reference,
+        .lower = b.lower,
+        .upper = b.upper,
+        .instrument = (u16)i,
+    };
+    apply_bands(e, &m->bands);
 }
 
 void step_instrument(struct engine *e, const struct msg_instrument *c)
@@ -97,6 +120,8 @@ void step_instrument(struct engine *e, const struct msg_instrument *c)
     };
     memcpy(m->instrument.symbol, c->symbol, sizeof c->symbol);
     apply_instrument(e, &m->instrument);
+    if (!id)
+        bands_first(e, names->used);
 }
 
 /* What the account leaves to the port is nothing here. */
@@ -107,7 +132,7 @@ static bool terms_left(const struct msg_account *c)
            (!(c->by_port & BY_PORT_DROP) || (c->drop == 0 && c->drop_ms == 0));
 }
 
-static bool account_terms_sound(const struct msg_account *c)
+bool account_terms_sound(const struct msg_account *c)
 {
     return c->disabled <= 1 && c->stp <= STP_MAX && c->stp_level <= STP_FIRM &&
            c->stp_details <= 1 && c->drop <= 1 && c->post_slide <= 1 && terms_left(c);

@@ -161,6 +161,27 @@ static u32 first_alarm(const struct ref *r)
     return first;
 }
 
+static void set_bands(struct ref *r, u32 i, struct ref_bands b)
+{
+    r->markets[i].bands = b;
+    r->markets[i].move_ns = 0;
+    union msg *ev = ref_add(r, EV_BANDS, 1, 0);
+    ev->bands.instrument = (u16)i;
+    ev->bands.reference = b.reference;
+    ev->bands.lower = b.lower;
+    ev->bands.upper = b.upper;
+    r->course = (struct msg_course){.instrument = (u16)i, .phase = 'T'};
+    r->at = i;
+}
+
+void ref_bands_new(struct ref *r, u32 i)
+{
+    struct ref_bands b = ref_bands_begin(r, i, r->markets[i].wide);
+
+    if (b.reference)
+        set_bands(r, i, b);
+}
+
 void ref_alarm(struct ref *r)
 {
     u32 i = first_alarm(r);
@@ -180,15 +201,7 @@ void ref_alarm(struct ref *r)
         return;
     }
     u32 to = mean(r, i);
-    m->bands = around(r, i, to ? to : m->last_price, m->wide);
-    m->move_ns = 0;
-    union msg *ev = ref_add(r, EV_BANDS, 1, 0);
-    ev->bands.instrument = (u16)i;
-    ev->bands.reference = m->bands.reference;
-    ev->bands.lower = m->bands.lower;
-    ev->bands.upper = m->bands.upper;
-    r->course = (struct msg_course){.instrument = (u16)i, .phase = 'T'};
-    r->at = i;
+    set_bands(r, i, around(r, i, to ? to : m->last_price, m->wide));
     ref_go_on_course(r, WORK_SLIDE);
 }
 

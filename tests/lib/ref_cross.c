@@ -81,9 +81,8 @@ static void try(const struct ref *r, i64 price, u32 reference, struct result *be
     if (price < step || price > 1999999900 / step * step)
         return;
     u64 d = wanted(r, false, (u32)price), s = wanted(r, true, (u32)price);
-    u32 near = reference / step * step;
     struct result t = {(u32)price, d < s ? d : s, d < s ? s - d : d - s,
-                       near > price ? near - (u32)price : (u32)price - near,
+                       reference > price ? reference - (u32)price : (u32)price - reference,
                        d > s   ? 'B'
                        : s > d ? 'S'
                                : 'N'};
@@ -107,6 +106,7 @@ static struct result cross_price(const struct ref *r)
     if (!near)
         return best;
     try(r, near / step * step, near, &best);
+    try(r, near / step * step + step, near, &best);
     try(r, step, near, &best);
     try(r, 1999999900 / step * step, near, &best);
     for (u32 i = 0; i < r->conf.orders_max; i++) {

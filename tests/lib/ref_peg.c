@@ -63,7 +63,10 @@ i64 ref_price(const struct ref *r, const struct ref_order *o)
     i64 price = from + o->o.terms.peg_offset;
     if (!market && (buy ? price > o->o.price : price < o->o.price))
         return 0;
-    return price < 1 || price > 1999999900 || !within(r, o, price) ? 0 : price;
+    if (price < 1 || price > 1999999900 || !within(r, o, price))
+        return 0;
+    i64 edge = ref_sweep_limit(r, o->o.instrument, !buy);
+    return (buy ? price > edge : price < edge) ? 0 : price;
 }
 
 bool ref_too_deep(const struct ref *r, const struct ref_order *o)

@@ -250,6 +250,9 @@ bool ref_stands_before(const struct ref_order *a, const struct ref_order *b);
 
 /* ref_band.c: bands, what they do to prices, what a trade and the time do to them. */
 struct ref_bands ref_bands_begin(const struct ref *r, u32 i, bool wide);
+
+/* Instrument `i` is new, and continuous trading is where the venue is. */
+void ref_bands_new(struct ref *r, u32 i);
 u32 ref_band_price(const struct ref *r, const struct msg_order *o);
 bool ref_collar_refuses(const struct ref *r, u32 i, u32 price);
 u32 ref_sweep_limit(const struct ref *r, u32 i, bool sell);

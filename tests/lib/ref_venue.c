@@ -264,6 +264,8 @@ static void instrument(struct ref *r, const struct msg_instrument *c)
     m->instrument.reference_price = c->reference_price;
     m->instrument.instrument = (u16)id;
     *i = m->instrument;
+    if (is_new && r->markets[id].phase == 'T')
+        ref_bands_new(r, id);
 }
 
 static void account(struct ref *r, const struct msg_account *c)

@@ -91,6 +91,24 @@ static void test_reserves_count_at_their_price(void **state)
     assert_cross(10001, 100, 400, 'S');
 }
 
+/* Between two prices it is the nearer one, of two as near the lower. */
+static void test_reference_between_two_prices(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    (void)state;
+
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    m.instrument.reference_price = 10451;
+    venue_send(&v, &m);
+    go(0, 'P');
+    enter(ANN, 'O', 'B', 100, 10900);
+    enter(BOB, 'O', 'S', 100, 10000);
+    go(0, 'T');
+    assert_cross(10500, 100, 0, 'N');
+}
+
 static void test_price_is_nearest_the_reference(void **state)
 {
     union msg m = venue_cmd(CMD_INSTRUMENT, 0);
@@ -244,6 +262,7 @@ int main(void)
         T(test_reserves_count_wholly),
         T(test_reserves_count_at_their_price),
         T(test_price_is_nearest_the_reference),
+        T(test_reference_between_two_prices),
         T(test_market_orders_alone),
         T(test_market_first_then_price_then_time),
         T(test_hidden_orders_rank_behind),

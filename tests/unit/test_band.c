@@ -299,6 +299,57 @@ static void test_static_collar(void **state)
     assert_int_equal(metric_get(&v.e->metrics.refused), 2);
 }
 
+static u32 peg(u32 account, char side, i32 offset)
+{
+    union msg m = venue_enter_cmd(account, ++next_ref, side, 10, PRICE_MARKET, '0');
+
+    m.enter.terms.tags = TAG_BIT(6) | TAG_BIT(7);
+    m.enter.terms.price_type = 'R';
+    m.enter.terms.peg_offset = offset;
+    return venue_send(&v, &m);
+}
+
+/* A peg without a limit stands nowhere beyond the collar, wherever its offset would take it. */
+static void test_a_peg_keeps_to_the_collar(void **state)
+{
+    (void)state;
+    instrument(0, 1000000, 250);
+    phase('P', 0);
+    phase('T', 0);
+    enter(ANN, 'B', 10, 1012000, '0');
+    u32 bid = enter(ANN, 'B', 10, 1015000, '0');
+    enter(ANN, 'S', 10, 1025000, '0');
+    peg(ANN, 'S', 1000);  /* at 102.60 */
+    peg(BOB, 'B', 11000); /* at 102.60, too */
+    assert_string_equal(venue_letters(&v), "A");
+    enter(BOB, 'S', 10, 1020000, '0');
+    assert_string_equal(venue_letters(&v), "A");
+    venue_cancel(&v, ANN, bid, 0); /* now he would buy at 102.30 */
+    assert_string_equal(venue_letters(&v), "CwEEw");
+    assert_int_equal(venue_event(&v, 2)->executed.price, 1023000);
+}
+
+/* An instrument that is added while others trade: nobody is to make its first price alone. */
+static void test_a_new_instrument_has_bands(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+
+    (void)state;
+    memcpy(m.instrument.symbol, "CCC     ", 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 100;
+    m.instrument.tier = 2;
+    m.instrument.reference_price = 500000;
+    venue_send(&v, &m);
+    assert_int_equal(venue_events(&v), 2);
+    assert_int_equal(venue_event(&v, 1)->bands.lower, 450000);
+    assert_int_equal(venue_event(&v, 1)->bands.upper, 550000);
+    m = venue_enter_cmd(ANN, ++next_ref, 'S', 10, 100, '0');
+    m.enter.instrument = 3;
+    venue_send(&v, &m);
+    assert_int_equal(venue_event(&v, 0)->order.price, 450000);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -314,6 +365,8 @@ int main(void)
         T(test_an_offer_at_the_lower_band),
         T(test_no_bands_without_tier_or_reference),
         T(test_static_collar),
+        T(test_a_peg_keeps_to_the_collar),
+        T(test_a_new_instrument_has_bands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

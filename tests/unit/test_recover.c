@@ -217,6 +217,31 @@ static void test_bands_the_wrong_way_round(void **state)
     assert_refused("impossible bands");
 }
 
+/* What no step would take: a lot of none would be divided by later. */
+static void test_terms_that_cannot_be(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+
+    (void)state;
+    memcpy(m.instrument.symbol, "AAA     ", 8);
+    m.instrument.tick = 100;
+    m.instrument.lot = 1;
+    make(&m);
+    change(0)->instrument.lot = 0;
+    assert_refused("an instrument under a wrong number, or with impossible terms");
+    change(0)->instrument.lot = 1;
+    change(0)->instrument.collar_bps = 10001;
+    assert_refused("an instrument under a wrong number, or with impossible terms");
+    change(0)->instrument.collar_bps = 0;
+    assert_null(engine_apply(v.shadow, v.tx.slots, v.tx.used));
+    m = (union msg){.account = {.cmd = {.type = CMD_ACCOUNT, .slots = 2}}};
+    memcpy(m.account.user, "ANN   ", 6);
+    m.account.stp_details = 1;
+    make(&m);
+    change(0)->account.drop = 2;
+    assert_refused("an account with unknown terms");
+}
+
 /* The highest price there is can be recovered, too. */
 static void test_an_order_at_the_highest_price(void **state)
 {
@@ -411,6 +436,7 @@ int main(void)
         CASE(test_an_order_of_no_instrument),
         CASE(test_a_phase_of_no_instrument),
         CASE(test_bands_the_wrong_way_round),
+        CASE(test_terms_that_cannot_be),
         CASE(test_an_order_at_the_highest_price),
         CASE(test_a_number_used_twice),
         CASE(test_an_ioc_that_would_rest),

@@ -2,62 +2,7 @@
  * test_peg.c - pegs that follow the touch and minimum quantities that rest (PROTOCOL.md sections 5
  * and 6). Each transaction is also applied to a shadow.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "engine/peg.h"
-#include "tests/lib/engine_venue.h"
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 300);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_check(v.e);
-    engine_check(v.shadow);
-    assert_int_equal(engine_state_hash(v.e), engine_state_hash(v.shadow));
-    venue_free(&v);
-    return 0;
-}
-
-static union msg peg(u32 account, u32 ref, char side, u32 qty, u32 limit, char type, i32 offset)
-{
-    union msg m = venue_enter_cmd(account, ref, side, qty, limit, '0');
-
-    m.enter.terms.tags = TAG_BIT(6) | (offset ? TAG_BIT(7) : 0);
-    m.enter.terms.price_type = (u8)type;
-    m.enter.terms.peg_offset = offset;
-    return m;
-}
-
-static u32 enter_peg(u32 account, u32 ref, char side, u32 qty, u32 limit, char type, i32 offset)
-{
-    union msg m = peg(account, ref, side, qty, limit, type, offset);
-    return venue_send(&v, &m);
-}
-
-static const struct msg_executed *fill(u32 event)
-{
-    assert_int_equal(venue_event(&v, event)->ev.type, EV_EXECUTED);
-    return &venue_event(&v, event)->executed;
-}
-
-/* A bid of 100 at 1.00 and an offer of 100 at 1.03. */
-static void touch(void)
-{
-    venue_enter(&v, ANN, 1, 'B', 100, 10000, '0');
-    venue_enter(&v, ANN, 2, 'S', 100, 10300, '0');
-}
+#include "tests/lib/peg_rig.h"
 
 static void test_midpoint(void **state)
 {

@@ -43,6 +43,7 @@ struct account {
     u8 told;   /* 1: System Event E has been sent today */
     u8 zero;
     u32 watch;                      /* enum account_watch: what the common path must not pass by */
+    u32 open_max;                   /* with as many orders open the terms have to be looked at */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
     struct msg_account terms;       /* the EV_ACCOUNT that last set them */

@@ -223,36 +223,6 @@ void apply_rejected(struct engine *e, const struct msg_rejected *ev)
         c->last = max_u32(c->last, ev->user_ref);
 }
 
-/* An order that ends by time ends so many seconds after the event that made it. */
-static inline void order_time(struct engine *e, u32 id, u8 special, const struct msg_order *ev)
-{
-    if (UNLIKELY(special & SPECIAL_TIMED))
-        expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
-}
-
-void apply_accepted(struct engine *e, const struct msg_order *ev)
-{
-    u32 account = ev->head.account;
-    u32 owner = owner_of(account, ev->user_ref_idx);
-    struct channel *c = account_channel_get(&e->accounts, account, ev->user_ref_idx);
-    u32 id = pool_take(&e->orders.pool);
-
-    orders_expect(&e->orders);
-    ASSERT(c != NULL);
-    ASSERT_NE(id, 0);
-    ASSERT_EQ(e->taker, 0);
-    ASSERT_GT(ev->user_ref, c->last);
-    order_time(e, id, orders_fill(&e->orders, id, ev), ev);
-    refs_add(&e->refs, c, owner, ev->user_ref, id);
-    c->last = ev->user_ref;
-    e->accounts.at[account].open++;
-    e->next_order_ref = ev->order_ref + 1;
-    e->taker = id;
-    stream_advance(e, &ev->head);
-    if (UNLIKELY(e->risk_on))
-        risk_open(e, id);
-}
-
 /* An order that does not rest at a level of the book: it waits for a cross or is conditional. */
 static void elsewhere_remove(struct engine *e, u32 id)
 {
@@ -311,7 +281,7 @@ COLD static void rare_leaves(struct engine *e, u32 id)
     kept_leave(e, id);
 }
 
-void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
+void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id, u8 special)
 {
     struct order *o = &e->orders.hot[id];
     u32 owner = o->owner;
@@ -321,22 +291,15 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id)
     ASSERT(c != NULL);
     ASSERT_EQ(e->taker, 0);
     ASSERT_EQ(owner, owner_of(ev->head.account, ev->user_ref_idx));
-    ASSERT_GT(ev->user_ref, c->last);
     if (UNLIKELY(e->risk_on))
         risk_less(e, id, order_left(&e->orders, id));
     resting_remove(e, id);
     refs_del(&e->refs, c, owner, o->user_ref, id);
-    refs_add(&e->refs, c, owner, ev->user_ref, id);
     if (UNLIKELY(o->rare))
         rare_leaves(e, id);
-    order_time(e, id, orders_fill(&e->orders, id, ev), ev);
+    orders_fill(&e->orders, id, ev, special);
     e->orders.info[id].executed = executed;
-    c->last = ev->user_ref;
-    e->next_order_ref = ev->order_ref + 1;
-    e->taker = id;
-    stream_advance(e, &ev->head);
-    if (UNLIKELY(e->risk_on))
-        risk_open(e, id);
+    order_begin(e, id, c, ev, special);
 }
 
 /* The order has no open shares, or never will: it leaves the books, the index and the slab. */

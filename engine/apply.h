@@ -32,11 +32,46 @@ void apply_mass(struct engine *e, const struct msg_mass *ev);
 void apply_firm(struct engine *e, const struct msg_firm *ev);
 void apply_rejected(struct engine *e, const struct msg_rejected *ev);
 
-/* A new order; there is room for it and its channel. It is the one under way: e->taker. */
-void apply_accepted(struct engine *e, const struct msg_order *ev);
+/* What a new order and a replacement have in common: the order is in the slab and under way. */
+static inline void order_begin(struct engine *e, u32 id, struct channel *c,
+                               const struct msg_order *ev, u8 special)
+{
+    ASSERT_EQ(e->taker, 0);
+    ASSERT_GT(ev->user_ref, c->last);
+    refs_add(&e->refs, c, owner_of(ev->head.account, ev->user_ref_idx), ev->user_ref, id);
+    c->last = ev->user_ref;
+    e->next_order_ref = ev->order_ref + 1;
+    e->taker = id;
+    stream_advance(e, &ev->head);
+    if (UNLIKELY(special & SPECIAL_TIMED)) /* so many seconds after the event that made it */
+        expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
+    if (UNLIKELY(e->risk_on))
+        risk_open(e, id);
+}
 
-/* Order `id` lives on under new numbers and terms and is the one under way: e->taker. */
-void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id);
+/*
+ * A new order; there is room for it and its channel. It is the one under way: e->taker. `special`
+ * is order_special(ev), which the live path mostly knows.
+ */
+static inline void apply_accepted(struct engine *e, const struct msg_order *ev, u8 special)
+{
+    u32 account = ev->head.account;
+    struct channel *c = account_channel_get(&e->accounts, account, ev->user_ref_idx);
+    u32 id = pool_take(&e->orders.pool);
+
+    orders_expect(&e->orders);
+    ASSERT(c != NULL);
+    ASSERT_NE(id, 0);
+    orders_fill(&e->orders, id, ev, special);
+    e->accounts.at[account].open++;
+    order_begin(e, id, c, ev, special);
+}
+
+/*
+ * Order `id` lives on under new numbers and terms and is the one under way: e->taker. `special` as
+ * above.
+ */
+void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id, u8 special);
 
 void apply_cancelled(struct engine *e, const struct msg_cancelled *ev, u32 id);
 void apply_aiq_cancelled(struct engine *e, const struct msg_aiq_cancelled *ev, u32 id);

@@ -76,17 +76,13 @@ static u32 line_new(struct books *b, u32 *root, u32 side, u32 key)
     return line;
 }
 
-/* The line of `key`, made if there is none. */
-static inline u32 line_get(struct books *b, u32 *root, u32 side, u32 key)
+u32 book_line_get(struct books *b, u32 *root, u32 side, u32 key)
 {
-    u32 line = book_cached(b, side, key);
+    u32 line = ladder_find(b, *root, key);
 
-    if (UNLIKELY(line == 0)) {
-        line = ladder_find(b, *root, key);
-        if (!line)
-            line = line_new(b, root, side, key);
-        *book_cache_at(b, side, key) = book_cache_entry(side, key, line);
-    }
+    if (!line)
+        line = line_new(b, root, side, key);
+    *book_cache_at(b, side, key) = book_cache_entry(side, key, line);
     return line;
 }
 
@@ -127,49 +123,19 @@ static inline void touch_moved(struct books *b, const struct book *k, enum side_
         books_mark(b, (u16)(k - b->at));
 }
 
-/* The first order of its level: the level shows in the bitmap and may be the best. */
-static void level_begin(struct books *b, struct book *k, enum side_index side, u32 level, u32 price)
+void book_level_begin(struct books *b, u32 level, u32 price)
 {
+    struct line *l = &b->lines[level / LINE_LEVELS];
+    struct book *k = &b->at[l->side >> SIDE_BITS];
+    enum side_index side = (enum side_index)(l->side % BOOK_SIDES);
     u32 best = k->best_price[side];
 
-    b->lines[level / LINE_LEVELS].bits |= 1u << level % LINE_LEVELS;
+    l->bits |= 1u << level % LINE_LEVELS;
     if (!best || (side & SELL ? price < best : price > best)) {
         k->best_price[side] = price;
         k->best_level[side] = level;
         touch_moved(b, k, side);
     }
-}
-
-void book_insert(struct books *b, u32 id, u32 price)
-{
-    struct order *o = &b->hot[id];
-    enum side_index side = side_of(o);
-    struct book *k = &b->at[o->instrument];
-
-    ASSERT_EQ(o->level, 0);
-    if (k->orders == 0)
-        k->step = k->tick;
-    u32 ticks = price / k->step;
-    ASSERT_EQ(ticks * k->step, price);
-    u32 index = side & SELL ? ticks : ticks ^ INDEX_MAX;
-    u32 line = line_get(b, &k->root[side], o->instrument * BOOK_SIDES + side, index >> LINE_BITS);
-    u32 level = line * LINE_LEVELS + index % LINE_LEVELS;
-    struct level *v = &b->levels[level];
-
-    o->level = level;
-    o->next = 0;
-    o->prev = v->tail;
-    if (v->tail) {
-        b->hot[v->tail].next = id;
-    } else {
-        v->head = id;
-        level_begin(b, k, side, level, price);
-    }
-    v->tail = id;
-    v->qty += o->open;
-    k->orders++;
-    if (UNLIKELY(side >= BUY_HIDDEN))
-        k->dark++;
 }
 
 static void line_drop(struct books *b, u32 *root, u32 line)
@@ -198,43 +164,18 @@ static void best_advance(struct books *b, struct book *k, enum side_index side, 
     touch_moved(b, k, side);
 }
 
-/* The last order of `level` is gone. */
-static void level_empty(struct books *b, struct book *k, enum side_index side, u32 level)
+void book_level_end(struct books *b, u32 level)
 {
-    u32 line = level / LINE_LEVELS;
+    struct line *l = &b->lines[level / LINE_LEVELS];
+    struct book *k = &b->at[l->side >> SIDE_BITS];
+    enum side_index side = (enum side_index)(l->side % BOOK_SIDES);
 
     ASSERT_EQ(b->levels[level].qty, 0);
-    b->lines[line].bits &= ~(1u << level % LINE_LEVELS);
+    l->bits &= ~(1u << level % LINE_LEVELS);
     if (k->best_level[side] == level)
         best_advance(b, k, side, level);
-    if (!b->lines[line].bits)
-        line_drop(b, &k->root[side], line);
-}
-
-void book_remove(struct books *b, u32 id)
-{
-    struct order *o = &b->hot[id];
-    u32 level = o->level;
-    struct level *v = &b->levels[level];
-    struct book *k = &b->at[o->instrument];
-
-    ASSERT_NE(level, 0);
-    ASSERT_GE(v->qty, o->open);
-    v->qty -= o->open;
-    if (o->prev)
-        b->hot[o->prev].next = o->next;
-    else
-        v->head = o->next;
-    if (o->next)
-        b->hot[o->next].prev = o->prev;
-    else
-        v->tail = o->prev;
-    o->level = 0;
-    k->orders--;
-    if (UNLIKELY(o->hidden))
-        k->dark--;
-    if (!v->head)
-        level_empty(b, k, side_of(o), level);
+    if (!l->bits)
+        line_drop(b, &k->root[side], level / LINE_LEVELS);
 }
 
 void book_reduce(struct books *b, u32 id, u32 qty)

@@ -123,15 +123,6 @@ bool book_tick_fits(const struct books *b, u16 instrument, u32 tick);
 /* Sets the tick; book_tick_fits. */
 void book_tick_set(struct books *b, u16 instrument, u32 tick);
 
-/*
- * Order `id` goes to the end of the queue at `price`, a multiple of the tick, on its side of its
- * instrument's book. Never fails: there are as many lines as orders.
- */
-void book_insert(struct books *b, u32 id, u32 price);
-
-/* Takes a resting order out of its queue, and the level or line that becomes empty with it. */
-void book_remove(struct books *b, u32 id);
-
 /* Takes `qty` shares off a resting order, less than are open, which keeps its place. */
 void book_reduce(struct books *b, u32 id, u32 qty);
 
@@ -175,6 +166,87 @@ static inline u32 book_cached(const struct books *b, u32 side, u32 key)
 static inline enum side_index side_of(const struct order *o)
 {
     return (enum side_index)(o->sell | (u32)o->hidden << 1);
+}
+
+/* ---- orders come and go: here what most of them need, in book.c the rest ---- */
+
+/* The line of `key` that the cache does not have, made if there is none. Never fails. */
+u32 book_line_get(struct books *b, u32 *root, u32 side, u32 key);
+
+/* The first order of `level` is there, the last one gone: bitmap and best level follow. */
+void book_level_begin(struct books *b, u32 level, u32 price);
+void book_level_end(struct books *b, u32 level);
+
+/* The level of `price`, a multiple of the step, on that side of the instrument's book. */
+static inline u32 book_level_at(struct books *b, u16 instrument, enum side_index side, u32 price)
+{
+    struct book *k = &b->at[instrument];
+    u32 ticks = price / k->step;
+    u32 index = side & SELL ? ticks : ticks ^ INDEX_MAX;
+    u32 key = index >> LINE_BITS;
+    u32 line = book_cached(b, instrument * BOOK_SIDES + side, key);
+
+    ASSERT_EQ(ticks * k->step, price);
+    if (UNLIKELY(line == 0))
+        line = book_line_get(b, &k->root[side], instrument * BOOK_SIDES + side, key);
+    return line * LINE_LEVELS + index % LINE_LEVELS;
+}
+
+/*
+ * Order `id` goes to the end of the queue at `price`, a multiple of the tick, on its side of its
+ * instrument's book. Never fails: there are as many lines as orders.
+ */
+static inline void book_insert(struct books *b, u32 id, u32 price)
+{
+    struct order *o = &b->hot[id];
+    struct book *k = &b->at[o->instrument];
+
+    ASSERT_EQ(o->level, 0);
+    if (k->orders == 0)
+        k->step = k->tick;
+    u32 level = book_level_at(b, o->instrument, side_of(o), price);
+    struct level *v = &b->levels[level];
+    u32 last = v->tail;
+    o->level = level;
+    o->next = 0;
+    o->prev = last;
+    v->tail = id;
+    v->qty += o->open;
+    k->orders++;
+    if (UNLIKELY(o->hidden))
+        k->dark++;
+    if (LIKELY(last != 0)) {
+        b->hot[last].next = id;
+    } else {
+        v->head = id;
+        book_level_begin(b, level, price);
+    }
+}
+
+/*
+ * Takes a resting order out of its queue, and the level or line that becomes empty with it. Where
+ * it stands in the queue is not worth a branch: nobody foresees it.
+ */
+static inline void book_remove(struct books *b, u32 id)
+{
+    struct order *o = &b->hot[id];
+    u32 level = o->level;
+    u32 next = o->next;
+    u32 prev = o->prev;
+    struct level *v = &b->levels[level];
+    struct book *k = &b->at[o->instrument];
+
+    ASSERT_NE(level, 0);
+    ASSERT_GE(v->qty, o->open);
+    v->qty -= o->open;
+    *(prev ? &b->hot[prev].next : &v->head) = next;
+    *(next ? &b->hot[next].prev : &v->tail) = prev;
+    o->level = 0;
+    k->orders--;
+    if (UNLIKELY(o->hidden))
+        k->dark--;
+    if (!(prev | next))
+        book_level_end(b, level);
 }
 
 /*

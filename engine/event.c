@@ -4,27 +4,6 @@
  */
 #include "engine/event.h"
 
-const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason)
-{
-    const struct order *o = &e->orders.hot[id];
-    union msg *m = event_room(e, 1);
-
-    u32 left = order_left(&e->orders, id);
-
-    ASSERT(qty >= 1 && qty <= left);
-    m->cancelled = (struct msg_cancelled){
-        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
-        .order_ref = o->order_ref,
-        .user_ref = o->user_ref,
-        .qty = qty,
-        .leaves = left - qty,
-        .instrument = o->instrument,
-        .reason = reason,
-        .user_ref_idx = owner_idx(o->owner),
-    };
-    return &m->cancelled;
-}
-
 const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u32 qty,
                                                     const struct aiq *aiq, u16 flags)
 {

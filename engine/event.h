@@ -79,15 +79,34 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
     return &m->executed;
 }
 
+/* `qty` shares of order `id` are taken off for `reason` (PROTOCOL.md section 6.1). */
+static inline const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty,
+                                                          u8 reason)
+{
+    const struct order *o = &e->orders.hot[id];
+    union msg *m = event_room(e, 1);
+    u32 left = order_left(&e->orders, id);
+
+    ASSERT(qty >= 1 && qty <= left);
+    m->cancelled = (struct msg_cancelled){
+        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
+        .order_ref = o->order_ref,
+        .user_ref = o->user_ref,
+        .qty = qty,
+        .leaves = left - qty,
+        .instrument = o->instrument,
+        .reason = reason,
+        .user_ref_idx = owner_idx(o->owner),
+    };
+    return &m->cancelled;
+}
+
 /* What did not happen because two orders are of one party. */
 struct aiq {
     u32 prevented; /* shares */
     u32 price;
     u8 strategy; /* tag 29's letter */
 };
-
-/* `qty` shares of order `id` are taken off for `reason` (PROTOCOL.md section 6.1). */
-const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty, u8 reason);
 
 /*
  * As event_cancelled for reason Q, with details: `prevented` shares were not executed at `price`;

@@ -31,38 +31,9 @@ COLD static u8 special_closely(const struct msg_order *ev)
                 (ev->cross_type != 'N' ? SPECIAL_CROSS : 0));
 }
 
-static inline u8 special_of(const struct msg_order *ev)
+u8 order_special(const struct msg_order *ev)
 {
     bool plain = terms_plain(&ev->terms) && ev->tif != TIF_GTT && ev->cross_type == 'N';
 
     return LIKELY(plain) ? 0 : special_closely(ev);
-}
-
-u8 orders_fill(struct orders *o, u32 id, const struct msg_order *ev)
-{
-    ASSERT(id != 0 && id <= o->pool.fresh);
-    ASSERT(ev->qty >= 1 && ev->qty <= QTY_MAX);
-    ASSERT_LE(ev->order_ref, ORDER_REF_MAX);
-    u8 special = special_of(ev);
-    o->hot[id] = (struct order){
-        .open = ev->qty,
-        .user_ref = ev->user_ref,
-        .owner = owner_of(ev->head.account, ev->user_ref_idx),
-        .packed = order_pack(ev->order_ref, special != 0, side_is_sell(ev->side),
-                             ev->display == 'N', ev->instrument),
-    };
-    o->info[id] = (struct order_info){
-        .price = ev->price,
-        .side = ev->side,
-        .tif = ev->tif,
-        .display = ev->display,
-        .capacity = ev->capacity,
-        .cross_type = ev->cross_type,
-        .iso = (ev->head.flags & MSG_ISO) != 0,
-        .special = special,
-    };
-    o->terms[id] = ev->terms;
-    if (UNLIKELY(special))
-        o->reserve[id] = (struct reserve){0};
-    return special;
 }

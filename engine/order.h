@@ -98,14 +98,11 @@ struct orders {
     struct pool pool;
 };
 
+/* enum order_special of what `ev` (Accepted or Replaced) describes; 0: a plain order. */
+u8 order_special(const struct msg_order *ev);
+
 /* Room for `max` orders, 1..ORDERS_MAX, from `m`. */
 void orders_init(struct orders *o, struct mem *m, u32 max);
-
-/*
- * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book.
- * Returns its enum order_special.
- */
-u8 orders_fill(struct orders *o, u32 id, const struct msg_order *ev);
 
 /* The place that the next order will have comes into the cache. */
 static inline void orders_expect(const struct orders *o)
@@ -152,16 +149,35 @@ static inline u32 order_left(const struct orders *o, u32 id)
 
 /*
  * True when no tag asks for anything that changes how the order is executed. Some harmless ones
- * (an explicit `L` for a limit order) are not plain either: then the long way says so.
+ * (an explicit `L` for a limit order) are not plain either: then the long way says so. All at one
+ * look, so not for terms that have just been written field by field: it would wait for them.
  */
 static inline bool terms_plain(const struct order_terms *t)
 {
-    const u8 letters = t->price_type | t->discretion_price_type | (t->yes & YES_POST_ONLY) |
-                       t->handle_inst | t->aiq_strategy;
-    const u32 numbers = t->min_qty | t->max_floor | (u32)t->peg_offset | t->discretion_price |
-                        (u32)t->discretion_peg_offset | t->random_reserves | t->expire_s;
+    static const struct order_terms conditions = {
+        .tags = TAG_BIT(30),
+        .min_qty = UINT32_MAX,
+        .max_floor = UINT32_MAX,
+        .peg_offset = -1,
+        .discretion_price = UINT32_MAX,
+        .discretion_peg_offset = -1,
+        .random_reserves = UINT32_MAX,
+        .expire_s = UINT32_MAX,
+        .price_type = UINT8_MAX,
+        .discretion_price_type = UINT8_MAX,
+        .yes = YES_POST_ONLY,
+        .handle_inst = UINT8_MAX,
+        .aiq_strategy = UINT8_MAX,
+    };
+    u64 any = 0;
 
-    return !(letters | numbers | (t->tags & TAG_BIT(30)));
+    for (u32 at = 0; at < sizeof *t; at += sizeof any) {
+        u64 word, mask;
+        memcpy(&word, (const u8 *)t + at, sizeof word);
+        memcpy(&mask, (const u8 *)&conditions + at, sizeof mask);
+        any |= word & mask;
+    }
+    return any == 0;
 }
 
 static inline u32 owner_of(u32 account, u8 user_ref_idx)
@@ -182,6 +198,37 @@ static inline u8 owner_idx(u32 owner)
 static inline bool side_is_sell(u8 side)
 {
     return side != 'B';
+}
+
+/*
+ * The order that `ev` (Accepted or Replaced) describes goes into the slab under `id`, in no book;
+ * `special` is order_special(ev).
+ */
+static inline void orders_fill(struct orders *o, u32 id, const struct msg_order *ev, u8 special)
+{
+    ASSERT(id != 0 && id <= o->pool.fresh);
+    ASSERT(ev->qty >= 1 && ev->qty <= QTY_MAX);
+    ASSERT_LE(ev->order_ref, ORDER_REF_MAX);
+    o->hot[id] = (struct order){
+        .open = ev->qty,
+        .user_ref = ev->user_ref,
+        .owner = owner_of(ev->head.account, ev->user_ref_idx),
+        .packed = order_pack(ev->order_ref, special != 0, side_is_sell(ev->side),
+                             ev->display == 'N', ev->instrument),
+    };
+    o->info[id] = (struct order_info){
+        .price = ev->price,
+        .side = ev->side,
+        .tif = ev->tif,
+        .display = ev->display,
+        .capacity = ev->capacity,
+        .cross_type = ev->cross_type,
+        .iso = (ev->head.flags & MSG_ISO) != 0,
+        .special = special,
+    };
+    o->terms[id] = ev->terms;
+    if (UNLIKELY(special))
+        o->reserve[id] = (struct reserve){0};
 }
 
 #endif

@@ -79,7 +79,7 @@ static const char *recover_accepted(struct engine *e, const struct msg_order *ev
         return e->accounts.blocks_led <= e->accounts.block_pool.max
                    ? "a channel for which its process had no room"
                    : unfit(e, "accounts_max", e->conf.accounts_max);
-    apply_accepted(e, ev);
+    apply_accepted(e, ev, order_special(ev));
     return NULL;
 }
 
@@ -93,7 +93,7 @@ static const char *recover_replaced(struct engine *e, const struct msg_order *ev
         return wrong;
     if (!id || e->orders.hot[id].instrument != ev->instrument)
         return "a replacement of an order that is not open";
-    apply_replaced(e, ev, id);
+    apply_replaced(e, ev, id, order_special(ev));
     return NULL;
 }
 

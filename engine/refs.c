@@ -8,8 +8,6 @@
  */
 #include "engine/refs.h"
 
-#include "engine/base/limits.h"
-
 void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2])
 {
     u64 slots = 8;
@@ -113,19 +111,15 @@ static inline bool all_zero(const u32 *words, u32 n)
     return any == 0;
 }
 
-/* The line names one order and no other. */
-static inline bool line_alone(const u32 *ids)
-{
-    u32 named = 0;
-
-    for (u32 i = 0; i < LINE_REFS; i++)
-        named += ids[i] != 0;
-    return named == 1;
-}
-
 /* ---- orders come and go ---- */
 
-static u32 line_new(struct refs *r)
+u32 refs_page_new(struct refs *r, struct channel *c, u32 owner, u32 base)
+{
+    ASSERT(!c->tail || r->pages[c->tail].base < base);
+    return page_append(r, c, owner, base);
+}
+
+u32 refs_line_new(struct refs *r)
 {
     u32 line = pool_take(&r->line_pool);
 
@@ -134,29 +128,7 @@ static u32 line_new(struct refs *r)
     return line;
 }
 
-void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
-{
-    u32 base = user_ref / PAGE_REFS;
-    u32 in_page = user_ref - base * PAGE_REFS;
-    u32 page = c->tail;
-
-    ASSERT(id - 1 < r->line_pool.max && user_ref != 0);
-    if (!page || r->pages[page].base != base) {
-        ASSERT(!page || r->pages[page].base < base);
-        page = page_append(r, c, owner, base);
-    }
-    u32 *line = &r->pages[page].lines[in_page / LINE_REFS];
-    if (!*line)
-        *line = line_new(r);
-    u32 *place = &r->lines[*line].ids[in_page % LINE_REFS];
-    ASSERT_EQ(*place, 0);
-    *place = id;
-    r->line_of[id] = *line;
-    c->open++;
-}
-
-/* The line `gone` of `user_ref` is empty: it goes, and its page if that is empty too. */
-COLD static void line_drop(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 gone)
+void refs_line_drop(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 gone)
 {
     u32 base = user_ref / PAGE_REFS;
     u64 at = place_find(r, owner, base);
@@ -169,21 +141,6 @@ COLD static void line_drop(struct refs *r, struct channel *c, u32 owner, u32 use
     *line = 0;
     if (all_zero(p->lines, PAGE_LINES))
         page_drop(r, c, at);
-}
-
-/* The line is read before it is written: a wide read behind a narrow write would wait for it. */
-void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
-{
-    u32 line = r->line_of[id];
-    u32 *ids = r->lines[line].ids;
-    bool alone = line_alone(ids);
-
-    ASSERT_EQ(ids[user_ref % LINE_REFS], id);
-    ASSERT_GT(c->open, 0);
-    ids[user_ref % LINE_REFS] = 0;
-    c->open--;
-    if (UNLIKELY(alone))
-        line_drop(r, c, owner, user_ref, line);
 }
 
 /* ---- in the order of numbers ---- */

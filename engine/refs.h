@@ -25,6 +25,7 @@
 #define WIREBOOK_ENGINE_REFS_H
 
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/base/types.h"
 #include "engine/pool.h"
 
@@ -71,15 +72,6 @@ void refs_init(struct refs *r, struct mem *m, u32 orders, const u64 key[2]);
 /* The order of that number, 0 when none is open. */
 u32 refs_find(const struct refs *r, u32 owner, u32 user_ref);
 
-/*
- * Enters an order, whose id is not above `orders` of refs_init, under a number higher than all that
- * the channel has seen.
- */
-void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id);
-
-/* Takes out what refs_add entered. */
-void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id);
-
 /* The open order with the smallest number of the channel, 0 when there is none. */
 u32 refs_first(const struct refs *r, const struct channel *c);
 
@@ -113,6 +105,66 @@ static inline u32 refs_page_get(const struct refs *r, u32 page, u32 user_ref)
 static inline u32 refs_line_get(const struct refs *r, u32 line, u32 user_ref)
 {
     return r->lines[line].ids[user_ref % PAGE_REFS % LINE_REFS];
+}
+
+/* ---- orders come and go: here what most of them need, in refs.c the rest ---- */
+
+/* The channel's next page, for its numbers from base * PAGE_REFS on; a line; both never fail. */
+COLD u32 refs_page_new(struct refs *r, struct channel *c, u32 owner, u32 base);
+COLD u32 refs_line_new(struct refs *r);
+
+/* The line `gone` of `user_ref` is empty: it goes, and its page if that is empty too. */
+COLD void refs_line_drop(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 gone);
+
+/*
+ * Enters an order, whose id is not above `orders` of refs_init, under a number higher than all that
+ * the channel has seen.
+ */
+static inline void refs_add(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
+{
+    u32 base = user_ref / PAGE_REFS;
+    u32 page = c->tail;
+
+    ASSERT(id - 1 < r->line_pool.max && user_ref != 0);
+    if (UNLIKELY(!page || r->pages[page].base != base))
+        page = refs_page_new(r, c, owner, base);
+    u32 *line = &r->pages[page].lines[user_ref % PAGE_REFS / LINE_REFS];
+    if (UNLIKELY(!*line))
+        *line = refs_line_new(r);
+    u32 *place = &r->lines[*line].ids[user_ref % LINE_REFS];
+    ASSERT_EQ(*place, 0);
+    *place = id;
+    r->line_of[id] = *line;
+    c->open++;
+}
+
+/* The line names one order, `id`, and no other: ids are positive, their sum does not overflow. */
+static inline bool refs_line_alone(const struct ref_line *l, u32 id)
+{
+    _Static_assert((u64)ORDERS_MAX * LINE_REFS <= UINT32_MAX, "the sum of a line's ids");
+    u32 sum = 0;
+
+    for (u32 i = 0; i < LINE_REFS; i++)
+        sum += l->ids[i];
+    return sum == id;
+}
+
+/*
+ * Takes out what refs_add entered. The line is read before it is written: a wide read behind a
+ * narrow write would wait for it.
+ */
+static inline void refs_del(struct refs *r, struct channel *c, u32 owner, u32 user_ref, u32 id)
+{
+    u32 line = r->line_of[id];
+    struct ref_line *l = &r->lines[line];
+    bool alone = refs_line_alone(l, id);
+
+    ASSERT_EQ(l->ids[user_ref % LINE_REFS], id);
+    ASSERT_GT(c->open, 0);
+    l->ids[user_ref % LINE_REFS] = 0;
+    c->open--;
+    if (UNLIKELY(alone))
+        refs_line_drop(r, c, owner, user_ref, line);
 }
 
 /* Asserts that a channel's pages are in order, reachable by hash and `open` orders in all. */

@@ -185,40 +185,6 @@ bool rules_barred(const struct engine *e, u32 account, const char firm[4])
            account_blocks(a, key) || kills_firm(e, key);
 }
 
-/* One of the letters that `set` has a bit for, counted from @. */
-static inline bool letter_in(u8 letter, u32 set)
-{
-    return (u8)(letter - '@') < 32 && (set >> (letter - '@') & 1);
-}
-
-#define LETTER(c)       (1u << ((c) - '@'))
-#define LETTERS_SIDE    (LETTER('B') | LETTER('S') | LETTER('T') | LETTER('E'))
-#define LETTERS_DISPLAY (LETTER('Y') | LETTER('A') | LETTER('N'))
-
-/*
- * What most orders are, seen at one look: a day order or an IOC with a limit and without
- * conditions, for an instrument in continuous trading without bands. True: all rules would say yes;
- * false: they are to be asked. Its account's limits are not looked at.
- */
-static inline bool order_plain(const struct book *k, u8 side, u8 tif, u8 display, u32 price,
-                               const struct order_terms *t)
-{
-    return !k->special && letter_in(side, LETTERS_SIDE) && letter_in(display, LETTERS_DISPLAY) &&
-           (tif == TIF_DAY || tif == TIF_IOC) && price - 1 < PRICE_LIMIT_MAX &&
-           price % k->tick == 0 && terms_plain(t);
-}
-
-static inline bool enter_plain(const struct engine *e, const struct msg_enter *c)
-{
-    if (c->instrument == 0 || c->instrument > e->instruments.names.used)
-        return false;
-    if (rules_bar(e, c->head.account))
-        return false;
-    return order_plain(&e->books.at[c->instrument], c->side, c->tif, c->display, c->price,
-                       &c->terms) &&
-           c->cross_type == 'N' && c->qty - 1 < QTY_MAX;
-}
-
 /* A list of the account, its firm or the venue has the instrument. */
 static enum reject_reason check_listed(const struct engine *e, u16 instrument, u32 account,
                                        const char firm[4], u8 side)
@@ -229,8 +195,7 @@ static enum reject_reason check_listed(const struct engine *e, u16 instrument, u
     return listed_refuses(e, instrument, account, key, side);
 }
 
-/* Rule by rule. */
-COLD static enum reject_reason rules_closely(const struct engine *e, const struct msg_enter *c)
+enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
 {
     if (c->instrument == 0 || c->instrument > e->instruments.names.used)
         return REJECT_SYMBOL;
@@ -260,13 +225,6 @@ COLD static enum reject_reason rules_closely(const struct engine *e, const struc
     return check_risk(e, c);
 }
 
-enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c)
-{
-    if (LIKELY(enter_plain(e, c) && !e->risk_on))
-        return check_exposure(e, c);
-    return rules_closely(e, c);
-}
-
 /* As check_risk, for what takes the place of order `id`. */
 static enum reject_reason replace_risk(const struct engine *e, const struct msg_order *next, u32 id)
 {
@@ -283,7 +241,7 @@ static enum reject_reason replace_risk(const struct engine *e, const struct msg_
     return risk_refuses(e, &w);
 }
 
-/* Rule by rule, behind what rules_replace looks at in any case. */
+/* What rules_replace looks at besides if the order is not plain. */
 COLD static enum reject_reason replace_closely(const struct engine *e, const struct msg_order *next,
                                                u32 id)
 {
@@ -308,7 +266,7 @@ COLD static enum reject_reason replace_closely(const struct engine *e, const str
 }
 
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
-                                 const struct msg_replace *c)
+                                 const struct msg_replace *c, bool plain)
 {
     const struct order_info *info = &e->orders.info[id];
 
@@ -322,12 +280,7 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
         return REJECT_COLLAR;
     if (notional_breached(next->price, reference, next->qty, c->notional_max))
         return REJECT_NOTIONAL;
-    bool plain = order_plain(&e->books.at[next->instrument], next->side, next->tif, next->display,
-                             next->price, &next->terms) &&
-                 next->cross_type == 'N';
-    if (LIKELY(plain && !e->risk_on))
-        return REJECT_NONE;
-    return replace_closely(e, next, id);
+    return LIKELY(plain) ? REJECT_NONE : replace_closely(e, next, id);
 }
 
 const struct rules_risk rules_risks[RULES_RISKS] = {

@@ -68,15 +68,52 @@ bool rules_barred(const struct engine *e, u32 account, const char firm[4]);
 /* There is a place for what the order, which can be taken, puts at stake. e->risk_on. */
 bool rules_room(const struct engine *e, const struct msg_enter *c);
 
-/* Why the Enter Order cannot be taken; REJECT_NONE: it can. */
-enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
+/* ---- what most orders are, seen at one look ---- */
+
+/* One of the letters that `set` has a bit for, counted from @. */
+static inline bool letter_in(u8 letter, u32 set)
+{
+    return (u8)(letter - '@') < 32 && (set >> (letter - '@') & 1);
+}
+
+#define LETTER(c)       (1u << ((c) - '@'))
+#define LETTERS_SIDE    (LETTER('B') | LETTER('S') | LETTER('T') | LETTER('E'))
+#define LETTERS_DISPLAY (LETTER('Y') | LETTER('A') | LETTER('N'))
+
+/*
+ * A day order or an IOC with a limit, for an instrument in continuous trading without bands and
+ * lists, while nobody has limits of risk. Its terms are looked at with terms_plain.
+ */
+static inline bool rules_plain(const struct engine *e, u16 instrument, u8 side, u8 tif, u8 display,
+                               u8 cross, u32 price)
+{
+    const struct book *k = &e->books.at[instrument];
+
+    return !(k->special | e->risk_on) && letter_in(side, LETTERS_SIDE) &&
+           letter_in(display, LETTERS_DISPLAY) && (tif == TIF_DAY || tif == TIF_IOC) &&
+           cross == 'N' && price - 1 < PRICE_LIMIT_MAX && price % k->tick == 0;
+}
+
+/* True: all rules would take the order; false: they are to be asked. */
+static inline bool rules_enter_plain(const struct engine *e, const struct msg_enter *c)
+{
+    const struct account *a = &e->accounts.at[c->head.account];
+
+    return c->instrument - 1u < e->instruments.names.used && !rules_bar(e, c->head.account) &&
+           rules_plain(e, c->instrument, c->side, c->tif, c->display, c->cross_type, c->price) &&
+           terms_plain(&c->terms) && c->qty - 1 < QTY_MAX && a->open < a->open_max;
+}
+
+/* Why the Enter Order cannot be taken; REJECT_NONE: it can. Rule by rule. */
+COLD enum reject_reason rules_enter(const struct engine *e, const struct msg_enter *c);
 
 /*
  * Why what order `id` would become is not valid; REJECT_NONE: it is. `next` is the replacement as
- * it would be announced, its `qty` still the total of the chain; `c` has the account's limits.
+ * it would be announced, its `qty` still the total of the chain; `c` has the account's limits;
+ * `plain`: rules_plain and its terms say that no more than size and limits are to be looked at.
  */
 enum reject_reason rules_replace(const struct engine *e, const struct msg_order *next, u32 id,
-                                 const struct msg_replace *c);
+                                 const struct msg_replace *c, bool plain);
 
 /*
  * True for a reason of the gateway's that refuses the request to replace but says nothing against

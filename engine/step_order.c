@@ -31,21 +31,6 @@ static bool order_waits(const struct engine *e, u32 id)
            (e->books.at[e->orders.hot[id].instrument].special & BOOK_STILL);
 }
 
-/*
- * What most orders are, seen at one look: a day order without conditions in continuous trading,
- * which meets nobody and rests. False: the long way.
- */
-static inline bool order_rests(const struct engine *e, u32 id)
-{
-    const struct order *o = &e->orders.hot[id];
-    const struct order_info *info = &e->orders.info[id];
-    const struct book *k = &e->books.at[o->instrument];
-    bool meets = price_meets(o->sell, info->price, k->best_price[o->sell ^ SELL]);
-
-    return !(k->special | k->dark | o->rare | meets) && info->tif == TIF_DAY &&
-           info->price <= PRICE_LIMIT_MAX;
-}
-
 /* What waits rests; what cannot wait is gone. */
 static void wait(struct engine *e, u32 id)
 {
@@ -94,8 +79,6 @@ void work_match(struct engine *e)
     u32 id = e->taker;
     bool resumed = e->work.kind == WORK_MATCH;
 
-    if (LIKELY(order_rests(e, id)) && !resumed)
-        return;
     if (UNLIKELY(order_waits(e, id))) {
         wait(e, id);
         return;
@@ -149,10 +132,28 @@ _Static_assert(offsetof(struct msg_enter, capacity) - offsetof(struct msg_enter,
                "side, tif, display, capacity");
 
 /*
+ * The order under way begins: most are plain day orders that meet nobody and rest at once. `plain`:
+ * rules_plain and its terms say that it is one, or an IOC.
+ */
+static inline void order_goes(struct engine *e, const struct msg_order *m, bool plain)
+{
+    const struct book *k = &e->books.at[m->instrument];
+    bool sell = side_is_sell(m->side);
+    bool meets = price_meets(sell, m->price, k->best_price[sell ? BUY : SELL]);
+
+    if (LIKELY(plain & (m->tif == TIF_DAY) & !(k->dark | meets))) {
+        book_insert(&e->books, e->taker, m->price);
+        e->taker = 0;
+    } else {
+        work_match(e);
+    }
+}
+
+/*
  * Field by field: a literal of two slots would be cleared first, and no byte of it stays clear. The
  * four letters in one store: who reads them together would wait for four.
  */
-static void enter_accept(struct engine *e, const struct msg_enter *c)
+static inline struct msg_order *enter_accept(struct engine *e, const struct msg_enter *c)
 {
     struct msg_order *m = &event_room(e, 2)->order;
 
@@ -161,17 +162,24 @@ static void enter_accept(struct engine *e, const struct msg_enter *c)
     m->user_ref = c->user_ref;
     m->orig_user_ref = 0;
     m->qty = c->qty;
-    m->price = accepted_price(e, c->instrument, c->side, c->cross_type, c->price);
+    m->price = c->price;
     m->instrument = c->instrument;
     memcpy(&m->side, &c->side, 4);
-    if (UNLIKELY(price_type_pegged(c->terms.price_type)))
-        m->display = 'N';
     m->cross_type = c->cross_type;
     m->user_ref_idx = c->user_ref_idx;
     m->terms = c->terms;
-    if (UNLIKELY(c->terms.yes & YES_POST_ONLY))
+    return m;
+}
+
+/* What the venue changes in an order that is not plain. Returns its enum order_special. */
+COLD static u8 accept_closely(struct engine *e, struct msg_order *m)
+{
+    m->price = accepted_price(e, m->instrument, m->side, m->cross_type, m->price);
+    if (price_type_pegged(m->terms.price_type))
+        m->display = 'N';
+    if (m->terms.yes & YES_POST_ONLY)
         m->price = post_price(e, m);
-    apply_accepted(e, m);
+    return order_special(m);
 }
 
 void step_enter(struct engine *e, const struct msg_enter *c)
@@ -182,17 +190,19 @@ void step_enter(struct engine *e, const struct msg_enter *c)
         metric_add(&e->metrics.resends, 1);
         return;
     }
-    u16 reason = c->reject ? c->reject : rules_enter(e, c);
+    bool plain = rules_enter_plain(e, c);
+    u16 reason = c->reject ? c->reject : LIKELY(plain) ? REJECT_NONE : rules_enter(e, c);
     if (!reason && !pools_have_room(e, c)) {
         metric_add(&e->metrics.pool_full, 1);
         reason = REJECT_PROCESSING;
     }
-    if (reason) {
+    if (UNLIKELY(reason)) {
         enter_reject(e, c, reason);
         return;
     }
-    enter_accept(e, c);
-    work_match(e);
+    struct msg_order *m = enter_accept(e, c);
+    apply_accepted(e, m, LIKELY(plain) ? 0 : accept_closely(e, m));
+    order_goes(e, m, plain);
 }
 
 /* ---- replace ---- */
@@ -231,25 +241,30 @@ COLD static void terms_inherit_more(struct order_terms *t, const struct order_te
 
 /*
  * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
- * A time to live (15) is kept only by an order that still has one.
+ * A time to live (15) is kept only by an order that still has one. True: it keeps something that
+ * may change how it is executed.
  */
-static inline void terms_inherit(struct order_terms *t, const struct order_terms *old, u8 tif)
+static inline bool terms_inherit(struct order_terms *t, const struct order_terms *old, u8 tif)
 {
     u32 drop = TAG_BIT(25) | TAG_BIT(26) | (tif == TIF_GTT ? 0 : TAG_BIT(15));
     u32 keep = old->tags & ~t->tags & ~drop;
+    bool more = keep & ~TAG_BIT(2);
 
     if (keep & TAG_BIT(2))
         memcpy(t->firm, old->firm, sizeof t->firm);
-    if (UNLIKELY(keep & ~TAG_BIT(2)))
+    if (UNLIKELY(more))
         terms_inherit_more(t, old, keep);
     t->tags = (t->tags | keep) & ~TAG_BIT(27); /* the side is in the order itself */
+    return more;
 }
 
 /*
  * The replacement of order `id` as it would be announced, with the chain's total as its quantity:
- * drafted where it will stand, since a copy would wait for what it copies to be written.
+ * drafted where it will stand, since a copy would wait for what it copies to be written. `plain`:
+ * as for order_goes.
  */
-static struct msg_order *replacement(struct engine *e, const struct msg_replace *c, u32 id)
+static inline struct msg_order *replacement(struct engine *e, const struct msg_replace *c, u32 id,
+                                            bool *plain)
 {
     const struct order_info *info = &e->orders.info[id];
     struct msg_order *m = &event_draft(e, 2)->order;
@@ -268,8 +283,10 @@ static struct msg_order *replacement(struct engine *e, const struct msg_replace 
     m->cross_type = info->cross_type;
     m->user_ref_idx = c->user_ref_idx;
     m->terms = c->terms;
-    terms_inherit(&m->terms, &e->orders.terms[id], c->tif);
-    if (price_type_pegged(m->terms.price_type) && display_known(m->display))
+    bool more = terms_inherit(&m->terms, &e->orders.terms[id], c->tif);
+    *plain = !more && terms_plain(&c->terms) &&
+             rules_plain(e, m->instrument, m->side, c->tif, c->display, m->cross_type, c->price);
+    if (UNLIKELY(!*plain) && price_type_pegged(m->terms.price_type) && display_known(m->display))
         m->display = 'N'; /* as Accepted says of a new one */
     return m;
 }
@@ -327,8 +344,9 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         replace_refuse(e, c, id, refusal); /* rule 6c */
         return;
     }
-    struct msg_order *next = replacement(e, c, id);
-    refusal = c->reject ? c->reject : rules_replace(e, next, id, c);
+    bool plain;
+    struct msg_order *next = replacement(e, c, id, &plain);
+    refusal = c->reject ? c->reject : rules_replace(e, next, id, c, plain);
     if (refusal) {
         if (!c->reject)
             count_refused(e, refusal);
@@ -336,12 +354,9 @@ void step_replace(struct engine *e, const struct msg_replace *c)
         return;
     }
     next->qty -= e->orders.info[id].executed; /* rule 6d */
-    next->price = accepted_price(e, next->instrument, next->side, next->cross_type, next->price);
-    if (UNLIKELY(next->terms.yes & YES_POST_ONLY))
-        next->price = post_price(e, next);
     event_room(e, 2);
-    apply_replaced(e, next, id);
-    work_match(e);
+    apply_replaced(e, next, id, LIKELY(plain) ? 0 : accept_closely(e, next));
+    order_goes(e, next, plain);
 }
 
 /* ---- cancel ---- */

@@ -74,7 +74,7 @@ static void test_an_order_is_what_was_announced(void **state)
     mem_init(&m, 0);
     orders_init(&o, &m, 3);
     u32 id = pool_take(&o.pool);
-    orders_fill(&o, id, &ev);
+    orders_fill(&o, id, &ev, order_special(&ev));
     assert_int_equal(o.hot[id].order_ref, ev.order_ref);
     assert_int_equal(o.hot[id].open, 999999);
     assert_int_equal(o.hot[id].level, 0);

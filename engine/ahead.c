@@ -46,84 +46,60 @@ static void walks_on(struct engine *e)
 
 /* ---- a price ---- */
 
+/* Where its line is remembered, and the best level of the other side if it trades there. */
 static inline void price_index(struct engine *e, struct ahead_price *p)
 {
-    const struct book *k = &e->books.at[p->instrument];
-    u32 side = p->sell ? SELL : BUY;
+    const struct book *k = &e->books.at[p->side / BOOK_SIDES];
+    u32 sell = p->side & SELL;
     u32 ticks = k->step ? p->price / k->step : 0;
+    u32 index = (sell ? ticks : ticks ^ INDEX_MAX) & INDEX_MAX;
+    u32 best = k->best_level[sell ^ SELL];
 
-    p->index = (p->sell ? ticks : ticks ^ INDEX_MAX) & INDEX_MAX;
-    fetch(book_cache_at(&e->books, p->instrument * BOOK_SIDES + side, p->index >> LINE_BITS));
-    fetch(&e->books.levels[k->best_level[!p->sell]]);
+    p->place = book_cache_place(&e->books, p->side, index >> LINE_BITS);
+    p->entry = book_cache_entry(p->side, index >> LINE_BITS, 0);
+    p->index = index;
+    p->index_side = p->side;
+    p->touch = best & (0u - price_meets(sell, p->price, k->best_price[sell ^ SELL]));
+    fetch(&e->books.cache[p->place]);
+    fetch(&e->books.levels[best]);
 }
 
+/* Its level, and whom it trades with. */
 static inline void price_level(struct engine *e, struct ahead_price *p)
 {
-    const struct book *k = &e->books.at[p->instrument];
-    u32 key = p->index >> LINE_BITS;
-    u32 side = p->instrument * BOOK_SIDES + (p->sell ? SELL : BUY);
-    u32 line = book_cached(&e->books, side, key);
-    bool meets = price_meets(p->sell, p->price, k->best_price[!p->sell]);
-    u32 head = e->books.levels[k->best_level[!p->sell]].head;
+    u64 differ = e->books.cache[p->place] ^ p->entry;
+    u32 line = differ < 1ull << LINE_ID_BITS ? (u32)differ : 0;
 
     p->level = line * LINE_LEVELS + p->index % LINE_LEVELS;
-    p->meets = meets ? head : 0;
-    if (UNLIKELY(!line) && !p->meets)
-        walk_begin(e, p->instrument, p->sell, key);
+    p->meets = e->books.levels[p->touch].head;
+    if (UNLIKELY(!(line | p->meets)))
+        walk_begin(e, p->index_side / BOOK_SIDES, p->index_side & SELL, p->index >> LINE_BITS);
     fetch(&e->books.levels[p->level]);
     fetch(&e->books.lines[line]);
     fetch(&e->orders.hot[p->meets]);
-    fetch(&e->orders.info[p->meets]);
     fetch(&e->refs.line_of[p->meets]);
 }
 
+/* The end of the level's queue, and where the other one's number stands. */
 static inline void price_queue(struct engine *e, const struct ahead_price *p)
 {
     fetch(&e->orders.hot[e->books.levels[p->level].tail]);
     fetch(&e->refs.lines[e->refs.line_of[p->meets]]);
 }
 
-static void ahead_price(struct engine *e, u32 instrument, u32 sell, u32 price)
+static __attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u32 price)
 {
-    struct ahead *a = &e->ahead;
-    u32 at = a->prices_at++;
+    struct ahead_price *p = &e->ahead.prices[e->ahead.prices_at ^= 1];
 
-    a->prices[at % AHEAD_NOTES] =
-        (struct ahead_price){.instrument = instrument, .sell = sell, .price = price};
-    fetch(&e->books.at[instrument]);
-    fetch(&e->instruments.terms[instrument]);
-    price_index(e, &a->prices[(at - AHEAD_STEP) % AHEAD_NOTES]);
-    price_level(e, &a->prices[(at - 2 * AHEAD_STEP) % AHEAD_NOTES]);
-    price_queue(e, &a->prices[(at - 3 * AHEAD_STEP) % AHEAD_NOTES]);
+    price_queue(e, p);
+    price_level(e, p);
+    price_index(e, p);
+    p->side = side;
+    p->price = price;
+    fetch(&e->books.at[side / BOOK_SIDES]);
 }
 
 /* ---- an order ---- */
-
-static inline void order_found(struct engine *e, struct ahead_order *o)
-{
-    o->id = refs_line_get(&e->refs, o->line, o->user_ref);
-    e->ahead.found[o->user_ref % AHEAD_FOUND] = o->id;
-    fetch(&e->orders.hot[o->id]);
-    fetch(&e->refs.line_of[o->id]);
-    if (o->price) {
-        fetch(&e->orders.info[o->id]);
-        fetch(&e->orders.terms[o->id]);
-    }
-}
-
-static inline void order_queue(struct engine *e, struct ahead_order *o)
-{
-    const struct order *h = &e->orders.hot[o->id];
-    u32 level = h->level < LEVEL_DARK ? h->level : 0;
-
-    o->last = h->prev | h->next ? 0 : level;
-    fetch(&e->books.levels[level]);
-    fetch(&e->books.lines[level / LINE_LEVELS]);
-    fetch(&e->orders.hot[h->prev]);
-    fetch(&e->orders.hot[h->next]);
-    if (o->price && o->id)
-        ahead_price(e, h->instrument, h->sell, o->price);
-}
 
 /* The last order of its line takes it along: its place in the ladder, its neighbours. */
 static inline void order_line(struct engine *e, const struct ahead_order *o)
@@ -137,44 +113,72 @@ static inline void order_line(struct engine *e, const struct ahead_order *o)
     fetch(&e->books.lines[l->worse]);
 }
 
-static void ahead_order(struct engine *e, u32 owner, u32 user_ref, u32 price)
+/* Its level and neighbours, and what its new price needs. */
+static inline void order_queue(struct engine *e, struct ahead_order *o)
 {
-    struct ahead *a = &e->ahead;
-    u32 n = a->orders_at++;
-    struct ahead_order *o = &a->orders[n % AHEAD_NOTES];
+    const struct order *h = &e->orders.hot[o->id];
+    u32 level = h->level < LEVEL_DARK ? h->level : 0;
 
-    *o = (struct ahead_order){.owner = owner, .user_ref = user_ref, .price = price};
-    o->at = refs_at(&e->refs, owner, user_ref);
-    fetch(&e->refs.table[o->at]);
-    o = &a->orders[(n - AHEAD_STEP) % AHEAD_NOTES];
-    o->page = (u32)e->refs.table[o->at];
-    fetch(&e->refs.pages[o->page]);
-    o = &a->orders[(n - 2 * AHEAD_STEP) % AHEAD_NOTES];
-    o->line = refs_page_get(&e->refs, o->page, o->user_ref);
+    o->last = h->prev | h->next ? 0 : level;
+    fetch(&e->books.levels[level]);
+    fetch(&e->books.lines[level / LINE_LEVELS]);
+    fetch(&e->orders.hot[h->prev]);
+    fetch(&e->orders.hot[h->next]);
+    if (o->id_price && o->id) {
+        fetch(&e->instruments.terms[h->instrument]);
+        ahead_price(e, h->instrument * BOOK_SIDES + h->sell, o->id_price);
+    }
+}
+
+static inline void order_found(struct engine *e, struct ahead_order *o)
+{
+    o->id = refs_line_get(&e->refs, o->line, o->line_wish.user_ref);
+    o->id_price = o->line_wish.price;
+    e->ahead.found[o->line_wish.user_ref % AHEAD_FOUND] = o->id;
+    fetch(&e->orders.hot[o->id]);
+    fetch(&e->refs.line_of[o->id]);
+    if (o->id_price) {
+        fetch(&e->orders.info[o->id]);
+        fetch(&e->orders.terms[o->id]);
+    }
+}
+
+static __attribute__((noinline)) void ahead_order(struct engine *e, u32 owner,
+                                                  struct ahead_wish wish)
+{
+    struct ahead_order *o = &e->ahead.orders[e->ahead.orders_at ^= 1];
+
+    order_line(e, o);
+    order_queue(e, o);
+    order_found(e, o);
+    o->line = refs_page_get(&e->refs, o->page, o->page_wish.user_ref);
+    o->line_wish = o->page_wish;
     fetch(&e->refs.lines[o->line]);
-    order_found(e, &a->orders[(n - 3 * AHEAD_STEP) % AHEAD_NOTES]);
-    order_queue(e, &a->orders[(n - 4 * AHEAD_STEP) % AHEAD_NOTES]);
-    order_line(e, &a->orders[(n - 5 * AHEAD_STEP) % AHEAD_NOTES]);
+    o->page = (u32)e->refs.table[o->at];
+    o->page_wish = o->at_wish;
+    fetch(&e->refs.pages[o->page]);
+    o->at = refs_at(&e->refs, owner, wish.user_ref);
+    o->at_wish = wish;
+    fetch(&e->refs.table[o->at]);
 }
 
 void engine_ahead(struct engine *e, const union msg *cmd)
 {
+    u32 account = cmd->cmd.account;
+
     __builtin_prefetch(&cmd->slots[1]);
+    fetch(&e->accounts.at[account]); /* if there is none, there is nothing to fetch */
     if (UNLIKELY(e->ahead.walking))
         walks_on(e);
-    u32 account = account_known(&e->accounts, cmd->cmd.account) ? cmd->cmd.account : 0;
-
     if (cmd->cmd.type == CMD_ENTER) {
         u32 instrument = cmd->enter.instrument;
-        fetch(&e->accounts.at[account]);
-        ahead_price(e, instrument <= e->instruments.names.used ? instrument : 0,
-                    side_is_sell(cmd->enter.side), cmd->enter.price);
+        instrument = instrument <= e->instruments.names.used ? instrument : 0;
+        ahead_price(e, instrument * BOOK_SIDES + side_is_sell(cmd->enter.side), cmd->enter.price);
     } else if (cmd->cmd.type == CMD_CANCEL) {
-        fetch(&e->accounts.at[account]);
-        ahead_order(e, owner_of(account, cmd->cancel.user_ref_idx), cmd->cancel.user_ref, 0);
+        ahead_order(e, owner_of(account, cmd->cancel.user_ref_idx),
+                    (struct ahead_wish){cmd->cancel.user_ref, 0});
     } else if (cmd->cmd.type == CMD_REPLACE) {
-        fetch(&e->accounts.at[account]);
-        ahead_order(e, owner_of(account, cmd->replace.user_ref_idx), cmd->replace.orig_user_ref,
-                    cmd->replace.price);
+        ahead_order(e, owner_of(account, cmd->replace.user_ref_idx),
+                    (struct ahead_wish){cmd->replace.orig_user_ref, cmd->replace.price});
     }
 }

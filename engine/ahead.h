@@ -20,32 +20,44 @@
 
 #include "engine/msg/msg.h"
 
-#define AHEAD_NOTES 16u /* a power of two, more than a chain of 5 further steps needs */
-#define AHEAD_WALKS 4u  /* a power of two */
-#define AHEAD_FOUND 64u /* orders that are remembered, by their numbers' last bits */
-#define AHEAD_STEP  2u  /* announcements from one step of a chain to its next one */
+#define AHEAD_TRACKS 2u   /* announcements from one step of a chain to its next one */
+#define AHEAD_WALKS  4u   /* a power of two */
+#define AHEAD_FOUND  256u /* orders that are remembered, by their numbers' last bits */
 
-/* An order on its way from its number to its neighbours. */
-struct ahead_order {
-    u32 owner;
+/* What is wanted of an order: it is to be cancelled, price 0, or replaced at that price. */
+struct ahead_wish {
     u32 user_ref;
+    u32 price;
+};
+
+/*
+ * Orders on their way from their numbers to their neighbours, one at each step. An announcement
+ * moves all of them on by a step, the last one first, and takes the first place.
+ */
+struct ahead_order {
     u64 at; /* place in the table of pages */
+    struct ahead_wish at_wish;
     u32 page;
     u32 line;
+    struct ahead_wish page_wish;
+    struct ahead_wish line_wish;
     u32 id;
-    u32 price; /* it is to be replaced at; 0: it is to be cancelled */
-    u32 last;  /* its level, if it is alone there; else 0 */
-};
+    u32 id_price;
+    u32 last; /* its level, if it is alone there; else 0 */
+} CACHE_ALIGNED;
 
-/* A price on its way to the end of its level's queue. */
+/* Prices on their way to the end of their level's queue, likewise. */
 struct ahead_price {
-    u32 instrument;
-    u32 sell;
+    u32 side; /* instrument * 4 + enum side_index */
     u32 price;
-    u32 index; /* ticks folded as in book.h */
+    u64 place; /* where its line is remembered, */
+    u64 entry; /* ... as what, if it is, */
+    u32 index; /* ... and its ticks, folded as in book.h */
+    u32 index_side;
+    u32 touch; /* the best level of the other side if it trades there; else 0 */
     u32 level;
-    u32 meets; /* the first order of the other side that it trades with; 0: none */
-};
+    u32 meets; /* the first order that it trades with; 0: none */
+} CACHE_ALIGNED;
 
 /* A walk down a ladder towards a line that comes or goes: a fork with each announcement. */
 struct ahead_walk {
@@ -53,11 +65,11 @@ struct ahead_walk {
     u32 key;
 };
 
-/* The notes: rings, of which the newest entries count. */
+_Static_assert(AHEAD_TRACKS == 2, "orders_at and prices_at change between 0 and 1");
 struct ahead {
-    struct ahead_order orders[AHEAD_NOTES];
-    struct ahead_price prices[AHEAD_NOTES];
-    u32 orders_at;
+    struct ahead_order orders[AHEAD_TRACKS]; /* taken in turn */
+    struct ahead_price prices[AHEAD_TRACKS];
+    u32 orders_at; /* the track that was taken last */
     u32 prices_at;
     struct ahead_walk walks[AHEAD_WALKS];
     u32 walks_at;

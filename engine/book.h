@@ -140,9 +140,14 @@ u32 book_level_worse(const struct books *b, u32 level);
  * all, in which neighbouring keys are neighbours and each place holds the last line that was looked
  * for there.
  */
+static inline u64 book_cache_place(const struct books *b, u32 side, u32 key)
+{
+    return (key + (u64)side * 0x9E3779B1u) & b->cache_mask;
+}
+
 static inline u64 *book_cache_at(const struct books *b, u32 side, u32 key)
 {
-    return &b->cache[(key + (u64)side * 0x9E3779B1u) & b->cache_mask];
+    return &b->cache[book_cache_place(b, side, key)];
 }
 
 /*

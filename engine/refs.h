@@ -3,14 +3,14 @@
  *
  * A client numbers its orders upwards (PROTOCOL.md section 6, rules 1 and 2), mostly without holes.
  * So a line, one cache line, holds the orders of sixteen consecutive numbers, a page, another one,
- * holds twelve consecutive lines, and the hash finds pages, not orders. With dense numbers the hash
+ * holds eight consecutive lines, and the hash finds pages, not orders. With dense numbers the hash
  * and the pages stay in the cache and an order costs a few bytes; a jump to 4 billion costs one
  * page and one line. The pages of a channel are also threaded in the order of their numbers: that
  * is how all open orders of an account are found, for the day's end and for mass cancels, without a
  * link in the order.
  *
- *   channel  head ──▶ page 0..191 ──▶ page 384..575 ──▶ ... ◀── tail
- *   table    hash(owner, number / 192) ──▶ page ──▶ line ──▶ order
+ *   channel  head ──▶ page 0..127 ──▶ page 256..383 ──▶ ... ◀── tail
+ *   table    hash(owner, number / 128) ──▶ page ──▶ line ──▶ order
  *
  * Each order also knows its line, so that it leaves the index without a search: a page is looked up
  * again only when one of its lines has become empty.
@@ -30,7 +30,7 @@
 #include "engine/pool.h"
 
 #define LINE_REFS  16u
-#define PAGE_LINES 12u
+#define PAGE_LINES 8u
 #define PAGE_REFS  (LINE_REFS * PAGE_LINES)
 
 /* One channel of an account: what has been used and what is open of it. */
@@ -50,8 +50,9 @@ struct ref_page {
     u32 next;              /*  0 in the channel, towards higher numbers; free list link */
     u32 prev;              /*  4 */
     u32 owner;             /*  8 account << 8 | user_ref_idx */
-    u32 base;              /* 12 number / PAGE_REFS */
+    u32 base;              /* 12 number / PAGE_REFS, a power of two: no multiplication to find it */
     u32 lines[PAGE_LINES]; /* 16 0: none open under those numbers */
+    u32 zero[4];
 };
 _Static_assert(sizeof(struct ref_page) == CACHE_LINE, "one cache line");
 
@@ -104,7 +105,7 @@ static inline u32 refs_page_get(const struct refs *r, u32 page, u32 user_ref)
 
 static inline u32 refs_line_get(const struct refs *r, u32 line, u32 user_ref)
 {
-    return r->lines[line].ids[user_ref % PAGE_REFS % LINE_REFS];
+    return r->lines[line].ids[user_ref % LINE_REFS];
 }
 
 /* ---- orders come and go: here what most of them need, in refs.c the rest ---- */

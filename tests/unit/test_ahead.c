@@ -47,14 +47,14 @@ static void test_an_order_is_found_step_by_step(void **state)
     for (u32 i = 1; i <= ORDERS; i++) {
         m.cancel.user_ref = i;
         engine_ahead(v.e, &m);
-        if (i > 3 * AHEAD_STEP)
-            assert_int_equal(v.e->ahead.orders[(i - 1 - 3 * AHEAD_STEP) % AHEAD_NOTES].id,
-                             id_of(i - 3 * AHEAD_STEP));
+        if (i > 3 * AHEAD_TRACKS)
+            assert_int_equal(v.e->ahead.orders[v.e->ahead.orders_at].id,
+                             id_of(i - 3 * AHEAD_TRACKS));
     }
     m.cancel.user_ref = ORDERS + 1; /* of nobody */
-    for (u32 i = 0; i < 2 + 3 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 3 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
-    assert_int_equal(v.e->ahead.orders[(ORDERS + 1) % AHEAD_NOTES].id, 0);
+    assert_int_equal(v.e->ahead.orders[v.e->ahead.orders_at].id, 0);
 }
 
 /* A price finds its level and, where it crosses, whom it meets. */
@@ -63,17 +63,19 @@ static void test_a_price_finds_its_level(void **state)
     union msg buy = venue_enter_cmd(ANN, ORDERS + 1, 'B', 10, 10300, '0');
     union msg sell = venue_enter_cmd(BOB, 1, 'S', 10, 14900, '0');
     union msg far = venue_enter_cmd(BOB, 1, 'S', 10, 15000, '0');
-    const struct ahead_price *at = v.e->ahead.prices;
+    const struct ahead *a = &v.e->ahead;
     (void)state;
 
     engine_ahead(v.e, &buy);
     engine_ahead(v.e, &sell);
-    for (u32 i = 0; i < 1 + 2 * AHEAD_STEP; i++)
+    for (u32 i = 2; i < 1 + 2 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &far);
-    assert_int_equal(at[0].level, v.e->orders.hot[id_of(3)].level);
-    assert_int_equal(at[0].meets, 0);
-    assert_int_equal(at[1].meets, id_of(49));
-    assert_int_equal(at[2].meets, 0);
+    assert_int_equal(a->prices[a->prices_at].level, v.e->orders.hot[id_of(3)].level);
+    assert_int_equal(a->prices[a->prices_at].meets, 0);
+    engine_ahead(v.e, &far);
+    assert_int_equal(a->prices[a->prices_at].meets, id_of(49));
+    engine_ahead(v.e, &far);
+    assert_int_equal(a->prices[a->prices_at].meets, 0);
 }
 
 /* The price of a replacement is looked for on the side of the order that it replaces. */
@@ -82,10 +84,11 @@ static void test_a_replacement_finds_order_and_level(void **state)
     union msg m = venue_replace_cmd(ANN, 7, ORDERS + 1, 10, 12000);
     (void)state;
 
-    for (u32 i = 0; i < 1 + 6 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 6 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
-    assert_int_equal(v.e->ahead.orders[0].id, id_of(7));
-    assert_int_equal(v.e->ahead.prices[0].level, v.e->orders.hot[id_of(20)].level);
+    const struct ahead *a = &v.e->ahead;
+    assert_int_equal(a->orders[a->orders_at].id, id_of(7));
+    assert_int_equal(a->prices[a->prices_at].level, v.e->orders.hot[id_of(20)].level);
 }
 
 /* The walk goes on to the only line that can have the key, a fork an announcement, and ends. */
@@ -116,7 +119,7 @@ static void test_a_new_line_finds_its_place(void **state)
     (void)state;
 
     assert_int_equal(v.e->books.at[AAA].step, 100);
-    for (u32 i = 0; i < 1 + 2 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 2 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
     walked_to(lowest, key);
 }
@@ -131,14 +134,14 @@ static void test_a_last_order_finds_its_line(void **state)
     u32 id = refs_find(&v.e->refs, owner_of(BOB, 0), 1);
     u32 line = v.e->orders.hot[id].level / LINE_LEVELS;
     m.cancel.user_ref = 1;
-    for (u32 i = 0; i < 1 + 5 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 5 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
     walked_to(line, v.e->books.lines[line].key);
     assert_int_equal(venue_cancel(&v, ANN, 1, 0), 1); /* makes room */
     assert_int_equal(venue_enter(&v, BOB, 2, 'B', 10, 1100, '0'), 1);
     id = refs_find(&v.e->refs, owner_of(BOB, 0), 2);
     assert_int_equal(v.e->orders.hot[id].level / LINE_LEVELS, line);
-    for (u32 i = 0; i < 1 + 6 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 6 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
     assert_int_equal(v.e->ahead.walks_at, 1);
 }
@@ -154,7 +157,7 @@ static void test_what_was_found_may_be_gone(void **state)
     (void)state;
 
     m.cancel.user_ref = 7;
-    for (u32 i = 0; i < 1 + 3 * AHEAD_STEP; i++)
+    for (u32 i = 0; i < 1 + 3 * AHEAD_TRACKS; i++)
         engine_ahead(v.e, &m);
     assert_int_equal(v.e->ahead.found[7], id);
     assert_int_equal(venue_cancel(&v, ANN, 7, 0), 1);

@@ -74,6 +74,12 @@ struct request {
     u8 why;     /* enum operated_why */
 };
 
+/* Commands of a ring that have been announced and not stepped yet. */
+struct announced {
+    u64 up_to; /* index in the ring */
+    u32 cmds;
+};
+
 struct engine {
     /* ---- what recovery restores ---- */
     u64 seq;     /* of the last transaction */
@@ -134,8 +140,8 @@ struct engine {
     u32 next_ring; /* whose turn it is */
     bool started;  /* CMD_START has come by these rings: accounts are where this process has them */
 
-    struct ahead ahead;                  /* commands that wait */
-    u64 announced[ENGINE_CMD_RINGS_MAX]; /* up to which index those of each ring are announced */
+    struct ahead ahead;                               /* commands that wait */
+    struct announced announced[ENGINE_CMD_RINGS_MAX]; /* of each ring */
     struct engine_unfit unfit;           /* of recovery */
     struct engine_metrics metrics;
     struct tx out; /* of engine_do_work */

@@ -52,6 +52,7 @@ struct stream {
     u64 at;    /* of the next command, in slots */
     u64 ahead; /* of the next one to be announced */
     u64 end;
+    u32 announced; /* commands */
 };
 
 static inline const union msg *cmd_at(const struct bench *b, u64 at)
@@ -63,11 +64,13 @@ static inline const union msg *cmd_at(const struct bench *b, u64 at)
 static inline const union msg *stream_next(struct stream *s, const struct bench *b,
                                            struct engine *e)
 {
-    u64 end = min_u64(s->at + ENGINE_AHEAD_SLOTS, s->end);
     const union msg *m = cmd_at(b, s->at);
 
-    for (; s->ahead < end; s->ahead += msg_slots(&b->w.cmds[s->ahead]))
+    for (; s->announced < ENGINE_AHEAD_CMDS && s->ahead < s->end; s->announced++) {
         engine_ahead(e, cmd_at(b, s->ahead));
+        s->ahead += msg_slots(&b->w.cmds[s->ahead]);
+    }
+    s->announced--;
     s->at += m->cmd.slots;
     return m;
 }
@@ -114,7 +117,7 @@ static double round_engine(struct bench *b, struct mem *mem)
     static struct tx tx;
     struct engine *e = warm(b, mem);
     u64 start = cpu_ns();
-    struct stream s = {b->w.warm_end, b->w.warm_end, b->w.cmds_used};
+    struct stream s = {.at = b->w.warm_end, .ahead = b->w.warm_end, .end = b->w.cmds_used};
 
     while (s.at < s.end)
         step(e, stream_next(&s, b, e), &tx);
@@ -183,7 +186,7 @@ static void measure_each(struct bench *b)
 
     for (u32 k = 0; k <= OPS_KINDS; k++)
         histogram_init(&all[k]);
-    struct stream s = {b->w.warm_end, b->w.warm_end, b->w.cmds_used};
+    struct stream s = {.at = b->w.warm_end, .ahead = b->w.warm_end, .end = b->w.cmds_used};
     for (; s.at < s.end; r++) {
         u64 start = wall_ns();
         step(e, stream_next(&s, b, e), &tx);

@@ -74,16 +74,20 @@ static inline bool account_known(const struct accounts *a, u32 id)
     return id >= 1 && id <= a->names.used;
 }
 
-/* The channel, or NULL while it has never been used today. */
-static inline struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)
+/* The channel of account `acc`, or NULL while it has never been used today. */
+static inline struct channel *channel_of(const struct accounts *a, struct account *acc, u8 idx)
 {
-    ASSERT(account_known(a, id));
-    struct account *acc = &a->at[id];
-
     if (LIKELY(idx == 0))
         return &acc->base;
     u32 block = acc->blocks[idx / CHANNEL_GROUP];
     return block ? &a->blocks[block].at[idx % CHANNEL_GROUP] : NULL;
+}
+
+/* ... of account `id`. */
+static inline struct channel *account_channel(const struct accounts *a, u32 id, u8 idx)
+{
+    ASSERT(account_known(a, id));
+    return channel_of(a, &a->at[id], idx);
 }
 
 /* Makes a channel that is not there. NULL when the pool of channels is full. */

@@ -50,21 +50,20 @@ static inline void order_begin(struct engine *e, u32 id, struct channel *c,
 }
 
 /*
- * A new order; there is room for it and its channel. It is the one under way: e->taker. `special`
- * is order_special(ev), which the live path mostly knows.
+ * A new order on channel `c` of its account; there is room for it. It is the one under way:
+ * e->taker. `special` is order_special(ev), which the live path mostly knows. Returns its id.
  */
-static inline void apply_accepted(struct engine *e, const struct msg_order *ev, u8 special)
+static inline u32 apply_accepted(struct engine *e, const struct msg_order *ev, struct channel *c,
+                                 u8 special)
 {
-    u32 account = ev->head.account;
-    struct channel *c = account_channel_get(&e->accounts, account, ev->user_ref_idx);
     u32 id = pool_take(&e->orders.pool);
 
     orders_expect(&e->orders);
-    ASSERT(c != NULL);
     ASSERT_NE(id, 0);
     orders_fill(&e->orders, id, ev, special);
-    e->accounts.at[account].open++;
+    e->accounts.at[ev->head.account].open++;
     order_begin(e, id, c, ev, special);
+    return id;
 }
 
 /*

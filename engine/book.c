@@ -90,13 +90,13 @@ u16 books_marked(struct books *b)
 {
     struct marks *m = b->marks;
 
-    for (u32 i = 0; m->used && i < ARRAY_LEN(m->top); i++) {
+    for (u32 i = 0; b->marked && i < ARRAY_LEN(m->top); i++) {
         if (!m->top[i])
             continue;
         u32 word = i * 64 + (u32)__builtin_ctzll(m->top[i]);
         return (u16)(word * 64 + (u32)__builtin_ctzll(m->words[word]));
     }
-    m->used = 0;
+    b->marked = 0;
     return 0;
 }
 

@@ -81,7 +81,6 @@ _Static_assert(ORDERS_MAX < 1u << 27, "dark counts them all");
 struct marks {
     u64 words[1024];
     u64 top[16];
-    u32 used; /* 0: none is marked */
 };
 _Static_assert(INSTRUMENTS_MAX < 1024 * 64, "a bit for each");
 
@@ -97,6 +96,7 @@ struct books {
     struct pool line_pool;
     struct pool fork_pool;
     struct marks *marks; /* the touch or a conditional order of the instrument has changed */
+    u32 marked;          /* 0: none is marked */
 };
 
 static inline void books_mark(struct books *b, u16 instrument)
@@ -105,7 +105,7 @@ static inline void books_mark(struct books *b, u16 instrument)
 
     m->words[instrument / 64] |= 1ull << instrument % 64;
     m->top[instrument / 4096] |= 1ull << instrument / 64 % 64;
-    m->used = 1;
+    b->marked = 1;
 }
 
 /* The marked instrument with the lowest id; 0: none is. */

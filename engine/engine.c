@@ -8,6 +8,7 @@
 
 #include "engine/peg.h"
 #include "engine/phase.h"
+#include "engine/transaction.h"
 
 struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
 {
@@ -123,6 +124,7 @@ static void step_rare(struct engine *e, const union msg *cmd)
 bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *out)
 {
     ASSERT(!engine_busy(e));
+    ASSERT_EQ(e->taker, 0);
     tx_begin(e, out, cmd, now_ns);
     if (LIKELY(cmd->cmd.type == CMD_ENTER))
         step_enter(e, &cmd->enter);
@@ -155,6 +157,7 @@ void engine_continue(struct engine *e, u64 now_ns, struct tx *out)
     };
 
     ASSERT(engine_busy(e));
+    ASSERT_EQ(e->taker != 0, e->work.kind == WORK_MATCH);
     tx_begin(e, out, &go_on, now_ns);
     if (e->work.kind == WORK_MATCH)
         work_match(e);

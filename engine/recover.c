@@ -75,11 +75,12 @@ static const char *recover_accepted(struct engine *e, const struct msg_order *ev
         return wrong;
     if (pool_full(&e->orders.pool))
         return full(e, "orders_max", e->orders.pool.max, e->conf.orders_max);
-    if (!account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx))
+    struct channel *c = account_channel_get(&e->accounts, ev->head.account, ev->user_ref_idx);
+    if (!c)
         return e->accounts.blocks_led <= e->accounts.block_pool.max
                    ? "a channel for which its process had no room"
                    : unfit(e, "accounts_max", e->conf.accounts_max);
-    apply_accepted(e, ev, order_special(ev));
+    apply_accepted(e, ev, c, order_special(ev));
     return NULL;
 }
 

@@ -11,6 +11,12 @@
 #include "engine/msg/collar.h"
 #include "engine/phase.h"
 
+const u8 rules_letters[256] = {
+    ['B'] = PLAIN_SIDE,    ['S'] = PLAIN_SIDE,    ['T'] = PLAIN_SIDE,
+    ['E'] = PLAIN_SIDE,    [TIF_DAY] = PLAIN_TIF, [TIF_IOC] = PLAIN_TIF,
+    ['Y'] = PLAIN_DISPLAY, ['A'] = PLAIN_DISPLAY, ['N'] = PLAIN_DISPLAY | PLAIN_CROSS,
+};
+
 /* What an order for a cross, or one outside plain continuous trading, must heed besides. */
 static enum reject_reason check_phase(const struct engine *e, u16 instrument, u8 tif, u8 cross,
                                       const struct order_terms *t)

@@ -70,15 +70,14 @@ bool rules_room(const struct engine *e, const struct msg_enter *c);
 
 /* ---- what most orders are, seen at one look ---- */
 
-/* One of the letters that `set` has a bit for, counted from @. */
-static inline bool letter_in(u8 letter, u32 set)
-{
-    return (u8)(letter - '@') < 32 && (set >> (letter - '@') & 1);
-}
-
-#define LETTER(c)       (1u << ((c) - '@'))
-#define LETTERS_SIDE    (LETTER('B') | LETTER('S') | LETTER('T') | LETTER('E'))
-#define LETTERS_DISPLAY (LETTER('Y') | LETTER('A') | LETTER('N'))
+/* What a letter may stand for in a plain order: bits of rules_letters. */
+enum plain_letter {
+    PLAIN_SIDE = 1,
+    PLAIN_TIF = 2,
+    PLAIN_DISPLAY = 4,
+    PLAIN_CROSS = 8,
+};
+extern const u8 rules_letters[256];
 
 /*
  * A day order or an IOC with a limit, for an instrument in continuous trading without bands and
@@ -89,17 +88,18 @@ static inline bool rules_plain(const struct engine *e, u16 instrument, u8 side, 
 {
     const struct book *k = &e->books.at[instrument];
 
-    return !(k->special | e->risk_on) && letter_in(side, LETTERS_SIDE) &&
-           letter_in(display, LETTERS_DISPLAY) && (tif == TIF_DAY || tif == TIF_IOC) &&
-           cross == 'N' && price - 1 < PRICE_LIMIT_MAX && price % k->tick == 0;
+    return !(k->special | e->risk_on) && (rules_letters[side] & PLAIN_SIDE) &&
+           (rules_letters[tif] & PLAIN_TIF) && (rules_letters[display] & PLAIN_DISPLAY) &&
+           (rules_letters[cross] & PLAIN_CROSS) && price - 1 < PRICE_LIMIT_MAX &&
+           price % k->tick == 0;
 }
 
-/* True: all rules would take the order; false: they are to be asked. */
-static inline bool rules_enter_plain(const struct engine *e, const struct msg_enter *c)
+/* True: all rules would take the order of account `a`; false: they are to be asked. */
+static inline bool rules_enter_plain(const struct engine *e, const struct msg_enter *c,
+                                     const struct account *a)
 {
-    const struct account *a = &e->accounts.at[c->head.account];
-
-    return c->instrument - 1u < e->instruments.names.used && !rules_bar(e, c->head.account) &&
+    return c->instrument - 1u < e->instruments.names.used &&
+           !((a->watch & WATCH_ENTRY) | e->kills.venue | e->kills.firms_used) &&
            rules_plain(e, c->instrument, c->side, c->tif, c->display, c->cross_type, c->price) &&
            terms_plain(&c->terms) && c->qty - 1 < QTY_MAX && a->open < a->open_max;
 }

@@ -142,18 +142,12 @@ struct engine {
 
     struct ahead ahead;                               /* commands that wait */
     struct announced announced[ENGINE_CMD_RINGS_MAX]; /* of each ring */
-    struct engine_unfit unfit;           /* of recovery */
+    struct engine_unfit unfit;                        /* of recovery */
     struct engine_metrics metrics;
     struct tx out; /* of engine_do_work */
 };
 
 /* ---- transaction.c ---- */
-
-/* Begins a transaction in `out` with a copy of `cmd`, numbered and stamped. */
-void tx_begin(struct engine *e, struct tx *out, const union msg *cmd, u64 now_ns);
-
-/* Ends it: marks the last event and commits. False, and nothing changed, when it has no event. */
-bool tx_end(struct engine *e);
 
 /* In recovery, what a whole transaction leaves: the order under way rests, time moves on. */
 void tx_settle(struct engine *e, u64 seq, u64 time_ns);
@@ -283,7 +277,18 @@ u32 account_first_order(const struct engine *e, u32 account, u32 idx);
 /* The one after an open order of its own, which has these numbers. */
 u32 account_next_order(const struct engine *e, u32 owner, u32 user_ref);
 
-/* True when the command's sender holds the account's session; else it is counted as stale. */
-bool sender_bound(struct engine *e, const struct cmd_head *head);
+/* The account, if the command's sender holds its session; else NULL: it is counted as stale. */
+static inline struct account *sender_account(struct engine *e, const struct cmd_head *head)
+{
+    if (LIKELY(account_known(&e->accounts, head->account) && head->bind_id != 0)) {
+        struct account *a = &e->accounts.at[head->account];
+        if (LIKELY(a->bind_id == head->bind_id)) {
+            ASSERT_NE(e->day, 0);
+            return a;
+        }
+    }
+    metric_add(&e->metrics.stale, 1);
+    return NULL;
+}
 
 #endif

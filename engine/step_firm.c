@@ -14,7 +14,7 @@
 /* The sender is bound and the number is new; else it is counted. */
 static bool number_is_new(struct engine *e, const struct cmd_head *head, u8 idx, u32 user_ref)
 {
-    if (!sender_bound(e, head))
+    if (!sender_account(e, head))
         return false;
     if (user_ref > account_last_ref(&e->accounts, head->account, idx))
         return true;

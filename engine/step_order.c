@@ -13,17 +13,6 @@
 #include "engine/phase.h"
 #include "engine/post.h"
 
-bool sender_bound(struct engine *e, const struct cmd_head *head)
-{
-    if (account_known(&e->accounts, head->account) && head->bind_id != 0 &&
-        e->accounts.at[head->account].bind_id == head->bind_id) {
-        ASSERT_NE(e->day, 0);
-        return true;
-    }
-    metric_add(&e->metrics.stale, 1);
-    return false;
-}
-
 /* It is for a cross, or nothing trades in the phase. */
 static bool order_waits(const struct engine *e, u32 id)
 {
@@ -96,13 +85,17 @@ void work_match(struct engine *e)
         apply_work(e, event_work(e, WORK_NONE, 0));
 }
 
-/* There is a place for one more order on the channel. */
-static bool pools_have_room(struct engine *e, const struct msg_enter *c)
+/* The channel, made if need be; NULL: there is no place for it, or for one more order. */
+static inline struct channel *pools_room(struct engine *e, const struct msg_enter *c,
+                                         struct channel *channel)
 {
     if (UNLIKELY(e->risk_on) && !rules_room(e, c))
-        return false;
-    return !pool_full(&e->orders.pool) &&
-           account_channel_get(&e->accounts, c->head.account, c->user_ref_idx) != NULL;
+        return NULL;
+    if (UNLIKELY(pool_full(&e->orders.pool)))
+        return NULL;
+    return LIKELY(channel != NULL)
+               ? channel
+               : account_channel_new(&e->accounts, c->head.account, c->user_ref_idx);
 }
 
 /* A reason of our own: counted if it is one of risk. */
@@ -132,17 +125,18 @@ _Static_assert(offsetof(struct msg_enter, capacity) - offsetof(struct msg_enter,
                "side, tif, display, capacity");
 
 /*
- * The order under way begins: most are plain day orders that meet nobody and rest at once. `plain`:
- * rules_plain and its terms say that it is one, or an IOC.
+ * Order `id`, the one under way, begins. Most are day orders without anything special in continuous
+ * trading that meet nobody: they rest at once.
  */
-static inline void order_goes(struct engine *e, const struct msg_order *m, bool plain)
+static inline void order_goes(struct engine *e, u32 id, const struct msg_order *m, u8 special)
 {
     const struct book *k = &e->books.at[m->instrument];
     bool sell = side_is_sell(m->side);
     bool meets = price_meets(sell, m->price, k->best_price[sell ? BUY : SELL]);
+    bool day = (m->tif == TIF_DAY) & (m->price <= PRICE_LIMIT_MAX);
 
-    if (LIKELY(plain & (m->tif == TIF_DAY) & !(k->dark | meets))) {
-        book_insert(&e->books, e->taker, m->price);
+    if (LIKELY(day & !(special | k->special | k->dark | meets))) {
+        book_insert(&e->books, id, m->price);
         e->taker = 0;
     } else {
         work_match(e);
@@ -184,15 +178,18 @@ COLD static u8 accept_closely(struct engine *e, struct msg_order *m)
 
 void step_enter(struct engine *e, const struct msg_enter *c)
 {
-    if (!sender_bound(e, &c->head))
+    struct account *a = sender_account(e, &c->head);
+
+    if (!a)
         return;
-    if (c->user_ref <= account_last_ref(&e->accounts, c->head.account, c->user_ref_idx)) {
+    struct channel *channel = channel_of(&e->accounts, a, c->user_ref_idx);
+    if (c->user_ref <= (channel ? channel->last : 0)) {
         metric_add(&e->metrics.resends, 1);
         return;
     }
-    bool plain = rules_enter_plain(e, c);
+    bool plain = rules_enter_plain(e, c, a);
     u16 reason = c->reject ? c->reject : LIKELY(plain) ? REJECT_NONE : rules_enter(e, c);
-    if (!reason && !pools_have_room(e, c)) {
+    if (!reason && !(channel = pools_room(e, c, channel))) {
         metric_add(&e->metrics.pool_full, 1);
         reason = REJECT_PROCESSING;
     }
@@ -201,8 +198,8 @@ void step_enter(struct engine *e, const struct msg_enter *c)
         return;
     }
     struct msg_order *m = enter_accept(e, c);
-    apply_accepted(e, m, LIKELY(plain) ? 0 : accept_closely(e, m));
-    order_goes(e, m, plain);
+    u8 special = LIKELY(plain) ? 0 : accept_closely(e, m);
+    order_goes(e, apply_accepted(e, m, channel, special), m, special);
 }
 
 /* ---- replace ---- */
@@ -261,7 +258,7 @@ static inline bool terms_inherit(struct order_terms *t, const struct order_terms
 /*
  * The replacement of order `id` as it would be announced, with the chain's total as its quantity:
  * drafted where it will stand, since a copy would wait for what it copies to be written. `plain`:
- * as for order_goes.
+ * no more than size and limits are to be looked at.
  */
 static inline struct msg_order *replacement(struct engine *e, const struct msg_replace *c, u32 id,
                                             bool *plain)
@@ -331,7 +328,7 @@ static inline u32 order_find(const struct engine *e, u32 owner, u32 user_ref)
 
 void step_replace(struct engine *e, const struct msg_replace *c)
 {
-    if (!sender_bound(e, &c->head))
+    if (!sender_account(e, &c->head))
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
     u32 id = order_find(e, owner, c->orig_user_ref);
@@ -355,15 +352,16 @@ void step_replace(struct engine *e, const struct msg_replace *c)
     }
     next->qty -= e->orders.info[id].executed; /* rule 6d */
     event_room(e, 2);
-    apply_replaced(e, next, id, LIKELY(plain) ? 0 : accept_closely(e, next));
-    order_goes(e, next, plain);
+    u8 special = LIKELY(plain) ? 0 : accept_closely(e, next);
+    apply_replaced(e, next, id, special);
+    order_goes(e, id, next, special);
 }
 
 /* ---- cancel ---- */
 
 void step_cancel(struct engine *e, const struct msg_cancel *c)
 {
-    if (!sender_bound(e, &c->head))
+    if (!sender_account(e, &c->head))
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
     u32 id = order_find(e, owner, c->user_ref);
@@ -419,7 +417,7 @@ static void modify(struct engine *e, const struct msg_modify *c, u32 id, u32 lea
 
 void step_modify(struct engine *e, const struct msg_modify *c)
 {
-    if (!sender_bound(e, &c->head))
+    if (!sender_account(e, &c->head))
         return;
     u32 id = refs_find(&e->refs, owner_of(c->head.account, c->user_ref_idx), c->user_ref);
     if (!id || !order_may_become(e, id, c->side) ||

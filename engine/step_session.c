@@ -93,7 +93,7 @@ void step_disconnect(struct engine *e, const struct msg_unbind *c)
 {
     u32 id = c->cmd.account;
 
-    if (!sender_bound(e, &c->cmd)) {
+    if (!sender_account(e, &c->cmd)) {
         metric_add(&e->metrics.stale_ends, 1);
         return;
     }
@@ -107,7 +107,7 @@ void step_query(struct engine *e, const struct msg_query *c)
 {
     u32 id = c->cmd.account;
 
-    if (!sender_bound(e, &c->cmd))
+    if (!sender_account(e, &c->cmd))
         return;
     u32 last = account_last_ref(&e->accounts, id, c->user_ref_idx);
     union msg *m = event_room(e, 1);

@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "engine/event.h"
 #include "engine/rules.h"
+#include "engine/transaction.h"
 #define VENUE_ORDERS 600u
 #include "tests/lib/venue_rig.h"
 
@@ -413,6 +415,34 @@ static void test_a_full_pool_of_channels_rejects(void **state)
     engine_check(v.e);
 }
 
+/* It counts from its end, if it has an event: under the next number, and never earlier. */
+static void test_the_frame_of_a_transaction(void **state)
+{
+    union msg m = venue_cmd(CMD_QUERY, ANN);
+    const struct engine *e = v.e;
+    u64 seq = e->seq;
+    u64 ns = e->time_ns;
+    (void)state;
+
+    tx_begin(v.e, &v.tx, &m, ns - 1);
+    assert_false(tx_end(v.e));
+    assert_true(e->seq == seq && e->time_ns == ns);
+    tx_begin(v.e, &v.tx, &m, ns + 5);
+    event_work(v.e, WORK_NONE, 0);
+    event_work(v.e, WORK_NONE, 0);
+    assert_true(e->seq == seq && e->time_ns == ns);
+    assert_true(tx_end(v.e));
+    assert_true(e->seq == seq + 1 && e->time_ns == ns + 5);
+    assert_int_equal(v.tx.used, m.cmd.slots + 2);
+    assert_false(venue_event(&v, 0)->ev.flags & MSG_TX_END);
+    assert_true(venue_event(&v, 1)->ev.flags & MSG_TX_END);
+    assert_true(venue_event(&v, 1)->ev.seq == seq + 1 && venue_event(&v, 1)->ev.time_ns == ns + 5);
+    tx_begin(v.e, &v.tx, &m, ns);
+    event_work(v.e, WORK_NONE, 0);
+    assert_true(tx_end(v.e));
+    assert_true(e->seq == seq + 2 && e->time_ns == ns + 5);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -437,6 +467,7 @@ int main(void)
         CASE(test_impossible_ticks_are_refused),
         CASE(test_accounts_are_added_once_and_changed),
         CASE(test_unknown_commands_are_counted),
+        CASE(test_the_frame_of_a_transaction),
         CASE(test_a_full_pool_of_channels_rejects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,10 @@
  * calls an id becomes an account and its UserRefNum, its quantities become totals of a chain: that
  * translation, and the check of the golden values, is the first pass. The second one steps the same
  * commands through a new engine on the thread's CPU clock and the best of WB_ROUNDS rounds counts;
- * a third takes a stamp around each. Between the rounds a bare book of no messages and no rules
- * (bare_book.h) does the same records: the floor on this machine, and the engine as a multiple of
- * it.
+ * a third takes a stamp around each. Between the rounds two books of no messages and no rules do
+ * the same records, floors on this machine: one that knows no limits of memory or of prices and
+ * looks for no id (bare_book.h, `floor`), and one that has a venue's bounds (bounded_book.h,
+ * `book`); the engine is printed as a multiple of each.
  *
  * Prints lines `engine.NAME.what VALUE`. Status 1 when a golden value is missed.
  */
@@ -22,7 +23,7 @@
 
 #include "engine/base/histogram.h"
 #include "engine/state.h"
-#include "tests/lib/bare_book.h"
+#include "tests/lib/bounded_book.h"
 #include "tests/lib/ops_cmds.h"
 
 /* One workload as commands. */
@@ -79,7 +80,7 @@ static inline const union msg *stream_next(struct stream *s, const struct bench 
 static inline void step(struct engine *e, const union msg *m, struct tx *tx)
 {
     engine_step(e, m, 1, tx);
-    while (UNLIKELY(engine_busy(e)))
+    while (UNLIKELY(e->work.kind != WORK_NONE))
         engine_continue(e, 1, tx);
 }
 
@@ -124,7 +125,17 @@ static double round_engine(struct bench *b, struct mem *mem)
     return (double)(cpu_ns() - start) / (double)b->w.ops.header.nops;
 }
 
-/* One round of the bare book. It must do the same trades, or it is no floor. */
+/* A floor must do the same trades, or it is none. */
+static void check_floor(const struct ops_header *h, const struct bare_result *r)
+{
+    if (r->traded_qty != h->traded_qty || r->trades != h->trades || r->fill_hash != h->fill_hash ||
+        r->resting != h->resting || r->rejects != h->rejects) {
+        fprintf(stderr, "bench-engine: a bare book misses the golden values\n");
+        exit(1);
+    }
+}
+
+/* One round of the bare book, in ns an operation. */
 static double round_floor(const struct bench *b)
 {
     const struct ops_header *h = &b->w.ops.header;
@@ -137,12 +148,31 @@ static double round_floor(const struct bench *b)
     bare_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
     double ns = (double)(cpu_ns() - start) / (double)h->nops;
     bare_book_free(book);
-    if (r.traded_qty != h->traded_qty || r.trades != h->trades || r.fill_hash != h->fill_hash ||
-        r.resting != h->resting || r.rejects != h->rejects) {
-        fprintf(stderr, "bench-engine: the bare book misses the golden values\n");
-        exit(1);
-    }
+    check_floor(h, &r);
     return ns;
+}
+
+/* ... of the one with a venue's bounds. */
+static double round_book(const struct bench *b)
+{
+    const struct ops_header *h = &b->w.ops.header;
+    struct bounded_book *book = bounded_book_new(h->symbols, b->w.open_max + 1);
+    struct bare_result r = {0};
+
+    bounded_book_run(book, b->w.ops.records, h->nwarm, &r);
+    r.rejects = 0;
+    u64 start = cpu_ns();
+    bounded_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
+    double ns = (double)(cpu_ns() - start) / (double)h->nops;
+    bounded_book_free(book);
+    check_floor(h, &r);
+    return ns;
+}
+
+static void print_ratio(const struct bench *b, const char *what, double ns, double best)
+{
+    printf("engine.%s.%s_ns_per_op %.1f\n", b->name, what, ns);
+    printf("engine.%s.%s_ratio %.2f\n", b->name, what, best / ns);
 }
 
 static void measure(struct bench *b)
@@ -150,6 +180,7 @@ static void measure(struct bench *b)
     struct mem mem;
     double best = 1e9;
     double floor = 1e9;
+    double book = 1e9;
     const char *wanted = getenv("WB_ROUNDS");
     u32 rounds = wanted ? (u32)strtoul(wanted, NULL, 10) : 3;
 
@@ -162,15 +193,16 @@ static void measure(struct bench *b)
             printf("engine.%s.huge_mb %.1f\n", b->name, (double)mem_huge_bytes(&mem) / (1 << 20));
         }
         mem_free_all(&mem);
+        ns = round_book(b);
+        book = ns < book ? ns : book;
         if (b->w.ops.header.sparse)
-            continue; /* ids are places in its array */
+            continue; /* ids are places in the bare book's array */
         ns = round_floor(b);
         floor = ns < floor ? ns : floor;
     }
-    if (!b->w.ops.header.sparse) {
-        printf("engine.%s.floor_ns_per_op %.1f\n", b->name, floor);
-        printf("engine.%s.floor_ratio %.2f\n", b->name, best / floor);
-    }
+    if (!b->w.ops.header.sparse)
+        print_ratio(b, "floor", floor, best);
+    print_ratio(b, "book", book, best);
 }
 
 /* The stamps themselves cost some 20 ns, which are in the figures. */

@@ -51,6 +51,7 @@ void threads_make(struct threads *t, const struct conf *conf, struct topology *t
 
 int threads_start(struct threads *t)
 {
+    clock_ticks_calibrate(); /* they tell by it how long turns take */
     for (u32 i = 0; i < t->used; i++) {
         struct agent_thread *one = &t->list[i];
         int rc = agent_thread_start(one);

@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #define CALIBRATION_NS (10 * NS_PER_MS)
+#define TICKS_BITS     32u
+#define TICKS_UNIT     (1ull << TICKS_BITS)
 
 static u64 wall_offset_ns;
 
 static bool ticks_are_tsc;
-static double ns_per_tick = 1;
+static u64 ns_per_ticks = TICKS_UNIT; /* ns of TICKS_UNIT counts: no floating point on the way */
 static u64 ticks_at_init;
 static u64 ns_at_init;
 
@@ -72,12 +74,13 @@ void clock_ticks_calibrate(void)
         clock_sleep_ns(CALIBRATION_NS);
         ns = read_ns(CLOCK_MONOTONIC);
     }
-    ns_per_tick = (double)(ns - ns_at_init) / (double)(clock_ticks() - ticks_at_init);
+    ns_per_ticks = (u64)((double)(ns - ns_at_init) * (double)TICKS_UNIT /
+                         (double)(clock_ticks() - ticks_at_init));
 }
 
 u64 clock_ticks_ns(u64 ticks)
 {
-    return (u64)((double)ticks * ns_per_tick);
+    return (u64)((unsigned __int128)ticks * ns_per_ticks >> TICKS_BITS);
 }
 
 static bool chrony_runs(void)

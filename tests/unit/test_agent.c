@@ -151,6 +151,55 @@ static void test_busy(void **state)
     assert_in_range(metric_get(&counter.busy_ns), 50, clock_now_ns() - began_ns);
 }
 
+/* Takes long, and knows when it was done. */
+static int slow_do_work(void *self, u64 now_ns)
+{
+    u64 *done_ns = self;
+
+    (void)now_ns;
+    clock_sleep_ns(100 * NS_PER_US);
+    *done_ns = clock_now_ns();
+    return 1;
+}
+
+struct behind {
+    const u64 *before_ns;
+    u64 early; /* turns with a time before the one of who stood before it was over */
+    u64 turns;
+    _Atomic bool enough;
+};
+
+static int behind_do_work(void *self, u64 now_ns)
+{
+    struct behind *b = self;
+
+    b->early += now_ns < *b->before_ns;
+    if (++b->turns == 20)
+        atomic_store_explicit(&b->enough, true, memory_order_release);
+    return 0;
+}
+
+/* The time is the turn's, but not for who comes behind an agent that took long. */
+static void test_behind_a_slow_one(void **state)
+{
+    u64 done_ns = 0;
+    struct behind b = {.before_ns = &done_ns};
+    struct agent slow, behind;
+    struct agent_thread t;
+
+    (void)state;
+    agent_init(&slow, "slow", slow_do_work, &done_ns, 0);
+    agent_init(&behind, "behind", behind_do_work, &b, 0);
+    agent_thread_init(&t, "slow", -1, IDLE_BACKOFF);
+    agent_thread_add(&t, &slow);
+    agent_thread_add(&t, &behind);
+    assert_int_equal(agent_thread_start(&t), 0);
+    wait_for(&b.enough);
+    agent_thread_stop(&t);
+    assert_int_equal(b.early, 0);
+    assert_true(metric_get(&slow.busy_ns) >= 20 * 100 * NS_PER_US);
+}
+
 /* Agents of one thread have the same number of turns, and their time never goes back. */
 static void test_agents_take_turns(void **state)
 {
@@ -237,10 +286,15 @@ static void test_idle_strategy_parse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens_backoff), cmocka_unit_test(test_tokens_yield),
-        cmocka_unit_test(test_busy),           cmocka_unit_test(test_agents_take_turns),
-        cmocka_unit_test(test_restart),        cmocka_unit_test(test_impossible_cpu),
-        cmocka_unit_test(test_turn_by_hand),   cmocka_unit_test(test_idle_strategy_parse),
+        cmocka_unit_test(test_tokens_backoff),
+        cmocka_unit_test(test_tokens_yield),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_behind_a_slow_one),
+        cmocka_unit_test(test_agents_take_turns),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_impossible_cpu),
+        cmocka_unit_test(test_turn_by_hand),
+        cmocka_unit_test(test_idle_strategy_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,10 +100,11 @@ void fake_process_send(struct fake_process *p, u32 n)
 
 void fake_process_run(struct fake_process *p)
 {
-    u64 now_ns = NS_PER_MS; /* from turn to turn, so that nothing put off stays undone */
+    u64 step_ns = 20 * NS_PER_MS; /* from turn to turn, so that nothing put off stays undone */
+    u64 now_ns = step_ns;
 
     while (persist_do_work(p->persist, now_ns) + persist_segments_do_work(p->persist, 0) > 0)
-        now_ns += NS_PER_MS;
+        now_ns += step_ns;
 }
 
 void fake_process_end(struct fake_process *p)

@@ -302,32 +302,69 @@ static void durability_none_test(void **state)
     expect_journal(f, 10);
 }
 
-/* Nobody waits for the disk, so it is not troubled for every order: a block's worth, or 1 ms. */
+static u64 writes(void)
+{
+    return metrics_sum("wirebook_journal_writes_total");
+}
+
+/*
+ * Nobody waits for the disk, so it is not troubled for every order: 10 ms after the first one, in
+ * the turn behind one that let answers out, or another 10 ms later without such a turn.
+ */
 static void durability_none_is_lazy_test(void **state)
+{
+    struct fixture *f = *state;
+    u64 us = 0;
+
+    f->p.conf.durability = DURABILITY_NONE;
+    start(f);
+    for (; us < 10000; us += 100) { /* an order each 0.1 ms, a turn each 0.05 ms */
+        fake_process_send(&f->p, us % 2000 == 0);
+        persist_do_work(f->p.persist, us * NS_PER_US);
+        persist_do_work(f->p.persist, (us + 50) * NS_PER_US);
+    }
+    assert_int_equal(writes(), 0);
+    assert_false(persist_idle(f->p.persist));
+    persist_do_work(f->p.persist, 10100 * NS_PER_US); /* due, but the last turn had no answers */
+    persist_do_work(f->p.persist, 10150 * NS_PER_US);
+    assert_int_equal(writes(), 0);
+    fake_process_send(&f->p, 1);
+    persist_do_work(f->p.persist, 10200 * NS_PER_US);
+    fake_process_send(&f->p, 1); /* more has come: not now */
+    persist_do_work(f->p.persist, 10201 * NS_PER_US);
+    persist_do_work(f->p.persist, 10202 * NS_PER_US);
+    persist_do_work(f->p.persist, 10203 * NS_PER_US);
+    assert_int_equal(writes(), 1);
+    assert_int_equal(durable_get(persist_stored(f->p.persist)), 7);
+    assert_true(persist_idle(f->p.persist));
+    expect_journal(f, 7);
+}
+
+/* Without another order what waits goes out, too. A write's worth goes at once. */
+static void durability_none_in_the_end_test(void **state)
 {
     struct fixture *f = *state;
 
     f->p.conf.durability = DURABILITY_NONE;
     start(f);
     fake_process_send(&f->p, 1);
-    for (u64 us = 0; us < 1000; us++)
+    for (u64 us = 0; us < 20000; us += 10)
         persist_do_work(f->p.persist, us * NS_PER_US);
-    assert_int_equal(metrics_sum("wirebook_journal_writes_total"), 0);
-    assert_false(persist_idle(f->p.persist));
-    persist_do_work(f->p.persist, NS_PER_MS);
-    persist_do_work(f->p.persist, NS_PER_MS);
-    assert_int_equal(metrics_sum("wirebook_journal_writes_total"), 1);
-    assert_int_equal(durable_get(persist_stored(f->p.persist)), 1);
+    assert_int_equal(writes(), 0);
+    persist_do_work(f->p.persist, 20 * NS_PER_MS);
+    persist_do_work(f->p.persist, 20 * NS_PER_MS);
+    assert_int_equal(writes(), 1);
     assert_true(persist_idle(f->p.persist));
 
-    fake_process_send(&f->p, 100); /* more than a block: not a moment */
+    while (f->p.sent < JOURNAL_WRITE_BLOCKS * BLOCK_SLOTS) /* a slot each, at least */
+        fake_process_send(&f->p, 100);
     for (u32 turn = 0; turn < 4; turn++)
-        persist_do_work(f->p.persist, NS_PER_MS + 1);
-    assert_true(metrics_sum("wirebook_journal_writes_total") > 1);
-    for (u32 turn = 0; turn < 4; turn++)
-        persist_do_work(f->p.persist, 3 * NS_PER_MS);
+        persist_do_work(f->p.persist, 20 * NS_PER_MS + 1);
+    assert_true(writes() > 1);
+    assert_in_range(metrics_sum("wirebook_journal_blocks_total"), JOURNAL_WRITE_BLOCKS, UINT32_MAX);
+    fake_process_run(&f->p);
     assert_true(persist_idle(f->p.persist));
-    expect_journal(f, 101);
+    expect_journal(f, f->p.sent);
 }
 
 /* Taps get every block in order while they have room, and say how many they skipped. */
@@ -397,6 +434,7 @@ int main(void)
         T(dir_sync_error_test),
         T(durability_none_test),
         T(durability_none_is_lazy_test),
+        T(durability_none_in_the_end_test),
         T(taps_test),
         T(restart_test),
     };

@@ -4,20 +4,21 @@
  * Thread: the gateway's own. The sessions (gateway/session) know bytes, events and time; the
  * transport knows connections; this file carries between them, in this order:
  *
- *   1 poll       bytes come up into the sessions, commands go into the ring as each connection's
- *                bytes are through. First, because a command that is a turn late is late for all.
- *   2 auth       answers become logins.
- *   3 events     into the stores, whatever the clients do: the engine may wait for this ring, so it
+ *   1 events     into the stores, whatever the clients do: the engine may wait for this ring, so it
  *                is emptied every turn, and nothing here waits for the engine. Then the stores of
  *                accounts that log in elsewhere are let go of, and those of newcomers taken.
- *   4 durable    the mark is read once, after the events, so that what is durable by now is in the
+ *   2 durable    the mark is read once, after the events, so that what is durable by now is in the
  *                stores; all of this turn's decisions use the same value.
- *   5 send       what is released, a bounded piece of each session that has something.
+ *   3 send       what is released, a bounded piece of each session that has something, and out at
+ *                once: an answer does not wait for a look at the device, maybe a system call.
+ *   4 poll       bytes come up into the sessions, commands go into the ring as each connection's
+ *                bytes are through.
+ *   5 auth       answers become logins.
  *   6 reader     old messages for replays, straight into connections that have room.
  *   7 timers     heartbeats, silence, deadlines. Late, so that what was heard or sent counts.
  *   8 close      connections that ended in this turn, wherever; not earlier, so that the transport
  *                is never called for a connection from within its own call for it.
- *   9 flush      everything that was sent goes out at once.
+ *   9 flush      everything else that was sent goes out at once.
  *
  * Nothing walks all sessions: the ready list holds those that may have something to send.
  */
@@ -319,6 +320,25 @@ static void follow_stage(struct gateway *g)
     g->transport->ops->accept(g->transport, open);
 }
 
+/* Steps 1 to 3: what the engine has said, to the clients as far as it is durable. */
+static int answer(struct gateway *g, u64 now_ns)
+{
+    int work = drain_events(g);
+
+    work += (int)sessions_hand_over(&g->sessions);
+    sessions_durable(&g->sessions,
+                     atomic_load_explicit(g->rings.durable_seq, memory_order_acquire));
+    if (list_empty(&g->sessions.ready))
+        return work;
+    if (UNLIKELY(g->rings.stamps != NULL))
+        g->rings.stamps->released = clock_ticks();
+    work += send_ready(g);
+    work += g->transport->ops->flush(g->transport, now_ns);
+    if (UNLIKELY(g->rings.stamps != NULL) && g->rings.stamps->sent_used > 0)
+        stamps_sent(g->rings.stamps);
+    return work;
+}
+
 int gateway_do_work(void *gateway, u64 now_ns)
 {
     struct gateway *g = gateway;
@@ -328,22 +348,14 @@ int gateway_do_work(void *gateway, u64 now_ns)
     sessions_turn(&g->sessions, now_ns, space_level(g));
     follow_stage(g);
     terms_follow(g->rings.terms, &g->sessions, &g->lobby);
+    work += answer(g, now_ns);
     work += ops->poll(g->transport, now_ns);
     work += drain_auth(g);
-    work += drain_events(g);
-    work += (int)sessions_hand_over(&g->sessions);
-    sessions_durable(&g->sessions,
-                     atomic_load_explicit(g->rings.durable_seq, memory_order_acquire));
-    if (UNLIKELY(g->rings.stamps != NULL) && !list_empty(&g->sessions.ready))
-        g->rings.stamps->released = clock_ticks();
-    work += send_ready(g);
     work += drain_reader(g);
     work += serve_timers(g, now_ns);
     work += close_ended(g);
     work += lobby_close(&g->lobby, g->transport, now_ns);
     work += ops->flush(g->transport, now_ns);
-    if (UNLIKELY(g->rings.stamps != NULL) && g->rings.stamps->sent_used > 0)
-        stamps_sent(g->rings.stamps);
     return work;
 }
 

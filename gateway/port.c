@@ -119,6 +119,8 @@ u32 port_receive(struct port_queue *q, struct packet *out)
 
 void port_release(struct port_queue *q)
 {
+    if (q->rx_used == 0)
+        return;
     rte_pktmbuf_free_bulk(q->rx, q->rx_used); /* passes over what was kept */
     q->rx_used = 0;
 }

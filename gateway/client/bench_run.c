@@ -119,21 +119,24 @@ static void poll_idle(struct run *r, u64 now)
 
 /*
  * The same where there is nothing to sleep on: turns the carrier until something is to be done. A
- * request that is due does not wait for a look at sessions that have nothing.
+ * request that is due does not wait for a look at sessions that have nothing. Returns the time.
  */
-static void turn_and_take(struct run *r)
+static u64 turn_and_take(struct run *r)
 {
     u64 at = next_look(r);
     u64 now = clock_now_ns();
-    int news;
-    while ((news = wb_carrier()->turn(now)) == 0 && now < at) {
+    int news = wb_carrier()->turn(now);
+    while (news == 0) {
         if (!r->o->spin)
             clock_sleep_ns(NAP_NS);
         now = clock_now_ns();
+        if (now >= at)
+            break;
+        news = wb_carrier()->turn(now);
     }
     if (news == 0) {
         poll_idle(r, now);
-        return;
+        return now;
     }
     /* a turn brings a burst, however many sessions are looked at then */
     for (u32 more = r->o->sessions / TURN_LOOKS; more > 0 && news > 0; more--)
@@ -142,14 +145,13 @@ static void turn_and_take(struct run *r)
     for (u32 i = 0; i < r->o->sessions; i++)
         bench_session_poll(&r->sessions[i], now);
     r->polled_ns = now;
+    return clock_now_ns();
 }
 
-static void sleep_and_take(struct run *r)
+static u64 sleep_and_take(struct run *r)
 {
-    if (wb_carrier()->turn != NULL) {
-        turn_and_take(r);
-        return;
-    }
+    if (wb_carrier()->turn != NULL)
+        return turn_and_take(r);
     struct epoll_event events[EVENTS_MAX];
     u64 now = clock_now_ns();
     u64 at = next_look(r);
@@ -164,6 +166,7 @@ static void sleep_and_take(struct run *r)
         bench_session_poll(&r->sessions[events[i].data.u32], now);
     if (now - r->polled_ns >= IDLE_NS || now >= at)
         poll_idle(r, now);
+    return n == 0 ? now : clock_now_ns();
 }
 
 /* ---- phases ---- */
@@ -293,14 +296,13 @@ static void loop(struct run *r)
     r->deadline_ns += r->o->sessions * LOGIN_NS;
     r->polled_ns = now;
     while (r->phase != PHASE_DONE) {
-        now = clock_now_ns();
         turn(r, now);
         for (u32 i = 0; i < r->o->sessions; i++) {
             bench_session_flush(&r->sessions[i], now);
             watch(r, i);
         }
         if (r->phase != PHASE_DONE)
-            sleep_and_take(r);
+            now = sleep_and_take(r);
         check_failed(r);
     }
     now = clock_now_ns();

@@ -8,8 +8,8 @@
  * engine for every frame, write the round's transactions to FILE at once, then send every answer.
  * With `disk` that write is O_DIRECT|O_DSYNC into a file that was filled before (a group commit,
  * one a round; nothing is sent before it is through); with `none` it is a plain write. Like a
- * venue's hot thread it never sleeps. wirebook-bench is its client; scripts/bench-baseline runs
- * both in turn.
+ * venue's hot thread it never sleeps. wirebook-bench is its client; scripts/bench-wire and
+ * bench-burst run both beside the venue.
  *
  * What it leaves out, all in its own favour: passwords, risk checks, heartbeats, replays, exports,
  * recovery. An account logs in once in its life.

@@ -128,6 +128,26 @@ class RigVenue:
         return client_run(self.name, [*where, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])
 
 
+def inside_run(folder, name, accounts, durability, rate, seconds, *args, more=""):
+    """wirebook-bench with the same venue inside it: no network at all. Returns its lines as {name: value}."""
+    venue = RigVenue(folder, name, "sockets", durability, more)  # only its config: it is not entered
+    return client_run(name, ["--in-process", venue.conf, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])[0]
+
+
+def baseline_run(folder, accounts, durability, rate, seconds, *args):
+    """wirebook-bench against what one would otherwise write (tests/bench/bench_baseline.c) on the same two cores, with the same
+    durability. Returns the benchmark's lines as {name: value}."""
+    plain = subprocess.Popen([f"{BIN}/bench-baseline", str(PORT), durability, f"{folder}/baseline.journal", str(cores()[0])],
+                             cwd=ROOT, start_new_session=True)
+    try:
+        time.sleep(1.5)
+        return client_run("baseline", ["--port", str(PORT), "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds),
+                                       *args])[0]
+    finally:
+        plain.send_signal(signal.SIGTERM)
+        plain.wait(20)
+
+
 def client_run(name, args):
     """wirebook-bench on the client's core; see RigVenue.bench."""
     with tempfile.TemporaryFile("w+") as out:

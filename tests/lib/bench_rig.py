@@ -100,10 +100,11 @@ class RigVenue:
         self.process.wait(60)
 
     def wait_for_segments(self, megabytes):
-        """Until so much of its journal has been filled with zeros ahead of need."""
+        """Until so much of its journal has been filled with zeros ahead of need; a file that is being filled has its blocks already."""
         data = f"{self.folder}/{self.name}"
         for _ in range(1200):
-            if sum(os.stat(os.path.join(data, file)).st_blocks for file in os.listdir(data)) * 512 >= megabytes << 20:
+            whole = [file for file in os.listdir(data) if file != "new.segment"]
+            if sum(os.stat(os.path.join(data, file)).st_blocks for file in whole) * 512 >= megabytes << 20:
                 return
             time.sleep(0.5)
         sys.exit(f"{self.name}: no {megabytes} MiB of journal in ten minutes")

@@ -29,6 +29,21 @@ static bool write_as(enum format format, FILE *f, const struct bench_options *o,
     return true;
 }
 
+const char *bench_keep_check(const struct bench_keep *k, const char **path)
+{
+    const char *paths[] = {k->hgrm, k->hlog, k->csv};
+
+    for (u32 i = 0; i < ARRAY_LEN(paths); i++) {
+        FILE *f = paths[i] != NULL ? fopen(paths[i], "a") : NULL;
+        *path = paths[i];
+        if (paths[i] != NULL && f == NULL)
+            return "cannot be written";
+        if (f != NULL)
+            fclose(f);
+    }
+    return NULL;
+}
+
 const char *bench_keep_write(const struct bench_keep *k, const struct bench_options *o,
                              const struct bench_result *r, const char **path)
 {

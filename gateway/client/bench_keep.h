@@ -25,4 +25,8 @@ static inline bool bench_keep_any(const struct bench_keep *k)
 const char *bench_keep_write(const struct bench_keep *k, const struct bench_options *o,
                              const struct bench_result *r, const char **path);
 
+/* Can they be written? Asked before a run, which may take long. Makes those that are not there yet.
+ * Returns NULL, or what is wrong with `*path`. */
+const char *bench_keep_check(const struct bench_keep *k, const char **path);
+
 #endif

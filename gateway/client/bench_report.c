@@ -115,12 +115,16 @@ static void print_verdict(FILE *out, const struct bench_result *r)
         [BENCH_LOGIN_REJECTED] = "FAILED",
         [BENCH_LOST] = "FAILED",
         [BENCH_WRONG] = "WRONG: something was lost, doubled or contradicts itself",
-        [BENCH_TOO_SLOW] = "REFUSED: the offered rate was not reached, the latencies mean nothing",
+        [BENCH_TOO_SLOW] = "REFUSED: the offered rate was not reached, the latencies would mean "
+                           "nothing (--any-rate shows them all the same)",
     };
-    fprintf(out, "%s%s%s\n", verdicts[r->code], r->first_wrong[0] != 0 ? ": " : "", r->first_wrong);
+    const char *more = r->first_wrong;
+    if (r->code == BENCH_OK && r->counts.rejected > 0 && r->counts.accepted == 0)
+        more = "all were rejected, these are no latencies of orders";
+    fprintf(out, "%s%s%s\n", verdicts[r->code], more[0] != 0 ? ": " : "", more);
 }
 
-static void print_table(FILE *out, const struct bench_options *o, const struct bench_result *r)
+static void print_latencies(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
     double seconds = (double)o->run_ms / 1000;
     fprintf(out, "offered %.0f/s, achieved %.0f/s, %u sessions, %.1f s after %.1f s of warm-up%s\n",
@@ -128,6 +132,8 @@ static void print_table(FILE *out, const struct bench_options *o, const struct b
             r->judged        ? ""
             : r->interrupted ? " (interrupted: the rate is not judged)"
                              : " (the rate is not judged)");
+    if (r->code == BENCH_TOO_SLOW)
+        return;
     fprintf(out, "microseconds from the intended send time; latest send %.0f us behind its time\n",
             (double)r->late_max_ns / 1000);
     fprintf(out, "  %-10s %10s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "count", "rate/s", "min",
@@ -135,7 +141,17 @@ static void print_table(FILE *out, const struct bench_options *o, const struct b
     print_row(out, "all", &r->all, seconds);
     for (u32 k = 0; k < BENCH_KINDS; k++)
         print_row(out, kind_names[k], &r->latency[k], seconds);
-    print_counts(out, r);
+}
+
+/* Zeros of a run that never began would look like a result. */
+static void print_table(FILE *out, const struct bench_options *o, const struct bench_result *r)
+{
+    if (r->all.count > 0)
+        print_latencies(out, o, r);
+    else
+        fputs("nothing was measured\n", out);
+    if (r->messages > 0)
+        print_counts(out, r);
     print_verdict(out, r);
 }
 

@@ -11,6 +11,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+static int by_name(const void *a, const void *b)
+{
+    return strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *client_twice(const struct wb_login *logins, u32 n)
+{
+    const char **users = calloc(n + 1, sizeof(*users));
+    const char *twice = NULL;
+    for (u32 i = 0; users != NULL && i < n; i++)
+        users[i] = logins[i].user;
+    if (users != NULL)
+        qsort(users, n, sizeof(*users), by_name);
+    for (u32 i = 1; users != NULL && i < n && twice == NULL; i++)
+        twice = by_name(&users[i - 1], &users[i]) == 0 ? users[i] : NULL;
+    free(users);
+    return twice;
+}
 
 const char *client_password(struct wb_login *login, const char *file)
 {

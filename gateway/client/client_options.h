@@ -12,6 +12,11 @@
  */
 const char *client_password(struct wb_login *login, const char *file);
 
+/* A user that two of `n` logins have, upper or lower case; NULL: none. He would take over from
+ * himself.
+ */
+const char *client_twice(const struct wb_login *logins, u32 n);
+
 /* A whole decimal number in `low`..`high`. False: it is not one. */
 bool client_number(const char *text, u64 low, u64 high, u64 *value);
 

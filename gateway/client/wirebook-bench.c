@@ -256,6 +256,8 @@ static bool take_load_option(struct bench_options *o, int option)
         return true;
     case OPT_SECONDS:
         o->run_ms = wanted_seconds("--seconds is a time");
+        if (o->run_ms == 0)
+            usage("--seconds is a time above 0", optarg);
         return true;
     case OPT_WARMUP:
         o->warmup_ms = wanted_seconds("--warmup is a time");
@@ -407,6 +409,8 @@ static int run_once(const struct bench_options *o)
 
     bench_report(stdout, o, &result);
     fflush(stdout);
+    if (code == BENCH_TOO_SLOW) /* no file of figures that mean nothing */
+        return code;
     const char *path, *wrong = bench_keep_write(&outputs.keep, o, &result, &path);
     if (wrong != NULL)
         usage(wrong, path);
@@ -458,8 +462,14 @@ int main(int argc, char **argv)
         return bench_jitter_print(stdout, o.rate, o.run_ms * NS_PER_MS);
     if (o.sessions == 0)
         usage("--accounts is needed", "");
+    const char *twice = client_twice(o.logins, o.sessions);
+    if (twice != NULL)
+        usage("an account is there twice: it would take over from itself", twice);
     if (ladder.rungs > 0 && bench_keep_any(&outputs.keep))
         usage("--hgrm, --hlog and --csv are for one run, not for a --ladder", "");
+    const char *path, *wrong = bench_keep_check(&outputs.keep, &path);
+    if (wrong != NULL)
+        usage(wrong, path);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

@@ -81,6 +81,23 @@ def test_report_head():
     check("  replace             0" in text, text)
 
 
+def test_nothing_measured():
+    """Who was not let in reads why, and no table of zeros; what cannot be written is known before the run."""
+    def said(code, *args):
+        run = subprocess.run([program("wirebook-bench"), "--accounts", "A:SECRET", *args], capture_output=True, text=True, timeout=60)
+        check(run.returncode == code and "p99" not in run.stdout and "enters" not in run.stdout, f"{run.returncode} {run.stdout}")
+        return run.stdout + run.stderr
+    with Fake() as venue:
+        port = str(venue.port)
+        for option in ("--hgrm", "--hlog", "--csv"):
+            check("/nonexistent/file" in said(1, "--port", port, option, "/nonexistent/file"), option)
+        check("above 0" in said(1, "--port", port, "--seconds", "0"), "no time")
+        check("twice" in said(1, "--port", port, "--accounts", "b:SECRET,B:SECRET"), "one account in two sessions")
+    for where in (["--port", port], ["--host", "nosuch.invalid"]):
+        text = said(3, *where)
+        check("nothing was measured" in text and "FAILED: connection lost" in text, text)
+
+
 def test_ladder():
     """How it breaks is a unit test; here it climbs on a venue, logging in anew for each rung."""
     with Fake() as venue:
@@ -104,13 +121,13 @@ log: {{level: error}}
 """
 
 
-def inside(*args, code=0, durability="none", more=""):
+def inside(*args, code=0, durability="none", more="", judge=False):
     config = os.path.join(TMP, "inside.yaml")
     with open(config, "w", encoding="utf-8") as file:
         file.write(VENUE.format(tmp=TMP, durability=durability, more=more))
     accounts = ",".join(f"{user}:{password}" for user, password in ACCOUNTS.items())
     run = subprocess.run([program("wirebook-bench"), "--in-process", config, "--accounts", accounts, "--rate", "2000", "--seconds", "0.5",
-                          "--warmup", "0.2", "--any-rate", *args], capture_output=True, text=True, timeout=120, cwd=ROOT)
+                          "--warmup", "0.2", *([] if judge else ["--any-rate"]), *args], capture_output=True, text=True, timeout=120, cwd=ROOT)
     check(run.returncode == code, f"{args}: exit code {run.returncode}\n{run.stdout}{run.stderr}")
     return run.stdout + run.stderr
 
@@ -126,10 +143,15 @@ def test_in_process():
     verified = subprocess.run([program("wirebook-journal"), "verify", os.path.join(TMP, "venue")], capture_output=True, text=True)
     check(verified.returncode == 0, verified.stdout + verified.stderr)
     inside("--verify-replay")
+    text = inside("--symbols", "NOSUCH:10")
+    check("answered once: all were rejected" in text, text)
+    kept = os.path.join(TMP, "refused.hlog")
+    text = inside("--rate", "9000000", "--seconds", "0.05", "--warmup", "0", "--hlog", kept, code=5, judge=True)
+    check("REFUSED" in text and "achieved" in text and "p99" not in text and os.path.getsize(kept) == 0, text)
     two = "gateway: {count: 2}\nthreads: [{name: hot, agents: [gateway, gateway1, engine, persist]}]"
     check("gateway.count" in inside(code=1, more=two), "one gateway only")
     check("one of them" in inside("--vdev", "net_null0", code=1), "no device beside it")
     check("inside.yaml" in inside(code=1, more="nonsense: 1"), "a wrong config is named")
 
 
-run_tests(test_in_process, test_files_agree, test_shapes, test_report_head, test_ladder)
+run_tests(test_in_process, test_files_agree, test_shapes, test_report_head, test_nothing_measured, test_ladder)

@@ -68,7 +68,7 @@ void engine_attach(struct engine *e, const struct engine_rings *rings);
  */
 bool engine_step(struct engine *e, const union msg *cmd, u64 now_ns, struct tx *out);
 
-#define ENGINE_AHEAD_CMDS 25u /* so many commands ahead of the next one are worth announcing */
+#define ENGINE_AHEAD_CMDS 32u /* so many commands ahead of the next one are worth announcing */
 
 /*
  * A command that is going to be stepped later, behind those announced before it; only its first

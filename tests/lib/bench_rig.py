@@ -23,7 +23,7 @@ CONFIG = """
 data_dir: {folder}/{name}
 durability: {durability}
 gateway: {{transport: {transport}, listen: [{{address: 127.0.0.1, port: {port}}}]{gateway}}}
-dpdk: {{ports: [{{device: 'net_memif0,role=server,id=0,socket={folder}/memif.sock,socket-abstract=no', ipv4: 10.9.0.1}}]}}
+dpdk: {{ports: [{{device: 'net_memif0,role=server,id=0,socket={folder}/memif.sock,socket-abstract=no,rsize={ring_bits}', ipv4: 10.9.0.1}}]}}
 journal: {{segment_mb: {segment_mb}, segments_ahead: {segments_ahead}, snapshot_transactions: 0, low_space_mb: 64, hard_space_mb: 32}}
 threads: [{{name: hot, cpu: {cpu}, idle: {idle}, agents: [gateway, engine, persist]}}]
 log: {{level: error}}
@@ -69,18 +69,19 @@ def write_accounts(folder, groups):
 
 class RigVenue:
     """A venue while the `with` lasts. `more` is YAML that is appended, `gateway` keys of its gateway. It writes its
-    metrics every `metrics_ms`, which costs the client's core a millisecond or so; 0: never."""
+    metrics every `metrics_ms`, which costs the client's core a millisecond or so; 0: never. The shared memory has rings of
+    2^ring_bits frames: few stay in the caches, many hold what comes while a thread has no core."""
 
     def __init__(self, folder, name, transport="dpdk", durability="none", more="", gateway="", segment_mb=64, segments_ahead=2,
-                 metrics_ms=0):
-        self.folder, self.name, self.transport, self.metrics_ms = folder, name, transport, metrics_ms
+                 metrics_ms=0, ring_bits=10):
+        self.folder, self.name, self.transport, self.metrics_ms, self.ring_bits = folder, name, transport, metrics_ms, ring_bits
         self.metrics_file = f"{folder}/{name}.metrics"
         self.conf = f"{folder}/{name}.yaml"
         spins = durability == "none"
         with open(self.conf, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=folder, name=name, transport=transport, durability=durability, port=PORT,
                                      gateway=gateway and f", {gateway}", cpu=cores()[0], idle="spin" if spins else "backoff",
-                                     segment_mb=segment_mb, segments_ahead=segments_ahead) +
+                                     segment_mb=segment_mb, segments_ahead=segments_ahead, ring_bits=ring_bits) +
                        (f"metrics: {{file: {self.metrics_file}, interval_ms: {metrics_ms}}}\n" if metrics_ms else "") + more)
 
     def __enter__(self):
@@ -125,7 +126,7 @@ class RigVenue:
         was ready and had no core, in ns."""
         where = ["--host", HOST[self.transport], "--port", str(PORT)]
         if self.transport == "dpdk":
-            where += ["--vdev", f"net_memif0,role=client,id=0,socket={self.folder}/memif.sock,socket-abstract=no"]
+            where += ["--vdev", f"net_memif0,role=client,id=0,socket={self.folder}/memif.sock,socket-abstract=no,rsize={self.ring_bits}"]
         return client_run(self.name, [*where, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])
 
 

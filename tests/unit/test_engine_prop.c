@@ -5,7 +5,8 @@
  * tests/lib/ref_book.c; each transaction must be the same bytes. A third engine only applies the
  * transactions, as recovery does; now and then it takes the live one's place in the middle of
  * whatever is going on, and nobody may notice. WB_COMMANDS sets the number of commands, WB_SEED a
- * single seed.
+ * single seed. All invariants are asserted behind every 250th command; where assertions of the
+ * compiler's are on (ASan) behind each one of every 16th stream, with WB_FULL=1 of all.
  *
  * A difference prints the seed and the index, then the stream is shrunk: pieces are left out,
  * halves first, as long as some difference remains, and what is left is printed.
@@ -27,11 +28,14 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COMMANDS_DEFAULT 400000u
+#define CHECKING         true
 #else
 #define COMMANDS_DEFAULT 1000000u
+#define CHECKING         false
 #endif
 #define STREAM_LEN 5000u
 #define CHECK_EACH 250u
+#define CLOSELY    16u /* in a checking build each command of so many streams' one is looked at */
 #define TOTALS     22u
 
 /* What varies from stream to stream beside the commands. */
@@ -263,10 +267,17 @@ static void shrink(struct timed *list, u32 n, const struct shape *shape)
     free(less);
 }
 
+/* Behind each of how many commands of the stream all invariants are asserted. */
+static u32 check_each(u64 seed)
+{
+    return (CHECKING && seed % CLOSELY == 0) || getenv("WB_FULL") ? 1 : CHECK_EACH;
+}
+
 /* Runs the stream of `seed`; returns the CRC of all its transactions. */
 static u32 run_stream(u64 seed, u32 len, u64 *totals)
 {
     struct shape shape = shape_of(seed);
+    u32 each = check_each(seed);
     struct timed *list = malloc(len * sizeof *list);
     struct stream s;
     struct rig r;
@@ -280,7 +291,7 @@ static u32 run_stream(u64 seed, u32 len, u64 *totals)
         current_index = i;
         stream_next(&s, &list[i]);
         u64 before = r.transactions;
-        if (!run_one(&r, &list[i], i % CHECK_EACH == 0, &tx)) {
+        if (!run_one(&r, &list[i], i % each == 0, &tx)) {
             printf("seed %llu, command %u\n", (unsigned long long)seed, i);
             shrink(list, i + 1, &shape);
             fail();

@@ -1,5 +1,6 @@
 """Far ends that misbehave: a proxy in front of a server, a standby of PostgreSQL and a replica of Redis to be promoted."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,14 +17,13 @@ BATCH = b"EVALSHA"  # the exporter's batch to Redis
 
 
 class Proxy:
-    """Carries bytes between whoever comes and `port`. hold(): nothing passes any more, in neither direction. cut_at(): the next
-    so many times that a client says `word`, the connection ends: before the server hears it, or after it has done it and before
-    the client hears that."""
+    """Carries bytes between whoever comes and `port`. hold(): once it returns nothing passes any more, in neither direction.
+    cut_at(): the next so many times that a client says `word`, the connection ends: before the server hears it, or after it has
+    done it and before the client hears that."""
 
     def __init__(self, port):
         self.to, self.word, self.cuts_left, self.cuts, self.before = port, None, 0, 0, None
-        self.passing = threading.Event()
-        self.passing.set()
+        self.gates, self.held = [], False  # one a connection and direction, held while bytes pass on
         self.lock = threading.Lock()
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
@@ -41,8 +41,16 @@ class Proxy:
                 near.close()
                 continue
             cut = threading.Event()  # answers are thrown away
-            threading.Thread(target=self.requests, args=(near, far, cut), daemon=True).start()
-            threading.Thread(target=self.answers, args=(near, far, cut), daemon=True).start()
+            for pump in (self.requests, self.answers):
+                threading.Thread(target=pump, args=(near, far, cut, self.gate()), daemon=True).start()
+
+    def gate(self):
+        gate = threading.Lock()
+        with self.lock:
+            self.gates.append(gate)
+            if self.held:
+                gate.acquire()  # pylint: disable=consider-using-with
+        return gate
 
     @staticmethod
     def end(*sockets):
@@ -61,27 +69,27 @@ class Proxy:
             self.cuts += 1
             return self.before() if callable(self.before) else self.before
 
-    def requests(self, near, far, cut):
+    def requests(self, near, far, cut, gate):
         try:
             while data := near.recv(65536):
-                self.passing.wait()
-                how = self.now(data)
-                if how == "before":
-                    break
-                if how == "after":
-                    cut.set()
-                far.sendall(data)
+                with gate:
+                    how = self.now(data)
+                    if how == "before":
+                        break
+                    if how == "after":
+                        cut.set()
+                    far.sendall(data)
         except OSError:
             pass
         self.end(near, far)
 
-    def answers(self, near, far, cut):
+    def answers(self, near, far, cut, gate):
         try:
             while data := far.recv(65536):
-                self.passing.wait()
-                if cut.is_set():
-                    break  # the server has answered: it has done it
-                near.sendall(data)
+                with gate:
+                    if cut.is_set():
+                        break  # the server has answered: it has done it
+                    near.sendall(data)
         except OSError:
             pass
         self.end(near, far)
@@ -91,11 +99,27 @@ class Proxy:
             self.word, self.cuts_left, self.before = word, times, before
 
     def hold(self):
-        self.passing.clear()
+        with self.lock:
+            self.held = True
+            gates = list(self.gates)
+        for gate in gates:
+            gate.acquire()
 
     def close(self):
-        self.passing.set()
+        if self.held:
+            for gate in self.gates:
+                gate.release()
         self.server.close()
+
+
+def wait_still(what, ask):
+    """Until three answers in a row are the same, and not None."""
+    answers = []
+
+    def still():
+        answers.append(ask())
+        return answers[-1] is not None and answers[-3:] == [answers[-1]] * 3
+    wait_until(what, still, 30)
 
 
 class Server:
@@ -145,6 +169,11 @@ class Standby(Server):
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         return done.stdout.strip() if done.returncode == 0 else None
 
+    def settle(self):
+        """Nothing comes any more: what has come is applied."""
+        wait_still("the standby has applied what it has", lambda: self.ask(
+            "select max(pg_last_wal_replay_lsn()) having bool_and(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn())") or None)
+
     def promote(self):
         if self.ask("select pg_promote(true, 30)") != "t":
             raise Broken("the standby cannot be promoted")
@@ -165,6 +194,15 @@ class Replica(Server):
 
     def ask(self, *words):
         return subprocess.run(self.cli + list(words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+    def settle(self):
+        """Nothing comes any more: what has come is applied. It reads a little of it before each answer."""
+        wait_still("the replica has applied what it has",
+                   lambda: re.findall(r"slave_repl_offset:\d+", self.ask("info", "replication")))
+
+    def fills(self, prefix):
+        """How many of them its stream has."""
+        return int(self.ask("xlen", f"{prefix}:fills"))
 
     def promote(self):
         self.ask("replicaof", "no", "one")

@@ -20,7 +20,6 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 
-#define FILL_BYTES   (256u << 10) /* a step of zero-filling: short, so that the journal gets in */
 #define SECTOR_BYTES 512u
 #define LOCK_NAME    "lock"
 #define FILE_MODE    0640
@@ -78,23 +77,23 @@ static int open_direct(struct directory *u, const char *name, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-static int fill_zero(int fd, u64 bytes)
+int directory_reserve(struct disk *d, int file, u64 bytes)
 {
-    void *zeros = aligned_alloc(BLOCK_BYTES, FILL_BYTES);
-    u64 at = 0;
-    int error = zeros ? 0 : -ENOMEM;
+    int rc = fallocate(file, 0, 0, (off_t)bytes);
+
+    (void)d; /* interrupted: then the puts do it */
+    return rc < 0 && errno != EOPNOTSUPP && errno != EINTR ? -errno : 0;
+}
+
+static int fill_zero(struct disk *d, int fd, u64 bytes)
+{
+    void *zeros = aligned_alloc(BLOCK_BYTES, SEGMENT_FILL_BYTES);
+    int error = zeros ? directory_reserve(d, fd, bytes) : -ENOMEM;
 
     if (zeros)
-        memset(zeros, 0, FILL_BYTES);
-    if (!error && fallocate(fd, 0, 0, (off_t)bytes) < 0 && errno != EOPNOTSUPP && errno != EINTR)
-        error = -errno;
-    while (!error && at < bytes) {
-        ssize_t n = pwrite(fd, zeros, min_u64(bytes - at, FILL_BYTES), (off_t)at);
-        if (n > 0)
-            at += (u64)n;
-        else if (n == 0 || errno != EINTR)
-            error = n == 0 ? -EIO : -errno;
-    }
+        memset(zeros, 0, SEGMENT_FILL_BYTES);
+    for (u64 at = 0; !error && at < bytes; at += SEGMENT_FILL_BYTES)
+        error = directory_put(d, fd, at, zeros, min_u64(bytes - at, SEGMENT_FILL_BYTES));
     free(zeros);
     if (!error && fsync(fd) < 0)
         error = -errno;
@@ -109,7 +108,7 @@ int directory_create(struct disk *d, const char *name, u64 bytes)
     int fd = open_direct(u, name, O_CREAT | O_EXCL | O_WRONLY);
     if (fd < 0)
         return fd;
-    int error = bytes > 0 ? fill_zero(fd, bytes) : 0;
+    int error = bytes > 0 ? fill_zero(d, fd, bytes) : 0;
     close(fd);
     if (error)
         unlinkat(u->dir, name, 0);
@@ -118,7 +117,10 @@ int directory_create(struct disk *d, const char *name, u64 bytes)
 
 int directory_open(struct disk *d, const char *name, enum disk_open how)
 {
-    return open_direct(self(d), name, how == DISK_WRITE ? O_RDWR | O_DSYNC : O_RDONLY);
+    static const int flags[] = {
+        [DISK_READ] = O_RDONLY, [DISK_WRITE] = O_RDWR | O_DSYNC, [DISK_FILL] = O_WRONLY};
+
+    return open_direct(self(d), name, flags[how]);
 }
 
 void directory_close(struct disk *d, int file)

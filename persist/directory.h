@@ -34,6 +34,7 @@ int directory_create(struct disk *d, const char *name, u64 bytes);
 int directory_open(struct disk *d, const char *name, enum disk_open how);
 void directory_close(struct disk *d, int file);
 int directory_put(struct disk *d, int file, u64 offset, const void *data, u64 bytes);
+int directory_reserve(struct disk *d, int file, u64 bytes);
 i64 directory_read(struct disk *d, int file, u64 offset, void *to, u64 bytes);
 int directory_sync(struct disk *d, int file);
 int directory_rename(struct disk *d, const char *from, const char *to);
@@ -42,10 +43,11 @@ int directory_sync_dir(struct disk *d);
 i64 directory_free_bytes(struct disk *d);
 int directory_lock(struct disk *d);
 
-#define DIRECTORY_OPS                                                               \
-    .list = directory_list, .create = directory_create, .open = directory_open,     \
-    .close = directory_close, .put = directory_put, .read = directory_read,         \
-    .sync = directory_sync, .rename = directory_rename, .unlink = directory_unlink, \
-    .sync_dir = directory_sync_dir, .free_bytes = directory_free_bytes, .lock = directory_lock
+#define DIRECTORY_OPS                                                             \
+    .list = directory_list, .create = directory_create, .open = directory_open,   \
+    .close = directory_close, .put = directory_put, .reserve = directory_reserve, \
+    .read = directory_read, .sync = directory_sync, .rename = directory_rename,   \
+    .unlink = directory_unlink, .sync_dir = directory_sync_dir,                   \
+    .free_bytes = directory_free_bytes, .lock = directory_lock
 
 #endif

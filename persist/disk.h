@@ -35,6 +35,7 @@ struct disk_done {
 enum disk_open {
     DISK_READ,  /* for read and sync */
     DISK_WRITE, /* for write as well */
+    DISK_FILL,  /* for put, where many come before one sync */
 };
 
 /* A file of the directory. */
@@ -73,6 +74,9 @@ struct disk_ops {
      * lengthen the file, and waits. On stable storage only after sync. 0 or an error.
      */
     int (*put)(struct disk *d, int file, u64 offset, const void *data, u64 bytes);
+    /* Space for `bytes` of the file, which read as zero until they are put, where the file system
+     * can do that. 0 or an error (-ENOSPC). */
+    int (*reserve)(struct disk *d, int file, u64 bytes);
     int (*sync)(struct disk *d, int file);
     int (*rename)(struct disk *d, const char *from, const char *to); /* replaces `to` */
     int (*unlink)(struct disk *d, const char *name);

@@ -117,7 +117,8 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
                   m);
     p->segments.space_low_bytes = conf->space_low_bytes;
     p->segments.space_hard_bytes = conf->space_hard_bytes;
-    segments_do_work(&p->segments, 0); /* one to begin with; the cold agent makes the others */
+    while (segments_do_work(&p->segments, 0) > 0 && ring_avail(&p->segments.ready, 1) == 0)
+        ; /* one to begin with; the cold agent makes the others */
     if (ring_avail(&p->segments.ready, 1) == 0) {
         why_set(why, "journal %s: no segment of %llu MiB could be prepared (the log says why)",
                 disk->where, (unsigned long long)(conf->segment_bytes >> 20));

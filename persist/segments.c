@@ -1,13 +1,18 @@
 /*
  * segments.c - see segments.h. Cold thread, but for the hot ends of the two rings.
  *
- *        create + fill + sync          rename, sync_dir, open         ring            ring
+ *      create, fill, ..., sync         rename, sync_dir, open         ring            ring
  *   (no file) ──────────▶ new.segment ─────────────────▶ NNN.journal ─────▶ journal ─────▶ close
  *
  * A segment has its final name only when it is whole and zero, or one that nobody needs any more
  * (recycle.h) is given the name, with its old blocks: they carry the old number under their
  * checksums and pass for nothing. It is handed over only when that name is on stable storage:
  * otherwise a power cut could take acknowledged blocks with the file.
+ *
+ * A turn fills one step. As long as half of what is to be ready is, the steps are spread over most
+ * of the time that the last segment has lasted, so that a burst of filling disturbs nobody who
+ * shares the disk or the core; when less is ready, and before the first one was used, they follow
+ * each other at once.
  *
  * Failure modes: no space (or quota): said once, tried again every second; meanwhile the hot agent
  * uses up what is ready, then takes nothing more from its ring, and all that stands before it
@@ -24,8 +29,9 @@
 #include "persist/journal_format.h"
 #include "persist/plant.h"
 
-#define RETRY_NS NS_PER_SEC
-#define SPACE_NS (NS_PER_SEC / 2)
+#define RETRY_NS    NS_PER_SEC
+#define SPACE_NS    (NS_PER_SEC / 2)
+#define PACE_MAX_NS (10 * NS_PER_MS) /* 64 MiB in 2.6 s, however long the last one has lasted */
 
 void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, u64 next,
                    struct mem *m)
@@ -38,6 +44,9 @@ void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, 
     s->ahead = ahead;
     s->next = next;
     s->live = next;
+    s->filling = -1;
+    s->zeros = mem_alloc(m, SEGMENT_FILL_BYTES, BLOCK_BYTES);
+    memset(s->zeros, 0, SEGMENT_FILL_BYTES);
     ring_init(&s->ready, m, "segments_ready", SEGMENT_RING_SLOTS);
     ring_init(&s->retired, m, "segments_retired", SEGMENT_RING_SLOTS);
 }
@@ -122,35 +131,92 @@ static int use_again(struct segments *s, const char *name)
     return -ENOENT;
 }
 
-static int fill_new(struct segments *s, const char *name)
+/* 0 or a negative errno. */
+static int fill_begin(struct segments *s, u64 now_ns)
 {
     struct disk *d = s->disk;
-    int error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+    int error = d->ops->create(d, SEGMENT_NEW, 0);
 
     if (error == -EEXIST) { /* left by a try that failed */
         error = d->ops->unlink(d, SEGMENT_NEW);
         if (!error)
-            error = d->ops->create(d, SEGMENT_NEW, s->bytes);
+            error = d->ops->create(d, SEGMENT_NEW, 0);
     }
-    CRASH_POINT("segment-filled");
-    return error ? error : d->ops->rename(d, SEGMENT_NEW, name);
+    if (!error)
+        s->filling = error = d->ops->open(d, SEGMENT_NEW, DISK_FILL);
+    s->filled = 0;
+    s->fill_ns = now_ns;
+    return error < 0 ? error : d->ops->reserve(d, s->filling, s->bytes);
 }
 
-/* Makes segment `segment` up to its open file. Returns the handle or a negative errno. */
-static int make(struct segments *s, u64 segment)
+/* After the last step, or an error, which is returned. */
+static int fill_end(struct segments *s, int error)
+{
+    struct disk *d = s->disk;
+
+    if (!error)
+        error = d->ops->sync(d, s->filling);
+    if (s->filling >= 0)
+        d->ops->close(d, s->filling);
+    s->filling = -1;
+    CRASH_POINT("segment-filled");
+    if (error)
+        d->ops->unlink(d, SEGMENT_NEW); /* it has space that others need */
+    return error;
+}
+
+/* One step. Returns 0 when the file is whole and synced, -EAGAIN, or another error. */
+static int fill_step(struct segments *s, u64 now_ns)
+{
+    struct disk *d = s->disk;
+    int error = s->filling < 0 ? fill_begin(s, now_ns) : 0;
+
+    if (!error) {
+        u64 bytes = min_u64(s->bytes - s->filled, SEGMENT_FILL_BYTES);
+        error = d->ops->put(d, s->filling, s->filled, s->zeros, bytes);
+        s->filled += bytes;
+        s->fill_ns += s->pace_ns;
+    }
+    return !error && s->filled < s->bytes ? -EAGAIN : fill_end(s, error);
+}
+
+/*
+ * Makes segment `segment` up to its open file. Returns the handle or a negative errno, -EAGAIN
+ * while it is not yet filled.
+ */
+static int make(struct segments *s, u64 segment, u64 now_ns)
 {
     struct disk *d = s->disk;
     char name[DISK_NAME_MAX];
 
     segment_name(segment, name);
-    int error = use_again(s, name);
-    if (error == -ENOENT)
-        error = fill_new(s, name);
+    int error = s->filling < 0 ? use_again(s, name) : -ENOENT;
+    if (error == -ENOENT) {
+        error = fill_step(s, now_ns);
+        if (!error)
+            error = d->ops->rename(d, SEGMENT_NEW, name);
+    }
+    if (error == -EAGAIN)
+        return error;
     CRASH_POINT("segment-named");
     if (!error && !PLANTED(PLANT_FORGET_DIR_SYNC))
         error = d->ops->sync_dir(d);
     CRASH_POINT("segment-synced");
     return error ? error : d->ops->open(d, name, DISK_WRITE);
+}
+
+/* Is it too early for the next step? `ready` segments are. */
+static bool in_time(struct segments *s, u64 ready, u64 now_ns)
+{
+    u64 steps = (s->bytes + SEGMENT_FILL_BYTES - 1) / SEGMENT_FILL_BYTES;
+
+    if (ready < s->ready_seen) {
+        u64 lasted_ns = now_ns - s->taken_ns;
+        s->pace_ns = min_u64(lasted_ns / 4 * 3 / steps, PACE_MAX_NS);
+        s->taken_ns = now_ns;
+    }
+    s->ready_seen = ready;
+    return s->filling >= 0 && 2 * ready >= s->ahead && now_ns < s->fill_ns;
 }
 
 static void complain(struct segments *s, int error)
@@ -171,10 +237,12 @@ static int prepare(struct segments *s, u64 now_ns)
 {
     u64 ready = ring_capacity(&s->ready) - ring_room(&s->ready, ring_capacity(&s->ready));
 
-    if (ready >= s->ahead || now_ns < s->retry_ns ||
+    if (in_time(s, ready, now_ns) || ready >= s->ahead || now_ns < s->retry_ns ||
         atomic_load_explicit(&s->failed, memory_order_relaxed))
         return 0;
-    int file = make(s, s->next);
+    int file = make(s, s->next, now_ns);
+    if (file == -EAGAIN)
+        return 1;
     if (file < 0) {
         s->retry_ns = now_ns + RETRY_NS;
         complain(s, file);
@@ -188,6 +256,7 @@ static int prepare(struct segments *s, u64 now_ns)
     bool pushed = ring_push(&s->ready, &made, 1);
     ASSERT(pushed); /* ahead is less than the ring */
     s->next++;
+    s->ready_seen = ready + 1;
     s->complained = false;
     s->no_space = false;
     return 1;
@@ -243,5 +312,8 @@ void segments_close(struct segments *s)
 {
     close_ring(s, &s->retired);
     close_ring(s, &s->ready);
+    if (s->filling >= 0)
+        s->disk->ops->close(s->disk, s->filling); /* the next process removes what it is */
+    s->filling = -1;
     recycle_free(&s->recycle);
 }

@@ -40,6 +40,13 @@ struct segments {
 
     /* owner: the cold agent */
     CACHE_ALIGNED u64 next; /* number of the next one to prepare */
+    int filling;            /* SEGMENT_NEW while it is being filled; -1: it is not */
+    u64 filled;             /* bytes of it */
+    u8 *zeros;              /* SEGMENT_FILL_BYTES */
+    u64 ready_seen;         /* segments that were ready at the last turn */
+    u64 taken_ns;           /* when there was one less */
+    u64 pace_ns;            /* between two steps of filling when there is time */
+    u64 fill_ns;            /* when the next step is due then */
     u64 retry_ns;           /* nothing is prepared before */
     u64 space_ns;           /* when to look at the free space again */
     bool complained;        /* the present trouble has been logged */
@@ -65,7 +72,8 @@ void segments_init(struct segments *s, struct disk *disk, u64 bytes, u32 ahead, 
  */
 bool segments_remove(struct disk *disk, u64 from, struct why *why);
 
-/* The cold agent's turn: closes, prepares at most one segment, looks at the space. Blocks. */
+/* The cold agent's turn: closes, prepares at most one step of a segment, looks at the space.
+ * Blocks. */
 int segments_do_work(struct segments *s, u64 now_ns);
 
 /* Closes all that is in the rings. After the threads have stopped. */

@@ -174,10 +174,10 @@ static int fake_open(struct disk *d, const char *name, enum disk_open how)
     struct fake_disk *f = self(d);
     struct fake_file *file = fake_disk_file(f, name);
 
-    (void)how;
     if (!file)
         return -ENOENT;
     file->opens++;
+    file->fill = how == DISK_FILL;
     return (int)(file - f->files);
 }
 
@@ -208,13 +208,26 @@ static int fake_put(struct disk *d, int file, u64 offset, const void *data, u64 
     struct fake_file *to = &f->files[file];
 
     ASSERT(offset % BLOCK_BYTES == 0 && bytes % BLOCK_BYTES == 0 && to->opens > 0);
-    if (f->puts++ >= f->puts_good && f->put_error)
+    if (to->fill && f->fills++ >= f->fills_good && f->fill_error)
+        return f->fill_error;
+    if (!to->fill && f->puts++ >= f->puts_good && f->put_error)
         return f->put_error;
     if (offset + bytes > to->bytes) {
         to->data = realloc(to->data, offset + bytes);
         to->bytes = offset + bytes;
     }
     memcpy(to->data + offset, data, bytes);
+    return 0;
+}
+
+static int fake_reserve(struct disk *d, int file, u64 bytes)
+{
+    struct fake_file *f = &self(d)->files[file];
+
+    ASSERT(f->opens > 0 && f->bytes == 0);
+    f->data = realloc(f->data, bytes);
+    memset(f->data, 0, bytes);
+    f->bytes = bytes;
     return 0;
 }
 
@@ -278,6 +291,7 @@ static const struct disk_ops fake_ops = {
     .close = fake_close,
     .read = fake_read,
     .put = fake_put,
+    .reserve = fake_reserve,
     .sync = fake_sync,
     .rename = fake_rename,
     .unlink = fake_unlink,

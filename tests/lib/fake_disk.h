@@ -19,6 +19,7 @@ struct fake_file {
     u8 *data;
     u64 bytes;
     u32 opens;
+    bool fill; /* opened with DISK_FILL */
 };
 
 struct fake_pending {
@@ -49,6 +50,8 @@ struct fake_disk {
     u32 reads_good;
     int put_error; /* of every put, from the one numbered puts_good on */
     u32 puts_good;
+    int fill_error; /* the same of those that fill a file */
+    u32 fills_good;
     i64 free_bytes;
     /* what was seen */
     u64 writes;
@@ -57,6 +60,7 @@ struct fake_disk {
     u32 dir_syncs;
     u32 reads;
     u32 puts;
+    u32 fills;
     u32 in_flight_max;
     u32 blocks_max; /* of one write */
 };

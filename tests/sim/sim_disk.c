@@ -210,12 +210,14 @@ static int disk_put(struct disk *d, int file, u64 offset, const void *data, u64 
         return -EIO; /* it has closed all files as well */
     struct node *n = handle_node(s, file);
     u64 old_bytes = n->bytes;
-    SIM_CHECK(s->handle_how[file] == DISK_WRITE && bytes > 0 && bytes % BLOCK_BYTES == 0 &&
+    SIM_CHECK(s->handle_how[file] != DISK_READ && bytes > 0 && bytes % BLOCK_BYTES == 0 &&
                   offset % BLOCK_BYTES == 0 && (uintptr_t)data % BLOCK_BYTES == 0,
               "a put of %llu bytes at %llu is not allowed", (unsigned long long)bytes,
               (unsigned long long)offset);
     may_cut(s);
-    if (s->off || (!sim.calm && sim_chance(s->conf.put_eio_per_million)))
+    bool fails = s->handle_how[file] == DISK_WRITE && !sim.calm &&
+                 sim_chance(s->conf.put_eio_per_million); /* a start that fails is no news */
+    if (s->off || fails)
         return -EIO;
     if (!node_grow(s, n, offset + bytes))
         return -ENOSPC;
@@ -232,6 +234,17 @@ static int disk_put(struct disk *d, int file, u64 offset, const void *data, u64 
     memcpy(n->data + offset, data, bytes);
     sim.counts.puts++;
     return 0;
+}
+
+static int disk_reserve(struct disk *d, int file, u64 bytes)
+{
+    struct sim_disk *s = self(d);
+
+    if (s->off)
+        return -EIO;
+    struct node *n = handle_node(s, file);
+    SIM_CHECK(s->handle_how[file] == DISK_FILL && n->bytes == 0, "space is for a new file");
+    return node_grow(s, n, bytes) ? 0 : -ENOSPC;
 }
 
 static int disk_sync(struct disk *d, int file)
@@ -311,6 +324,7 @@ const struct disk_ops sim_disk_ops = {
     .close = disk_close,
     .read = disk_read,
     .put = disk_put,
+    .reserve = disk_reserve,
     .sync = disk_sync,
     .rename = disk_rename,
     .unlink = disk_unlink,

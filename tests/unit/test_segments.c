@@ -141,6 +141,107 @@ static void trouble_test(void **state)
     segments_close(s);
 }
 
+/* ---- filling, step by step ---- */
+
+#define STEPS 8u
+#define MS    NS_PER_MS
+
+/* How many steps of filling a turn at `now_ns` does. */
+static u64 steps_at(struct fixture *f, struct segments *s, u64 now_ns)
+{
+    u64 before = f->fd->fills;
+
+    segments_do_work(s, now_ns);
+    return f->fd->fills - before;
+}
+
+static struct segments *start_steps(struct fixture *f, u32 ahead)
+{
+    struct segments *s = start(f, ahead, 1);
+
+    s->bytes = (STEPS - 1) * SEGMENT_FILL_BYTES + BLOCK_BYTES;
+    return s;
+}
+
+static void at_once_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start_steps(f, 2);
+
+    for (u32 i = 0; i < 2 * STEPS; i++) /* before anybody needs one nobody is disturbed */
+        assert_int_equal(steps_at(f, s, 1000 * SEC), 1);
+    assert_int_equal(f->fd->syncs, 2);
+    assert_int_equal(steps_at(f, s, 1001 * SEC), 0);
+    const struct fake_file *file = fake_disk_file(f->fd, "0000000000000002.journal");
+    assert_int_equal(file->bytes, s->bytes);
+    for (u64 i = 0; i < file->bytes; i++)
+        assert_int_equal(file->data[i], 0);
+    take(s);
+    take(s); /* now one is needed */
+    for (u32 i = 0; i < STEPS; i++)
+        assert_int_equal(steps_at(f, s, 1002 * SEC), 1);
+    segments_close(s);
+}
+
+/* Takes one at `now_ns`: from then on there is a step each `pace_ns`, and none between. */
+static void paced(struct fixture *f, struct segments *s, u64 now_ns, u64 pace_ns, u32 steps)
+{
+    take(s);
+    for (u32 i = 0; i < steps; i++) {
+        assert_int_equal(steps_at(f, s, now_ns + i * pace_ns), 1);
+        if (i + 1 < STEPS)
+            assert_int_equal(steps_at(f, s, now_ns + (i + 1) * pace_ns - 1), 0);
+    }
+}
+
+/* With one ready of two the next one is filled over three quarters of the time that one lasts. */
+static void pace_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start_steps(f, 2);
+    u64 now_ns = 1000 * SEC;
+
+    for (u32 i = 0; i < 2 * STEPS; i++)
+        segments_do_work(s, now_ns);
+    paced(f, s, now_ns, 10 * MS, STEPS); /* how long one lasts is not known: at the slowest */
+    now_ns += 80 * MS;
+    paced(f, s, now_ns, 80 * MS * 3 / 4 / STEPS, STEPS);
+    now_ns += 1 * SEC; /* slower would be no better */
+    paced(f, s, now_ns, 10 * MS, 3);
+    take(s); /* the other one goes as well: none is ready */
+    for (u32 i = 3; i < STEPS; i++)
+        assert_int_equal(steps_at(f, s, now_ns + 21 * MS), 1);
+    assert_int_equal(ring_avail(&s->ready, 1), 1);
+    segments_close(s);
+}
+
+/* No room for the whole of it: what was filled is given back. */
+static void half_filled_test(void **state)
+{
+    struct fixture *f = *state;
+    struct segments *s = start_steps(f, 2);
+
+    f->fd->fill_error = -ENOSPC;
+    f->fd->fills_good = 3;
+    for (u32 i = 0; i < STEPS; i++)
+        segments_do_work(s, 1 * SEC);
+    segments_do_work(s, 1 * SEC + SEC / 2); /* looks at the space again */
+    assert_int_equal(s->level, SPACE_HARD);
+    assert_int_equal(fake_disk_files(f->fd), 0);
+    assert_false(s->failed);
+    f->fd->fill_error = 0;
+    for (u32 i = 0; i < STEPS; i++)
+        segments_do_work(s, 2 * SEC);
+    assert_int_equal(fake_disk_files(f->fd), 1);
+    assert_int_equal(ring_avail(&s->ready, 1), 1);
+    f->fd->fill_error = -EIO; /* final, also in the middle */
+    assert_int_equal(segments_do_work(s, 3 * SEC), 0);
+    assert_true(s->failed);
+    segments_close(s);
+    for (u32 i = 0; i < FAKE_FILES; i++)
+        assert_int_equal(f->fd->files[i].opens, 0);
+}
+
 /* ---- the list ---- */
 
 static void put_block(struct fixture *f, u64 segment, u32 i, u64 block, u64 first_seq)
@@ -262,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(ahead_test),   T(leftover_test), T(remove_test),
         T(trouble_test), T(catalog_test),  T(file_test),
+        T(at_once_test), T(pace_test),     T(half_filled_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

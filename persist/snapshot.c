@@ -235,12 +235,13 @@ bool snapshot_write(struct disk *d, const struct snapshot *s, const struct mem *
 
 /* ---- reading ---- */
 
-static bool bad(const struct disk *d, u64 seq, const char *what, struct why *why)
+/* What was read of it at `offset` is not right. */
+static bool bad(const struct disk *d, u64 seq, u64 offset, const char *what, struct why *why)
 {
     char name[DISK_NAME_MAX];
 
     name_of(seq, name);
-    return why_set(why, "snapshot %s/%s: %s", d->where, name, what);
+    return why_set(why, "snapshot %s/%s, offset %" PRIu64 ": %s", d->where, name, offset, what);
 }
 
 /* Reads exactly `bytes`. NULL or what is wrong. */
@@ -291,7 +292,7 @@ bool snapshot_head(struct disk *d, const struct snapshot_list *list, u32 i, stru
     if (file >= 0)
         d->ops->close(d, file);
     free(buffer);
-    return what ? bad(d, list->seq[i], what, why) : true;
+    return what ? bad(d, list->seq[i], 0, what, why) : true;
 }
 
 /* One group of `pages` pages at `at` into the arena. NULL or what is wrong. */
@@ -314,18 +315,21 @@ static const char *group_load(struct disk *d, int file, u64 at, u8 *buffer, u64 
     return NULL;
 }
 
-static const char *load(struct disk *d, int file, u64 bytes, u64 seq, u8 *buffer, struct mem *m)
+/* All groups. NULL or what is wrong, and with which one: where it begins, to `*at`. */
+static const char *load(struct disk *d, int file, u64 bytes, u64 seq, u8 *buffer, struct mem *m,
+                        u64 *at)
 {
-    u64 at = BLOCK_BYTES;
-    const char *what = NULL;
-
-    for (u32 index = 0; !what && at < bytes; index++) {
-        u64 left = (bytes - at) / BLOCK_BYTES - 1;
+    *at = BLOCK_BYTES;
+    for (u32 index = 0; *at < bytes; index++) {
+        u64 left = (bytes - *at) / BLOCK_BYTES - 1;
         u32 pages = (u32)min_u64(left, GROUP_PAGES);
-        what = group_load(d, file, at, buffer, seq, index, pages, m);
-        at += (1 + (u64)pages) * BLOCK_BYTES;
+        const char *what = group_load(d, file, *at, buffer, seq, index, pages, m);
+        if (what)
+            return what;
+        *at += (1 + (u64)pages) * BLOCK_BYTES;
     }
-    return what;
+    *at = 0; /* no place alone */
+    return NULL;
 }
 
 bool snapshot_load(struct disk *d, const struct snapshot_list *list, u32 i,
@@ -334,15 +338,16 @@ bool snapshot_load(struct disk *d, const struct snapshot_list *list, u32 i,
     u8 *buffer = aligned_alloc(BLOCK_BYTES, BUFFER_BYTES);
     int file = open_listed(d, list->seq[i]);
     const char *what = !buffer ? "no memory" : file < 0 ? strerror(-file) : NULL;
+    u64 at = 0;
 
     ASSERT_EQ((u64)e, (u64)m->regions[0].base);
     if (!what)
-        what = load(d, file, list->bytes[i], s->seq, buffer, m);
+        what = load(d, file, list->bytes[i], s->seq, buffer, m, &at);
     if (!what && (engine_seq(e) != s->seq || engine_journal_id(e) != s->journal_id ||
                   engine_state_hash(e) != s->state_hash))
         what = "not the state that it was made of (a bug of the program)";
     if (file >= 0)
         d->ops->close(d, file);
     free(buffer);
-    return what ? bad(d, list->seq[i], what, why) : true;
+    return what ? bad(d, list->seq[i], at, what, why) : true;
 }

@@ -1,8 +1,11 @@
 /*
- * directory.c - see directory.h. Any thread but the hot ones; only `direct_refused` is shared.
+ * directory.c - see directory.h. Any thread but the hot ones; `direct_refused` and `name_error` are
+ * shared.
  *
  * Failure modes: every error goes up as a negative errno. A file system without O_DIRECT (tmpfs) is
- * used without it, with one log line.
+ * used without it, with one log line. A directory that could not be synced once is never said to be
+ * synced again: the kernel tells an error to one caller alone, and the names that it had then may be
+ * another one's.
  */
 #include "persist/directory.h"
 
@@ -187,7 +190,14 @@ int directory_unlink(struct disk *d, const char *name)
 
 int directory_sync_dir(struct disk *d)
 {
-    return fsync(self(d)->dir) < 0 ? -errno : 0;
+    struct directory *u = self(d);
+
+    pthread_mutex_lock(&u->naming);
+    if (!u->name_error && fsync(u->dir) < 0)
+        u->name_error = -errno;
+    int error = u->name_error;
+    pthread_mutex_unlock(&u->naming);
+    return error;
 }
 
 i64 directory_free_bytes(struct disk *d)
@@ -273,6 +283,8 @@ bool directory_begin(struct directory *u, const struct disk_ops *ops, const char
     u->disk = (struct disk){.ops = ops, .where = path};
     u->lock = -1;
     u->dir = -1;
+    u->name_error = 0;
+    pthread_mutex_init(&u->naming, NULL);
     if (!error) {
         u->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         error = u->dir < 0 ? errno : 0;
@@ -286,6 +298,7 @@ void directory_end(struct directory *u)
     if (u->lock >= 0)
         close(u->lock);
     close(u->dir);
+    pthread_mutex_destroy(&u->naming);
 }
 
 /* ---- for reading only ---- */

@@ -5,6 +5,7 @@
 #ifndef WIREBOOK_PERSIST_DIRECTORY_H
 #define WIREBOOK_PERSIST_DIRECTORY_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "persist/disk.h"
@@ -16,6 +17,8 @@ struct directory {
     int dir;
     int lock;
     _Atomic bool direct_refused; /* said once */
+    pthread_mutex_t naming;      /* guards name_error; cold */
+    int name_error;              /* of the first sync_dir that failed: negative errno; 0: none */
 };
 
 /* A disk for tools that only read `path`. NULL: `why`. It must outlive the disk. */

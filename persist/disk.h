@@ -80,7 +80,7 @@ struct disk_ops {
     int (*sync)(struct disk *d, int file);
     int (*rename)(struct disk *d, const char *from, const char *to); /* replaces `to` */
     int (*unlink)(struct disk *d, const char *name);
-    int (*sync_dir)(struct disk *d);
+    int (*sync_dir)(struct disk *d); /* after one that failed each one fails, whoever asks */
     /* Bytes that can still be used in the directory's file system; an error as a negative value. */
     i64 (*free_bytes)(struct disk *d);
     /* Takes the directory for this process alone: 0, or -EWOULDBLOCK when another one has it. */

@@ -15,6 +15,7 @@
 
 /* Blocks in which a segment's first transaction must begin, unless the segment has none. */
 #define HEAD_BLOCKS (TX_SLOTS_MAX / BLOCK_SLOTS + 2)
+#define FIND_TRIES  16u /* segments that go one after the other while one is looked for */
 
 bool segment_file_init(struct segment_file *f, struct disk *disk)
 {
@@ -227,7 +228,7 @@ static int before_seq(struct catalog *c, u32 i, u64 seq)
     return 0;
 }
 
-static int find(struct catalog *c, before_fn *before, u64 key, u32 *out)
+static int halve(struct catalog *c, before_fn *before, u64 key, u32 *out)
 {
     u32 lo = 0; /* all before it begin at or before the key */
     u32 hi = c->used;
@@ -246,6 +247,19 @@ static int find(struct catalog *c, before_fn *before, u64 key, u32 *out)
         return -ENODATA;
     *out = lo - 1;
     return 0;
+}
+
+/* A segment that was used again since the listing is not what is looked for: lists anew. */
+static int find(struct catalog *c, before_fn *before, u64 key, u32 *out)
+{
+    int error = halve(c, before, key, out);
+
+    for (u32 i = 0; i < FIND_TRIES && error == -ENOENT; i++) {
+        error = catalog_load(c);
+        if (!error)
+            error = halve(c, before, key, out);
+    }
+    return error;
 }
 
 int catalog_find_block(struct catalog *c, u64 block, u32 *i)

@@ -81,7 +81,8 @@ int catalog_entry(struct catalog *c, u32 i, struct segment_entry **out);
  */
 int catalog_find_block(struct catalog *c, u64 block, u32 *i);
 
-/* The same by the number of the first transaction that begins in the segment. */
+/* The same by the number of the first transaction that begins in the segment. Both list the
+ * directory anew when a segment has gone since it was listed. */
 int catalog_find_seq(struct catalog *c, u64 seq, u32 *i);
 
 #endif

@@ -98,7 +98,7 @@ static bool complete(struct uring *u, struct op *op, int res, int *error)
         res = 0;
     else if (res < 0)
         *error = -res;
-    else if (res == 0)
+    else if (res < (int)SECTOR_BYTES)
         *error = EIO; /* no progress without a reason: never expected of a file */
     if (*error == 0) {
         u32 written = min_u32((u32)res, op->left) / SECTOR_BYTES * SECTOR_BYTES;

@@ -332,6 +332,44 @@ static void catalog_test(void **state)
     catalog_free(&c);
 }
 
+static const struct disk_ops *plain;
+static u64 leaves; /* segment that is used again between the listing and the look at it */
+
+static int list_late(struct disk *d, void (*each)(void *, const struct disk_entry *), void *ctx)
+{
+    int error = plain->list(d, each, ctx);
+    char name[DISK_NAME_MAX];
+
+    segment_name(leaves++, name);
+    plain->unlink(d, name);
+    return error;
+}
+
+/* Segments are used again while somebody looks for one that is not: he finds it. */
+static void leaving_test(void **state)
+{
+    struct fixture *f = *state;
+    struct disk_ops late = *f->fd->disk.ops;
+    struct catalog c;
+
+    plain = f->fd->disk.ops;
+    late.list = list_late;
+    f->fd->disk.ops = &late;
+    for (u64 segment = 1; segment <= 7; segment++)
+        put_block(f, segment, 0, 10 * segment, 100 * segment);
+    leaves = 4; /* the first one that halving looks at, and then another */
+    assert_true(catalog_init(&c, &f->fd->disk, 1));
+    assert_int_equal(catalog_load(&c), 0);
+    expect_block(&c, 70, 7);
+    catalog_free(&c);
+    leaves = 3;
+    assert_true(catalog_init(&c, &f->fd->disk, 1));
+    assert_int_equal(catalog_load(&c), 0);
+    expect_seq(&c, 750, 7);
+    catalog_free(&c);
+    f->fd->disk.ops = plain;
+}
+
 static void file_test(void **state)
 {
     struct fixture *f = *state;
@@ -361,9 +399,8 @@ static void file_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(ahead_test),   T(leftover_test), T(remove_test),
-        T(trouble_test), T(catalog_test),  T(file_test),
-        T(at_once_test), T(pace_test),     T(half_filled_test),
+        T(ahead_test), T(leftover_test), T(remove_test), T(trouble_test),     T(catalog_test),
+        T(file_test),  T(at_once_test),  T(pace_test),   T(half_filled_test), T(leaving_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,7 @@ static void refused_test(void **state)
     assert_int_equal(lines, 1);
     assert_non_null(strstr(said, "durable.mark: Input/output error"));
     assert_int_equal(durable_mark_turn(&mark, 5, 9 * EVERY), 0);
+    assert_int_equal(fake_disk_file(fd, DURABLE_MARK_FILE)->opens, 0);
     durable_mark_close(&mark, 6);
     assert_int_equal(says(), 3);
     fd->put_error = 0;

@@ -174,6 +174,7 @@ static void short_write_test(void **state)
 
 static u32 interrupts; /* calls to come that only say EINTR */
 static u32 shorts;     /* ... of pwrite that write one sector */
+static u32 nothings;   /* ... of pwrite that write nothing, and say so */
 
 ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
 {
@@ -181,6 +182,10 @@ ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
         interrupts--;
         errno = EINTR;
         return -1;
+    }
+    if (nothings > 0) {
+        nothings--;
+        return 0;
     }
     if (shorts > 0 && bytes > 512) {
         shorts--;
@@ -248,6 +253,12 @@ static void put_test(void **state)
     file = f->d->ops->open(f->d, "a", DISK_READ);
     assert_int_equal(f->d->ops->put(f->d, file, 0, data, BLOCK_BYTES), -EBADF);
     f->d->ops->close(f->d, file);
+    file = f->d->ops->open(f->d, "a", DISK_FILL);
+    assert_int_equal(f->d->ops->put(f->d, file, 0, data, BLOCK_BYTES), 0);
+    nothings = 1;
+    assert_int_equal(f->d->ops->put(f->d, file, 0, data, BLOCK_BYTES), -EIO);
+    assert_int_equal(f->d->ops->sync(f->d, file), 0);
+    f->d->ops->close(f->d, file);
     free(data);
     free(back);
 }
@@ -258,6 +269,28 @@ static void count_file(void *ctx, const struct disk_entry *e)
 
     sums[0]++;
     sums[1] += e->bytes;
+}
+
+/* What cannot be made whole is not there. */
+static void half_made_test(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit unlimited, small = {.rlim_cur = 8 * BLOCK_BYTES};
+
+    getrlimit(RLIMIT_FSIZE, &unlimited);
+    small.rlim_max = unlimited.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    int error = f->d->ops->create(f->d, "a", 16 * BLOCK_BYTES);
+    setrlimit(RLIMIT_FSIZE, &unlimited);
+    assert_int_equal(error, -EFBIG);
+    assert_int_equal(f->d->ops->open(f->d, "a", DISK_READ), -ENOENT);
+    assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
+    assert_int_equal(f->d->ops->reserve(f->d, file, 3 * BLOCK_BYTES), 0);
+    u64 sums[2] = {0, 0};
+    assert_int_equal(f->d->ops->list(f->d, count_file, sums), 0);
+    assert_int_equal(sums[1], 3 * BLOCK_BYTES);
+    f->d->ops->close(f->d, file);
 }
 
 static void files_test(void **state)
@@ -299,6 +332,12 @@ static void lock_test(void **state)
     assert_int_equal(f->d->ops->lock(f->d), 0); /* free again */
 }
 
+static void ignore_file(void *ctx, const struct disk_entry *e)
+{
+    (void)ctx;
+    (void)e;
+}
+
 static void no_directory_test(void **state)
 {
     struct fixture *f = *state;
@@ -314,6 +353,22 @@ static void no_directory_test(void **state)
     fclose(fopen(path, "w"));
     assert_null(make(path, &f->why));
     assert_non_null(strstr(f->why.text, "Not a directory"));
+    char far_off[4097];
+    memset(far_off, '/', 4096);
+    far_off[4096] = '\0';
+    far_off[4095] = 'a'; /* the kernel's limit, the final zero included */
+    assert_null(make(far_off, &f->why));
+    assert_non_null(strstr(f->why.text, "too long"));
+    int before = dup(0); /* nothing stays open */
+    for (u32 i = 0; i < 10; i++) {
+        d = directory_new(f->dir, &f->why);
+        assert_int_equal(d->ops->list(d, ignore_file, NULL), 0);
+        d->ops->free(d);
+    }
+    int after = dup(0);
+    assert_int_equal(after, before + 1);
+    close(before);
+    close(after);
 }
 
 /* A whole journal, three processes one after the other. */
@@ -458,9 +513,10 @@ static void tmpfs_test(void **state)
 static int run(struct disk *(*kind)(const char *, struct why *), u32 takes)
 {
     const struct CMUnitTest tests[] = {
-        T(writes_test),  T(write_error_test), T(short_write_test), T(interrupted_test),
-        T(put_test),     T(files_test),       T(lock_test),        T(no_directory_test),
-        T(parents_test), T(journal_test),     T(tmpfs_test),       T(lost_names_test),
+        T(writes_test),    T(write_error_test), T(short_write_test), T(interrupted_test),
+        T(put_test),       T(files_test),       T(lock_test),        T(no_directory_test),
+        T(parents_test),   T(journal_test),     T(tmpfs_test),       T(lost_names_test),
+        T(half_made_test),
     };
 
     make = kind;

@@ -1,11 +1,11 @@
 /*
- * directory.c - see directory.h. Any thread but the hot ones; `direct_refused` and `name_error` are
- * shared.
+ * directory.c - see directory.h. Any thread but the hot ones; they share `direct_refused` and,
+ * under a lock, `name_error`.
  *
- * Failure modes: every error goes up as a negative errno. A file system without O_DIRECT (tmpfs) is
- * used without it, with one log line. A directory that could not be synced once is never said to be
- * synced again: the kernel tells an error to one caller alone, and the names that it had then may be
- * another one's.
+ * Failure modes: every error goes up as a negative errno. A file system without O_DIRECT (tmpfs)
+ * is used without it, with one log line. A directory that could not be synced once is never said to
+ * be synced again: the kernel tells an error to one caller alone, and the names that it had then
+ * may be another one's.
  */
 #include "persist/directory.h"
 

@@ -63,7 +63,7 @@ _Static_assert(TX_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of t
 #define BLOCK_SLOTS           63u          /* message slots of a block; one more is its header */
 #define JOURNAL_INFLIGHT_MAX  4u           /* writes under way at once */
 #define JOURNAL_WRITE_BLOCKS  64u          /* blocks in one write at most: 256 KiB */
-#define SEGMENT_FILL_BYTES    (256u << 10) /* of zeros written at once: the journal gets in between */
+#define SEGMENT_FILL_BYTES    (256u << 10) /* of zeros at once: journal gets in between */
 #define JOURNAL_BUFFER_BLOCKS 1024u        /* block buffers in memory: 4 MiB */
 _Static_assert(BLOCK_BYTES == (BLOCK_SLOTS + 1) * SLOT_BYTES, "a block is 64 slots");
 _Static_assert(JOURNAL_BUFFER_BLOCKS >= (JOURNAL_INFLIGHT_MAX + 1) * JOURNAL_WRITE_BLOCKS,

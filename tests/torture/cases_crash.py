@@ -69,7 +69,7 @@ def strike(t, rig, point, environment):
 
 def at_point(point, cut):
     def run(t):
-        disk = t.disk() if cut else None
+        disk = t.disk(mb=512) if cut else None  # a point at a slow far end may take a minute of trading
         rig = rig_of(t, disk, POINTS[point][2], program=PLANTED)
         rig.up()
         rig.trade(t.dice.uniform(0.1, 1.0), True)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
@@ -224,6 +225,55 @@ static void earlier_process_test(void **state)
     end();
 }
 
+/* First transaction that begins in segment `segment`. */
+static u64 first_of(u64 segment)
+{
+    char name[DISK_NAME_MAX];
+
+    segment_name(segment, name);
+    const struct block *b = (const struct block *)(const void *)fake_disk_file(fd, name)->data;
+    while (b->head.first_seq == 0)
+        b++;
+    return b->head.first_seq;
+}
+
+/* To the transaction: what begins in a segment that goes has been passed, all of it. */
+static void exactly_test(void **state)
+{
+    struct recycle r;
+    u64 bytes = 0;
+
+    (void)state;
+    start(BLOCKS, 0);
+    grow(40);
+    assert_true(recycle_init(&r, &fd->disk, SHARD));
+    assert_int_equal(recycle_find(&r, &bytes), 0); /* nobody says what is passed */
+    r.ctx = &passed;
+    r.passed = get_passed;
+    for (r.keep = 0; r.keep < 3; r.keep++) {
+        passed = first_of(2 + r.keep) - 2;
+        assert_int_equal(recycle_find(&r, &bytes), 0);
+        passed++;
+        assert_int_equal(recycle_find(&r, &bytes), 1);
+        assert_int_equal(bytes, BLOCKS * BLOCK_BYTES);
+    }
+    passed = UINT64_MAX / 2;
+    for (r.keep = 0; recycle_find(&r, &bytes) != 0; r.keep++)
+        ; /* as long as one that is in use stands behind */
+    u64 newest = r.keep + 1;
+    assert_true(first_of(newest) <= durable_get(persist_durable(process.persist)));
+    fd->read_error = -EIO; /* what cannot be looked at stays */
+    fd->reads_good = 0;
+    recycle_free(&r);
+    assert_true(recycle_init(&r, &fd->disk, SHARD));
+    r.ctx = &passed;
+    r.passed = get_passed;
+    assert_int_equal(recycle_find(&r, &bytes), 0);
+    fd->read_error = 0;
+    recycle_free(&r);
+    end();
+}
+
 /* Of an earlier process a last write may still be on its way: not into a segment of ours. */
 static void late_write_test(void **state)
 {
@@ -277,8 +327,8 @@ static void cut_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(nothing_is_passed_test), T(used_again_test), T(keep_test),
-        T(earlier_process_test),   T(late_write_test), T(cut_test),
+        T(nothing_is_passed_test), T(used_again_test), T(keep_test), T(earlier_process_test),
+        T(late_write_test),        T(exactly_test),    T(cut_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

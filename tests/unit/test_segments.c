@@ -394,6 +394,7 @@ static void file_test(void **state)
     assert_int_equal(segment_file_block(&file, 1, true, &b), 0);
     assert_int_equal(segment_file_block(&file, 2, false, &b), -ENODATA);
     segment_file_free(&file);
+    assert_int_equal(fake_disk_file(f->fd, "0000000000000009.journal")->opens, 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

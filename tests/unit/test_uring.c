@@ -1,6 +1,6 @@
 /*
- * test_uring.c - the real disks, io_uring and pwrite, on a real directory: writes, interruptions,
- * files, lock, a whole journal, and tmpfs.
+ * test_uring.c - the real disks, io_uring and pwrite, on a real directory: writes, interruptions, a
+ * whole journal, and tmpfs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,63 +16,17 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "persist/journal_format.h"
-#include "persist/directory.h"
 #include "persist/pwrite.h"
 #include "persist/uring.h"
+#include "tests/lib/disk_rig.h"
 #include "tests/lib/fake_tx.h"
 
-static struct disk *(*make)(const char *, struct why *); /* the kind under test */
-static u32 depth;                                        /* writes that it takes at once */
-
-struct fixture {
-    char dir[256];
-    struct disk *d;
-    struct why why;
-};
-
-static void make_dir(struct fixture *f, const char *base)
-{
-    snprintf(f->dir, sizeof f->dir, "%s/wb-uring-XXXXXX", base);
-    assert_non_null(mkdtemp(f->dir));
-}
-
-static int setup(void **state)
-{
-    const char *tmp = getenv("WB_TMP");
-    struct fixture *f = calloc(1, sizeof *f);
-
-    make_dir(f, tmp ? tmp : "/var/tmp");
-    f->d = make(f->dir, &f->why);
-    if (!f->d)
-        fail_msg("%s", f->why.text);
-    *state = f;
-    return 0;
-}
-
-static void remove_dir(const char *dir)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    assert_int_equal(system(command), 0);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    if (f->d)
-        f->d->ops->free(f->d);
-    remove_dir(f->dir);
-    free(f);
-    return 0;
-}
+static u32 depth; /* writes that the kind under test takes at once */
 
 static u32 reap_all(struct disk *d, struct disk_done *done, u32 want)
 {
@@ -87,7 +41,7 @@ static u32 reap_all(struct disk *d, struct disk_done *done, u32 want)
 
 static void writes_test(void **state)
 {
-    struct fixture *f = *state;
+    struct disk_rig *f = *state;
     struct disk *d = f->d;
     u8 *data = aligned_alloc(BLOCK_BYTES, 64 * BLOCK_BYTES);
     u8 *back = aligned_alloc(BLOCK_BYTES, 64 * BLOCK_BYTES);
@@ -130,17 +84,19 @@ static void writes_test(void **state)
 /* An error comes up once, with its number. */
 static void write_error_test(void **state)
 {
-    struct fixture *f = *state;
+    struct disk_rig *f = *state;
     u8 *data = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
     struct disk_done done[2];
 
     memset(data, 1, BLOCK_BYTES);
     assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
-    int file = f->d->ops->open(f->d, "a", DISK_READ); /* not open for writing */
-    assert_true(f->d->ops->write(f->d, file, 0, data, BLOCK_BYTES, 5));
-    assert_int_equal(reap_all(f->d, done, 1), 1);
-    assert_int_equal(done[0].tag, 5);
-    assert_int_equal(done[0].error, EBADF);
+    int file = f->d->ops->open(f->d, "a", DISK_READ);  /* not open for writing */
+    for (u64 tag = 5; tag < 5 + 2ull * depth; tag++) { /* a place is free again each time */
+        assert_true(f->d->ops->write(f->d, file, 0, data, BLOCK_BYTES, tag));
+        assert_int_equal(reap_all(f->d, done, 1), 1);
+        assert_int_equal(done[0].tag, tag);
+        assert_int_equal(done[0].error, EBADF);
+    }
     f->d->ops->close(f->d, file);
     free(data);
 }
@@ -148,7 +104,7 @@ static void write_error_test(void **state)
 /* A file that may not grow is written short by the kernel first; the rest is tried, then fails. */
 static void short_write_test(void **state)
 {
-    struct fixture *f = *state;
+    struct disk_rig *f = *state;
     u8 *data = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
     struct rlimit unlimited, small = {.rlim_cur = 2 * BLOCK_BYTES};
     struct disk_done done[2];
@@ -175,6 +131,7 @@ static void short_write_test(void **state)
 static u32 interrupts; /* calls to come that only say EINTR */
 static u32 shorts;     /* ... of pwrite that write one sector */
 static u32 nothings;   /* ... of pwrite that write nothing, and say so */
+static bool breaks;    /* every submission fails */
 
 ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
 {
@@ -198,6 +155,8 @@ int io_uring_submit(struct io_uring *ring)
 {
     int (*real)(struct io_uring *) = (int (*)(struct io_uring *))dlsym(RTLD_NEXT, __func__);
 
+    if (breaks)
+        return -EIO;
     if (interrupts > 0) {
         interrupts--;
         return interrupts % 2 ? -EINTR : -EAGAIN;
@@ -208,7 +167,7 @@ int io_uring_submit(struct io_uring *ring)
 /* What a signal interrupts is done all the same, and once. */
 static void interrupted_test(void **state)
 {
-    struct fixture *f = *state;
+    struct disk_rig *f = *state;
     u8 *data = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
     u8 *back = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
     struct disk_done done[2];
@@ -232,10 +191,41 @@ static void interrupted_test(void **state)
     free(back);
 }
 
+/* The kernel takes nothing more: each write that is under way fails, once, and each new one. */
+static void broken_test(void **state)
+{
+    struct disk_rig *f = *state;
+    u8 *data = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+    struct disk_done done[8];
+
+    free(depth == 1 ? data : NULL);
+    if (depth == 1)
+        return; /* it has no submissions */
+    memset(data, 1, BLOCK_BYTES);
+    assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
+    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
+    breaks = true;
+    for (u64 tag = 1; tag <= 3; tag++)
+        assert_true(f->d->ops->write(f->d, file, 0, data, BLOCK_BYTES, tag));
+    assert_int_equal(f->d->ops->reap(f->d, done, 2), 2);
+    assert_int_equal(f->d->ops->reap(f->d, done + 2, 6), 1);
+    for (u64 tag = 1; tag <= 3; tag++) {
+        assert_int_equal(done[tag - 1].tag, tag);
+        assert_int_equal(done[tag - 1].error, EIO);
+    }
+    assert_int_equal(f->d->ops->reap(f->d, done, 8), 0);
+    breaks = false; /* it was for good */
+    assert_true(f->d->ops->write(f->d, file, 0, data, BLOCK_BYTES, 4));
+    assert_int_equal(f->d->ops->reap(f->d, done, 8), 1);
+    assert_int_equal(done[0].error, EIO);
+    f->d->ops->close(f->d, file);
+    free(data);
+}
+
 /* The cold write: lengthens a file that was made empty. */
 static void put_test(void **state)
 {
-    struct fixture *f = *state;
+    struct disk_rig *f = *state;
     u8 *data = aligned_alloc(BLOCK_BYTES, 2 * BLOCK_BYTES);
     u8 *back = aligned_alloc(BLOCK_BYTES, 4 * BLOCK_BYTES);
 
@@ -263,116 +253,8 @@ static void put_test(void **state)
     free(back);
 }
 
-static void count_file(void *ctx, const struct disk_entry *e)
-{
-    u64 *sums = ctx;
-
-    sums[0]++;
-    sums[1] += e->bytes;
-}
-
-/* What cannot be made whole is not there. */
-static void half_made_test(void **state)
-{
-    struct fixture *f = *state;
-    struct rlimit unlimited, small = {.rlim_cur = 8 * BLOCK_BYTES};
-
-    getrlimit(RLIMIT_FSIZE, &unlimited);
-    small.rlim_max = unlimited.rlim_max;
-    setrlimit(RLIMIT_FSIZE, &small);
-    int error = f->d->ops->create(f->d, "a", 16 * BLOCK_BYTES);
-    setrlimit(RLIMIT_FSIZE, &unlimited);
-    assert_int_equal(error, -EFBIG);
-    assert_int_equal(f->d->ops->open(f->d, "a", DISK_READ), -ENOENT);
-    assert_int_equal(f->d->ops->create(f->d, "a", BLOCK_BYTES), 0);
-    int file = f->d->ops->open(f->d, "a", DISK_WRITE);
-    assert_int_equal(f->d->ops->reserve(f->d, file, 3 * BLOCK_BYTES), 0);
-    u64 sums[2] = {0, 0};
-    assert_int_equal(f->d->ops->list(f->d, count_file, sums), 0);
-    assert_int_equal(sums[1], 3 * BLOCK_BYTES);
-    f->d->ops->close(f->d, file);
-}
-
-static void files_test(void **state)
-{
-    struct fixture *f = *state;
-    struct disk *d = f->d;
-    u64 sums[2] = {0, 0};
-
-    assert_int_equal(d->ops->open(d, "none", DISK_READ), -ENOENT);
-    assert_int_equal(d->ops->create(d, "a", BLOCK_BYTES), 0);
-    assert_int_equal(d->ops->create(d, "b", 3 * BLOCK_BYTES), 0);
-    assert_int_equal(d->ops->rename(d, "a", "b"), 0); /* replaces */
-    assert_int_equal(d->ops->create(d, "c", 2 * BLOCK_BYTES), 0);
-    assert_int_equal(d->ops->sync_dir(d), 0);
-    assert_int_equal(d->ops->list(d, count_file, sums), 0);
-    assert_int_equal(sums[0], 2);
-    assert_int_equal(sums[1], 3 * BLOCK_BYTES);
-    assert_int_equal(d->ops->unlink(d, "b"), 0);
-    assert_int_equal(d->ops->unlink(d, "b"), -ENOENT);
-    assert_true(d->ops->free_bytes(d) > 0);
-}
-
-/* One directory, one process. */
-static void lock_test(void **state)
-{
-    struct fixture *f = *state;
-    int status;
-
-    assert_int_equal(f->d->ops->lock(f->d), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct disk *other = directory_new(f->dir, &f->why);
-        _exit(other && other->ops->lock(other) == -EWOULDBLOCK ? 42 : 1);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(WEXITSTATUS(status), 42);
-    f->d->ops->free(f->d);
-    f->d = make(f->dir, &f->why);
-    assert_int_equal(f->d->ops->lock(f->d), 0); /* free again */
-}
-
-static void ignore_file(void *ctx, const struct disk_entry *e)
-{
-    (void)ctx;
-    (void)e;
-}
-
-static void no_directory_test(void **state)
-{
-    struct fixture *f = *state;
-    char path[300];
-
-    snprintf(path, sizeof path, "%s/no/such", f->dir);
-    assert_null(directory_new(path, &f->why)); /* reading makes nothing */
-    assert_non_null(strstr(f->why.text, path));
-    struct disk *d = make(path, &f->why); /* writing makes the way to it */
-    assert_non_null(d);
-    d->ops->free(d);
-    snprintf(path, sizeof path, "%s/file", f->dir);
-    fclose(fopen(path, "w"));
-    assert_null(make(path, &f->why));
-    assert_non_null(strstr(f->why.text, "Not a directory"));
-    char far_off[4097];
-    memset(far_off, '/', 4096);
-    far_off[4096] = '\0';
-    far_off[4095] = 'a'; /* the kernel's limit, the final zero included */
-    assert_null(make(far_off, &f->why));
-    assert_non_null(strstr(f->why.text, "too long"));
-    int before = dup(0); /* nothing stays open */
-    for (u32 i = 0; i < 10; i++) {
-        d = directory_new(f->dir, &f->why);
-        assert_int_equal(d->ops->list(d, ignore_file, NULL), 0);
-        d->ops->free(d);
-    }
-    int after = dup(0);
-    assert_int_equal(after, before + 1);
-    close(before);
-    close(after);
-}
-
 /* A whole journal, three processes one after the other. */
-static void journal_on(struct fixture *f)
+static void journal_on(struct disk_rig *f)
 {
     for (u32 round = 1; round <= 3; round++) {
         struct fake_process p;
@@ -389,74 +271,6 @@ static void journal_on(struct fixture *f)
         persist_free(p.persist);
         fake_process_end(&p);
     }
-}
-
-static char synced[16][256]; /* directories that fsync was called for, in that order */
-static u32 synced_used;
-static int sync_error;
-
-/* Instead of the C library's: notes and does it, or fails. */
-int fsync(int fd)
-{
-    char link[64];
-
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (synced_used < 16) {
-        ssize_t n = readlink(link, synced[synced_used], sizeof synced[0] - 1);
-        synced[synced_used++][n < 0 ? 0 : n] = '\0';
-    }
-    if (sync_error) {
-        errno = sync_error;
-        return -1;
-    }
-    return (int)syscall(SYS_fsync, fd);
-}
-
-/* A power cut must not take the path to the journal away: each new name is synced. */
-static void parents_test(void **state)
-{
-    struct fixture *f = *state;
-    char path[280];
-    char parent[280];
-
-    snprintf(path, sizeof path, "%s/a/b//c/", f->dir);
-    synced_used = 0;
-    struct disk *d = make(path, &f->why);
-    assert_non_null(d);
-    d->ops->free(d);
-    assert_true(synced_used >= 3);
-    assert_string_equal(synced[0], f->dir);
-    snprintf(parent, sizeof parent, "%s/a", f->dir);
-    assert_string_equal(synced[1], parent);
-    snprintf(parent, sizeof parent, "%s/a/b", f->dir);
-    assert_string_equal(synced[synced_used - 1], parent);
-
-    synced_used = 0; /* it is there, but perhaps not for long */
-    d = make(path, &f->why);
-    assert_non_null(d);
-    d->ops->free(d);
-    assert_int_equal(synced_used, 1);
-    assert_string_equal(synced[0], parent);
-
-    sync_error = EIO;
-    assert_null(make(path, &f->why));
-    sync_error = 0;
-    assert_non_null(strstr(f->why.text, "Input/output error"));
-}
-
-/*
- * What the kernel has once failed to sync it forgets: the next one of the same directory goes well,
- * whoever asks, and says nothing of the names before it.
- */
-static void lost_names_test(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(f->d->ops->sync_dir(f->d), 0);
-    sync_error = EIO;
-    assert_int_equal(f->d->ops->sync_dir(f->d), -EIO);
-    sync_error = 0;
-    assert_int_equal(f->d->ops->sync_dir(f->d), -EIO);
 }
 
 static void journal_test(void **state)
@@ -493,33 +307,31 @@ static void stuck_on(struct disk *d)
 /* A file system that may have no O_DIRECT. */
 static void tmpfs_test(void **state)
 {
-    struct fixture *f = *state;
-    struct fixture shm = {.d = NULL};
+    struct disk_rig *f = *state;
+    struct disk_rig shm = {.d = NULL};
 
     if (access("/dev/shm", W_OK) != 0)
         skip();
     (void)f;
-    make_dir(&shm, "/dev/shm");
-    shm.d = make(shm.dir, &shm.why);
+    disk_rig_dir(&shm, "/dev/shm");
+    shm.d = disk_rig_make(shm.dir, &shm.why);
     assert_non_null(shm.d);
     journal_on(&shm);
     stuck_on(shm.d);
     shm.d->ops->free(shm.d);
-    remove_dir(shm.dir);
+    disk_rig_remove(shm.dir);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, disk_rig_setup, disk_rig_teardown)
 
-static int run(struct disk *(*kind)(const char *, struct why *), u32 takes)
+static int run(disk_make_fn *kind, u32 takes)
 {
     const struct CMUnitTest tests[] = {
-        T(writes_test),    T(write_error_test), T(short_write_test), T(interrupted_test),
-        T(put_test),       T(files_test),       T(lock_test),        T(no_directory_test),
-        T(parents_test),   T(journal_test),     T(tmpfs_test),       T(lost_names_test),
-        T(half_made_test),
+        T(writes_test), T(write_error_test), T(short_write_test), T(interrupted_test),
+        T(broken_test), T(put_test),         T(journal_test),     T(tmpfs_test),
     };
 
-    make = kind;
+    disk_rig_make = kind;
     depth = takes;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/metrics.h"
 #include "engine/msg/msg.h"
+#include "persist/cursor.h"
 
 #define SHARD   7u /* as the tests say it */
 #define ACCOUNT 3u
@@ -111,4 +112,22 @@ void fake_process_end(struct fake_process *p)
 {
     metrics_reset();
     mem_free_all(&p->mem);
+}
+
+u64 fake_day_seq(struct disk *d, u64 seq)
+{
+    struct cursor_conf conf = {.disk = d, .shard = SHARD};
+    struct cursor *c = cursor_new(&conf, 1);
+    struct cursor_tx tx;
+    u64 day_seq = 0;
+
+    while (cursor_seq(c) <= seq) {
+        enum cursor_status status = cursor_next(c, &tx);
+        ASSERT_EQ(status, CURSOR_TX);
+        for (u32 at = 0; at < tx.used; at += msg_slots(&tx.slots[at]))
+            if (((const union msg *)(const void *)&tx.slots[at])->ev.type == EV_DAY_OPENED)
+                day_seq = tx.seq;
+    }
+    cursor_free(c);
+    return day_seq;
 }

@@ -47,4 +47,7 @@ void fake_process_run(struct fake_process *p);
 /* Forgets the process; the disk keeps what it has. */
 void fake_process_end(struct fake_process *p);
 
+/* Transaction of the last EV_DAY_OPENED up to `seq`, by reading all of `d`; 0: none. */
+u64 fake_day_seq(struct disk *d, u64 seq);
+
 #endif

@@ -211,7 +211,10 @@ class Rig:
             say(f"    note: {error}")
 
     def administer(self, *queries):
-        """Away from the case's own database."""
+        """Away from the case's own database; the server may still be reading its own log after a SIGKILL."""
+        wait_until("PostgreSQL answers", lambda: subprocess.run(
+            self.services.psql + ["-qc", "select 1"], env={**os.environ, "PGDATABASE": "postgres"}, check=False,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0)
         subprocess.run(self.services.psql + [word for query in queries for word in ("-qc", query)], check=True,
                        env={**os.environ, "PGDATABASE": "postgres", "PGOPTIONS": "-c client_min_messages=warning"})
 

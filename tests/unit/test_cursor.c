@@ -129,6 +129,12 @@ static void offline_test(void **state)
         expect(c, from, 800);
     }
     cursor_free(c);
+    for (u32 i = 0; i < FAKE_FILES; i++) /* as in an archive: nothing is prepared */
+        if (f->fd->files[i].name[0] && f->fd->files[i].data[0] == 0)
+            f->fd->disk.ops->unlink(&f->fd->disk, f->fd->files[i].name);
+    c = offline_cursor(f, 1);
+    expect(c, 1, 800);
+    cursor_free(c);
 }
 
 /* The cursor hands out what is durable and nothing else, at any pace, with and without a tap. */

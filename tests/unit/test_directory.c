@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -34,6 +35,7 @@ static void half_made_test(void **state)
     struct disk_rig *f = *state;
     struct rlimit unlimited, small = {.rlim_cur = 8 * BLOCK_BYTES};
 
+    signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &unlimited);
     small.rlim_max = unlimited.rlim_max;
     setrlimit(RLIMIT_FSIZE, &small);

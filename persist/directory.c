@@ -214,6 +214,10 @@ int directory_lock(struct disk *d)
     struct directory *u = self(d);
 
     ASSERT_LT(u->lock, 0);
+    /* The directory itself, where a file system can do that: a file's name may be removed by
+     * somebody who takes it for stale, and two writers would remove each other's segments. */
+    if (flock(u->dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EWOULDBLOCK;
     int fd = openat(u->dir, LOCK_NAME, O_CREAT | O_RDWR | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
         return -errno;

@@ -72,13 +72,14 @@ static void files_test(void **state)
     assert_true(d->ops->free_bytes(d) > 0);
 }
 
-/* One directory, one process. */
+/* One directory, one process, also where somebody took its lock for a stale one. */
 static void lock_test(void **state)
 {
     struct disk_rig *f = *state;
     int status;
 
     assert_int_equal(f->d->ops->lock(f->d), 0);
+    assert_int_equal(f->d->ops->unlink(f->d, "lock"), 0);
     pid_t pid = fork();
     if (pid == 0) {
         struct disk *other = directory_new(f->dir, &f->why);

@@ -122,6 +122,12 @@ scripts/archive put "$dir" 0000000000000002.journal 1048576 "$away" "$(basename 
 check "a name is given once: code 3" is $? 3
 check "  and what is there stays" cmp -s "$first" "$dir/0000000000000001.journal"
 sum=$(scripts/archive put "$dir" 0000000000000001.journal 1048576 "$away" "$(basename "$in")/0000000000000001.journal")
+mkdir -p "$tmp/bin" "$tmp/fresh"
+# shellcheck disable=SC2016  # for the program that is written here
+printf '#!/bin/sh\necho " $* " >> "%s"\nexec %s "$@"\n' "$tmp/synced" "$(command -v sync)" > "$tmp/bin/sync"
+chmod 755 "$tmp/bin/sync"
+PATH=$tmp/bin:$PATH scripts/archive put "$dir" 0000000000000001.journal 4096 "$tmp/fresh" j/a > "$tmp/null"
+check "  and the name of the journal's directory in the archive is on stable storage, too" has " $tmp/fresh " "$tmp/synced"
 check "the same again is well" is "$sum" "$(sha256sum < "$first" | cut -c 1-64)"
 
 # ---- the directory is lost ----

@@ -74,20 +74,18 @@ def postgres_promoted(t):
     rig.up()
     rig.trade(1.0, True)
     proxy.hold()
-    standby.settle()
-    behind = int(standby.ask("select coalesce(max(seq), 0) from export_mark", rig.dbname))
+    beyond = f"select (pg_current_wal_flush_lsn() > '{standby.received()}')::int"
+    get_ahead(rig, lambda: int(journal_check.rows(rig.psql, beyond)[0][0]), 0)
+    behind = mark_of(rig.psql)
     rig.trade(t.dice.uniform(0.3, 0.8), True)
-    mark = get_ahead(rig, lambda: mark_of(rig.psql), behind)
+    mark = get_ahead(rig, lambda: mark_of(rig.psql), behind)  # committed behind all that the standby has
     rig.services.call("kill-postgres")
     try:
-        rig.psql = rig.services.psql + ["-h", "127.0.0.1", "-p", str(standby.port), "-d", rig.dbname]
-        fallen = mark_of(rig.psql)  # asked before the venue can write there: it catches up at once
-        if fallen >= mark:
-            raise Broken(f"the standby has all: {fallen} of {mark}; nothing was tested")
         standby.promote()
+        rig.psql = rig.services.psql + ["-h", "127.0.0.1", "-p", str(standby.port), "-d", rig.dbname]
         t.did(f"the standby was held back, the primary killed at transaction {mark}, the standby promoted")
         rig.trade(0.5, True)
-        t.found(f"the mark went back by at least {mark - fallen} transactions")
+        t.found(f"the mark went back by at least {mark - behind} transactions")
         return rig.judge()
     finally:
         rig.services.call("start-postgres")

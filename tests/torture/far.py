@@ -113,13 +113,14 @@ class Proxy:
 
 
 def wait_still(what, ask):
-    """Until three answers in a row are the same, and not None."""
+    """The answer when three in a row are the same, and not None."""
     answers = []
 
     def still():
         answers.append(ask())
         return answers[-1] is not None and answers[-3:] == [answers[-1]] * 3
-    wait_until(what, still, 30)
+    wait_until(what, still)
+    return answers[-1]
 
 
 class Server:
@@ -169,10 +170,9 @@ class Standby(Server):
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         return done.stdout.strip() if done.returncode == 0 else None
 
-    def settle(self):
-        """Nothing comes any more: what has come is applied."""
-        wait_still("the standby has applied what it has", lambda: self.ask(
-            "select max(pg_last_wal_replay_lsn()) having bool_and(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn())") or None)
+    def received(self):
+        """Where that ends which it will ever have: it is held back. It may end within a record."""
+        return wait_still("the standby has written down what it has", lambda: self.ask("select pg_last_wal_receive_lsn()") or None)
 
     def promote(self):
         if self.ask("select pg_promote(true, 30)") != "t":

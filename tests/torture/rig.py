@@ -30,7 +30,7 @@ BIN = os.environ.get("WB_BIN") or os.path.join(ROOT, "build", "bin")
 PLANTED = os.path.join(ROOT, "build", "release", "tests", "torture", "wirebook")
 SYMBOLS = ["AAPL", "MSFT", "TSLA"]
 USERS = ["KILL01", "KILL02", "KILL03", "KILL04"]
-PATIENCE_S = 60  # until something that must come counts as missing
+PATIENCE_S = 180  # until something that must come counts as missing: the disk may be slow for all
 STOPPED_S = 0.5  # a turn of ours that took longer: the whole machine may have been stopped, which is nobody's fault
 UNANSWERED_MAX = 48  # requests of a client: one that lagged behind would not see the last messages before a fault
 
@@ -146,7 +146,7 @@ class Rig:
         with open(f"{self.tmp}/venue.yaml", "w", encoding="utf-8") as file:
             file.write(CONFIG.format(tmp=self.tmp, data=self.data, port=self.port, journal=journal,
                                      orders_max=options.get("orders_max", 262144),
-                                     drain_ms=options.get("drain_ms", 30000)) + self.export + options.get("more", ""))
+                                     drain_ms=options.get("drain_ms", 120000)) + self.export + options.get("more", ""))
 
     # --- the process --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The reference consumer (scripts/follow-fills) gets every fill of the journal once and in order from a Redis with gaps made on
-purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written. And the tops of the books,
-and indications before a cross.
+purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written: emptied, killed, and killed
+itself at any byte. And the tops of the books, and indications before a cross.
 wb-test: timeout=120
 """
 import json
@@ -102,13 +102,15 @@ def check_gaps(services, journal, truth):
     check(again == whole, "trimmed at its beginning")
     check(filled == len(whole) - 200, f"{filled} from the database")
 
-    state = f"{TMP}/state"
-    at = whole[len(whole) // 2]
-    with open(state, "w", encoding="utf-8") as file:
-        file.write(f"{at['s']}-{at['n']}\n")
-    again, _ = follow(services, *until, "--state", state)
-    check(again == whole[len(whole) // 2 + 1:], "from where it was")
-    check(follow(services, *until, "--state", state)[0] == [], "nothing twice")
+    for cut in (0, 1, 7):  # it was killed in the middle of a line, or between two; at an odd fill: between the sides of one
+        lines = [json.dumps(fill, separators=(",", ":"), sort_keys=True) + "\n" for fill in whole]
+        half = "".join(lines[:len(whole) // 2 + cut % 2])
+        with open(f"{TMP}/into", "w", encoding="utf-8") as file:
+            file.write(half + lines[len(whole) // 2 + cut % 2][:cut])
+        for _ in range(2):
+            check(follow(services, *until, "--into", f"{TMP}/into")[0] == [], "nothing on standard output")
+            with open(f"{TMP}/into", encoding="utf-8") as file:
+                check(file.read() == "".join(lines), f"each fill once in the file, cut at {cut}")
 
     redis(services, "DEL", f"{PREFIX}:fills")
     again, (gaps, filled) = follow(services, *until)
@@ -116,31 +118,63 @@ def check_gaps(services, journal, truth):
     print(f"{len(whole)} fills, the same with {len(holes)} taken out, trimmed to 200, and without a stream")
 
 
+class Killed:
+    """The consumer, killed and started again until it is told to end."""
+
+    def __init__(self, services, path):
+        self.services, self.path, self.kills, self.over = services, path, 0, threading.Event()
+        open(path, "xb").close()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over.is_set():
+            process = subprocess.Popen([f"{ROOT}/scripts/follow-fills", self.services.env["REDIS_HOST"],
+                                        self.services.env["REDIS_PORT"], PREFIX, "--into", self.path],
+                                       stderr=subprocess.DEVNULL)
+            size = os.path.getsize(self.path)
+            while os.path.getsize(self.path) == size and not self.over.wait(0.02):  # each life writes something
+                check(process.poll() is None, f"the consumer ended by itself with {process.returncode}")
+            self.over.wait(0.03 * (self.kills % 7))
+            process.kill()
+            process.wait()
+            self.kills += 1
+
+    def fills(self):
+        with open(self.path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file.read().split("\n")[:-1]]
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+
 def check_live(services, venue):
-    """The stream is trimmed again and again while both are at work."""
-    seen, over = [], threading.Event()
-    process = subprocess.Popen([f"{ROOT}/scripts/follow-fills", services.env["REDIS_HOST"], services.env["REDIS_PORT"],
-                                PREFIX], stdout=subprocess.PIPE, text=True)
-    reader = threading.Thread(target=lambda: seen.extend(json.loads(line) for line in process.stdout))
-    reader.start()
+    """The stream is trimmed again and again and emptied, its server killed, and the consumer, too, while the venue trades."""
+    consumer, over = Killed(services, f"{TMP}/live"), threading.Event()
 
     def trim():
         while not over.wait(0.05):
-            redis(services, "XTRIM", f"{PREFIX}:fills", "MAXLEN", "1")
+            subprocess.run(services.redis_cli + ["XTRIM", f"{PREFIX}:fills", "MAXLEN", "1"], stdout=subprocess.DEVNULL)
     trimmer = threading.Thread(target=trim)
     trimmer.start()
+    mishaps = [lambda: redis(services, "FLUSHALL"), lambda: services.call("kill-redis"), lambda: services.call("start-redis"),
+               lambda: redis(services, "DEL", f"{PREFIX}:fills")]
     try:
-        bench(venue.port, ACCOUNTS, "--rate", "1000", "--seconds", "2", "--warmup", "0", "--mix", "50,0,0,50")
+        for mishap in mishaps:
+            bench(venue.port, ACCOUNTS, "--rate", "1000", "--seconds", "0.7", "--warmup", "0", "--mix", "50,0,0,50")
+            mishap()
+        bench(venue.port, ACCOUNTS, "--rate", "1000", "--seconds", "0.7", "--warmup", "0", "--mix", "50,0,0,50")
         journal, truth = journal_of(venue)
-        wait_for("the consumer has all", lambda: len(seen) >= len(truth), 20)
+        wait_for("the consumer has all", lambda: len(consumer.fills()) >= len(truth), 40)
         time.sleep(0.3)
     finally:
         over.set()
         trimmer.join()
-        process.terminate()
-        reader.join()
-    check(facts(seen) == truth, "live, while the stream is trimmed: the journal")
-    return journal, truth
+        consumer.end()
+    check(facts(consumer.fills()) == truth, "live, while the stream is trimmed and emptied: the journal")
+    check(consumer.kills >= 5, f"killed {consumer.kills} times")
+    print(f"{len(truth)} fills, the consumer killed {consumer.kills} times, Redis emptied twice and killed once")
 
 
 def main():

@@ -263,6 +263,26 @@ static void test_mark_is_held(void **state)
     made_journal_free(&j);
 }
 
+/* Another shard is making the day's partitions: ours waits for it and goes on, no word of it. */
+static void test_two_shards_open_a_day(void **state)
+{
+    struct made_journal j = pg_rig_made(11, 500);
+    struct pg_rig b;
+
+    (void)state;
+    pg_rig_empty(true);
+    free(shell("psql -Xqc 'begin' -c \"select open_day('%u')\" -c 'select pg_sleep(0.1)' -c commit "
+               "> /dev/null 2>&1 &",
+               DAY1));
+    clock_sleep_ns(60 * NS_PER_MS);
+    pg_rig_start(&b, &j, 1);
+    assert_true(pg_rig_reaches(&b, j.txs));
+    assert_string_equal(b.x.lanes[0].complaint, "");
+    pg_rig_assert_tables(&j);
+    pg_rig_stop(&b);
+    made_journal_free(&j);
+}
+
 /* With the rights of config/sql/README.md and no more; the password comes from a file. */
 static void test_least_rights(void **state)
 {
@@ -321,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_other_host_and_read_only),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_mark_is_held),
+        cmocka_unit_test(test_two_shards_open_a_day),
         cmocka_unit_test(test_least_rights),
     };
 

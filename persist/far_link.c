@@ -48,7 +48,17 @@ static void begin_unix(struct far_link *l, const char *path)
     begin(l, AF_UNIX, (const struct sockaddr *)&to, sizeof to);
 }
 
-static void begin_tcp(struct far_link *l, const char *host, u16 port)
+/* The `turn`-th of a list, around its end. */
+static const struct addrinfo *nth(const struct addrinfo *list, u32 turn)
+{
+    const struct addrinfo *a = list;
+
+    for (; turn > 0; turn--)
+        a = a->ai_next ? a->ai_next : list;
+    return a;
+}
+
+static void begin_tcp(struct far_link *l, const char *host, u16 port, u32 turn)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     const int on = 1, idle_s = 5, every_s = 2, probes = 3;
@@ -61,7 +71,8 @@ static void begin_tcp(struct far_link *l, const char *host, u16 port)
         lost(l, gai_strerror(rc));
         return;
     }
-    begin(l, found->ai_family, found->ai_addr, found->ai_addrlen);
+    const struct addrinfo *a = nth(found, turn);
+    begin(l, a->ai_family, a->ai_addr, a->ai_addrlen);
     freeaddrinfo(found);
     if (l->fd < 0)
         return;
@@ -73,7 +84,7 @@ static void begin_tcp(struct far_link *l, const char *host, u16 port)
 }
 
 void far_link_open(struct far_link *l, const char *host, u16 port, const char *path,
-                   const struct tls_conf *tls)
+                   const struct tls_conf *tls, u32 turn)
 {
     ASSERT(l->fd < 0);
     ASSERT(l->tls == NULL);
@@ -84,7 +95,7 @@ void far_link_open(struct far_link *l, const char *host, u16 port, const char *p
     if (path)
         begin_unix(l, path);
     else
-        begin_tcp(l, host, port);
+        begin_tcp(l, host, port, turn);
 }
 
 static enum link_status of_tls(struct far_link *l, enum tls_status status)

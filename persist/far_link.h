@@ -32,11 +32,13 @@ enum link_status {
 void far_link_init(struct far_link *l);
 
 /*
- * Begins to connect to `host` and `port`, or to the Unix socket `path` if it is not NULL. `tls`
- * NULL is plain; it outlives the link. What goes wrong here is told by far_link_ready.
+ * Begins to connect to `host` and `port`, or to the Unix socket `path` if it is not NULL. Of a name
+ * with several addresses the `turn`-th is taken, around the end: a far end that answers at one of
+ * them only is found by counting on. `tls` NULL is plain; it outlives the link. What goes wrong
+ * here is told by far_link_ready.
  */
 void far_link_open(struct far_link *l, const char *host, u16 port, const char *path,
-                   const struct tls_conf *tls);
+                   const struct tls_conf *tls, u32 turn);
 
 /* Goes on connecting. LINK_OK: bytes may be sent. */
 enum link_status far_link_ready(struct far_link *l);

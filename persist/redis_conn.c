@@ -21,6 +21,9 @@ void redis_conn_init(struct redis_conn *c, const struct redis_conf *conf, struct
 {
     memset(c, 0, sizeof *c);
     c->conf = conf;
+    c->hosts = 1;
+    for (const char *at = conf->host; *at; at++)
+        c->hosts += *at == ',';
     c->out.room = room;
     c->out.bytes = mem_alloc(m, room, CACHE_LINE);
     far_link_init(&c->link);
@@ -28,6 +31,7 @@ void redis_conn_init(struct redis_conn *c, const struct redis_conf *conf, struct
 
 static void choose_host(struct redis_conn *c)
 {
+    c->turn = c->attempt / c->hosts;
     c->asking = c->redirected && c->ask_next;
     if (c->redirected)
         c->host = c->redirect;
@@ -46,7 +50,8 @@ void redis_conn_open(struct redis_conn *c)
     ASSERT(c->reader != NULL);
     c->out.used = c->out.args = c->sent = 0;
     choose_host(c);
-    far_link_open(&c->link, c->host.name, c->host.port, path, conf->tls ? &conf->tls_conf : NULL);
+    far_link_open(&c->link, c->host.name, c->host.port, path, conf->tls ? &conf->tls_conf : NULL,
+                  c->turn);
 }
 
 enum link_status redis_conn_ready(struct redis_conn *c)

@@ -3,7 +3,7 @@
  *
  * Local to redis.c. Commands are queued whole and sent as the socket takes them; replies come in
  * their order. Of several hosts the next one has its turn with each attempt; where a cluster sends
- * us goes before them all, once. Cold thread.
+ * us goes before them all, once; of a host's addresses each has its turn, too. Cold thread.
  */
 #ifndef WIREBOOK_PERSIST_REDIS_CONN_H
 #define WIREBOOK_PERSIST_REDIS_CONN_H
@@ -23,6 +23,8 @@ struct redis_conn {
     struct resp out;            /* queued bytes, of which `sent` have left */
     u32 sent;
     u32 attempt;            /* counts up, over the hosts of the config */
+    u32 hosts;              /* of the config */
+    u32 turn;               /* of the present host: which of its addresses */
     struct redis_host host; /* the present one */
     struct redis_host redirect;
     bool redirected; /* the next attempt goes to `redirect` */

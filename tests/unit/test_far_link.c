@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +72,7 @@ static void test_there_and_back(void **state)
 
     (void)state;
     far_link_init(&l);
-    far_link_open(&l, "127.0.0.1", port, NULL, NULL);
+    far_link_open(&l, "127.0.0.1", port, NULL, NULL, 0);
     assert_int_equal(ready(&l), LINK_OK);
     int peer = accept(server, NULL, NULL);
     assert_int_equal(far_link_read(&l, text, sizeof text, &n), LINK_BUSY);
@@ -98,7 +100,7 @@ static void test_full(void **state)
 
     (void)state;
     far_link_init(&l);
-    far_link_open(&l, "127.0.0.1", port, NULL, NULL);
+    far_link_open(&l, "127.0.0.1", port, NULL, NULL, 0);
     assert_int_equal(ready(&l), LINK_OK);
     enum link_status status = LINK_OK;
     while (status == LINK_OK && sum < 1ull << 30) {
@@ -116,7 +118,7 @@ static void assert_lost(const char *host, u16 to, const char *path, const struct
     struct far_link l;
 
     far_link_init(&l);
-    far_link_open(&l, host, to, path, tls);
+    far_link_open(&l, host, to, path, tls, 0);
     assert_int_equal(ready(&l), LINK_LOST);
     if (!strstr(l.error, why))
         fail_msg("\"%s\" does not say \"%s\"", l.error, why);
@@ -146,7 +148,7 @@ static void test_no_tls_there(void **state)
 
     (void)state;
     far_link_init(&l);
-    far_link_open(&l, "127.0.0.1", port, NULL, &any);
+    far_link_open(&l, "127.0.0.1", port, NULL, &any, 0);
     for (u32 i = 0; far_link_ready(&l) == LINK_BUSY && i < 50; i++)
         usleep(1000);
     int peer = accept(server, NULL, NULL);
@@ -155,6 +157,47 @@ static void test_no_tls_there(void **state)
     assert_non_null(strstr(l.error, "TLS: no handshake"));
     close(peer);
     far_link_close(&l);
+}
+
+/*
+ * libc's look-up, but that two.test has two addresses: at the first one nobody listens, as with
+ * ::1 of a server that listens at 127.0.0.1 alone.
+ */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strcmp(host, "two.test") != 0)
+        return real(host, service, hints, found);
+    int rc = real("127.0.0.1", "1", hints, found);
+    return rc ? rc : real("127.0.0.1", service, hints, &(*found)->ai_next);
+}
+
+static void test_addresses_in_turn(void **state)
+{
+    struct redis_conf conf;
+    static struct redis_conn c;
+    char hosts[80], seen[8] = "";
+    struct mem m;
+
+    (void)state;
+    mem_init(&m, 0);
+    redis_conf_defaults(&conf);
+    snprintf(hosts, sizeof hosts, "127.0.0.1:1,two.test:%u", port);
+    conf.host = hosts;
+    redis_conn_init(&c, &conf, &m, 4096);
+    for (u32 i = 0; i < 6; i++) {
+        enum link_status status;
+        redis_conn_open(&c);
+        while ((status = redis_conn_ready(&c)) == LINK_BUSY)
+            usleep(1000);
+        seen[i] = status == LINK_OK ? '+' : '-';
+        redis_conn_close(&c);
+    }
+    assert_string_equal(seen, "---+--");
+    mem_free_all(&m);
 }
 
 /* An answer that is no RESP, and the hosts' turns. */
@@ -212,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cannot_connect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_tls_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_addresses_in_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_conn, set_up, tear_down),
     };
 

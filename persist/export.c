@@ -218,7 +218,7 @@ static bool lane_skip(struct export_lane *l, u64 wanted)
 {
     u64 oldest = l->source.oldest(l->source.ctx);
 
-    if (!l->sink->is_window || l->batch_txs > 0 || l->committing || oldest <= wanted)
+    if (!l->sink->is_window || l->batch_txs > 0 || oldest <= wanted)
         return false;
     log_warn("export %s: seq %" PRIu64 " to %" PRIu64 " have left the journal and are not in it "
              "again: consumers take them from PostgreSQL",

@@ -90,7 +90,7 @@ static void test_window_with_an_old_mark(void **state)
     lane_rig_run(&d.b, &d.now_ns, 3);
     d.far.down = false;
     d.j.durable = d.j.txs;
-    d.j.oldest = d.opens[1];
+    d.j.oldest = d.opens[1] - 1; /* of a day that the mark knows nothing of */
     assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
     assert_int_equal(d.far.rows[rows].seq, d.opens[1]);
     assert_int_equal(d.far.rows[rows].day, 20261125);
@@ -114,6 +114,28 @@ static void test_window_without_a_day(void **state)
     made_journal_trade(&d.j, 50);
     assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
     lane_rig_assert_from(&d.far, &d.j, opened, 31);
+    days_free(&d);
+}
+
+static u64 nothing_known(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+/* What is left cannot be told: no guess, but said and tried again. */
+static void test_window_on_nothing(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 33);
+    d.b.sink.sink.is_window = true;
+    d.b.x.lanes[0].source.oldest = nothing_known;
+    lose_beginning(&d, d.opens[0]);
+    assert_false(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 3000));
+    assert_int_equal(d.far.used, 0);
+    assert_true(metric_get(&d.b.x.lanes[0].m_errors[EXPORT_ERROR_JOURNAL]) >= 1);
     days_free(&d);
 }
 
@@ -192,6 +214,26 @@ static void test_an_outage_is_few_lines(void **state)
     say_for(2, 130, 6);
 }
 
+/* A batch that is not full waits for its age, here 1 ms: rows that come meanwhile go with it. */
+static void test_a_batch_waits_for_its_age(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 45);
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 3000));
+    u64 before = d.j.txs, batches = metric_get(&d.b.x.lanes[0].m_batches);
+    for (u32 i = 0; i < 8; i++) {
+        made_journal_trade(&d.j, 1);
+        lane_rig_run(&d.b, &d.now_ns, 1); /* 0.1 ms */
+    }
+    assert_int_equal(metric_get(&d.b.x.lanes[0].m_mark_seq), before);
+    lane_rig_run(&d.b, &d.now_ns, 6);
+    assert_int_equal(metric_get(&d.b.x.lanes[0].m_mark_seq), d.j.txs);
+    assert_int_equal(metric_get(&d.b.x.lanes[0].m_batches), batches + 1);
+    days_free(&d);
+}
+
 /* ---- the end ---- */
 
 static void test_the_end_awaits(void **state)
@@ -244,8 +286,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_goes_on),
         cmocka_unit_test(test_window_with_an_old_mark),
+        cmocka_unit_test(test_window_on_nothing),
         cmocka_unit_test(test_window_without_a_day),
         cmocka_unit_test(test_the_whole_waits),
+        cmocka_unit_test(test_a_batch_waits_for_its_age),
         cmocka_unit_test(test_an_outage_is_few_lines),
         cmocka_unit_test(test_the_end_awaits),
     };

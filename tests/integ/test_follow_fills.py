@@ -2,7 +2,7 @@
 """The reference consumer (scripts/follow-fills) gets every fill of the journal once and in order from a Redis with gaps made on
 purpose: trimmed, entries taken out of its middle, emptied, and while it is still being written: emptied, killed, and killed
 itself at any byte. And the tops of the books, and indications before a cross.
-wb-test: timeout=120
+wb-test: timeout=180
 """
 import json
 import os

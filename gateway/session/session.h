@@ -93,7 +93,7 @@ struct session {
     u64 sent_ns;             /* when bytes last went out */
     u64 orders_ns;           /* when the orders so far would be through at the reject rate */
     u64 flow_ns;             /* the same of all messages at the stop rate */
-    u64 away_ns;             /* LOGIN: sessions.away_ns, as far as its deadline has had that */
+    u64 away_ns;             /* sessions.away_ns, as far as TIMER_IN has had that */
     u64 flood_ns;            /* since when it has been stopped again and again; 0: it is not */
     struct account *account; /* from BINDING on */
     struct store_cursor cursor;

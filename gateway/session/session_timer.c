@@ -18,31 +18,29 @@ struct session *session_timer_pop(struct sessions *S, enum session_timer *kind)
 }
 
 /*
- * The login deadline, or nothing was heard. The deadline stands still while this gateway has no
- * turn: what the client has sent in time may lie with the kernel, behind everybody else's.
+ * The login deadline, or nothing was heard. Time in which this gateway had no turn does not count:
+ * what the client has sent in time may lie with the kernel, behind everybody else's.
  */
 static void in_due(struct sessions *S, struct session *s)
 {
-    u64 due_ns = s->heard_ns + s->silence_ns;
+    bool login = s->state == SESSION_LOGIN;
     u64 away_ns = S->away_ns - s->away_ns;
+    u64 due_ns = (login ? S->now_ns : s->heard_ns + s->silence_ns) + away_ns;
 
-    if (s->state == SESSION_LOGIN && away_ns > 0) {
-        s->away_ns = S->away_ns;
-        wheel_start(&S->wheel, &s->timers[TIMER_IN], S->now_ns + away_ns);
-    } else if (s->state == SESSION_LOGIN)
-        session_end(S, s, UNBIND_SILENT, true);
-    else if (S->now_ns >= due_ns)
-        session_end(S, s, UNBIND_SILENT, false);
+    s->away_ns = S->away_ns;
+    if (S->now_ns >= due_ns)
+        session_end(S, s, UNBIND_SILENT, login);
     else
         wheel_start(&S->wheel, &s->timers[TIMER_IN], due_ns);
 }
 
-/* Was nothing said for a heartbeat's time? Does the client still take what we say? */
+/* Was nothing said for a heartbeat's time? Does the client still take what we say? Its word on that
+ * may wait for us, too. */
 static void beat_due(struct sessions *S, struct session *s, u64 stalled_ns)
 {
     u64 due_ns = s->sent_ns + S->conf.heartbeat_ns;
 
-    if (stalled_ns > S->conf.slow_timeout_ns) {
+    if (stalled_ns > S->conf.slow_timeout_ns + (S->away_ns - s->away_ns)) {
         session_end(S, s, UNBIND_SLOW, true);
         return;
     }
@@ -72,6 +70,7 @@ void session_timer(struct sessions *S, struct session *s, enum session_timer kin
 void session_timers_start(struct sessions *S, struct session *s)
 {
     s->heard_ns = S->now_ns;
+    s->away_ns = S->away_ns;
     s->sent_ns = S->now_ns;
     wheel_start(&S->wheel, &s->timers[TIMER_IN], S->now_ns + s->silence_ns);
     wheel_start(&S->wheel, &s->timers[TIMER_BEAT], S->now_ns + S->conf.heartbeat_ns);

@@ -131,7 +131,7 @@ def test_everybody():
     swarm.close()
     check(venue.stop() == 0, "wirebook ends in order")
     key_forget(venue)
-    print(f"{COUNT} accounts: first login {first:.2f} s, answered {answered:.2f} s, kept {KEPT_S} s; back after a restart "
+    print(f"{COUNT} accounts: first login {first:.2f} s ({first / COUNT * 1000:.1f} ms a hash), answered {answered:.2f} s, kept {KEPT_S} s; back after a restart "
           f"{back:.2f} s, replayed {replayed:.2f} s; without the kernel's key {reboot:.2f} s")
 
 

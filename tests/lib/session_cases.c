@@ -226,6 +226,20 @@ void case_silence(struct suite *s)
     client_login(&s->b, "ALICE", 3); /* the engine knows that it is free */
 }
 
+/* A gateway that had no turn for so long says nothing of its clients: not of who was silent, not of
+ * who has acknowledged nothing. */
+void case_away(struct suite *s)
+{
+    suite_stream(s, 1);
+    s->rig.now_ns += 30 * NS_PER_SEC;
+    rig_turn(&s->rig);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 14 * NS_PER_SEC);
+    assert_int_equal(client_end(&s->a), WIRE_OPEN);
+    rig_pass(&s->rig, 1100 * NS_PER_MS);
+    client_expect_end(&s->a);
+}
+
 /* ---- floods ---- */
 
 void case_guests(struct suite *s)

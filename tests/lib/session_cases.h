@@ -30,6 +30,7 @@ void case_lost_while_logging_in(struct suite *s);
 void case_orders_before_the_end_of_file_count(struct suite *s);
 void case_heartbeats(struct suite *s);
 void case_silence(struct suite *s);
+void case_away(struct suite *s);
 void case_guests(struct suite *s);
 void case_rates(struct suite *s);
 

@@ -364,6 +364,7 @@ static const struct suite_case cases[] = {
     {"orders before the end of file count", case_orders_before_the_end_of_file_count, 0, false},
     {"heartbeats", case_heartbeats, 0, false},
     {"silence", case_silence, 0, false},
+    {"away", case_away, 0, false},
     {"garbage ends one session alone", case_garbage_ends_one_session_alone, 0, false},
     {"full command ring", case_full_command_ring, 64, false},
     {"day end", case_day_end, 0, false},

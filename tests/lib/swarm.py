@@ -126,10 +126,10 @@ class Swarm:
             b[:1] == b"A" and b[9:13] == wanted[m.user] for b in m.messages), seconds)
 
     def keep(self, seconds):
-        """Everybody stays for that long; each hears about a heartbeat a second."""
-        end = time.monotonic() + seconds
+        """Everybody stays for that long; each hears about a heartbeat a second. Seconds in which we run: a machine's
+        measurement may stop us and the venue meanwhile."""
         before = [m.heartbeats for m in self.members]
-        while time.monotonic() < end:
+        for _ in range(seconds):
             self.beat()
             second = time.monotonic() + 1
             while time.monotonic() < second:

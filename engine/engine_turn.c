@@ -120,13 +120,19 @@ static void put_bound(struct engine *e, const struct msg_bound *m)
         ring_put(e->rings.events[m->from], m, m->head.slots);
 }
 
-/* A pause, or its end, is told to operators, as long as their answers have room. */
+/* A pause, or its end, is told to operators, behind the terms of what it is of, as long as their
+ * answers have room. */
 static void pause_tell(struct engine *e, const union msg *m)
 {
     bool pause = m->phase.reason == COURSE_LIMIT || m->phase.reason == COURSE_OVER;
+    union msg of;
 
-    if (pause && e->rings.answers && ring_room(e->rings.answers, PAUSE_ROOM) >= PAUSE_ROOM)
-        engine_answer(e, m, 1);
+    if (!pause || !e->rings.answers || ring_room(e->rings.answers, PAUSE_ROOM) < PAUSE_ROOM)
+        return;
+    of.instrument = e->instruments.terms[m->phase.instrument];
+    of.ev = (struct event_head){.type = EV_INSTRUMENT, .slots = 1};
+    engine_answer(e, &of, 1);
+    engine_answer(e, m, 1);
 }
 
 static void route(struct engine *e, const union msg *m)

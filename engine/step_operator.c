@@ -74,6 +74,13 @@ static void step_expel(struct engine *e, const struct msg_bar *c)
         drop_begin(e, id);
 }
 
+/* For the record; what was refused elsewhere is refused here, too, so that its end says so. */
+static void step_note(struct engine *e, const struct msg_note *c)
+{
+    if (c->what == NOTE_REFUSED)
+        request_refuse(e, c->why > WHY_NONE && c->why <= WHY_MAX ? c->why : WHY_TYPE);
+}
+
 /* The carried command, with the head that it would have had alone. */
 static void carried(const struct msg_operator *c, union msg *out)
 {
@@ -123,6 +130,7 @@ static void step_carried(struct engine *e, const union msg *cmd)
         step_expel(e, &cmd->bar);
         break;
     case CMD_NOTE:
+        step_note(e, &cmd->note);
         break;
     default:
         request_refuse(e, WHY_TYPE);

@@ -33,10 +33,11 @@ struct steer {
     struct renew *renew;
     struct control *control; /* NULL: not configured */
     _Atomic bool hangup;     /* SIGHUP came; by main's thread */
-    struct cursor *cursor;   /* of the search; NULL: none yet */
-    u32 halves;              /* found so far */
-    u64 fill_seq;            /* the transaction that they are in */
-    bool terms;              /* the second pass is under way */
+    struct msg_instrument pausing;
+    struct cursor *cursor; /* of the search; NULL: none yet */
+    u32 halves;            /* found so far */
+    u64 fill_seq;          /* the transaction that they are in */
+    bool terms;            /* the second pass is under way */
 };
 
 static void search_begin(struct steer *s)
@@ -147,11 +148,15 @@ static void drain(void *ctx)
 
 /* ---- reload ---- */
 
-/* What the engine has decided by itself. */
-static void pause_tell(const struct msg_phase *m)
+/* What the engine has decided by itself; the terms of the instrument came right before it. */
+static void pause_tell(const struct steer *s, const struct msg_phase *m)
 {
-    log_event(LOG_WARN, "pause", "instrument=%u phase=%c next=%c until_ns=%llu by=%s",
-              m->instrument, m->phase, m->next ? m->next : '-', (unsigned long long)m->until_ns,
+    bool named = s->pausing.instrument == m->instrument;
+    char symbol[16];
+
+    log_event(LOG_WARN, "pause", "symbol=%s phase=%c next=%c until_ns=%llu by=%s",
+              log_word(symbol, sizeof symbol, s->pausing.symbol, named ? 8 : 0), m->phase,
+              m->next ? m->next : '-', (unsigned long long)m->until_ns,
               m->reason == COURSE_LIMIT ? "price_bands" : "time");
 }
 
@@ -160,7 +165,9 @@ static void other_answer(void *ctx, const union msg *m)
     struct steer *s = ctx;
 
     if (m->ev.type == EV_PHASE)
-        pause_tell(&m->phase);
+        pause_tell(s, &m->phase);
+    else if (m->ev.type == EV_INSTRUMENT)
+        s->pausing = m->instrument;
     else
         reload_answer(&s->reload, m);
 }
@@ -214,6 +221,16 @@ static json_t *counts_json(const struct plan_counts *c)
                      (int)c->firms, "profiles", (int)c->profiles, "listed", (int)c->listed);
 }
 
+/* The journal has that one was asked for; and now, that it was refused. */
+static void reload_note(struct steer *s, const char *text)
+{
+    struct request r = {.asked = "reload"};
+    struct refusal f = {.peer = &s->reload.peer, .request = &r, .why = WHY_PROCESS, .text = text};
+
+    snprintf(r.reason, sizeof r.reason, "%s", s->reload.reason);
+    refusals_add(&s->operate.refusals, &f, s->operate.now_ns);
+}
+
 /* What came of it: to the log, line by line, and as an answer. */
 static json_t *reload_tell(struct steer *s, const struct reload_result *r)
 {
@@ -224,6 +241,8 @@ static json_t *reload_tell(struct steer *s, const struct reload_result *r)
 
     for (char *line = strtok_r(r->text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         log_line(done ? LOG_WARN : LOG_ERROR, "reload: %s", line);
+    if (!done)
+        reload_note(s, r->text);
     for (size_t i = 0; done && i < json_array_size(restart); i++)
         log_warn("reload: %s needs a restart", json_string_value(json_array_get(restart, i)));
     log_event(LOG_INFO, "reload",

@@ -254,7 +254,7 @@ static void put_message(struct dump *d, const union msg *m, u32 idx)
     struct line l = {.m = m, .idx = idx, .symbol = symbol_of(d, m)};
 
     if (m->cmd.type == CMD_OPERATOR)
-        l.is_carrier = dump_carried(&m->operator, & l.carried);
+        l.is_carrier = msg_carried(&m->operator, & l.carried);
     if (d->conf.format == DUMP_JSON)
         json_line(d, &l);
     else

@@ -90,9 +90,6 @@ u32 dump_filter_tx(struct dump_filter *f, const struct export_names *names, cons
 
 #define DUMP_WANTED_WORDS ((TX_SLOTS_MAX + 63u) / 64u)
 
-/* The command that an operator's request carries, with an empty head. False: of no known type. */
-bool dump_carried(const struct msg_operator *c, union msg *out);
-
 /* ---- columns ---- */
 
 #define DUMP_COLUMNS_MAX 320u

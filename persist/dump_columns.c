@@ -57,7 +57,7 @@ static bool can_be_carried(u32 type)
     struct msg_operator o = {.type = (u8)type};
     union msg m;
 
-    return type != CMD_OPERATOR && dump_carried(&o, &m);
+    return type != CMD_OPERATOR && msg_carried(&o, &m);
 }
 
 static void columns_of(struct dump_columns *c, enum dump_part part, u8 type)

@@ -151,18 +151,6 @@ static bool names_instrument(struct dump_filter *f, const struct export_names *n
 
 /* ---- transactions ---- */
 
-bool dump_carried(const struct msg_operator *c, union msg *out)
-{
-    u32 slots = msg_type_slots(c->type);
-
-    memset(out, 0, sizeof *out);
-    out->cmd.type = c->type;
-    out->cmd.slots = (u8)slots;
-    memcpy((u8 *)out + sizeof out->cmd, c->body, sizeof c->body);
-    return slots >= 1 && slots <= 2 && msg_is_command(c->type) &&
-           !msg_has_terms(&msg_shapes[c->type]);
-}
-
 struct judged {
     bool account;
     bool instrument; /* names the one */
@@ -181,7 +169,7 @@ static struct judged judge(struct dump_filter *f, const struct export_names *nam
                     names_account(f, names, (const u8 *)m);
     if (!j.instrument)
         j.instrument = names_instrument(f, names, (const u8 *)m, &any);
-    if (m->cmd.type == CMD_OPERATOR && dump_carried(&m->operator, & carried)) {
+    if (m->cmd.type == CMD_OPERATOR && msg_carried(&m->operator, & carried)) {
         struct judged in = judge(f, names, &carried);
         j.account |= in.account;
         j.instrument |= in.instrument;

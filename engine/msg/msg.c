@@ -232,7 +232,10 @@ static const struct field operated_fields[] = {
     F(msg_operated, gone, NUM),
 };
 static const struct field bar_fields[] = {{"of", offsetof(struct msg_bar, account), 4, NUM, 0}};
-static const struct field note_fields[] = {F(msg_note, what, NUM)};
+static const struct field note_fields[] = {
+    F(msg_note, what, NUM), F(msg_note, command, TEXT), F(msg_note, of, TEXT),
+    F(msg_note, why, NUM),  F(msg_note, text, TEXT),    F(msg_note, unnoted, NUM),
+};
 static const struct field look_fields[] = {
     F(msg_look, request, NUM), F(msg_look, what, NUM), F(msg_look, from, NUM),
     F(msg_look, name, TEXT),
@@ -336,7 +339,7 @@ const struct shape msg_shapes[256] = {
     [CMD_BAR] = {"CMD_BAR", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
     [CMD_UNBAR] = {"CMD_UNBAR", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
     [CMD_EXPEL] = {"CMD_EXPEL", FIELDS(bar_fields), 0, 1, ZERO(msg_bar, zero)},
-    [CMD_NOTE] = {"CMD_NOTE", FIELDS(note_fields), 0, 1, ZERO(msg_note, zero)},
+    [CMD_NOTE] = {"CMD_NOTE", FIELDS(note_fields), 0, 2, ZERO(msg_note, zero)},
     [CMD_LOOK] = {"CMD_LOOK", FIELDS(look_fields), 0, 1, ZERO(msg_look, zero)},
     [EV_OPERATOR] = {"EV_OPERATOR", FIELDS(operated_fields), MSG_TX_END, 1,
                      ZERO(msg_operated, zero)},
@@ -358,6 +361,18 @@ const char *msg_type_name(u8 type)
 u32 msg_type_slots(u8 type)
 {
     return msg_shapes[type].slots;
+}
+
+bool msg_carried(const struct msg_operator *c, union msg *out)
+{
+    u32 slots = msg_type_slots(c->type);
+
+    memset(out, 0, sizeof *out);
+    out->cmd.type = c->type;
+    out->cmd.slots = (u8)slots;
+    memcpy((u8 *)out + sizeof out->cmd, c->body, sizeof c->body);
+    return slots >= 1 && slots <= 2 && msg_is_command(c->type) &&
+           !msg_has_terms(&msg_shapes[c->type]);
 }
 
 /* ---- checking ---- */

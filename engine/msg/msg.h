@@ -486,4 +486,7 @@ const char *msg_check(const struct slot *slots, u32 avail);
 /* Prints one message as one line of name=value pairs, with the newline. */
 void msg_print(FILE *out, const union msg *m);
 
+/* The command that an operator's request carries, with an empty head. False: of no known type. */
+bool msg_carried(const struct msg_operator *c, union msg *out);
+
 #endif

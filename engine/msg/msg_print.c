@@ -106,14 +106,26 @@ static void print_head(FILE *out, const union msg *m)
     print_flags(out, m->cmd.flags);
 }
 
+static void print_fields(FILE *out, const union msg *m)
+{
+    const struct shape *shape = &msg_shapes[m->cmd.type];
+
+    for (u32 i = 0; i < shape->fields_used; i++)
+        print_field(out, (const u8 *)m, &shape->fields[i]);
+}
+
 void msg_print(FILE *out, const union msg *m)
 {
     const struct shape *shape = &msg_shapes[m->cmd.type];
     const u8 *bytes = (const u8 *)m;
+    union msg carried;
 
     print_head(out, m);
-    for (u32 i = 0; i < shape->fields_used; i++)
-        print_field(out, bytes, &shape->fields[i]);
+    print_fields(out, m);
+    if (m->cmd.type == CMD_OPERATOR && msg_carried(&m->operator, & carried)) {
+        fprintf(out, " carries=%s", msg_type_name(carried.cmd.type));
+        print_fields(out, &carried);
+    }
     if (msg_has_terms(shape)) {
         u32 tags = (u32)load(bytes + SLOT_BYTES + offsetof(struct order_terms, tags), 4);
         for (u32 i = 0; i < MSG_TERMS_FIELDS; i++)

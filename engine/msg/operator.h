@@ -53,8 +53,11 @@ enum operated_why {
     WHY_TYPE = 10,      /* not a command of operators */
     WHY_PROFILE = 11,   /* no such profile */
     WHY_CYCLE = 12,     /* the profile would be based on itself */
+    WHY_ROLE = 13,      /* who asks may not */
+    WHY_REQUEST = 14,   /* not a request, or not one with such arguments */
+    WHY_PROCESS = 15,   /* the process could not do its part, or has not asked the engine in time */
 };
-#define WHY_MAX WHY_CYCLE
+#define WHY_MAX WHY_PROCESS
 
 /* EV_OPERATOR: a request begins. EV_OPERATED: it is over, all its long work included. */
 struct msg_operated {
@@ -87,16 +90,25 @@ enum note_what {
     NOTE_DRAIN = 1,
     NOTE_SNAPSHOT = 2,
     NOTE_RELOAD = 3,
-    NOTE_REPAIR = 4, /* by wirebook-journal: damage was cut off before it */
+    NOTE_REPAIR = 4,  /* by wirebook-journal: damage was cut off before it */
+    NOTE_REFUSED = 5, /* a request was refused before the engine was asked: done nothing */
 };
 
-/* CMD_NOTE: for the record. Only carried by CMD_OPERATOR. */
+#define NOTE_TEXT_BYTES 68u
+
+/* CMD_NOTE: for the record. Only carried by CMD_OPERATOR. All but `what` is NOTE_REFUSED's alone;
+ * texts are filled up with zeros, `of` with spaces where it names something. */
 struct msg_note {
     struct cmd_head head;
-    u8 what;     /* 32 enum note_what */
-    u8 zero[31]; /* 33 */
+    u8 what;          /* 32 enum note_what */
+    u8 why;           /* 33 enum operated_why, never WHY_NONE; EV_OPERATED gives it back */
+    u16 zero;         /* 34 */
+    u32 unnoted;      /* 36 more of the same caller's, before this one, that no note has */
+    char command[12]; /* 40 that was asked; nothing: no command at all */
+    char of[8];       /* 52 the user, symbol or profile that it was about */
+    char text[NOTE_TEXT_BYTES]; /* 60 what was answered, cut */
 };
-_Static_assert(sizeof(struct msg_note) == 64, "one slot");
+_Static_assert(sizeof(struct msg_note) == 128, "two slots");
 
 enum look_what {
     LOOK_VENUE = 1,

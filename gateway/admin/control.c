@@ -45,6 +45,7 @@ struct control {
     u64 aside;  /* who waits for a snapshot; 0: nobody any more */
     u64 later;  /* whose request answers by itself; 0: nobody's */
     u32 next;   /* whose turn it is */
+    u64 now_ns; /* of this turn */
     struct peer_conn peers[CONTROL_PEERS_MAX];
     struct metric connections;
     struct metric denied; /* by role */
@@ -163,10 +164,25 @@ static void say(struct peer_conn *p, json_t *answer)
     p->out_at = 0;
 }
 
-static void deny(struct control *c, struct peer_conn *p, const char *text)
+static void denied_log(const struct peer *p, const char *command, enum role wants)
 {
-    metric_add(&c->denied, 1);
-    say(p, operate_answer("denied", text));
+    char user[40];
+
+    log_event(LOG_WARN, "operator_denied", "user=%s uid=%u role=%s command=%s wants=%s",
+              log_word(user, sizeof user, p->user, sizeof p->user), p->uid, role_name(p->role),
+              command, role_name(wants));
+}
+
+/* Refused here; `r` NULL: it is the connection that is. */
+static void refuse(struct control *c, struct peer_conn *p, const struct request *r, u8 why,
+                   const char *text)
+{
+    struct refusal f = {.peer = &p->peer, .request = r, .why = why, .text = text};
+
+    if (why == WHY_ROLE)
+        metric_add(&c->denied, 1);
+    operate_refused(c->operate, &f, c->now_ns);
+    say(p, operate_answer(why == WHY_ROLE ? "denied" : "error", text));
 }
 
 /* His request is under way, or is answered aside or by itself. */
@@ -212,9 +228,9 @@ static void take_peers(struct control *c, u64 now_ns)
         p->serial = ++c->serials;
         p->moved_ns = now_ns;
         if (!roles_peer(&c->conf.roles, fd, &p->peer) || p->peer.role == ROLE_NONE) {
-            log_event(LOG_WARN, "operator_denied",
-                      "user=%s uid=%u role=none command=- wants=viewer", p->peer.user, p->peer.uid);
-            deny(c, p, "you have no role here; see control.viewers, operators, admins");
+            denied_log(&p->peer, "-", ROLE_VIEWER);
+            refuse(c, p, NULL, WHY_ROLE,
+                   "you have no role here; see control.viewers, operators, admins");
             p->closing = true;
         }
     }
@@ -227,17 +243,15 @@ static void line_take(struct control *c, struct peer_conn *p, const char *line, 
     char text[128];
 
     if (wrong) {
-        say(p, operate_answer("error", wrong));
+        refuse(c, p, &p->request, WHY_REQUEST, wrong);
         return;
     }
     if (p->peer.role < p->request.kind->role) {
         snprintf(text, sizeof text, "%s wants the role %s; %s has %s", p->request.kind->name,
                  role_name(p->request.kind->role), p->peer.user, role_name(p->peer.role));
-        log_event(LOG_WARN, "operator_denied", "user=%s uid=%u role=%s command=%s wants=%s",
-                  p->peer.user, p->peer.uid, role_name(p->peer.role), p->request.kind->name,
-                  role_name(p->request.kind->role));
+        denied_log(&p->peer, p->request.kind->name, p->request.kind->role);
+        refuse(c, p, &p->request, WHY_ROLE, text);
         request_free(&p->request);
-        deny(c, p, text);
         return;
     }
     p->waits = true;
@@ -260,7 +274,7 @@ static int read_some(struct control *c, struct peer_conn *p)
         p->in_used -= bytes + 1;
         memmove(p->in, end + 1, p->in_used);
     } else if (p->in_used == sizeof p->in) {
-        say(p, operate_answer("error", "the line is too long"));
+        refuse(c, p, NULL, WHY_REQUEST, "the line is too long");
         p->closing = true;
     }
     return end || n > 0;
@@ -362,6 +376,7 @@ static bool all_said(const struct control *c)
 
 int control_do_work(struct control *c, u64 now_ns)
 {
+    c->now_ns = now_ns;
     json_t *answer = operate_step(c->operate, now_ns);
     int work = answer ? answered(c, &c->served, answer) : 0;
 

@@ -20,6 +20,7 @@ void operate_init(struct operate *o, const struct operate_conf *conf, u64 first)
     memset(o, 0, sizeof *o);
     o->conf = *conf;
     o->numbers = first;
+    refusals_init(&o->refusals, conf->cmds, &o->numbers);
 }
 
 void operate_register_metrics(const struct operate *o)
@@ -31,6 +32,7 @@ void operate_register_metrics(const struct operate *o)
     metrics_register("wirebook_control_timeouts_total", "",
                      "Requests of operators that the engine did not answer in time.",
                      METRIC_COUNTER, &o->timeouts);
+    refusals_register_metrics(&o->refusals);
 }
 
 json_t *operate_answer(const char *outcome, const char *text)
@@ -47,9 +49,23 @@ static json_t *finish(struct operate *o, json_t *answer)
     return answer;
 }
 
-static json_t *fail(struct operate *o, const char *text)
+void operate_refused(struct operate *o, const struct refusal *f, u64 now_ns)
 {
     metric_add(&o->refused, 1);
+    refusals_add(&o->refusals, f, now_ns);
+}
+
+static void note(struct operate *o, u8 why, const char *text)
+{
+    struct refusal f = {.peer = &o->peer, .request = &o->request, .why = why, .text = text};
+
+    refusals_add(&o->refusals, &f, o->now_ns);
+}
+
+static json_t *fail(struct operate *o, u8 why, const char *text)
+{
+    metric_add(&o->refused, 1);
+    note(o, why, text);
     return finish(o, operate_answer("refused", text));
 }
 
@@ -73,6 +89,7 @@ void operate_begin(struct operate *o, const struct request *r, const struct peer
     o->number = operate_number(o);
     o->deadline_ns = now_ns + OPERATE_ANSWER_NS;
     o->from = 1;
+    o->now_ns = now_ns;
     o->list = r->kind->what == DO_LIST ? json_array() : NULL;
     o->seen = (struct msg_seen){0};
     bool looks = r->kind->what == DO_LIST || r->name[0];
@@ -111,7 +128,8 @@ static json_t *found(struct operate *o)
                    strcmp(o->request.kind->name, "profile") == 0;
 
     if (o->seen.id == 0 && !new_one)
-        return fail(o, account ? "no such account" : "no such instrument");
+        return account ? fail(o, WHY_ACCOUNT, "no such account")
+                       : fail(o, WHY_INSTRUMENT, "no such instrument");
     state_set(o, OPERATE_ASK);
     return NULL;
 }
@@ -187,12 +205,16 @@ static json_t *stages_show(void)
 
 /* ---- requests that were not answered in time ---- */
 
+static const char *outcome_word(u8 outcome)
+{
+    static const char *const words[] = {"done", "nothing", "refused"};
+
+    return words[outcome <= OPERATED_REFUSED ? outcome : OPERATED_REFUSED];
+}
+
 static json_t *operated_show(u64 request, const struct msg_operated *end)
 {
-    static const char *const outcomes[] = {"done", "nothing", "refused"};
-    const char *outcome = outcomes[end->outcome <= OPERATED_REFUSED ? end->outcome : 2];
-
-    return json_pack("{ss ss sI sI sI si}", "outcome", outcome, "text",
+    return json_pack("{ss ss sI sI sI si}", "outcome", outcome_word(end->outcome), "text",
                      end->outcome == OPERATED_NOTHING ? "it was so already" : request_why(end->why),
                      "request", (json_int_t)request, "seq", (json_int_t)end->first_seq, "last_seq",
                      (json_int_t)end->head.seq, "orders_gone", (int)end->gone);
@@ -236,8 +258,8 @@ static bool late_ended(struct operate *o, const struct msg_operated *m)
         return false;
     l->ended = true;
     l->operated = *m;
-    log_event(LOG_WARN, "operator_late", "request=%llu outcome=%u why=\"%s\" transaction=%llu",
-              (unsigned long long)m->request, m->outcome, request_why(m->why),
+    log_event(LOG_WARN, "operator_late", "request=%llu outcome=%s why=\"%s\" transaction=%llu",
+              (unsigned long long)m->request, outcome_word(m->outcome), request_why(m->why),
               (unsigned long long)m->first_seq);
     return true;
 }
@@ -252,13 +274,14 @@ static json_t *request_look(struct operate *o)
     if (l)
         return finish(o, late_show(o, l));
     if (!o->conf.request_find)
-        return fail(o, "this process cannot look requests up");
+        return fail(o, WHY_PROCESS, "this process cannot look requests up");
     enum operate_found f = o->conf.request_find(o->conf.ctx, number, &end, o->trade_new);
     o->trade_new = false;
     if (f == FOUND_TRADE)
         return finish(o, operated_show(number, &end));
-    return f == FOUND_NONE ? fail(o, "the journal of the day has no such request: nothing was done")
-                           : NULL;
+    return f == FOUND_NONE
+               ? fail(o, WHY_MATCH, "the journal of the day has no such request: nothing was done")
+               : NULL;
 }
 
 /* What is in the way of a snapshot, before the journal notes that one was wanted. */
@@ -290,7 +313,7 @@ static json_t *step_ask(struct operate *o)
     if (o->request.kind->what == DO_RELOAD) {
         wrong = o->conf.reload ? o->conf.reload(o->conf.ctx, &o->peer, o->request.reason)
                                : "this process cannot reload";
-        return wrong ? fail(o, wrong) : finish(o, NULL);
+        return wrong ? fail(o, WHY_PROCESS, wrong) : finish(o, NULL);
     }
     if (o->request.kind->what == DO_STAGES)
         return finish(o, json_pack("{ss so}", "outcome", "done", "data", stages_show()));
@@ -299,11 +322,13 @@ static json_t *step_ask(struct operate *o)
         o->trade_new = true;
         return NULL;
     }
-    if (!command_make(o, &wrong) || (wrong = snapshot_hindered(o)) != NULL)
-        return fail(o, wrong);
+    if (!command_make(o, &wrong))
+        return fail(o, WHY_REQUEST, wrong);
+    if ((wrong = snapshot_hindered(o)) != NULL)
+        return fail(o, WHY_PROCESS, wrong);
     if (o->request.kind->what == DO_BREAK && o->state == OPERATE_ASK) {
         if (!o->conf.trade_find)
-            return fail(o, "this process cannot look trades up");
+            return fail(o, WHY_PROCESS, "this process cannot look trades up");
         state_set(o, OPERATE_SEARCH);
         o->trade_new = true;
         return NULL;
@@ -321,7 +346,7 @@ static json_t *step_search(struct operate *o)
     enum operate_found f = o->conf.trade_find(o->conf.ctx, &o->cmd.broken_trade, o->trade_new);
     o->trade_new = false;
     if (f == FOUND_NONE)
-        return fail(o, "the journal has no such trade of this day");
+        return fail(o, WHY_MATCH, "the journal has no such trade of this day");
     if (f == FOUND_TRADE)
         o->sent = command_send(o);
     return NULL;
@@ -344,12 +369,9 @@ static void tell_log(const struct operate *o, const char *outcome)
 
 static json_t *step_durable(struct operate *o, u64 now_ns)
 {
-    static const char *const outcomes[] = {"done", "nothing", "refused"};
-    const char *outcome = outcomes[o->end.outcome <= OPERATED_REFUSED ? o->end.outcome : 2];
-
     if (atomic_load_explicit(o->conf.durable_seq, memory_order_acquire) < o->end.head.seq)
         return NULL;
-    tell_log(o, outcome);
+    tell_log(o, outcome_word(o->end.outcome));
     if (o->end.outcome == OPERATED_REFUSED)
         metric_add(&o->refused, 1);
     else if (request_note(&o->request) == NOTE_DRAIN)
@@ -385,9 +407,9 @@ static json_t *answers_take(struct operate *o)
     while (!answer && (m = msg_peek(o->conf.answers, &copy)) != NULL) {
         u32 slots = m->ev.slots;
         bool seen = m->ev.type == EV_SEEN;
-        bool phase = m->ev.type == EV_PHASE;
-        if (phase || (seen ? m->seen.request : m->operated.request) != o->number || !o->sent) {
-            if (seen || phase || !late_ended(o, &m->operated)) {
+        bool pause = m->ev.type == EV_PHASE || m->ev.type == EV_INSTRUMENT;
+        if (pause || (seen ? m->seen.request : m->operated.request) != o->number || !o->sent) {
+            if (seen || pause || !late_ended(o, &m->operated)) {
                 if (o->conf.other)
                     o->conf.other(o->conf.ctx, m);
             }
@@ -418,6 +440,8 @@ static json_t *late_begin(struct operate *o)
 static json_t *time_out(struct operate *o)
 {
     json_t *answer;
+    char user[40];
+    bool asked = o->state == OPERATE_DURABLE || (o->sent && o->state != OPERATE_LOOK);
 
     metric_add(&o->timeouts, 1);
     if (!o->sent && o->state != OPERATE_DURABLE)
@@ -429,13 +453,18 @@ static json_t *time_out(struct operate *o)
     else
         answer = late_begin(o);
     log_event(LOG_WARN, "operator_timeout", "user=%s request=%llu command=%s text=\"%s\"",
-              o->peer.user, (unsigned long long)o->number, o->request.kind->name,
+              log_word(user, sizeof user, o->peer.user, sizeof o->peer.user),
+              (unsigned long long)o->number, o->request.kind->name,
               json_string_value(json_object_get(answer, "text")));
+    if (!asked)
+        note(o, WHY_PROCESS, json_string_value(json_object_get(answer, "text")));
     return finish(o, answer);
 }
 
 json_t *operate_step(struct operate *o, u64 now_ns)
 {
+    o->now_ns = now_ns;
+    refusals_step(&o->refusals, now_ns);
     json_t *answer = answers_take(o);
 
     if (answer || !operate_busy(o))

@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 
 #include "engine/base/metrics.h"
-#include "gateway/admin/request.h"
+#include "gateway/admin/refusals.h"
 
 #define OPERATE_ANSWER_NS (5 * NS_PER_SEC) /* until the engine must have answered */
 
@@ -87,6 +87,8 @@ struct operate {
     u64 drain_ns;  /* when the process is to be told to end; 0: not */
     json_t *aside; /* the answer to who waits for a snapshot; NULL: nobody */
     u64 aside_asked;
+    u64 now_ns; /* of this turn */
+    struct refusals refusals;
     struct metric requests;
     struct metric refused; /* by role, by the parser or by the engine */
     struct metric timeouts;
@@ -103,6 +105,9 @@ static inline bool operate_busy(const struct operate *o)
 
 /* The number of one more request, of whoever asks the engine by the same rings. */
 u64 operate_number(struct operate *o);
+
+/* One more request was refused before the engine was asked, and is answered so: counted, noted. */
+void operate_refused(struct operate *o, const struct refusal *f, u64 now_ns);
 
 /* Takes `r` over. Only when not busy, and when the peer's role allows it. */
 void operate_begin(struct operate *o, const struct request *r, const struct peer *peer, u64 now_ns);

@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "engine/base/log.h"
+
 bool request_name(const struct request *r, const char *name, char *out, u32 bytes)
 {
     const char *text = json_string_value(json_object_get(r->args, name));
@@ -284,6 +286,14 @@ static const struct request_kind *kind_find(const char *name)
     return NULL;
 }
 
+/* The command of that name; what was asked is kept, whatever it is. */
+static const struct request_kind *kind_asked(struct request *r, const char *name)
+{
+    if (name && *name)
+        log_word(r->asked, sizeof r->asked, name, (u32)strnlen(name, sizeof r->asked));
+    return kind_find(name);
+}
+
 static bool word_in(const char *words, const char *word)
 {
     size_t n = strlen(word);
@@ -356,13 +366,14 @@ const char *request_parse(struct request *r, const char *line, size_t bytes)
     memset(r, 0, sizeof *r);
     if (!json_is_object(root))
         wrong = "one object of JSON a line is wanted";
-    else if (!(r->kind = kind_find(json_string_value(json_object_get(root, "command")))))
+    else if (!(r->kind = kind_asked(r, json_string_value(json_object_get(root, "command")))))
         wrong = "no such command";
     else
         wrong = args_check(r, json_object_get(root, "args"));
+    if (json_is_object(root))
+        reason_take(r, json_string_value(json_object_get(root, "reason")));
     if (!wrong) {
         r->args = json_incref(json_object_get(root, "args"));
-        reason_take(r, json_string_value(json_object_get(root, "reason")));
         wrong = subject(r);
     }
     if (!wrong && r->kind->wants_reason && !r->reason[0])
@@ -399,6 +410,9 @@ const char *request_why(u8 why)
         "not a command of operators",
         "no such profile",
         "the profile would be based on itself",
+        "the role does not allow it",
+        "not a request that can be",
+        "the process could not",
     };
     _Static_assert(ARRAY_LEN(texts) == WHY_MAX + 1, "one each");
 

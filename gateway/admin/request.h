@@ -36,7 +36,8 @@ struct request_kind {
 };
 
 struct request {
-    const struct request_kind *kind;
+    const struct request_kind *kind;        /* NULL: of no command that there is */
+    char asked[13];                         /* the command's name as it came, cut */
     char reason[OPERATOR_REASON_BYTES + 1]; /* "": none */
     char name[8]; /* user or symbol that the look is for, padded; zero: none */
     json_t *args; /* owned; NULL: none */

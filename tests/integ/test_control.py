@@ -252,6 +252,9 @@ def test_bad_input():
         v.ctl("--reason", "x", "break", "one", "E", "--yes", code=USAGE)
         v.ctl("--reason", "x", "kill", "venue", code=NOT_CONFIRMED)
         check("killed         false" in v.ctl("status"), "nothing was done")
+        wait_for("each has its note", lambda: v.journal().count(" carries=CMD_NOTE what=5 ") >= 18)
+        for said in ('command="boom" of="" why=14 text="no such command"', 'of="AAPL" why=14 text="a reason is wanted', 'text="the line is too long"'):
+            check(said in v.journal(), v.journal())
         check(v.process.poll() is None, "it runs on")
     v.ctl("status", code=UNREACHABLE)
 
@@ -314,7 +317,8 @@ def test_snapshot():
     with none as v:
         a = v.asked("snapshot", code=REFUSED)
         check("snapshot_transactions" in a["text"], a)
-        check("CMD_OPERATOR" not in v.journal(), "nothing is noted")
+        wait_for("the note", lambda: "what=5 command=\"snapshot\"" in v.journal())
+        check("what=2" not in v.journal(), "noted as refused, not as asked for")
 
 
 def test_engine_that_does_not_answer():

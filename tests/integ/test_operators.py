@@ -56,6 +56,7 @@ COMMANDS = [
     (ADMIN, "drain", [([], "CMD_NOTE")], [], [["now"]]),
 ]
 BY_NAME = {row[1]: row for row in COMMANDS}
+FORBIDDEN = {VIEWER: 0, OPERATOR: 0}  # so many requests were refused by role
 ROLES = {VIEWER: 0, OPERATOR: 1, ADMIN: 2}
 
 
@@ -85,6 +86,7 @@ def forbidden(v, role, name, args):
     """Whoever has less than `role` is told so, before anything is done."""
     for user in [u for u in ROLES if ROLES[u] < ROLES[role]]:
         code, text = v.ctl(user, "--reason", "mine", name, *args)
+        FORBIDDEN[user] += 1
         check(code == DENIED and "wants the role" in text and user in text, f"{name} by {user}: {code} {text}")
 
 
@@ -129,7 +131,7 @@ def test_every_command():
                     why = f"refused {name} {len(asked)}"
                     code, text = v.ctl(role, "--reason", why, name, *args)
                     check(code == REFUSED and (why_not is None or why_not in text), f"{name} {args}: {code} {text}")
-                    if why_not and "seq" in json.loads(text):
+                    if why_not:
                         asked.append((role, why, None, "refused", why_not))
             check(v.process.wait(20) == 0, "drained")
             check(len(asked) >= 25, asked)
@@ -150,7 +152,11 @@ def in_journal(v, asked):
     for role, why, _, _, _ in asked:
         found = [line for line in text.splitlines() if "CMD_OPERATOR" in line and f'reason="{why}"' in line]
         check(len(found) == 1 and f'user="{role}" uid={pwd.getpwnam(role).pw_uid} role={ROLES[role] + 1} ' in found[0], (why, found))
-    check('reason="mine"' not in text, "what a role forbids never reaches the engine")
+    notes = [line for line in text.splitlines() if "CMD_OPERATOR" in line and 'reason="mine"' in line]
+    for user in (VIEWER, OPERATOR):
+        mine = [line for line in notes if f'user="{user}"' in line]
+        check(len(mine) == FORBIDDEN[user] > 8 and all(" carries=CMD_NOTE what=5 command=" in line and " why=13 text=" in line for line in mine), (user, mine))
+    check(f'command="halt" of="MSFT" why=13 text="halt wants the role operator; {VIEWER} has viewer" unnoted=0' in " ".join(notes), notes)
 
 
 def in_postgres(databases, asked):
@@ -160,6 +166,8 @@ def in_postgres(databases, asked):
         check(row[:3] == [role, str(pwd.getpwnam(role).pw_uid), name], (why, row))
         check((message is None or row[3] == message) and row[4] == outcome, (why, row))
         check(why_not in row[5] or why_not == "no such trade", (why, row))
+    row = sql(databases, f"select command, note, asked, answered, outcome, why, role from operator_requests where user_name = '{VIEWER}' and asked = 'halt MSFT'")
+    check(row == f"CMD_NOTE|refused|halt MSFT|halt wants the role operator; {VIEWER} has viewer|refused|the role does not allow it|viewer", row)
 
 
 run_tests(test_table, test_every_command)

@@ -16,10 +16,12 @@ void stream_make_bar(struct stream *s, union msg *m)
                                CMD_UNBAR, CMD_UNBAR, CMD_UNBAR, CMD_EXPEL, CMD_NOTE};
 
     stream_head(s, m, types[stream_below(s, ARRAY_LEN(types))], 0);
-    if (m->cmd.type == CMD_NOTE)
-        m->note.what = NOTE_DRAIN;
-    else
+    if (m->cmd.type == CMD_NOTE) {
+        m->note.what = one_in(s, 2) ? NOTE_DRAIN : NOTE_REFUSED;
+        m->note.why = m->note.what == NOTE_REFUSED ? (u8)stream_below(s, WHY_MAX + 2) : 0;
+    } else {
         m->bar.account = stream_below(s, STREAM_ACCOUNTS + 2);
+    }
 }
 
 void stream_operate(struct stream *s, union msg *m)

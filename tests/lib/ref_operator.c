@@ -61,7 +61,7 @@ void ref_operator(struct ref *r, const struct msg_operator *c)
         bar(r, &m.bar);
     else if (c->type && memchr("\x03\x04\x05\x28\x29\x2A\x30\x31\x32\x33\x34", c->type, 11))
         ref_dispatch(r, &m);
-    if (r->last == before && c->type != CMD_NOTE)
+    if (r->last == before && (c->type != CMD_NOTE || m.note.what == NOTE_REFUSED))
         r->request.outcome = REF_NOT_DONE;
 }
 

@@ -144,6 +144,24 @@ static union msg taken(void)
     return m;
 }
 
+/* The next command notes a refusal. Returns how many others had none. */
+static u32 noted(u8 why, const char *command, const char *of, const char *text)
+{
+    union msg m = taken(), n;
+
+    assert_int_equal(m.operator.type, CMD_NOTE);
+    assert_int_equal(m.operator.uid, getuid());
+    assert_true(m.operator.request != 0);
+    assert_true(msg_carried(&m.operator, & n));
+    assert_null(msg_check((const struct slot *)&n, n.cmd.slots));
+    assert_int_equal(n.note.what, NOTE_REFUSED);
+    assert_int_equal(n.note.why, why);
+    assert_int_equal(strncmp(n.note.command, command, sizeof n.note.command), 0);
+    assert_int_equal(strncmp(n.note.of, of, sizeof n.note.of), 0);
+    assert_int_equal(strncmp(n.note.text, text, sizeof n.note.text), 0);
+    return n.note.unnoted;
+}
+
 static void say_operated(u64 request, u64 seq, u8 how)
 {
     union msg m = {.operated = {.head = {.type = EV_OPERATED, .slots = 1, .seq = seq},
@@ -310,6 +328,43 @@ static void test_look_comes_first(void **state)
     seen.seen.id = 0;
     ring_push(&answers, &seen, 4);
     assert_string_equal(outcome(fd), "refused");
+    assert_int_equal(noted(WHY_ACCOUNT, "disable", "BOB   ", "no such account"), 0);
+}
+
+/* What never comes as far as the engine is in the journal all the same; a look is not. */
+static void test_refusals_are_noted(void **state)
+{
+    char long_line[CONTROL_LINE_BYTES + 1];
+    (void)state;
+
+    outcome(ask("{\"command\":\"boom it all down\",\"reason\":\"for \\u00e9clat\"}\n"));
+    union msg m, first = taken();
+    assert_string_equal(first.operator.reason, "for \xc3\xa9"
+                                               "clat");
+    assert_int_equal(first.operator.role, ROLE_ADMIN);
+    assert_true(msg_carried(&first.operator, & m));
+    assert_memory_equal(m.note.command, "boom?it?all?", 12);
+    outcome(ask("]\n"));
+    noted(WHY_REQUEST, "", "", "one object of JSON a line is wanted");
+    outcome(ask("{\"command\":\"halt\",\"args\":{\"symbol\":\"aapl\"}}\n"));
+    noted(WHY_REQUEST, "halt", "AAPL    ", "a reason is wanted: it is kept in the journal");
+    outcome(ask("{\"command\":\"kill\",\"args\":{\"desk\":\"X\"},\"reason\":\"x\"}\n"));
+    noted(WHY_REQUEST, "kill", "", "args: there is one that this command does not have");
+    outcome(ask("{\"command\":\"status\",\"args\":{\"desk\":\"X\"}}\n")); /* a look */
+    assert_string_equal(looked_up(77), "refused");
+    assert_int_equal(ring_avail(&cmds, 1), 0);
+    memset(long_line, 'x', CONTROL_LINE_BYTES);
+    long_line[CONTROL_LINE_BYTES] = '\0';
+    outcome(ask(long_line));
+    noted(WHY_REQUEST, "", "", "the line is too long");
+    int fd = ask("{\"command\":\"disable\",\"args\":{\"user\":\"ann\"},\"reason\":\"x\"}\n");
+    assert_int_equal(taken().cmd.type, CMD_LOOK);
+    now_ns += OPERATE_ANSWER_NS;
+    assert_string_equal(outcome(fd), "timeout");
+    noted(WHY_PROCESS, "disable", "ANN   ",
+          "no answer from the engine in time; nothing but a look was asked of i");
+    assert_int_equal(metric_get(&operate.refusals.noted), 6);
+    assert_int_equal(metric_get(&operate.refused), 7); /* two looks among them, no time-out */
 }
 
 /* The process is told to end once, behind the answer. */
@@ -331,7 +386,7 @@ static void test_snapshot(void **state)
     hindered = "not here";
     int fd = ask("{\"command\":\"snapshot\",\"reason\":\"x\"}\n");
     assert_string_equal(outcome(fd), "refused");
-    assert_int_equal(ring_avail(&cmds, 1), 0); /* and nothing is noted */
+    noted(WHY_PROCESS, "snapshot", "", "not here"); /* and no snapshot */
     hindered = NULL;
     fd = ask("{\"command\":\"snapshot\",\"reason\":\"before the update\"}\n");
     union msg m = taken();
@@ -346,6 +401,7 @@ static void test_snapshot(void **state)
     assert_int_equal(snapshots, 1);
     int other = ask("{\"command\":\"snapshot\",\"reason\":\"me too\"}\n");
     assert_string_equal(outcome(other), "refused"); /* one at a time */
+    noted(WHY_PROCESS, "snapshot", "", "a snapshot is under way");
     other = ask("{\"command\":\"drain\",\"reason\":\"x\"}\n");
     durable = 5;
     say_operated(taken().operator.request, 5, OPERATED_DONE);
@@ -389,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusals_are_noted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forgotten_peers_make_room, set_up, tear_down),

@@ -132,7 +132,7 @@ static void test_padding_is_checked(void **state)
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
         {EV_BANDS, 46, 63},          {CMD_BREAK, 114, 127},       {EV_BROKEN, 60, 63},
         {CMD_LIMIT, 76, 127},        {CMD_CHECKS, 86, 127},       {EV_UNTRADED, 66, 127},
-        {CMD_OPERATOR, 46, 47},      {CMD_BAR, 36, 63},           {CMD_NOTE, 33, 63},
+        {CMD_OPERATOR, 46, 47},      {CMD_BAR, 36, 63},           {CMD_NOTE, 34, 35},
         {CMD_LOOK, 53, 63},          {EV_OPERATED, 59, 63},       {EV_BARRED, 36, 63},
         {EV_SEEN, 46, 47},           {EV_BOUND, 82, 127},         {CMD_PROFILE, 117, 127},
         {EV_PROFILE, 117, 127},      {CMD_LISTED, 60, 63},        {EV_LISTED, 60, 63},

@@ -101,6 +101,23 @@ static void test_bar(void **state)
     ended(OPERATED_REFUSED, WHY_ACCOUNT);
 }
 
+/* What was refused before it came here ends as refused, with that why; other notes are done. */
+static void test_notes(void **state)
+{
+    union msg m = venue_cmd(CMD_NOTE, 0);
+    (void)state;
+
+    m.note.what = NOTE_DRAIN;
+    assert_int_equal(ask(&m), 2);
+    ended(OPERATED_DONE, WHY_NONE);
+    m.note.what = NOTE_REFUSED;
+    for (u32 why = 0; why < 256; why++) {
+        m.note.why = (u8)why;
+        assert_int_equal(ask(&m), 2);
+        ended(OPERATED_REFUSED, why > 0 && why <= WHY_MAX ? (u8)why : WHY_TYPE);
+    }
+}
+
 static void test_expel(void **state)
 {
     (void)state;
@@ -428,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bar, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expel_drops_orders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill_in_chunks, set_up, tear_down),

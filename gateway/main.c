@@ -61,7 +61,9 @@ static void usage(FILE *out)
     fputs("wirebook - a trading gateway and matching engine\n"
           "\n"
           "  wirebook [CONFIG.yaml]            run; without a file, with the defaults\n"
-          "  wirebook --check-config FILE      say all that is wrong with a file, change nothing\n"
+          "  wirebook --check-config FILE      say all that is wrong with a file, change nothing;\n"
+          "                                    users and groups that only this machine lacks: a\n"
+          "                                    warning\n"
           "  wirebook --print-config [FILE]    every key with its value, unit, range and meaning\n"
           "  wirebook --print-topology [FILE]  cores, agents, ports and rings that it leads to\n"
           "  wirebook --hash-password          read a password from stdin, print its stored form\n"
@@ -79,12 +81,18 @@ static int check_config(const char *path)
 {
     int errors = load_files(path, NULL, &conf, &schedule, &refs, stderr);
 
-    if (errors == 0)
-        printf("%s: good; %u instruments, %u accounts\n", path, refs.instruments_used,
-               refs.accounts_used);
-    else
+    if (errors != 0) {
         fprintf(stderr, "%s: %d error%s\n", path, errors, errors == 1 ? "" : "s");
-    return errors == 0 ? 0 : 1;
+        return 1;
+    }
+    if (steer_check(&conf, stderr) != 0)
+        fprintf(stderr,
+                "%s: warning: this machine would refuse it; fine where it runs on "
+                "another one, that has them\n",
+                path);
+    printf("%s: good; %u instruments, %u accounts\n", path, refs.instruments_used,
+           refs.accounts_used);
+    return 0;
 }
 
 static int print_config(const char *path)

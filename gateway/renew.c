@@ -71,7 +71,7 @@ const struct conf *renew_conf(const struct renew *n)
 
 /* ---- load ---- */
 
-static struct roles roles_from(const struct conf *c)
+struct roles renew_roles(const struct conf *c)
 {
     return (struct roles){.words = {[ROLE_VIEWER] = c->control.viewers,
                                     [ROLE_OPERATOR] = c->control.operators,
@@ -119,7 +119,7 @@ int renew_load(void *renew, const struct refdata **was, const struct refdata **i
 
     n->changes_used = wrong == 0 ? conf_diff(&n->conf, &n->next, n->changes) : 0;
     if (wrong == 0) {
-        struct roles roles = roles_from(&n->next);
+        struct roles roles = renew_roles(&n->next);
         merged = n->conf;
         wrong = conf_take(&merged, &n->next, n->changes, n->changes_used,
                           n->parts.path ? n->parts.path : "defaults", errors);
@@ -127,7 +127,7 @@ int renew_load(void *renew, const struct refdata **was, const struct refdata **i
             wrong = refdata_check_ports(&n->refs, &merged, errors);
         if (wrong != 0)
             fputs("... as it would be without the keys that need a restart\n", errors);
-        wrong += n->control ? roles_check(&roles, errors) : 0;
+        wrong += n->control ? roles_check(&roles, n->conf.control.group, errors) : 0;
         wrong += check_hashes(n, errors);
     }
     if (wrong != 0) {
@@ -269,7 +269,7 @@ static void give_schedule(struct renew *n)
 
 static void give_roles(struct renew *n)
 {
-    struct roles roles = roles_from(&n->conf);
+    struct roles roles = renew_roles(&n->conf);
 
     if (n->control)
         control_roles_set(n->control, &roles);

@@ -32,6 +32,9 @@ void renew_control(struct renew *n, struct control *control);
 /* The config as it is in force; its strings stay where they are. */
 const struct conf *renew_conf(const struct renew *n);
 
+/* Who may do what at the control socket, by `c`, whose strings it points to. */
+struct roles renew_roles(const struct conf *c);
+
 /* reload_conf's load, give and drop; `renew` is a struct renew. */
 int renew_load(void *renew, const struct refdata **was, const struct refdata **is,
                struct refdata_max *max, FILE *errors);

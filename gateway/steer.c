@@ -322,20 +322,25 @@ static void parts_init(struct steer *s)
     reload_register_metrics(&s->reload);
 }
 
+int steer_check(const struct conf *conf, FILE *errors)
+{
+    struct roles roles = renew_roles(conf);
+
+    return conf->control.socket[0] ? roles_check(&roles, conf->control.group, errors) : 0;
+}
+
 static bool control_open(struct steer *s)
 {
     const struct conf *conf = renew_conf(s->renew);
     struct control_conf cc = {
         .path = conf->control.socket,
         .group = conf->control.group,
-        .roles.words = {[ROLE_VIEWER] = conf->control.viewers,
-                        [ROLE_OPERATOR] = conf->control.operators,
-                        [ROLE_ADMIN] = conf->control.admins},
+        .roles = renew_roles(conf),
     };
 
     if (!conf->control.socket[0])
         return true;
-    if (roles_check(&cc.roles, stderr) != 0)
+    if (steer_check(conf, stderr) != 0)
         return false;
     s->control = control_new(&cc, &s->operate);
     if (!s->control)

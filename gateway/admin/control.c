@@ -53,15 +53,24 @@ struct control {
 
 /* ---- listening ---- */
 
-/* True when another process listens at `at`. */
+/* True when another process listens at `at`, even if it takes nobody at the moment. */
 static bool is_alive(const struct sockaddr_un *at)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof *at) == 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool alive =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno == EAGAIN);
 
     if (fd >= 0)
         close(fd);
     return alive;
+}
+
+/* True when what lies there is no socket: somebody's file, which we do not touch. */
+static bool is_other(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
 }
 
 /* A file has its maker's group: where that is the right one, nothing need be allowed to us. */
@@ -103,6 +112,8 @@ static const char *open_at(struct control *c, const char *path)
         return strerror(errno);
     if (c->conf.group[0] && !getgrnam(c->conf.group))
         return "this machine has no such group";
+    if (is_other(path))
+        return "something lies there that is no socket; choose another path, or remove it";
     if (is_alive(&at))
         return "another process listens there";
     int wrong = listen_at(c, &at);
@@ -236,25 +247,32 @@ static void take_peers(struct control *c, u64 now_ns)
     }
 }
 
+/* False: his role forbids his request; that was answered, and the request is given back. */
+static bool may(struct control *c, struct peer_conn *p)
+{
+    const struct request_kind *kind = p->request.kind;
+    char text[128];
+
+    if (p->peer.role >= kind->role)
+        return true;
+    snprintf(text, sizeof text, "%s wants the role %s; %s has %s", kind->name,
+             role_name(kind->role), p->peer.user, role_name(p->peer.role));
+    denied_log(&p->peer, kind->name, kind->role);
+    refuse(c, p, &p->request, WHY_ROLE, text);
+    request_free(&p->request);
+    return false;
+}
+
 /* A whole line: a request that waits, or an answer to what it is not. */
 static void line_take(struct control *c, struct peer_conn *p, const char *line, size_t bytes)
 {
     const char *wrong = request_parse(&p->request, line, bytes);
-    char text[128];
 
     if (wrong) {
         refuse(c, p, &p->request, WHY_REQUEST, wrong);
         return;
     }
-    if (p->peer.role < p->request.kind->role) {
-        snprintf(text, sizeof text, "%s wants the role %s; %s has %s", p->request.kind->name,
-                 role_name(p->request.kind->role), p->peer.user, role_name(p->peer.role));
-        denied_log(&p->peer, p->request.kind->name, p->request.kind->role);
-        refuse(c, p, &p->request, WHY_ROLE, text);
-        request_free(&p->request);
-        return;
-    }
-    p->waits = true;
+    p->waits = may(c, p);
 }
 
 /* What has come; at most one line is taken before its answer is out. Returns 1 for some work. */
@@ -308,9 +326,11 @@ static int serve_next(struct control *c, u64 now_ns)
         if (p->fd < 0 || !p->waits)
             continue;
         c->next = (u32)(p - c->peers) + 1;
+        p->waits = false;
+        if (!may(c, p)) /* a reload has taken his role while he waited */
+            return 1;
         c->served = p->serial;
         operate_begin(c->operate, &p->request, &p->peer, now_ns);
-        p->waits = false;
         p->request.args = NULL;
         return 1;
     }

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
@@ -181,14 +182,26 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 
 #define PEM_BYTES_MAX 65536u
 
+static bool is_open_to_others(FILE *in)
+{
+    struct stat st;
+
+    return fstat(fileno(in), &st) != 0 || (st.st_mode & S_IRWXO) != 0;
+}
+
 /* The text of a PEM file, malloc'ed; NULL after one log line. */
-static char *pem_read(const char *path)
+static char *pem_read(const char *path, bool secret)
 {
     char *text = calloc(1, PEM_BYTES_MAX + 1);
     FILE *in = fopen(path, "re");
     size_t n = in && text ? fread(text, 1, PEM_BYTES_MAX, in) : 0;
+    bool open = n > 0 && secret && is_open_to_others(in);
 
-    if (n == 0 || n == PEM_BYTES_MAX)
+    if (open) {
+        log_error("management.tls_key_file: %s: others may read it; chmod 600, or 640", path);
+        explicit_bzero(text, n);
+        n = 0;
+    } else if (n == 0 || n == PEM_BYTES_MAX)
         log_error("management.tls_cert_file, tls_key_file: %s: %s", path,
                   !in ? strerror(errno) : "not a file in PEM format of less than 64 KiB");
     if (in)
@@ -227,8 +240,8 @@ static struct MHD_Daemon *daemon_start(struct http *h, struct sockaddr_in *at, c
 /* False after a line of log. */
 static bool listen_at(struct http *h, struct sockaddr_in *at, const struct http_tls *tls)
 {
-    char *cert = tls->cert_file[0] ? pem_read(tls->cert_file) : NULL;
-    char *key = cert ? pem_read(tls->key_file) : NULL;
+    char *cert = tls->cert_file[0] ? pem_read(tls->cert_file, false) : NULL;
+    char *key = cert ? pem_read(tls->key_file, true) : NULL;
     bool good = !tls->cert_file[0] || key;
     char text[INET_ADDRSTRLEN];
 
@@ -243,6 +256,14 @@ static bool listen_at(struct http *h, struct sockaddr_in *at, const struct http_
     pem_free(cert);
     pem_free(key);
     return h->daemon != NULL;
+}
+
+/* The console's token, and what it shows, for whoever listens on the way. */
+static void clear_warn(const struct sockaddr_in *at, const struct http_tls *tls)
+{
+    if (!tls->cert_file[0] && ntohl(at->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+        log_warn("management: the console's token crosses the network in clear; set "
+                 "management.tls_cert_file and tls_key_file, or address: 127.0.0.1");
 }
 
 struct http *http_new(u32 ipv4, u16 port, const struct http_tls *tls, const struct health *health,
@@ -261,6 +282,8 @@ struct http *http_new(u32 ipv4, u16 port, const struct http_tls *tls, const stru
         free(h);
         return NULL;
     }
+    if (console)
+        clear_warn(&at, tls);
     h->port = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     return h;
 }

@@ -304,6 +304,8 @@ static bool word_in(const char *words, const char *word)
     return false;
 }
 
+#define FLAGS "venue wide late closing short files"
+
 static const char *args_check(const struct request *r, json_t *args)
 {
     const char *key;
@@ -315,6 +317,8 @@ static const char *args_check(const struct request *r, json_t *args)
     {
         if (!word_in(r->kind->args, key))
             return "args: there is one that this command does not have";
+        if (word_in(FLAGS, key) && !json_is_boolean(value))
+            return "args: venue, wide, late, closing, short and files are true or false";
     }
     return NULL;
 }

@@ -39,7 +39,7 @@ static bool names(const char *words, const char *user, const u32 *gids, u32 gids
     char word[33];
 
     while (words && next_word(&words, word)) {
-        if (word[0] != '@' && strcmp(word, user) == 0)
+        if (word[0] != '\0' && word[0] != '@' && strcmp(word, user) == 0)
             return true;
         const struct group *g = word[0] == '@' ? getgrnam(word + 1) : NULL;
         for (u32 i = 0; g && i < gids_used; i++)
@@ -82,21 +82,28 @@ bool roles_peer(const struct roles *r, int fd, struct peer *out)
     return true;
 }
 
-int roles_check(const struct roles *r, FILE *errors)
+int roles_check(const struct roles *r, const char *group, FILE *errors)
 {
     char word[33];
     int bad = 0;
 
+    if (group[0] && !getgrnam(group)) {
+        fprintf(errors,
+                "control.group: this machine has no such group '%s'; make it (groupadd), or take "
+                "it out\n",
+                group);
+        bad++;
+    }
     for (u32 role = ROLE_VIEWER; role <= ROLE_ADMIN; role++) {
         const char *at = r->words[role];
         while (at && next_word(&at, word)) {
-            bool group = word[0] == '@';
-            if (group ? getgrnam(word + 1) != NULL : getpwnam(word) != NULL)
+            bool is_group = word[0] == '@';
+            if (is_group ? getgrnam(word + 1) != NULL : getpwnam(word) != NULL)
                 continue;
             fprintf(errors,
                     "control.%ss: this machine has no %s '%s'; make it (%s), or take it out\n",
-                    role_name(role), group ? "group" : "user", word + group,
-                    group ? "groupadd" : "useradd");
+                    role_name(role), is_group ? "group" : "user", word + is_group,
+                    is_group ? "groupadd" : "useradd");
             bad++;
         }
     }

@@ -36,9 +36,9 @@ bool roles_peer(const struct roles *r, int fd, struct peer *out);
 enum role roles_of(const struct roles *r, const char *user, u32 uid, const u32 *gids,
                    u32 gids_used);
 
-/* Writes a line to `errors` for each user or group that this machine does not know. Returns how
- * many they are. */
-int roles_check(const struct roles *r, FILE *errors);
+/* Writes a line to `errors` for each user or group that this machine does not know; `group` is the
+ * socket's, "": none of its own. Returns how many they are. */
+int roles_check(const struct roles *r, const char *group, FILE *errors);
 
 const char *role_name(enum role role);
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/msg/operator.h"
 #include "gateway/admin/ctl.h"
 
 static const char help[] =
@@ -182,7 +183,7 @@ static bool number_take(json_t *args, const char *name, const char *text)
 
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
-    if (errno || end == text || *end || v > INT64_MAX || text[0] == '-')
+    if (errno || *end || v > INT64_MAX || text[0] < '0' || text[0] > '9')
         return false;
     json_object_set_new(args, name, json_integer((json_int_t)v));
     return true;
@@ -205,6 +206,8 @@ static const char *rest_take(const struct command *c, json_t *args, char **words
 {
     for (int i = 0; i < used; i++) {
         size_t n = strcspn(words[i], "=");
+        if (json_object_getn(args, words[i], n))
+            return "an argument is there twice";
         if (words[i][n] == '=' && word_in(c->values, words[i], n)) {
             words[i][n] = '\0';
             if (!number_take(args, words[i], words[i] + n + 1))
@@ -316,6 +319,25 @@ static int ask(const struct options *o, const char *name, json_t *args)
     return rc;
 }
 
+/* What is no UTF-8 has no place in a request: an argument that is dropped may leave another request
+ * than was meant. */
+static const char *texts_check(const struct options *o, char **words, int used)
+{
+    json_t *reason = o->reason ? json_string(o->reason) : json_null();
+    bool good = reason != NULL;
+
+    json_decref(reason);
+    for (int i = 0; i < used && good; i++) {
+        json_t *word = json_string(words[i]);
+        good = word != NULL;
+        json_decref(word);
+    }
+    if (good && o->reason && strlen(o->reason) > OPERATOR_REASON_BYTES)
+        fprintf(stderr, "wirebook-ctl: the journal keeps the first %u bytes of the reason\n",
+                OPERATOR_REASON_BYTES);
+    return good ? NULL : "arguments and reason must be UTF-8";
+}
+
 static int run(const struct options *o, char **words, int used)
 {
     const struct command *c = command_find(words[0]);
@@ -328,13 +350,17 @@ static int run(const struct options *o, char **words, int used)
         return ctl_top(&o->ctl, o->once, o->interval_s);
     if (!c)
         return usage("no such command");
-    if (!confirmed(o, c, words + 1, used - 1)) {
-        fputs("wirebook-ctl: not confirmed: nothing was done (--yes for scripts)\n", stderr);
-        return CTL_NOT_CONFIRMED;
-    }
     args = json_object();
-    wrong = args_take(c, args, words + 1, used - 1);
-    int rc = wrong ? usage_of(words[0], wrong) : ask(o, words[0], args);
+    wrong = texts_check(o, words, used);
+    if (!wrong)
+        wrong = args_take(c, args, words + 1, used - 1);
+    int rc = CTL_NOT_CONFIRMED;
+    if (wrong)
+        rc = usage_of(words[0], wrong);
+    else if (confirmed(o, c, words + 1, used - 1))
+        rc = ask(o, words[0], args);
+    else
+        fputs("wirebook-ctl: not confirmed: nothing was done (--yes for scripts)\n", stderr);
     json_decref(args);
     return rc;
 }

@@ -53,6 +53,8 @@ static const char *token_read(const char *path, u8 out[HASH_BYTES])
         wrong = "others may read it; chmod 600";
     else if (!fgets(line, sizeof line, in) || strcspn(line, "\r\n") < CONSOLE_TOKEN_MIN)
         wrong = "its first line has fewer than 16 characters; openssl rand -hex 32 makes a token";
+    else if (strlen(line) == sizeof line - 1 && !strchr(line, '\n'))
+        wrong = "its first line is longer than 254 characters";
     fclose(in);
     line[strcspn(line, "\r\n")] = 0;
     hash(out, line);

@@ -100,10 +100,18 @@ def test_bad_start():
 
     fails(management(free_port(), token_file("open", mode=0o640)), "chmod 600")
     fails(management(free_port(), token_file("short", "tooshort")), "fewer than 16 characters")
+    fails(management(free_port(), token_file("long", "x" * 255)), "longer than 254 characters")
     fails(management(free_port(), os.path.join(TMP, "nothing")), "No such file")
     fails(management(free_port(), token_file("fine")).replace(BUNDLE, TMP + "/nowhere"), "make console")
     fails(f"management: {{port: {free_port()}, console_dir: {BUNDLE}}}\n", "management.token_file")
     fails(f"management: {{console_dir: {BUNDLE}, token_file: x}}\n", "management.port")
+    longest = token_file("longest", "x" * 254)
+    for address, warned in (("127.0.0.3", False), ("0.0.0.0", True)):
+        port = free_port()
+        with Venue("clear", management(port, longest, f", address: {address}")) as v:
+            check(not warned or get(port, "/api/login", "x" * 254)[0] == 204, "the longest token")
+            with open(v.log, encoding="utf-8") as file:
+                check(("crosses the network in clear" in file.read()) == warned, f"{address}: a token in clear is warned of")
 
 
 def text_of(browser, selector):

@@ -364,6 +364,37 @@ def test_top():
         check(top.returncode == 0, top.returncode)
 
 
+def test_clumsy_command_lines():
+    """What is mistyped does nothing, and above all nothing else than was meant."""
+    with Steered("clumsy") as v:
+        def wrong(text, *args):
+            run = subprocess.run([os.fsencode(a) if isinstance(a, str) else a for a in (program("wirebook-ctl"), "--socket", v.socket, *args)],
+                                 capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+            said = (run.stdout + run.stderr).decode(errors="replace")
+            check(run.returncode == USAGE and text in said, (args, run.returncode, said))
+        wrong("UTF-8", "--reason", "x", "phase", b"AAPL\xc3", "H")  # without its symbol it would be the whole venue
+        wrong("UTF-8", "--reason", b"\xff", "--yes", "kill", "venue")
+        wrong("whole number", "--reason", "x", "limits", "user", "ALFA01", "daily= -18446744073709551615")
+        wrong("whole number", "--reason", "x", "limits", "user", "ALFA01", "daily=+5")
+        wrong("twice", "--reason", "x", "checks", "ALFA01", "qty=5", "qty=6")
+        wrong("is wanted", "--reason", "x", "kill", "user")  # before anybody is asked whether really
+        wrong("1 to 8", "--reason", "x", "phase", "", "H")
+        check("first 96 bytes" in v.ctl("--reason", "y" * 97, "halt", "MSFT"), "cut, and said so")
+        check(v.row("instruments", "symbol", "AAPL")["phase"] == "T", "nothing was done")
+
+
+def test_groups_of_another_machine():
+    """A check may run elsewhere than the venue: it warns of what this machine lacks; a start refuses it."""
+    mine = Steered("elsewhere", ", group: nosuch, viewers: '@nogroups', admins: nobodyatall")
+    run = subprocess.run([program("wirebook"), "--check-config", mine.conf], capture_output=True, text=True, timeout=20)
+    for said in ("control.group: this machine has no such group 'nosuch'; make it (groupadd)", "no group 'nogroups'", "no user 'nobodyatall'",
+                 "warning: this machine would refuse it"):
+        check(said in run.stderr, run.stderr)
+    check(run.returncode == 0 and "good" in run.stdout, run)
+    run = subprocess.run([program("wirebook"), mine.conf], capture_output=True, text=True, timeout=30)
+    check(run.returncode == 1 and "'nosuch'" in run.stderr and "nobodyatall" in run.stderr, run.stderr)
+
+
 def test_socket_that_cannot_be():
     with Steered("first") as v:
         other = Steered("second")
@@ -403,6 +434,6 @@ def test_socket_that_cannot_be():
             check(process.wait(20) == 0, "in order")
 
 
-run_tests(test_socket_that_cannot_be, test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
+run_tests(test_socket_that_cannot_be, test_clumsy_command_lines, test_groups_of_another_machine, test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
           test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top)

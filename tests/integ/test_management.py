@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The management address of a running venue: metrics that promtool takes, health, and what the service manager is told."""
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -100,7 +101,10 @@ def test_tls():
             check(False, "plain")
         except (urllib.error.URLError, ConnectionError, OSError):
             pass
-    for more, word in ((conf(pem["one"][0], pem["two"][1]), "belong together"), (conf(pem["one"][0], "/nowhere"), "/nowhere"),
+    readable = os.path.join(TMP, "readable.key")
+    shutil.copy(pem["one"][1], readable)
+    os.chmod(readable, 0o644)
+    for more, word in ((conf(pem["one"][0], pem["two"][1]), "belong together"), (conf(pem["one"][0], readable), "others may read it"), (conf(pem["one"][0], "/nowhere"), "/nowhere"),
                        (f"management: {{port: {port}, tls_cert_file: x}}\n", "both, or neither")):
         v = Venue("tls-wrong", more)
         run = subprocess.run([program("wirebook"), v.conf], capture_output=True, text=True, timeout=30, cwd=ROOT)

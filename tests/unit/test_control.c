@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -367,6 +368,48 @@ static void test_refusals_are_noted(void **state)
     assert_int_equal(metric_get(&operate.refused), 7); /* two looks among them, no time-out */
 }
 
+/* A reload takes the role of one who waits: his request is refused, nothing else happens. */
+static void test_role_that_goes_while_one_waits(void **state)
+{
+    static const struct roles his = {.words = {[ROLE_ADMIN] = "nobody"}}, none;
+    (void)state;
+
+    if (getuid() != 0)
+        skip(); /* whoever runs the venue has every role */
+    control_roles_set(control, &his);
+    assert_int_equal(chmod(path, 0666), 0);
+    int first = ask("{\"command\":\"day-end\",\"reason\":\"1\"}\n");
+    u64 request = taken().operator.request;
+    assert_int_equal(seteuid(65534), 0);
+    int second = ask("{\"command\":\"drain\",\"reason\":\"2\"}\n");
+    assert_int_equal(seteuid(0), 0);
+    control_roles_set(control, &none);
+    durable = 3;
+    say_operated(request, 3, OPERATED_DONE);
+    assert_string_equal(outcome(first), "done");
+    assert_string_equal(outcome(second), "denied");
+    union msg n, m = taken();
+    assert_true(msg_carried(&m.operator, & n));
+    assert_int_equal(m.operator.uid, 65534);
+    assert_int_equal(n.note.why, WHY_ROLE);
+    assert_int_equal(drains, 0);
+}
+
+/* A file that is no socket is somebody's: it stays, and nobody listens. */
+static void test_file_in_the_way(void **state)
+{
+    char at[80];
+    struct control_conf cc = {.path = at, .group = ""};
+    struct operate none = {0};
+    (void)state;
+
+    snprintf(at, sizeof at, "%s.yaml", path);
+    fclose(fopen(at, "w"));
+    assert_null(control_new(&cc, &none));
+    assert_int_equal(access(at, F_OK), 0);
+    unlink(at);
+}
+
 /* The process is told to end once, behind the answer. */
 static void test_drain(void **state)
 {
@@ -446,6 +489,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_look_comes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals_are_noted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_role_that_goes_while_one_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file_in_the_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forgotten_peers_make_room, set_up, tear_down),

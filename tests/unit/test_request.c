@@ -97,6 +97,9 @@ static void test_reasons(void **state)
     assert_string_equal(wrong_of("{\"command\":\"drain\"}"),
                         "a reason is wanted: it is kept in the journal");
     assert_null(wrong_of("{\"command\":\"status\"}"));
+    assert_non_null(strstr(wrong_of("{\"command\":\"phase\",\"reason\":\"x\",\"args\":{\"phase\":"
+                                    "\"P\",\"late\":\"yes\"}}"),
+                           "true or false")); /* not taken for false */
     /* cut before the character that does not fit; no control character comes through */
     snprintf(line, sizeof line, "{\"command\":\"drain\",\"reason\":\"a\\n%094d\xC3\xA4\"}", 0);
     assert_null(request_parse(&r, line, strlen(line)));
@@ -177,8 +180,9 @@ static void test_property_random_lines(void **state)
 static void test_roles(void **state)
 {
     const struct roles r = {
-        .words = {
-            [ROLE_VIEWER] = "ann,bob", [ROLE_OPERATOR] = "bob, @daemon", [ROLE_ADMIN] = "carol"}};
+        .words = {[ROLE_VIEWER] = "ann,bob,a-name-longer-than-any-user-can-have",
+                  [ROLE_OPERATOR] = "bob, @daemon",
+                  [ROLE_ADMIN] = "carol"}};
     u32 daemon_group = 1; /* of every Debian */
     (void)state;
 
@@ -186,6 +190,7 @@ static void test_roles(void **state)
     assert_int_equal(roles_of(&r, "bob", 4000, NULL, 0), ROLE_OPERATOR); /* the higher one */
     assert_int_equal(roles_of(&r, "carol", 4000, NULL, 0), ROLE_ADMIN);
     assert_int_equal(roles_of(&r, "dave", 4000, NULL, 0), ROLE_NONE);
+    assert_int_equal(roles_of(&r, "", 4000, NULL, 0), ROLE_NONE); /* unknown to this machine */
     assert_int_equal(roles_of(&r, "dave", 4000, &daemon_group, 1), ROLE_OPERATOR);
     assert_int_equal(roles_of(&r, "daemon", 4000, NULL, 0), ROLE_NONE); /* a group is no user */
     assert_int_equal(roles_of(&r, "an", 4000, NULL, 0), ROLE_NONE);

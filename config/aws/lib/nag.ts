@@ -15,7 +15,7 @@ function accepted(p: Parameters, archive: string): [id: string, reason: string][
         [`IAM4[Policy::${MANAGED}/AWSLambdaVPCAccessExecutionRole]`, "the rotation must reach into the VPC"],
         ["L1", "a runtime that every region has; the newest one of the library may not be there yet"],
         ["IAM5[Resource::*]", "calls that know no resources: Describe (one region), Session Manager's channels, GetRandomPassword"],
-        [`IAM5[Resource::arn:aws:ec2:${p.region}:${p.account}:instance/*]`,
+        [`IAM5[Resource::arn:<AWS::Partition>:ec2:${p.region}:${p.account}:instance/*]`,
          "narrowed by a condition to the calling instance itself"],
         ["IAM5[Action::kms:ReEncrypt*]", "two actions of one key, as EBS needs them"],
         ["IAM5[Action::kms:GenerateDataKey*]", "two actions of one key, as S3 and EBS need them"],

@@ -100,7 +100,7 @@ export class ShardInstance extends Construct {
     private role(p: Parameters, shard: Shard, face: ec2.CfnNetworkInterface, data: Data, key: kms.IKey): iam.Role {
         const role = new iam.Role(this, "Role", { assumedBy: new iam.ServicePrincipal("ec2.amazonaws.com") });
         const stack = Stack.of(this);
-        const arn = (resource: string) => `arn:aws:ec2:${p.region}:${p.account}:${resource}`;
+        const arn = (resource: string) => `arn:${stack.partition}:ec2:${p.region}:${p.account}:${resource}`;
         role.addToPolicy(new iam.PolicyStatement({
             sid: "TakeWhatMakesTheShard",
             actions: ["ec2:AttachVolume", "ec2:AttachNetworkInterface"],
@@ -156,6 +156,12 @@ export class ShardInstance extends Construct {
             resources: [data.archive.arnForObjects(`shard-${shard.number}/*`)],
         }));
         key.grantEncryptDecrypt(role);
+        role.addToPolicy(new iam.PolicyStatement({
+            sid: "AttachEncrypted", // EC2 asks, in the instance's name, for the right to decrypt the journal volume's key
+            actions: ["kms:CreateGrant"],
+            resources: [key.keyArn],
+            conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+        }));
         return role;
     }
 }

@@ -20,6 +20,8 @@ export class WirebookStack extends Stack {
         const key = new kms.Key(this, "Key", { alias: p.name, enableKeyRotation: true,
                                                removalPolicy: RemovalPolicy.RETAIN });
         key.grantEncryptDecrypt(new iam.ServicePrincipal(`logs.${p.region}.amazonaws.com`));
+        launchWith(key, `arn:${this.partition}:iam::${p.account}:role/aws-service-role/autoscaling.amazonaws.com/` +
+                        "AWSServiceRoleForAutoScaling");
         const network = new Network(this, "Network", p, key);
         this.data = new Data(this, "Data", p, network, key);
         const data = this.data;
@@ -43,4 +45,13 @@ export class WirebookStack extends Stack {
         topic.addSubscription(new subscriptions.EmailSubscription(p.alarmEmail));
         return topic;
     }
+}
+
+// The group starts instances whose disks are encrypted with our key: its own role may use that, and nobody else's policy says so.
+function launchWith(key: kms.Key, role: string) {
+    const principals = [new iam.ArnPrincipal(role)];
+    key.addToResourcePolicy(new iam.PolicyStatement({ sid: "DisksOfTheGroup", principals, resources: ["*"], actions: [
+        "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"] }));
+    key.addToResourcePolicy(new iam.PolicyStatement({ sid: "GrantsForDisksOfTheGroup", principals, resources: ["*"],
+        actions: ["kms:CreateGrant"], conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } } }));
 }

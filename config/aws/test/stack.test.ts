@@ -113,6 +113,19 @@ test("the archive is write-once for as long as the rules ask", () => {
         assert.equal(bucket.Properties.PublicAccessBlockConfiguration.BlockPublicAcls, true);
 });
 
+test("encrypted disks: the group may start with them, the instance may attach its own", () => {
+    const keys = Object.values(t.findResources("AWS::KMS::Key")).flatMap((k) => k.Properties.KeyPolicy.Statement);
+    const group = keys.filter((s) => JSON.stringify(s.Principal).includes("AWSServiceRoleForAutoScaling"));
+    const grants = (s: { Action: string | string[] }) => [s.Action].flat().includes("kms:CreateGrant");
+    assert.equal(group.length, 2);
+    assert.deepEqual(group.filter(grants).map((s) => s.Condition), [{ Bool: { "kms:GrantIsForAWSResource": "true" } }]);
+    const roles = Object.values(t.findResources("AWS::IAM::Policy")).map((r) => r.Properties.PolicyDocument.Statement)
+        .filter((all) => all.some((s: { Sid?: string }) => s.Sid === "TakeWhatMakesTheShard"));
+    assert.equal(roles.length, 2);
+    for (const all of roles)
+        assert.deepEqual(all.filter(grants).map((s: { Condition: object }) => s.Condition), [{ Bool: { "kms:GrantIsForAWSResource": "true" } }]);
+});
+
 test("everything is watched: flow logs, CloudTrail, alarms for each shard, somebody who hears them", () => {
     t.resourceCountIs("AWS::EC2::FlowLog", 1);
     t.hasResourceProperties("AWS::CloudTrail::Trail", { EnableLogFileValidation: true, IsMultiRegionTrail: true });

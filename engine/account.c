@@ -49,7 +49,6 @@ void account_rewatch(struct account *a)
 {
     a->watch = (a->terms.disabled || a->blocked_used || a->killed || a->barred ? WATCH_ENTRY : 0) |
                (account_stp(a) != STP_OFF ? WATCH_STP : 0);
-    a->open_max = a->terms.open_max ? a->terms.open_max : UINT32_MAX;
 }
 
 void account_block(struct account *a, u32 firm, bool disable)

@@ -42,8 +42,8 @@ struct account {
     u8 barred; /* 1: by an operator: no login either, but what is open stays */
     u8 told;   /* 1: System Event E has been sent today */
     u8 zero;
-    u32 watch;                      /* enum account_watch: what the common path must not pass by */
-    u32 open_max;                   /* with as many orders open the terms have to be looked at */
+    u32 watch;    /* enum account_watch: what the common path must not pass by */
+    u32 open_max; /* orders that it may have, whoever says it (struct msg_limit); UINT32_MAX: any */
     struct channel base;            /* channel 0 */
     u32 blocks[CHANNEL_BLOCKS];     /* of the other channels; 0: not used yet */
     struct msg_account terms;       /* the EV_ACCOUNT that last set them */

@@ -103,6 +103,7 @@ void apply_account(struct engine *e, const struct msg_account *ev)
     if (!id) {
         id = names_add(names, key);
         e->accounts.at[id].next_session_seq = 1;
+        e->accounts.at[id].open_max = UINT32_MAX;
     }
     ASSERT_EQ(id, ev->ev.account);
     e->accounts.at[id].terms = *ev;

@@ -34,7 +34,7 @@ bool limit_sound(const struct engine *e, const struct msg_limit *c)
 
     return risk_values_sound(&v) && !(v.inherits & ~FIELDS_OF_LIMITS) &&
            c->source <= CHECKS_OF_OPERATOR && limit_named(e, c) &&
-           (c->scope == LIMIT_ACCOUNT || !v.inherits);
+           (c->scope == LIMIT_ACCOUNT || !(v.inherits || v.open_max));
 }
 
 static u32 limit_party(struct engine *e, const struct msg_limit *ev)
@@ -74,6 +74,7 @@ void risk_account(struct engine *e, u32 account)
     u32 profile = e->checks[account].profile_id;
 
     profile_fill(&v, e->risk.profiles, profile ? profile : e->accounts.at[account].port_profile);
+    e->accounts.at[account].open_max = v.open_max ? v.open_max : UINT32_MAX;
     party_limits(e, &e->risk.accounts[account], &v);
 }
 

@@ -94,6 +94,7 @@ static u64 hash_account(const struct engine *e, u32 id)
         a->bind_id ? a->conn : 0,
         (u64)a->bind_id << 32 | (u64)a->gateway << 8 | a->stream,
         a->blocked_used | (u64)a->told << 16 | (u64)a->killed << 32 | (u64)a->barred << 40,
+        a->open_max,
     };
     u64 h = hash_bytes(PART_ACCOUNT, words, sizeof words) +
             hash_bytes(PART_ACCOUNT + id * 16ull, &a->terms, sizeof a->terms);

@@ -45,6 +45,7 @@ static void seen_account(const struct engine *e, u32 id, struct seen_account *s)
         .conn = a->bind_id ? a->conn : 0,
         .bind_id = a->bind_id,
         .open = a->open,
+        .open_max = a->open_max == UINT32_MAX ? 0 : a->open_max,
         .gateway = a->gateway,
         .stream = a->stream,
         .killed = a->killed,

@@ -148,7 +148,7 @@ static enum reject_reason check_exposure(const struct engine *e, const struct ms
 
     bool stays = c->tif != TIF_IOC || c->cross_type != 'N';
 
-    if (!stays || a->terms.open_max == 0 || a->open < a->terms.open_max)
+    if (!stays || a->open < a->open_max)
         return REJECT_NONE;
     return REJECT_EXPOSURE;
 }

@@ -29,9 +29,10 @@ bool engine_limit(const struct engine *e, struct msg_limit *m)
     m->position_max = p->own.position_max;
     m->collar_bps = p->own.last_bps;
     m->inherits = p->own.inherits;
+    m->open_max = p->own.open_max;
     m->source = p->source;
     return p->own.exposure_max || p->own.daily_max || p->own.position_max || p->own.last_bps ||
-           p->own.inherits || p->source;
+           p->own.inherits || p->own.open_max || p->source;
 }
 
 u32 engine_firms(const struct engine *e)
@@ -78,6 +79,7 @@ void step_limit(struct engine *e, const struct msg_limit *c)
         .scope = c->scope,
         .source = c->source,
         .inherits = c->inherits,
+        .open_max = c->open_max,
     };
     if (c->scope == LIMIT_ACCOUNT) {
         memcpy(m->limit.user, c->user, sizeof c->user);

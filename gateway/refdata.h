@@ -14,7 +14,8 @@
  *                cancel_on_disconnect,post_only,password_hash_2,networks,drop_copy,
  *                max_exposure,max_daily_notional,max_position,last_price_collar_percent,
  *                orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden
- *   profiles:    profile and, where wanted, based_on and the checks and limits of accounts
+ *   profiles:    profile and, where wanted, based_on and the checks and limits of accounts,
+ *                max_open_orders too
  *   firms:       firm and, where wanted, the four from max_exposure on
  */
 #ifndef WIREBOOK_GATEWAY_REFDATA_H
@@ -68,7 +69,7 @@ struct refdata_account {
     struct account_ports ports;
     struct refdata_list restricted; /* symbols that it may not trade */
     struct refdata_list unshorted;  /* ... sell short */
-    struct msg_limit stake; /* what it may have at stake in the engine; the four limits alone */
+    struct msg_limit stake;         /* what it may have at stake in the engine; the limits alone */
     u32 line;
 };
 

@@ -247,8 +247,6 @@ static bool read_copy(struct csv *c, u8 *out)
 /* Reads one row; all that is wrong is reported. Its lists are from malloc in any case. */
 static bool read_account(struct csv *c, const struct refdata_loader *l, struct refdata_account *a)
 {
-    u64 open;
-
     memset(a, 0, sizeof *a);
     a->line = c->line;
     bool good = read_name(c, USER, a->user, sizeof a->user, "1 to 6 letters and digits");
@@ -263,11 +261,10 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     good &= read_ports(c, &a->ports);
     good &=
         refdata_order_limits(c, QTY, &a->limits, &a->inherits, a->profile[0] || a->port_profile);
-    good &= refdata_limit(c, OPEN, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
     good &= refdata_terms(c, TERMS, &a->terms);
     good &= refdata_limits(c, LIMITS, &a->stake);
+    good &= refdata_open_limit(c, OPEN, &a->stake, a->profile[0] || a->port_profile);
     good &= refdata_checks(c, CHECKS, &a->limits, &a->inherits);
-    a->terms.open_max = (u32)open;
     good &= read_list(c, RESTRICTED, l, &a->restricted);
     return read_list(c, UNSHORTED, l, &a->unshorted) && good;
 }

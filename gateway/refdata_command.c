@@ -91,7 +91,7 @@ bool refdata_limit_command(const struct refdata_account *r, union msg *m)
     m->limit.scope = LIMIT_ACCOUNT;
     memcpy(m->limit.user, r->user, sizeof r->user);
     return m->limit.exposure_max || m->limit.daily_max || m->limit.position_max ||
-           m->limit.collar_bps || m->limit.inherits;
+           m->limit.collar_bps || m->limit.open_max || m->limit.inherits;
 }
 
 void refdata_checks_command(const struct refdata_account *r, union msg *m)

@@ -33,6 +33,19 @@ bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out)
     return good;
 }
 
+bool refdata_open_limit(struct csv *c, u32 column, struct msg_limit *out, bool may_lack)
+{
+    u64 open = 0;
+
+    if (may_lack && *csv_field(c, column) == 0) {
+        out->inherits |= FIELD_OPEN;
+        return true;
+    }
+    bool good = refdata_limit(c, column, 0, ORDERS_MAX, &open, "1 to 16777216 orders, or none");
+    out->open_max = (u32)open;
+    return good;
+}
+
 static bool read_firm(struct csv *c, struct msg_limit *out)
 {
     const char *text = csv_field(c, 0);

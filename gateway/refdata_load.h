@@ -61,6 +61,9 @@ bool refdata_terms(struct csv *c, u32 first, struct msg_account *out);
  * reported. */
 bool refdata_limits(struct csv *c, u32 first, struct msg_limit *out);
 
+/* The column max_open_orders, which must be there: an empty one, where `may_lack`, is inherited. */
+bool refdata_open_limit(struct csv *c, u32 column, struct msg_limit *out, bool may_lack);
+
 /* ... and those of what the gateways check beyond the columns that must be there. */
 #define REFDATA_CHECKS "orders_per_s", "symbol_orders_per_s", "repeat_max", "repeat_ms", "forbidden"
 

@@ -15,10 +15,10 @@
 #include "engine/msg/profile.h"
 #include "gateway/refdata_load.h"
 
-enum { NAME, BASE, QTY, LIMITS = QTY + 3, CHECKS = LIMITS + REFDATA_LIMITS_USED };
+enum { NAME, BASE, QTY, OPEN = QTY + 3, LIMITS, CHECKS = LIMITS + REFDATA_LIMITS_USED };
 static const char *const columns[] = {"profile",      "based_on",       "max_qty",
-                                      "max_notional", "collar_percent", REFDATA_LIMITS,
-                                      REFDATA_CHECKS};
+                                      "max_notional", "collar_percent", "max_open_orders",
+                                      REFDATA_LIMITS, REFDATA_CHECKS};
 _Static_assert(ARRAY_LEN(columns) == CHECKS + REFDATA_CHECKS_USED, "a name for each column");
 
 bool refdata_profile_name(const char *text, char out[8])
@@ -66,6 +66,7 @@ static bool read_profile(struct csv *c, struct refdata_profile *p)
         good &= read_name(c, BASE, p->terms.base);
     good &= refdata_order_limits(c, QTY, &checks, &inherits, true);
     good &= refdata_limits(c, LIMITS, &limits);
+    good &= refdata_open_limit(c, OPEN, &limits, true);
     good &= refdata_checks(c, CHECKS, &checks, &inherits);
     *v = limit_values(&limits);
     v->inherits |= inherits;

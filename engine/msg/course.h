@@ -96,10 +96,9 @@ struct msg_account {
     u8 stp_details; /* 45 1: AIQ Canceled instead of Canceled */
     u16 drop;       /* 46 1: its orders are cancelled when its connection is gone */
     u32 drop_ms;    /* 48 ... and has not come back for so long */
-    u32 open_max;   /* 52 orders that it may have open at the same time; 0: no limit */
-    u8 post_slide;  /* 56 1: a post-only order that would take is slid; else it is cancelled */
-    u8 by_port;     /* 57 enum by_port; what it leaves is zero above */
-    u8 zero[70];    /* 58 */
+    u8 post_slide;  /* 52 1: a post-only order that would take is slid; else it is cancelled */
+    u8 by_port;     /* 53 enum by_port; what it leaves is zero above */
+    u8 zero[74];    /* 54 */
 };
 _Static_assert(sizeof(struct msg_account) == 128, "two slots");
 

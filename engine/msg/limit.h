@@ -35,9 +35,10 @@ enum risk_field {
     FIELD_DAILY = 1 << 8,
     FIELD_POSITION = 1 << 9,
     FIELD_LAST = 1 << 10,
+    FIELD_OPEN = 1 << 11,
     FIELDS_OF_CHECKS = (1 << 7) - 1, /* the gateways' */
-    FIELDS_OF_LIMITS = ((1 << 11) - 1) & ~((1 << 7) - 1),
-    FIELDS_ALL = (1 << 11) - 1,
+    FIELDS_OF_LIMITS = ((1 << 12) - 1) & ~((1 << 7) - 1),
+    FIELDS_ALL = (1 << 12) - 1,
 };
 
 #define PROFILES_MAX       256u
@@ -65,7 +66,8 @@ struct msg_limit {
     u8 scope;         /* 72 enum limit_scope */
     u8 source;        /* 73 enum check_source */
     u16 inherits;     /* 74 enum risk_field, of LIMIT_ACCOUNT */
-    u8 zero[52];      /* 76 */
+    u32 open_max;     /* 76 of LIMIT_ACCOUNT: orders open at the same time; 0: no limit */
+    u8 zero[48];      /* 80 */
 };
 _Static_assert(sizeof(struct msg_limit) == 128, "two slots");
 
@@ -128,7 +130,8 @@ struct risk_values {
     u16 last_bps;     /* 52 from the last trade */
     u16 bars;         /* 54 enum check_bars */
     u16 inherits;     /* 56 enum risk_field */
-    u16 zero[3];      /* 58 */
+    u16 zero;         /* 58 */
+    u32 open_max;     /* 60 orders open at the same time */
 };
 _Static_assert(sizeof(struct risk_values) == 64, "one slot");
 

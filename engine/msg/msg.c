@@ -37,9 +37,9 @@ static const struct field instrument_fields[] = {
 };
 static const struct field account_fields[] = {
     F(msg_account, user, TEXT), F(msg_account, firm, TEXT), F(msg_account, disabled, NUM),
-    F(msg_account, open_max, NUM), F(msg_account, stp, NUM), F(msg_account, stp_level, NUM),
-    F(msg_account, stp_details, NUM), F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM),
-    F(msg_account, post_slide, NUM), F(msg_account, by_port, HEX),
+    F(msg_account, stp, NUM), F(msg_account, stp_level, NUM), F(msg_account, stp_details, NUM),
+    F(msg_account, drop, NUM), F(msg_account, drop_ms, NUM), F(msg_account, post_slide, NUM),
+    F(msg_account, by_port, HEX),
 };
 static const struct field kill_fields[] = {
     F(msg_kill, scope, NUM), F(msg_kill, account, NUM), F(msg_kill, firm, TEXT),
@@ -180,7 +180,7 @@ static const struct field limit_fields[] = {
     F(msg_limit, scope, NUM), F(msg_limit, account, NUM), F(msg_limit, user, TEXT),
     F(msg_limit, firm, TEXT), F(msg_limit, exposure_max, NUM), F(msg_limit, daily_max, NUM),
     F(msg_limit, position_max, NUM), F(msg_limit, collar_bps, NUM), F(msg_limit, inherits, HEX),
-    F(msg_limit, source, NUM),
+    F(msg_limit, open_max, NUM), F(msg_limit, source, NUM),
 };
 static const struct field checks_fields[] = {
     F(msg_checks, account, NUM), F(msg_checks, user, TEXT), F(msg_checks, qty_max, NUM),
@@ -199,7 +199,7 @@ static const struct field profile_fields[] = {
     N(msg_profile, values, repeat_ms, NUM), N(msg_profile, values, bars, HEX),
     N(msg_profile, values, exposure_max, NUM), N(msg_profile, values, daily_max, NUM),
     N(msg_profile, values, position_max, NUM), N(msg_profile, values, last_bps, NUM),
-    F(msg_profile, source, NUM),
+    N(msg_profile, values, open_max, NUM), F(msg_profile, source, NUM),
 };
 static const struct field listed_fields[] = {
     F(msg_listed, kind, NUM), F(msg_listed, scope, NUM), F(msg_listed, listed, NUM),

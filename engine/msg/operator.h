@@ -166,8 +166,10 @@ struct seen_account {
     u8 zero[2];           /* 30 */
     u8 terms[96];         /* 32 struct msg_account from behind its head on */
     u8 checks[56]; /* 128 struct msg_checks from behind its head on, as far as it says much */
+    u32 open_max;  /* 184 orders that it may have open, whoever says it; 0: no limit */
+    u32 zero2;     /* 188 */
 };
-_Static_assert(sizeof(struct seen_account) == 184, "offsets as in the margin");
+_Static_assert(sizeof(struct seen_account) == 192, "offsets as in the margin");
 
 struct seen_instrument {
     u64 until_ns; /*  0 when its pause ends; 0: it is not paused by time */

@@ -33,6 +33,7 @@ static inline void profile_inherit(struct risk_values *to, const struct risk_val
     PROFILE_TAKE(FIELD_DAILY, daily_max);
     PROFILE_TAKE(FIELD_POSITION, position_max);
     PROFILE_TAKE(FIELD_LAST, last_bps);
+    PROFILE_TAKE(FIELD_OPEN, open_max);
     to->inherits &= (u16)~take;
 }
 
@@ -52,7 +53,7 @@ static inline bool risk_values_sound(const struct risk_values *v)
     static const struct risk_values nothing;
     struct risk_values said = *v;
 
-    if ((v->inherits & ~FIELDS_ALL) || (v->zero[0] | v->zero[1] | v->zero[2]))
+    if ((v->inherits & ~FIELDS_ALL) || v->zero)
         return false;
     profile_inherit(&said, &nothing);
     said.inherits = v->inherits;
@@ -62,7 +63,8 @@ static inline bool risk_values_sound(const struct risk_values *v)
            v->qty_max <= QTY_MAX && v->orders_per_s <= CHECKS_RATE_MAX &&
            v->symbol_per_s <= CHECKS_RATE_MAX && v->repeat_ms <= CHECKS_REPEAT_MAX &&
            v->repeat_max <= CHECKS_REPEAT_MAX && (v->repeat_ms == 0) == (v->repeat_max == 0) &&
-           v->collar_bps <= 10000 && v->last_bps <= 10000 && (v->bars & ~BAR_ALL) == 0;
+           v->collar_bps <= 10000 && v->last_bps <= 10000 && (v->bars & ~BAR_ALL) == 0 &&
+           v->open_max <= ORDERS_MAX;
 }
 
 /* What an account says itself of the gateways' checks; the engine's limits it leaves. */
@@ -89,6 +91,7 @@ static inline struct risk_values limit_values(const struct msg_limit *c)
         .daily_max = c->daily_max,
         .position_max = c->position_max,
         .last_bps = c->collar_bps,
+        .open_max = c->open_max,
         .inherits = c->inherits,
     };
 }

@@ -14,10 +14,15 @@ struct column {
 };
 
 static const struct column account_columns[] = {
-    {"USER", "user", -6, false},       {"FIRM", "firm", -4, false},
-    {"CONN", "connected", 4, false},   {"OFF", "disabled", 3, false},
-    {"KILL", "killed", 4, false},      {"GW", "gateway", 2, false},
-    {"OPEN", "orders_open", 8, false}, {"NEXT", "next_session_seq", 10, false},
+    {"USER", "user", -6, false},
+    {"FIRM", "firm", -4, false},
+    {"CONN", "connected", 4, false},
+    {"OFF", "disabled", 3, false},
+    {"KILL", "killed", 4, false},
+    {"GW", "gateway", 2, false},
+    {"OPEN", "orders_open", 8, false},
+    {"MAX", "orders_open_max", 8, false},
+    {"NEXT", "next_session_seq", 10, false},
     {"DIALECT", "dialect", -7, false},
 };
 
@@ -60,6 +65,7 @@ static const struct column profile_columns[] = {
     {"DAILY", "daily", 18, true},
     {"POSITION", "position", 10, false},
     {"LAST", "last_bps", 5, false},
+    {"OPEN", "open", 8, false},
     {"FORBID", "forbid", -12, false},
     {"INHERIT", "inherit", -1, false},
 };

@@ -12,7 +12,7 @@
 
 static const char *const field_names[] = {"qty",           "notional", "collar_bps", "orders",
                                           "symbol_orders", "repeat",   "forbid",     "exposure",
-                                          "daily",         "position", "last_bps"};
+                                          "daily",         "position", "last_bps",   "open"};
 static const char *const bar_names[] = {"market", "short",  "short_exempt", "iso",
                                         "peg",    "hidden", "reserve",      "cross"};
 _Static_assert((1 << ARRAY_LEN(field_names)) - 1 == FIELDS_ALL, "in the order of enum risk_field");
@@ -80,6 +80,7 @@ static const char *values_take(const struct request *r, struct risk_values *v)
         {"daily", LIMIT_MONEY_MAX, FIELD_DAILY, v->daily_max},
         {"position", LIMIT_SHARES_MAX, FIELD_POSITION, v->position_max},
         {"last_bps", 10000, FIELD_LAST, v->last_bps},
+        {"open", ORDERS_MAX, FIELD_OPEN, v->open_max},
     };
     u32 bars, inherit;
 
@@ -104,6 +105,7 @@ static const char *values_take(const struct request *r, struct risk_values *v)
     v->daily_max = rows[8].was;
     v->position_max = rows[9].was;
     v->last_bps = (u16)rows[10].was;
+    v->open_max = (u32)rows[11].was;
     v->inherits |= (u16)inherit;
     struct risk_values said = *v;
     profile_inherit(&said, &nothing); /* what is left to others is zero here */
@@ -115,7 +117,7 @@ static const char *values_take(const struct request *r, struct risk_values *v)
 
 const char *request_limits(const struct request *r, const struct msg_seen *s, union msg *m)
 {
-    u64 collar = 0;
+    u64 collar = 0, open = 0;
     u32 inherit;
     (void)s;
 
@@ -125,6 +127,8 @@ const char *request_limits(const struct request *r, const struct msg_seen *s, un
         m->limit.scope = LIMIT_FIRM;
         if (!request_name(r, "firm", m->limit.firm, 4) || json_object_get(r->args, "user"))
             return "limits: a firm has 1 to 4 letters and digits; name a firm or a user";
+        if (json_object_get(r->args, "open"))
+            return "limits: open is of a user";
     } else {
         m->limit.scope = LIMIT_ACCOUNT;
         if (!request_name(r, "user", m->limit.user, 6))
@@ -133,13 +137,16 @@ const char *request_limits(const struct request *r, const struct msg_seen *s, un
     if (!request_number(r, "exposure", LIMIT_MONEY_MAX, &m->limit.exposure_max) ||
         !request_number(r, "daily", LIMIT_MONEY_MAX, &m->limit.daily_max) ||
         !request_number(r, "position", LIMIT_SHARES_MAX, &m->limit.position_max) ||
-        !request_number(r, "collar_bps", 10000, &collar))
+        !request_number(r, "collar_bps", 10000, &collar) ||
+        !request_number(r, "open", ORDERS_MAX, &open))
         return "limits: exposure and daily are whole numbers of price units (1/10,000), position "
-               "of shares, collar_bps 0 to 10000; 0: no limit";
+               "of shares, open of orders, collar_bps 0 to 10000; 0: no limit";
     if (!words(r, "inherit", field_names, ARRAY_LEN(field_names), &inherit) ||
         (inherit & ~FIELDS_OF_LIMITS))
-        return "limits: inherit has exposure, daily, position and last_bps, with commas between";
+        return "limits: inherit has exposure, daily, position, last_bps and open, with commas "
+               "between";
     m->limit.collar_bps = (u16)collar;
+    m->limit.open_max = (u32)open;
     m->limit.inherits = (u16)inherit;
     return NULL;
 }
@@ -296,6 +303,7 @@ json_t *request_show_profile(const struct msg_seen *s)
     json_object_set_new(json, "daily", json_integer((json_int_t)p.values.daily_max));
     json_object_set_new(json, "position", json_integer((json_int_t)p.values.position_max));
     json_object_set_new(json, "last_bps", json_integer(p.values.last_bps));
+    json_object_set_new(json, "open", json_integer(p.values.open_max));
     json_object_set_new(json, "by_operator", json_boolean(p.source == CHECKS_OF_OPERATOR));
     return json;
 }

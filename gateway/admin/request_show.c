@@ -40,12 +40,13 @@ static json_t *show_account(const struct msg_seen *s)
 
     memset(&m, 0, sizeof m);
     memcpy((u8 *)&m + sizeof m.ev, a->terms, sizeof a->terms);
-    return json_pack("{si so so so sb sb sb sb si si sI ss}", "account", (int)s->id, "checks",
+    return json_pack("{si so so so sb sb sb sb si si si sI ss}", "account", (int)s->id, "checks",
                      request_show_checks(a), "user", text(m.account.user, 6), "firm",
                      text(m.account.firm, 4), "connected", a->bind_id != 0, "disabled_by_file",
                      m.account.disabled, "disabled", a->barred, "killed", a->killed, "gateway",
-                     (int)a->gateway, "orders_open", (int)a->open, "next_session_seq",
-                     (json_int_t)a->next_session_seq, "dialect",
+                     (int)a->gateway, "orders_open", (int)a->open, "orders_open_max",
+                     (int)a->open_max, "next_session_seq", (json_int_t)a->next_session_seq,
+                     "dialect",
                      a->stream == 0   ? "none"
                      : a->stream == 1 ? "ouch50"
                                       : "ouch42");

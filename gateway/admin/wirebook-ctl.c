@@ -48,14 +48,15 @@ static const char help[] =
     "Changing what the venue is (role admin):\n"
     "  instrument SYMBOL [tick=N] [lot=N] [reference=N] [tier=N] [collar_bps=N]\n"
     "                            add one, or change its terms and bands; prices in 1/10,000\n"
-    "  limits user USER | firm FIRM [exposure=N] [daily=N] [position=N] [collar_bps=N]\n"
-    "                            what may be at stake; what is not said is unlimited\n"
+    "  limits user USER | firm FIRM [exposure=N] [daily=N] [position=N] [collar_bps=N] [open=N]\n"
+    "                            what may be at stake, and how many orders of a user open;\n"
+    "                            what is not said is unlimited\n"
     "  checks USER [qty=N] [notional=N] [collar_bps=N] [orders=N] [symbol_orders=N] [repeat=N]\n"
     "              [repeat_ms=N] [forbid=WORDS] [inherit=WORDS] [profile=NAME|port]\n"
     "                            what is checked of its orders; what is not said stays; 0: "
     "nothing\n"
     "  profile NAME [base=NAME|none] [as checks] [exposure=N] [daily=N] [position=N] [last_bps=N]\n"
-    "                            the same for all who name it or are based on it\n"
+    "              [open=N]      the same for all who name it or are based on it\n"
     "                            words have commas between them; forbid: market, short,\n"
     "                            short_exempt, iso, peg, hidden, reserve, cross, or none;\n"
     "                            inherit: names of what is left to the profile, or the base;\n"
@@ -147,14 +148,14 @@ static const struct command commands[] = {
     {"kill", {{0}}, true, true, "", "", ""},
     {"restore", {{0}}, true, false, "", "", ""},
     {"instrument", {{"symbol", false}}, false, false, "", "tick lot reference tier collar_bps", ""},
-    {"limits", {{0}}, true, false, "files", "exposure daily position collar_bps", "inherit"},
+    {"limits", {{0}}, true, false, "files", "exposure daily position collar_bps open", "inherit"},
     {"checks", {{"user", false}}, false, false, "files", VALUES, "forbid inherit profile"},
     {"profile",
      {{"name", false}},
      false,
      false,
      "files",
-     VALUES " exposure daily position last_bps",
+     VALUES " exposure daily position last_bps open",
      "forbid inherit base"},
     {"profiles", {{0}}, false, false, "", "", ""},
     {"restrict", {{"symbol", false}}, true, false, "short files", "", ""},

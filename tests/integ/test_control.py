@@ -124,6 +124,29 @@ def test_risk():
         client(v.port, "ALFA01", "buy 6 AAPL 220; expect accepted")
 
 
+def test_open_orders():
+    with Steered("open") as v:
+        held = "buy 1 AAPL 220; expect accepted"
+        client(v.port, "ALFA01", held)
+        v.asked("limits", "user", "ALFA01", "open=2")
+        client(v.port, "ALFA01", f"{held}; buy 1 AAPL 220; expect rejected reason 0x20")
+        v.asked("profile", "FEW", "open=3")
+        v.asked("checks", "ALFA01", "profile=FEW")
+        v.asked("limits", "user", "ALFA01", "inherit=open")
+        v.kill()
+        v.start()
+        check(v.row("accounts", "user", "ALFA01")["orders_open_max"] == 3, "the profile's, after a crash, too")
+        check(v.row("profiles", "profile", "FEW")["open"] == 3, "listed")
+        client(v.port, "ALFA01", f"{held}; buy 1 AAPL 220; expect rejected reason 0x20")
+        v.asked("profile", "FEW", "open=0")
+        client(v.port, "ALFA01", held)
+        check("of a user" in v.asked("limits", "firm", "ALFA", "open=1", code=USAGE)["text"], "not of a firm")
+        v.asked("limits", "user", "ALFA01", "files")
+        v.stop()
+        v.start()
+        check(v.row("accounts", "user", "ALFA01")["orders_open_max"] == 60000, "given back to the files")
+
+
 def test_disconnect():
     with Steered("disconnect") as v:
         env = dict(os.environ, WIREBOOK_PASSWORD="ALFA01PASS")
@@ -434,6 +457,6 @@ def test_socket_that_cannot_be():
             check(process.wait(20) == 0, "in order")
 
 
-run_tests(test_socket_that_cannot_be, test_clumsy_command_lines, test_groups_of_another_machine, test_bad_input, test_looks, test_accounts, test_risk, test_disconnect, test_instruments, test_kill_and_restore, test_break,
+run_tests(test_socket_that_cannot_be, test_clumsy_command_lines, test_groups_of_another_machine, test_bad_input, test_looks, test_accounts, test_risk, test_open_orders, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
           test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top)

@@ -278,7 +278,6 @@ static void make_account(struct stream *s, union msg *m, u32 n)
     memcpy(m->account.firm, "FRM ", 4);
     m->account.firm[3] = (char)('A' + stream_below(s, 2));
     m->account.disabled = s->step > 20 && one_in(s, 8);
-    m->account.open_max = one_in(s, 2) ? stream_below(s, 20) : 0;
     m->account.stp = (u8)(one_in(s, 20) ? 5 : one_in(s, 2) ? 0 : stream_below(s, 5));
     m->account.stp_level = (u8)(one_in(s, 20) ? 2 : stream_below(s, 2));
     m->account.stp_details = (u8)stream_below(s, 2);

@@ -26,18 +26,22 @@ void stream_make_limit(struct stream *s, union msg *m)
     c->daily_max = one_in(s, 4) ? 100000ull * stream_below(s, 100000) : 0;
     c->position_max = one_in(s, 3) ? stream_below(s, 20000) : 0;
     c->collar_bps = (u16)(one_in(s, 4) ? stream_below(s, 300) : 0);
+    c->open_max = c->scope == LIMIT_FIRM ? one_in(s, 60) : one_in(s, 2) ? stream_below(s, 20) : 0;
+    if (one_in(s, 60))
+        c->open_max = ORDERS_MAX + stream_below(s, 2);
     if (one_in(s, 60))
         c->daily_max = LIMIT_MONEY_MAX + stream_below(s, 2);
     c->source = (u8)stream_below(s, one_in(s, 60) ? 4 : 2);
     if (c->scope == LIMIT_FIRM ? !one_in(s, 40) : !s->named && one_in(s, 2))
         return;
-    c->inherits = (u16)(one_in(s, 40) ? 1 : 0x80u * stream_below(s, 16));
+    c->inherits = (u16)(one_in(s, 40) ? 1 : 0x80u * stream_below(s, 32));
     if (s->named)
         c->inherits = FIELDS_OF_LIMITS;
     c->exposure_max = c->inherits & FIELD_EXPOSURE && !one_in(s, 40) ? 0 : c->exposure_max;
     c->daily_max = c->inherits & FIELD_DAILY ? 0 : c->daily_max;
     c->position_max = c->inherits & FIELD_POSITION ? 0 : c->position_max;
     c->collar_bps = c->inherits & FIELD_LAST ? 0 : c->collar_bps;
+    c->open_max = c->inherits & FIELD_OPEN && !one_in(s, 40) ? 0 : c->open_max;
 }
 
 /* Checks of an account, of few kinds, so that many are as they were; sometimes impossible ones. */
@@ -79,11 +83,13 @@ void stream_make_profile(struct stream *s, union msg *m)
     v->daily_max = one_in(s, 4) ? 100000ull * stream_below(s, 100000) : 0;
     v->position_max = one_in(s, 3) ? stream_below(s, 20000) : 0;
     v->last_bps = (u16)(one_in(s, 4) ? stream_below(s, 300) : 0);
+    v->open_max = one_in(s, 2) ? stream_below(s, 20) : 0;
     v->inherits = (u16)(one_in(s, 3) ? FIELDS_ALL : stream_below(s, FIELDS_ALL + 1));
     v->exposure_max = v->inherits & FIELD_EXPOSURE && !one_in(s, 40) ? 0 : v->exposure_max;
     v->daily_max = v->inherits & FIELD_DAILY ? 0 : v->daily_max;
     v->position_max = v->inherits & FIELD_POSITION ? 0 : v->position_max;
     v->last_bps = v->inherits & FIELD_LAST ? 0 : v->last_bps;
+    v->open_max = v->inherits & FIELD_OPEN && !one_in(s, 40) ? 0 : v->open_max;
     if (one_in(s, 30))
         v->inherits |= (u16)(FIELDS_ALL + 1);
     if (one_in(s, 30))

@@ -231,7 +231,7 @@ static struct msg_order entered(const struct ref *r, const struct msg_enter *c)
 
 static u16 exposure_reason(const struct ref *r, u32 account)
 {
-    u32 max = r->accounts[account].terms.open_max;
+    u32 max = r->accounts[account].open_max;
     u32 open = 0;
 
     for (u32 i = 0; i < r->conf.orders_max; i++)

@@ -37,7 +37,8 @@ static u64 value(const struct risk_values *v, u32 bit)
     return bit == 0x80    ? v->exposure_max
            : bit == 0x100 ? v->daily_max
            : bit == 0x200 ? v->position_max
-                          : v->last_bps;
+           : bit == 0x400 ? v->last_bps
+                          : v->open_max;
 }
 
 /* One limit of the account, whoever says it. */
@@ -82,6 +83,7 @@ void ref_limits_follow(struct ref *r)
         struct ref_account *a = &r->accounts[i];
         ref_party_limits(r, &a->party, limit_of(r, a, 0x80), limit_of(r, a, 0x100),
                          limit_of(r, a, 0x200), (u32)limit_of(r, a, 0x400));
+        a->open_max = (u32)limit_of(r, a, 0x800);
     }
     ref_count_begin(r, 0);
 }
@@ -97,13 +99,14 @@ static bool sound(const struct risk_values *v)
         v->orders_per_s > 1000000 || v->symbol_per_s > 1000000 || v->repeat_ms > 60000 ||
         v->repeat_max > 60000 || !v->repeat_ms != !v->repeat_max || v->bars > 255 ||
         v->exposure_max > 1000000000000000 || v->daily_max > 1000000000000000 ||
-        v->position_max > 1000000000000 || v->last_bps > 10000 || i > 0x7FF)
+        v->position_max > 1000000000000 || v->last_bps > 10000 || v->open_max > 16777216 ||
+        i > 0xFFF)
         return false;
     return !(i & 1 && v->qty_max) && !(i & 2 && v->notional_max) && !(i & 4 && v->collar_bps) &&
            !(i & 8 && v->orders_per_s) && !(i & 16 && v->symbol_per_s) &&
            !(i & 32 && v->repeat_max) && !(i & 64 && v->bars) && !(i & 128 && v->exposure_max) &&
            !(i & 256 && v->daily_max) && !(i & 512 && v->position_max) &&
-           !(i & 1024 && v->last_bps);
+           !(i & 1024 && v->last_bps) && !(i & 2048 && v->open_max);
 }
 
 void ref_checks(struct ref *r, const struct msg_checks *c)
@@ -123,7 +126,8 @@ void ref_checks(struct ref *r, const struct msg_checks *c)
                             0,
                             c->bars,
                             c->inherits,
-                            {0, 0, 0}};
+                            0,
+                            0};
 
     while (id && memcmp(r->accounts[id].terms.user, c->user, 6) != 0)
         id--;

@@ -266,14 +266,16 @@ static bool sound(const struct msg_limit *c, u32 account)
 {
     if (c->exposure_max > 1000000000000000 || c->daily_max > 1000000000000000 ||
         c->position_max > 1000000000000 || c->collar_bps > 10000 || c->source > 1 ||
-        c->inherits & ~0x780)
+        c->inherits & ~0xF80 || c->open_max > 16777216)
         return false;
     if ((c->inherits & 0x80 && c->exposure_max) || (c->inherits & 0x100 && c->daily_max) ||
-        (c->inherits & 0x200 && c->position_max) || (c->inherits & 0x400 && c->collar_bps))
+        (c->inherits & 0x200 && c->position_max) || (c->inherits & 0x400 && c->collar_bps) ||
+        (c->inherits & 0x800 && c->open_max))
         return false;
     if (c->scope == LIMIT_ACCOUNT)
         return account != 0;
-    return c->scope == LIMIT_FIRM && c->firm[0] && c->firm[0] != ' ' && c->inherits == 0;
+    return c->scope == LIMIT_FIRM && c->firm[0] && c->firm[0] != ' ' && c->inherits == 0 &&
+           c->open_max == 0;
 }
 
 void ref_limit(struct ref *r, const struct msg_limit *c)
@@ -291,7 +293,8 @@ void ref_limit(struct ref *r, const struct msg_limit *c)
                                                             : &none;
     if (was->own.exposure_max == c->exposure_max && was->own.daily_max == c->daily_max &&
         was->own.position_max == c->position_max && was->own.last_bps == c->collar_bps &&
-        was->own.inherits == c->inherits && was->source == c->source)
+        was->own.inherits == c->inherits && was->own.open_max == c->open_max &&
+        was->source == c->source)
         return;
     struct ref_party *p = party_of(r, c, account, &firm);
     union msg *m = ref_add(r, EV_LIMIT, 2, 0);
@@ -300,6 +303,7 @@ void ref_limit(struct ref *r, const struct msg_limit *c)
     p->own.position_max = m->limit.position_max = c->position_max;
     p->own.last_bps = m->limit.collar_bps = c->collar_bps;
     p->own.inherits = m->limit.inherits = c->inherits;
+    p->own.open_max = m->limit.open_max = c->open_max;
     p->source = m->limit.source = c->source;
     m->limit.scope = c->scope;
     m->limit.account = firm ? 0 : account;

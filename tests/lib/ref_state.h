@@ -51,6 +51,7 @@ struct ref_account {
     struct msg_checks checks; /* what gateways check */
     struct port_terms port;   /* of its last login */
     u64 drop;                 /* when its orders go; 0: they stay */
+    u32 open_max;             /* orders that it may have open, whoever says it */
 };
 
 struct ref_bands {

@@ -244,6 +244,38 @@ static void test_an_order_that_comes_to_a_firm(void **state)
     assert_int_equal(enter(ANN, 3, 'S', 50, 10000), 0);
 }
 
+/* How many orders may be open: the account's own word, else its profile's; what is open stays. */
+static void test_open_orders(void **state)
+{
+    union msg m = limit_of(ANN), p = venue_cmd(CMD_PROFILE, 0), c = venue_cmd(CMD_CHECKS, 0);
+    (void)state;
+
+    assert_int_equal(enter(ANN, 1, 'B', 10, 10000), 0);
+    assert_int_equal(enter(ANN, 2, 'B', 10, 10000), 0);
+    memcpy(p.profile.name, "SMALL   ", 8);
+    p.profile.values.inherits = FIELDS_ALL & ~FIELD_OPEN;
+    p.profile.values.open_max = 1;
+    assert_int_equal(venue_send(&v, &p), 1);
+    memcpy(c.checks.user, engine_account(v.e, ANN)->user, 6);
+    memcpy(c.checks.profile, "SMALL   ", 8);
+    c.checks.inherits = FIELDS_OF_CHECKS;
+    assert_int_equal(venue_send(&v, &c), 1);
+    assert_int_equal(enter(ANN, 3, 'B', 10, 10000), 0); /* it says itself that there is none */
+    m.limit.inherits = FIELDS_OF_LIMITS;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(enter(ANN, 4, 'B', 10, 10000), 0x0020);
+    p.profile.values.open_max = 4;
+    assert_int_equal(venue_send(&v, &p), 1);
+    assert_int_equal(enter(ANN, 5, 'B', 10, 10000), 0);
+    assert_int_equal(enter(ANN, 6, 'B', 10, 10000), 0x0020);
+    m.limit.inherits = FIELDS_OF_LIMITS & ~FIELD_OPEN;
+    m.limit.open_max = 5;
+    assert_int_equal(venue_send(&v, &m), 1);
+    assert_int_equal(enter(ANN, 7, 'B', 10, 10000), 0);
+    assert_int_equal(enter(ANN, 8, 'B', 10, 10000), 0x0020);
+    assert_int_equal(venue_send(&v, &m), 0); /* so already */
+}
+
 static void test_wrong_limits(void **state)
 {
     union msg good = limit_of(ANN), m;
@@ -257,6 +289,15 @@ static void test_wrong_limits(void **state)
     assert_int_equal(venue_send(&v, &m), 0);
     m = good;
     m.limit.position_max = LIMIT_SHARES_MAX + 1;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m = good;
+    m.limit.open_max = ORDERS_MAX + 1;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m = good;
+    m.limit.scope = LIMIT_FIRM; /* a firm's are not counted */
+    memset(m.limit.user, 0, sizeof m.limit.user);
+    memcpy(m.limit.firm, "FIRM", 4);
+    m.limit.open_max = 1;
     assert_int_equal(venue_send(&v, &m), 0);
     m = good;
     m.limit.collar_bps = 10001;
@@ -372,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_firm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_first_limit_during_the_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_order_that_comes_to_a_firm, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_open_orders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_break, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_pool, set_up, tear_down),

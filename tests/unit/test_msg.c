@@ -121,7 +121,7 @@ static void test_padding_is_checked(void **state)
         u8 from;
         u8 to;
     } rows[] = {
-        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 55, 59},    {CMD_ACCOUNT, 58, 127},
+        {CMD_DAY_OPEN, 44, 63},      {CMD_INSTRUMENT, 55, 59},    {CMD_ACCOUNT, 54, 127},
         {CMD_LOGIN, 76, 127},        {CMD_DISCONNECT, 47, 63},    {CMD_ENTER, 54, 55},
         {CMD_CANCEL, 41, 63},        {CMD_QUERY, 37, 63},         {CMD_TICK, 32, 63},
         {CMD_TICK, 22, 23},          {CMD_ENTER, 22, 23},         {EV_WORK, 50, 63},
@@ -131,7 +131,7 @@ static void test_padding_is_checked(void **state)
         {EV_ENABLED, 41, 63},        {CMD_PHASE, 39, 55},         {EV_PHASE, 60, 63},
         {EV_CROSS, 56, 63},          {EV_CANCEL_PENDING, 47, 63}, {EV_PRIORITY, 60, 63},
         {EV_BANDS, 46, 63},          {CMD_BREAK, 114, 127},       {EV_BROKEN, 60, 63},
-        {CMD_LIMIT, 76, 127},        {CMD_CHECKS, 86, 127},       {EV_UNTRADED, 66, 127},
+        {CMD_LIMIT, 80, 127},        {CMD_CHECKS, 86, 127},       {EV_UNTRADED, 66, 127},
         {CMD_OPERATOR, 46, 47},      {CMD_BAR, 36, 63},           {CMD_NOTE, 34, 35},
         {CMD_LOOK, 53, 63},          {EV_OPERATED, 59, 63},       {EV_BARRED, 36, 63},
         {EV_SEEN, 46, 47},           {EV_BOUND, 82, 127},         {CMD_PROFILE, 117, 127},

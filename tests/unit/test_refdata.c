@@ -175,7 +175,7 @@ static void test_good(void **state)
     assert_int_equal(a[0].limits.qty_max, 1000);
     assert_int_equal(a[0].limits.notional_max, 500005000);
     assert_int_equal(a[0].limits.collar_bps, 725);
-    assert_int_equal(a[0].terms.open_max, 5000);
+    assert_int_equal(a[0].stake.open_max, 5000);
     assert_int_equal(a[0].restricted.used, 2); /* sorted, once each */
     assert_memory_equal(a[0].restricted.at, "AAPL    Z       ", 16);
     assert_memory_equal(a[1].user, "B     ", 6);
@@ -183,7 +183,7 @@ static void test_good(void **state)
     assert_int_equal(a[1].limits.qty_max, 0);
     assert_int_equal(a[1].limits.notional_max, 0);
     assert_int_equal(a[1].limits.collar_bps, 0);
-    assert_int_equal(a[1].terms.open_max, 0);
+    assert_int_equal(a[1].stake.open_max, 0);
     assert_int_equal(a[1].restricted.used, 0);
 }
 

@@ -72,7 +72,7 @@ static void test_profiles(void **state)
 
     assert_int_equal(load("profile,based_on,max_qty,max_exposure,forbidden\n"
                           "p,House,,,short\nHOUSE,,1000,none,\n",
-                          ACCOUNTS ROW ",,,none,,p,\n"),
+                          ACCOUNTS ROW ",,,,,p,\n"),
                      0);
     assert_int_equal(refs.profiles_used, 2);
     p = &refs.profiles[0];
@@ -85,6 +85,9 @@ static void test_profiles(void **state)
     assert_int_equal(p->terms.values.bars, BAR_SHORT);
     assert_memory_equal(refs.accounts[0].profile, "P       ", 8);
     assert_int_equal(refs.accounts[0].inherits & (FIELD_QTY | FIELD_NOTIONAL | FIELD_COLLAR), 7);
+    assert_int_equal(refs.accounts[0].stake.inherits, FIELDS_OF_LIMITS);
+    assert_int_equal(load("profile\np\n", ACCOUNTS ROW ",,,none,,p,\n"), 0);
+    assert_int_equal(refs.accounts[0].stake.inherits, FIELDS_OF_LIMITS & ~FIELD_OPEN);
 }
 
 /* Each column has a place of its own, in a profile and in what the engine is told of an account. */
@@ -93,8 +96,9 @@ static void test_each_column(void **state)
 #define CHECKED "orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,forbidden"
 #define STAKE   "max_exposure,max_daily_notional,max_position,last_price_collar_percent"
 #define VALUES  "101,102,103,104,iso peg"
-    static const char profiles[] = "profile,max_qty,max_notional,collar_percent," STAKE "," CHECKED
-                                   "\np,11,12,13,14,15,16,17," VALUES "\n";
+    static const char profiles[] =
+        "profile,max_qty,max_notional,collar_percent," STAKE ",max_open_orders," CHECKED
+        "\np,11,12,13,14,15,16,17,18," VALUES "\n";
     static const char accounts[] =
         "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,"
         "restricted," CHECKED "\nA,F," HASH ",yes,11,12,13,18,," VALUES "\n";
@@ -105,6 +109,7 @@ static void test_each_column(void **state)
                                               .daily_max = 150000,
                                               .position_max = 16,
                                               .last_bps = 1700,
+                                              .open_max = 18,
                                               .orders_per_s = 101,
                                               .symbol_per_s = 102,
                                               .repeat_max = 103,
@@ -121,10 +126,13 @@ static void test_each_column(void **state)
     assert_int_equal(m.cmd.type, CMD_CHECKS);
     struct risk_values v = checks_values(&m.checks), checks = wanted;
     checks.exposure_max = checks.daily_max = checks.position_max = checks.last_bps = 0;
+    checks.open_max = 0;
     assert_memory_equal(&v, &checks, sizeof v);
+    assert_true(refdata_limit_command(&refs.accounts[0], &m));
+    assert_int_equal(m.cmd.type, CMD_LIMIT);
+    assert_int_equal(m.limit.open_max, 18);
     refdata_account_command(&refs.accounts[0], &m);
     assert_int_equal(m.cmd.type, CMD_ACCOUNT);
-    assert_int_equal(m.account.open_max, 18);
     refdata_instrument_command(&refs.instruments[0], &m);
     assert_int_equal(m.cmd.type, CMD_INSTRUMENT);
     assert_int_equal(m.instrument.tick, 100);

@@ -266,14 +266,14 @@ static void test_halted_and_disabled(void **state)
 /* One account cannot fill the pool for everybody. */
 static void test_an_account_has_a_limit_of_open_orders(void **state)
 {
-    union msg m = venue_cmd(CMD_ACCOUNT, 0);
+    union msg m = venue_cmd(CMD_LIMIT, 0);
     (void)state;
 
-    memcpy(m.account.user, "ANN   ", 6);
-    memcpy(m.account.firm, "FIRM", 4);
-    m.account.open_max = 3;
+    m.limit.scope = LIMIT_ACCOUNT;
+    memcpy(m.limit.user, engine_account(v.e, ANN)->user, 6);
+    m.limit.open_max = 3;
     assert_int_equal(venue_send(&v, &m), 1);
-    assert_int_equal(engine_account(v.e, ANN)->open_max, 3);
+    assert_int_equal(venue_event(&v, 0)->limit.open_max, 3);
     assert_int_equal(venue_send(&v, &m), 0);
     for (u32 ref = 1; ref <= 4; ref++) {
         m = venue_enter_cmd(ANN, ref, 'B', 10, 10000, '0');

@@ -154,7 +154,8 @@ def test_names_of_the_console_and_of_top():
 def shipped():
     """What user-data.yaml lets through: (pattern, dimension sets, label_matcher on which label)."""
     text = read("config/aws/user-data.yaml")
-    block = text[text.index("{\n", text.index("amazon-cloudwatch-agent.json")):text.index("  - path: /etc/cron.d")]
+    begin = text.index("{\n", text.index("amazon-cloudwatch-agent.json"))
+    block = text[begin:text.index("  - path: ", begin)]
     conf = json.loads(re.sub(r"\$\{\w+\}", "x", block))
     return conf["logs"]["metrics_collected"]["prometheus"]["emf_processor"]["metric_declaration"]
 

@@ -282,7 +282,7 @@ check "  and what was lost" has '"type":"EV_ACCEPTED"' "$tmp/copy/damaged.1/lost
 verify "$tmp/copy"
 check "  verify finds it whole" is $rc 0
 "$bin/wirebook-journal" export "$tmp/copy" > "$tmp/out"
-check "  who and why are in it" has '"type":"CMD_OPERATOR".*"reason":"bad disk".*"carries":\{"type":"CMD_NOTE","fields":\{"what":4\}' "$tmp/out"
+check "  who and why are in it" has '"type":"CMD_OPERATOR".*"reason":"bad disk".*"carries":\{"type":"CMD_NOTE","fields":\{"what":4[,}]' "$tmp/out"
 dir_kept=$dir
 sed "s#^data_dir:.*#data_dir: $tmp/copy#" "$tmp/venue.yaml" > "$tmp/repaired.yaml"
 cp "$tmp/venue.yaml" "$tmp/venue.kept" && cp "$tmp/repaired.yaml" "$tmp/venue.yaml"

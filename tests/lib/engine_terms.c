@@ -67,7 +67,7 @@ void stream_condition(struct stream *s, u32 *price, u8 *tif, u8 *display, struct
     t->max_floor = one_in(s, 20) ? t->max_floor : 0;
     t->min_qty = one_in(s, 4) ? (1 + stream_below(s, 3)) * 100 : 0;
     t->tags |= t->min_qty ? TAG_BIT(3) : 0;
-    if (one_in(s, 5)) {
+    if (one_in(s, 3)) {
         t->tags |= TAG_BIT(12);
         t->yes |= YES_POST_ONLY;
         *tif = (u8)(*tif == '3' && !one_in(s, 10) ? '0' : *tif);

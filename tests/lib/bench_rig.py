@@ -3,6 +3,7 @@
 Past the kernel (`dpdk`: our own TCP on both ends, shared memory between them) or through it (`sockets`: the loopback). The
 venue's hot thread has the gateway, the engine and the journal; everything else of it stays off that core.
 """
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ BIN = os.environ.get("WB_BIN") or os.path.join(ROOT, "build", "bin")
 PORT = 9471
 HOST = {"dpdk": "10.9.0.1", "sockets": "127.0.0.1"}
 PASSWORD = "SWARMPASS"
+AUTOGROUPS = "/proc/sys/kernel/sched_autogroup_enabled"
 
 CONFIG = """
 data_dir: {folder}/{name}
@@ -28,6 +30,24 @@ journal: {{segment_mb: {segment_mb}, segments_ahead: {segments_ahead}, snapshot_
 threads: [{{name: hot, cpu: {cpu}, idle: {idle}, agents: [gateway, engine, persist]}}]
 log: {{level: error}}
 """
+
+
+@contextlib.contextmanager
+def without_autogroups():
+    """While it lasts the kernel shares a core out by threads, not by sessions first. With a spinning process as a session of its own Linux
+    6.18 was seen to leave the kernel's workers, which end the journal's writes, without a turn on that core for up to four minutes."""
+    before = None
+    with contextlib.suppress(OSError):
+        with open(AUTOGROUPS, "r+", encoding="utf-8") as file:
+            before = file.read()
+            file.seek(0)
+            file.write("0")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with open(AUTOGROUPS, "w", encoding="utf-8") as file:
+                file.write(before)
 
 
 def cores():

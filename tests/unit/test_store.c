@@ -33,6 +33,17 @@ static void check_read(const struct store_pool *p, const struct store *s, struct
     assert_memory_equal(m, &want, want.ev.slots * sizeof(struct slot));
 }
 
+/* The store of the only account, with `quota` chunks of its own. */
+static void one_store(struct mem *mem, struct store_memory *sm, struct store_pool *p,
+                      struct store *s, u32 quota)
+{
+    mem_init(mem, 0);
+    store_memory_init(sm, mem, 1, quota, 1);
+    store_pool_init(p, sm, 0);
+    store_init(s, 1);
+    store_own(p, s);
+}
+
 static void test_window_begins_where_it_is_told(void **state)
 {
     struct mem mem;
@@ -42,11 +53,7 @@ static void test_window_begins_where_it_is_told(void **state)
     struct store_cursor c = {0};
     (void)state;
 
-    mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 1, 2, 1);
-    store_pool_init(&p, &sm, 0);
-    store_init(&s, 1);
-    store_own(&p, &s);
+    one_store(&mem, &sm, &p, &s, 2);
     assert_int_equal(s.next_seq, 0);
     store_begin(&s, 100);
     store_begin(&s, 100);
@@ -76,11 +83,7 @@ static void test_undurable_stays_durable_goes(void **state)
     struct store s;
     (void)state;
 
-    mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 1, 3, 1);
-    store_pool_init(&p, &sm, 0);
-    store_init(&s, 1);
-    store_own(&p, &s);
+    one_store(&mem, &sm, &p, &s, 3);
     for (u64 seq = 1; seq <= 1000; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0);
@@ -146,11 +149,7 @@ static void test_read_again(void **state)
     struct store_cursor c = {0};
     (void)state;
 
-    mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 1, 8, 1);
-    store_pool_init(&p, &sm, 0);
-    store_init(&s, 1);
-    store_own(&p, &s);
+    one_store(&mem, &sm, &p, &s, 8);
     for (u64 seq = 1; seq <= 100; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0);

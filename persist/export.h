@@ -101,11 +101,11 @@ struct export_lane {
     u64 retry_at_ns;
     u64 retry_ns;
     char complaint[SINK_ERROR_BYTES]; /* the last one, logged or not */
+    /* The latest different ones that were logged: hosts in turn fail for different reasons. */
     struct {
         u64 logged_ns;
         u64 hash;
-    } said
-        [EXPORT_SAID_MAX]; /* the latest different ones; hosts in turn fail for different reasons */
+    } said[EXPORT_SAID_MAX];
     u32 said_next;
 
     struct metric m_state;      /* enum lane_state */

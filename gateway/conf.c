@@ -18,6 +18,7 @@
 
 #include "engine/base/assert.h"
 #include "gateway/conf_schema.h"
+#include "persist/postgres.h"
 
 #define FILE_BYTES_MAX (1u << 20)
 #define KEY_BYTES      128u /* of a key as shown, with its section */
@@ -168,7 +169,7 @@ static void read_item(struct walk *w, const yaml_node_t *node, const struct conf
     snprintf(shown, sizeof shown, "%s[%u]", list->path, i);
     if (node->type != YAML_MAPPING_NODE) {
         report_error(&w->errors, line_of(node), shown, text_of(node),
-                     "not an item of this list; allowed: a section of keys such as {...}");
+                     "not an item of this list; allowed: sections of keys, as in %s", list->def);
         return;
     }
     memset(item, 0, list->size);
@@ -310,13 +311,23 @@ static void walk_document(struct walk *w)
     walk_mapping(w, root, &(struct place){"", "", w->conf, NULL});
 }
 
-static void syntax_error(struct walk *w, const yaml_parser_t *parser)
+static void syntax_error(struct walk *w, const yaml_parser_t *parser, const char *text,
+                         size_t bytes)
 {
-    const char *problem = parser->problem ? parser->problem : "cannot be parsed";
+    const yaml_mark_t *at = &parser->problem_mark, *from = &parser->context_mark;
+    u32 line = (u32)at->line + 1;
+    char context[160] = "";
 
-    report_error(&w->errors, (u32)parser->problem_mark.line + 1, NULL, NULL,
-                 "not YAML: %s%s%s (column %zu)", problem, parser->context ? ", " : "",
-                 parser->context ? parser->context : "", parser->problem_mark.column + 1);
+    if (at->index < bytes && text[at->index] == '\t') {
+        report_error(&w->errors, line, NULL, NULL,
+                     "not YAML: a tab (column %zu); allowed: spaces in front of keys",
+                     at->column + 1);
+        return;
+    }
+    if (parser->context)
+        snprintf(context, sizeof context, ", %s from line %zu on", parser->context, from->line + 1);
+    report_error(&w->errors, line, NULL, NULL, "not YAML: %s%s (column %zu)",
+                 parser->problem ? parser->problem : "cannot be parsed", context, at->column + 1);
 }
 
 /* Runs the walk over the one document in `text`. */
@@ -331,7 +342,7 @@ static void walk_text(struct walk *w, const char *text, size_t bytes)
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
     if (!yaml_parser_load(&parser, &doc)) {
-        syntax_error(w, &parser);
+        syntax_error(w, &parser, text, bytes);
         yaml_parser_delete(&parser);
         return;
     }
@@ -342,7 +353,7 @@ static void walk_text(struct walk *w, const char *text, size_t bytes)
     bool had_root = yaml_document_get_root_node(&doc) != NULL;
     yaml_document_delete(&doc);
     if (had_root && !yaml_parser_load(&parser, &second)) {
-        syntax_error(w, &parser);
+        syntax_error(w, &parser, text, bytes);
     } else if (had_root) {
         const yaml_node_t *root = yaml_document_get_root_node(&second);
         if (root)
@@ -388,17 +399,39 @@ void conf_default(struct conf *out)
     ASSERT_EQ(w.errors.count, 0);
 }
 
-int conf_parse(const char *name, const char *text, size_t bytes, struct conf *out, FILE *errors)
+/* What libpq would not take; it is asked because it alone knows its options. */
+static void check_conninfo(struct walk *w, const char *path, const char *text)
+{
+    u32 row = conf_key_row(path);
+    char why[128];
+
+    if (!w->lines.bad[row] && !postgres_conninfo_check(text, why, sizeof why))
+        report_error(&w->errors, w->lines.key[row], path, NULL,
+                     "%s; allowed: host=... port=... dbname=... user=... and more of libpq's", why);
+}
+
+int conf_read(const char *name, const char *text, size_t bytes, struct conf *out,
+              struct conf_lines *lines, FILE *errors)
 {
     struct walk w = {.conf = out, .errors = {.out = errors, .file = name}};
 
     conf_default(out);
     walk_text(&w, text, bytes);
     conf_check(out, &w.lines, &w.errors);
+    check_conninfo(&w, "export.postgres.conninfo", out->postgres.conninfo);
+    check_conninfo(&w, "management.conninfo", out->console_conninfo);
+    *lines = w.lines;
     return w.errors.count;
 }
 
-int conf_load(const char *path, struct conf *out, FILE *errors)
+int conf_parse(const char *name, const char *text, size_t bytes, struct conf *out, FILE *errors)
+{
+    struct conf_lines lines;
+
+    return conf_read(name, text, bytes, out, &lines, errors);
+}
+
+int conf_load_lines(const char *path, struct conf *out, struct conf_lines *lines, FILE *errors)
 {
     struct report e = {.out = errors, .file = path};
     FILE *f = fopen(path, "re");
@@ -411,11 +444,19 @@ int conf_load(const char *path, struct conf *out, FILE *errors)
     char *text = malloc(FILE_BYTES_MAX);
     size_t n = text ? fread(text, 1, FILE_BYTES_MAX, f) : 0;
     if (!text || ferror(f))
-        report_error(&e, 0, NULL, NULL, "cannot be read: %s", strerror(errno));
+        report_error(&e, 0, NULL, NULL, "cannot be read: %s; give the path of a YAML file",
+                     strerror(errno));
     else if (n == FILE_BYTES_MAX)
         report_error(&e, 0, NULL, NULL, "too large; allowed: less than 1 MiB");
     fclose(f);
-    int count = e.count > 0 ? e.count : conf_parse(path, text, n, out, errors);
+    int count = e.count > 0 ? e.count : conf_read(path, text, n, out, lines, errors);
     free(text);
     return count;
+}
+
+int conf_load(const char *path, struct conf *out, FILE *errors)
+{
+    struct conf_lines lines;
+
+    return conf_load_lines(path, out, &lines, errors);
 }

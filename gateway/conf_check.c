@@ -52,6 +52,10 @@ static void check_schedule(const struct conf *c, const struct conf_lines *lines,
                          "before %s; allowed: a later time", keys[i - 1]);
     }
     u32 half = conf_key_row("venue.half_closing");
+    if (all && !on && s->half_closing_minute >= 0)
+        report_error(e, lines->key[half], "venue.half_closing", NULL,
+                     "means nothing without a schedule; set venue.pre_open, opening, closing and "
+                     "closed, or drop this");
     if (all && on && s->half_closing_minute >= 0 &&
         (s->half_closing_minute <= s->opening_minute || s->half_closing_minute > s->closing_minute))
         report_error(e, lines->key[half], "venue.half_closing", NULL,
@@ -272,10 +276,57 @@ static void check_console(const struct conf *c, const struct conf_lines *lines, 
                      "missing although there is a console; allowed: a file with its token");
 }
 
+/* Who may steer means nothing where nobody can. */
+static void check_control(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } given[] = {
+        {"control.group", c->control.group},
+        {"control.viewers", c->control.viewers},
+        {"control.operators", c->control.operators},
+        {"control.admins", c->control.admins},
+    };
+
+    for (u32 i = 0; i < ARRAY_LEN(given) && c->control.socket[0] == '\0'; i++)
+        if (given[i].value[0] != '\0')
+            report_error(e, lines->key[conf_key_row(given[i].key)], given[i].key, given[i].value,
+                         "means nothing without control.socket; set that, or drop this");
+}
+
+/* By the kernel's TCP two parts of the process cannot have one port. */
+static void check_management(const struct conf *c, const struct conf_lines *lines, struct report *e)
+{
+    char value[24];
+
+    for (u32 i = 0; i < c->gateway.listen_used; i++) {
+        const struct conf_listen *l = &c->gateway.listen[i];
+        bool overlap = l->ipv4 == c->management_ipv4 || l->ipv4 == 0 || c->management_ipv4 == 0;
+        if (l->port != c->management_port || !overlap ||
+            c->gateway.transport == CONF_TRANSPORT_DPDK)
+            continue;
+        snprintf(value, sizeof value, "%llu", (unsigned long long)l->port);
+        report_error(e, lines->key[conf_key_row("management.port")], "management.port", value,
+                     "the same port as gateway.listen[%u]; allowed: one of its own", i);
+    }
+}
+
+/* S3://..., s3:/... would else be a directory of that name. */
+static bool archive_place(const char *to)
+{
+    size_t n = strcspn(to, ":/");
+
+    return to[n] != ':' || (strncmp(to, "s3://", 5) == 0 && to[5] != '\0' && to[5] != '/');
+}
+
 static void check_archive(const struct conf *c, const struct conf_lines *lines, struct report *e)
 {
     const struct conf_journal *j = &c->journal;
 
+    if (!archive_place(j->archive_to))
+        report_error(e, lines->key[conf_key_row("journal.archive_to")], "journal.archive_to",
+                     j->archive_to, "no place; allowed: s3://BUCKET/PREFIX, or a directory");
     if (j->archive_to[0] != '\0' && access(j->archive_command, X_OK) != 0)
         report_error(e, lines->key[conf_key_row("journal.archive_command")],
                      "journal.archive_command", j->archive_command,
@@ -321,4 +372,7 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
         check_dpdk(c, lines, e);
     check_export(c, lines, e);
     check_console(c, lines, e);
+    check_control(c, lines, e);
+    if (!lines->bad[conf_key_row("gateway.listen")] && !lines->bad[conf_key_row("management.port")])
+        check_management(c, lines, e);
 }

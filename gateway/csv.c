@@ -105,6 +105,17 @@ static bool next_line(struct csv *c)
     return false;
 }
 
+static void unknown_column(struct csv *c, const char *name)
+{
+    char allowed[1024] = "";
+
+    for (u32 i = 0; i < c->columns_used; i++) {
+        size_t n = strlen(allowed);
+        snprintf(allowed + n, sizeof allowed - n, "%s%s", n ? ", " : "", c->columns[i]);
+    }
+    report_error(c->report, c->line, name, NULL, "unknown column; allowed: %s", allowed);
+}
+
 static void map_columns(struct csv *c)
 {
     for (u32 i = 0; i < c->columns_used; i++)
@@ -114,7 +125,7 @@ static void map_columns(struct csv *c)
         while (i < c->columns_used && strcmp(c->columns[i], c->fields[f]) != 0)
             i++;
         if (i == c->columns_used)
-            report_error(c->report, c->line, c->fields[f], NULL, "unknown column");
+            unknown_column(c, c->fields[f]);
         else if (c->at[i] >= 0)
             report_error(c->report, c->line, c->fields[f], NULL, "column given twice");
         else
@@ -123,6 +134,17 @@ static void map_columns(struct csv *c)
     for (u32 i = 0; i < c->needed; i++)
         if (c->at[i] < 0)
             report_error(c->report, c->line, c->columns[i], NULL, "this column is missing");
+}
+
+/* A path that leads nowhere is most often the config's mistake. */
+static void not_there(struct report *report, const char *what)
+{
+    const char *key = report->named_by;
+
+    report_error(report, 0, NULL, NULL,
+                 "cannot be %s: %s%s%s; give the path of a CSV file, which counts from the working "
+                 "directory unless it begins with /",
+                 what, strerror(errno), key ? "; the config names it as " : "", key ? key : "");
 }
 
 bool csv_open(struct csv *c, const char *const *columns, u32 n, u32 needed, struct report *report)
@@ -138,12 +160,14 @@ bool csv_open(struct csv *c, const char *const *columns, u32 n, u32 needed, stru
     c->report = report;
     c->in = fopen(report->file, "re");
     if (!c->in) {
-        report_error(report, 0, NULL, NULL, "cannot be opened: %s", strerror(errno));
+        not_there(report, "opened");
         return false;
     }
     if (!next_line(c)) {
-        report_error(report, 0, NULL, NULL,
-                     ferror(c->in) ? "cannot be read" : "has no header line");
+        if (ferror(c->in))
+            not_there(report, "read");
+        else
+            report_error(report, 0, NULL, NULL, "has no header line; allowed: the columns' names");
         return false;
     }
     if (!split(c))

@@ -33,7 +33,7 @@ int load_files(const char *path, const struct conf *running, struct conf *conf,
     wrong += refdata_load(conf->instruments_file, conf->accounts_file, conf->profiles_file, &max,
                           refs, errors);
     wrong += refdata_load_firms(conf->firms_file, refs, errors);
-    return wrong + refdata_check_ports(refs, conf, errors);
+    return wrong + refdata_check_ports(refs, conf, path, errors);
 }
 
 /* The keys of hash tables: clients choose what lies in them, so nobody may know where. */

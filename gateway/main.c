@@ -27,6 +27,7 @@
 #include "gateway/console/console.h"
 #include "gateway/admin/service.h"
 #include "gateway/conf.h"
+#include "gateway/conf_machine.h"
 #include "gateway/drain.h"
 #include "gateway/draw.h"
 #include "gateway/load.h"
@@ -62,8 +63,8 @@ static void usage(FILE *out)
           "\n"
           "  wirebook [CONFIG.yaml]            run; without a file, with the defaults\n"
           "  wirebook --check-config FILE      say all that is wrong with a file, change nothing;\n"
-          "                                    users and groups that only this machine lacks: a\n"
-          "                                    warning\n"
+          "                                    files, users and cores that it names and only this\n"
+          "                                    machine lacks: a warning\n"
           "  wirebook --print-config [FILE]    every key with its value, unit, range and meaning\n"
           "  wirebook --print-topology [FILE]  cores, agents, ports and rings that it leads to\n"
           "  wirebook --hash-password          read a password from stdin, print its stored form\n"
@@ -85,10 +86,10 @@ static int check_config(const char *path)
         fprintf(stderr, "%s: %d error%s\n", path, errors, errors == 1 ? "" : "s");
         return 1;
     }
-    if (steer_check(&conf, stderr) != 0)
+    if (conf_machine_check(path, stderr) != 0)
         fprintf(stderr,
-                "%s: warning: this machine would refuse it; fine where it runs on "
-                "another one, that has them\n",
+                "%s: warning: that is what this machine lacks; fine where the venue runs on "
+                "another one, that has it\n",
                 path);
     printf("%s: good; %u instruments, %u accounts\n", path, refs.instruments_used,
            refs.accounts_used);

@@ -106,8 +106,8 @@ void refdata_names_sort(struct refdata_name *names, u32 n, const char *column, s
             continue;
         memcpy(shown, names[i].name, 8);
         shown[strcspn(shown, " ")] = 0;
-        report_error(r, names[i].line, column, shown, "given twice, before in line %u",
-                     names[i - 1].line);
+        report_error(r, names[i].line, column, shown,
+                     "given twice, before in line %u; allowed: each once", names[i - 1].line);
     }
 }
 
@@ -215,7 +215,9 @@ static void load_instruments(const char *file, u32 max, struct refdata_loader *l
     u32 rows = 0;
 
     l->report.file = file;
-    if (csv_open(&c, columns, ARRAY_LEN(columns), COLUMNS_NEEDED, &l->report)) {
+    l->report.named_by = "reference.instruments_file";
+    l->blind = !csv_open(&c, columns, ARRAY_LEN(columns), COLUMNS_NEEDED, &l->report);
+    if (!l->blind) {
         while (csv_next(&c)) {
             if (!read_instrument(&c, &row))
                 continue;

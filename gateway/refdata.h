@@ -110,10 +110,11 @@ bool refdata_profile_name(const char *text, char out[8]);
 
 /*
  * What holds between accounts, profiles and the listening ports: profiles that ports name, ports
- * that accounts list, accounts that leave their limits to ports without a profile. Returns the
- * number of errors.
+ * that accounts list, accounts that leave their limits to ports without a profile. `path` is the
+ * config's, NULL: the defaults. Returns the number of errors.
  */
-int refdata_check_ports(const struct refdata *r, const struct conf *conf, FILE *errors);
+int refdata_check_ports(const struct refdata *r, const struct conf *conf, const char *path,
+                        FILE *errors);
 void refdata_free(struct refdata *r);
 
 /* ---- refdata_command.c: rows as commands for the engine ---- */

@@ -122,7 +122,7 @@ static bool read_symbols(struct csv *c, u32 column, const struct refdata_loader 
         snprintf(word, sizeof word, "%.*s", (int)n, p);
         p += n;
         if (refdata_symbol(word, symbol) &&
-            refdata_names_have(l->symbols, l->out->instruments_used, symbol)) {
+            (l->blind || refdata_names_have(l->symbols, l->out->instruments_used, symbol))) {
             symbol_add(list, symbol);
             continue;
         }
@@ -278,6 +278,7 @@ void refdata_load_accounts(const char *file, u32 max, struct refdata_loader *l)
     u32 rows = 0;
 
     l->report.file = file;
+    l->report.named_by = "reference.accounts_file";
     if (csv_open(&c, columns, ARRAY_LEN(columns), TERMS, &l->report)) {
         while (csv_next(&c)) {
             if (!read_account(&c, l, &row) || ++rows > max) {

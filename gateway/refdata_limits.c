@@ -78,7 +78,7 @@ int refdata_load_firms(const char *file, struct refdata *out, FILE *errors)
 {
     static const char *const columns[] = {"firm", REFDATA_LIMITS};
     static struct csv c;
-    struct report report = {.out = errors, .file = file};
+    struct report report = {.out = errors, .file = file, .named_by = "reference.firms_file"};
     struct refdata_name *names = NULL;
     struct msg_limit row;
     u32 rows = 0;

@@ -20,6 +20,7 @@ struct refdata_loader {
     struct refdata *out;
     struct report report;
     struct refdata_name *symbols; /* of out->instruments, sorted; malloc */
+    bool blind; /* there was nothing to read instruments from: any symbol may be */
 };
 
 /* Room for one more behind `used` items of `item` bytes: doubles where it must, never NULL. */

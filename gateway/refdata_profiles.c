@@ -128,6 +128,7 @@ void refdata_load_profiles(const char *file, struct refdata_loader *l)
     if (*file == 0)
         return;
     l->report.file = file;
+    l->report.named_by = "reference.profiles_file";
     if (csv_open(&c, columns, ARRAY_LEN(columns), 1, &l->report)) {
         while (csv_next(&c)) {
             if (!read_profile(&c, &row) || ++rows > PROFILES_MAX)
@@ -179,17 +180,31 @@ static u64 on_lists(const struct refdata *r)
     return n;
 }
 
-int refdata_check_ports(const struct refdata *r, const struct conf *conf, FILE *errors)
+/* Those that the listening ports name. Returns the number of errors. */
+static int check_profiles(const struct refdata *r, const struct conf *conf, const char *path,
+                          FILE *errors)
 {
-    struct report report = {.out = errors, .file = conf->accounts_file};
-    char name[8];
+    struct report report = {.out = errors, .file = path ? path : "defaults"};
+    char name[8], key[40];
 
     for (u32 i = 0; i < conf->gateway.listen_used; i++) {
         const char *text = conf->gateway.listen[i].profile;
-        if (text[0] && (!refdata_profile_name(text, name) || !refdata_profile(r, name)))
-            report_error(&report, 0, "gateway.listen[].profile", text,
-                         "no such profile; allowed: profiles of reference.profiles_file");
+        if (!text[0] || (refdata_profile_name(text, name) && refdata_profile(r, name)))
+            continue;
+        snprintf(key, sizeof key, "gateway.listen[%u].profile", i);
+        report_error(&report, 0, key, text,
+                     "no such profile; allowed: profiles of reference.profiles_file%s%s",
+                     conf->profiles_file[0] ? ", " : ", which is not set", conf->profiles_file);
     }
+    return report.count;
+}
+
+int refdata_check_ports(const struct refdata *r, const struct conf *conf, const char *path,
+                        FILE *errors)
+{
+    struct report report = {.out = errors, .file = conf->accounts_file};
+
+    report.count = check_profiles(r, conf, path, errors);
     for (u32 i = 0; i < r->accounts_used; i++) {
         const struct refdata_account *a = &r->accounts[i];
         const struct conf_listen *l = a->port_profile ? without_profile(conf, a) : NULL;

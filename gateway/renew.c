@@ -124,7 +124,7 @@ int renew_load(void *renew, const struct refdata **was, const struct refdata **i
         wrong = conf_take(&merged, &n->next, n->changes, n->changes_used,
                           n->parts.path ? n->parts.path : "defaults", errors);
         if (wrong == 0) /* with the listening ports that stay */
-            wrong = refdata_check_ports(&n->refs, &merged, errors);
+            wrong = refdata_check_ports(&n->refs, &merged, n->parts.path, errors);
         if (wrong != 0)
             fputs("... as it would be without the keys that need a restart\n", errors);
         wrong += n->control ? roles_check(&roles, n->conf.control.group, errors) : 0;

@@ -14,7 +14,8 @@
 struct report {
     FILE *out;
     const char *file;
-    int count; /* errors so far */
+    const char *named_by; /* the key of the config that names the file; NULL: none does */
+    int count;            /* errors so far */
 };
 
 /* Writes one error. `line` 0 stands for no line; `key` and `value` may be NULL: there is none. */

@@ -322,13 +322,6 @@ static void parts_init(struct steer *s)
     reload_register_metrics(&s->reload);
 }
 
-int steer_check(const struct conf *conf, FILE *errors)
-{
-    struct roles roles = renew_roles(conf);
-
-    return conf->control.socket[0] ? roles_check(&roles, conf->control.group, errors) : 0;
-}
-
 static bool control_open(struct steer *s)
 {
     const struct conf *conf = renew_conf(s->renew);
@@ -340,7 +333,7 @@ static bool control_open(struct steer *s)
 
     if (!conf->control.socket[0])
         return true;
-    if (steer_check(conf, stderr) != 0)
+    if (roles_check(&cc.roles, conf->control.group, stderr) != 0)
         return false;
     s->control = control_new(&cc, &s->operate);
     if (!s->control)

@@ -15,10 +15,6 @@ struct steer;
  */
 struct steer *steer_open(const struct conf *conf, const struct renew_parts *parts);
 
-/* Writes a line to `errors` for each user or group of `control` that this machine lacks, so that a
- * start here would be refused. Returns how many they are. */
-int steer_check(const struct conf *conf, FILE *errors);
-
 /* The files are to be read again. Any thread; what comes of it is in the log. */
 void steer_reload(struct steer *s);
 

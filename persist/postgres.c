@@ -447,15 +447,26 @@ void postgres_conf_defaults(struct postgres_conf *conf)
     };
 }
 
-struct sink *postgres_new(const struct postgres_conf *conf)
+bool postgres_conninfo_check(const char *conninfo, char *why, size_t bytes)
 {
     char *error = NULL;
-    PQconninfoOption *options = PQconninfoParse(conf->conninfo, &error);
+    PQconninfoOption *options = PQconninfoParse(conninfo, &error);
+    bool good = options != NULL, named = error && strncmp(error, "invalid connection", 18) == 0;
+
+    snprintf(why, bytes, "%.*s", named ? (int)strcspn(error, "\n") : 31,
+             named ? error : "not a connection string");
+    PQfreemem(error);
+    PQconninfoFree(options);
+    return good;
+}
+
+struct sink *postgres_new(const struct postgres_conf *conf)
+{
+    char why[128];
 
     ASSERT(conf->batch_rows >= 1 && conf->commit_timeout_ns > 0);
-    if (!options) {
-        log_error("export postgres: the connection string: %s", error ? error : "no memory");
-        PQfreemem(error);
+    if (!postgres_conninfo_check(conf->conninfo, why, sizeof why)) {
+        log_error("export postgres: export.postgres.conninfo: %s", why);
         return NULL;
     }
     struct mem m;
@@ -465,8 +476,8 @@ struct sink *postgres_new(const struct postgres_conf *conf)
     p->conf = *conf;
     p->claim.shard = conf->shard;
     p->claim.lock_wait_ms = max_u64(conf->commit_timeout_ns / 2 / NS_PER_MS, 1);
-    p->options = options;
-    for (const PQconninfoOption *o = options; o->keyword; o++)
+    p->options = PQconninfoParse(conf->conninfo, NULL);
+    for (const PQconninfoOption *o = p->options; o->keyword; o++)
         postgres_text_param(&p->given, o->keyword, o->val);
     if (conf->password_file) {
         snprintf(p->password_file, sizeof p->password_file, "%s", conf->password_file);

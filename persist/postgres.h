@@ -26,6 +26,10 @@ struct postgres_conf {
 /* No conninfo, shard 0, 10000 rows, 5 s to connect, 10 s of silence. */
 void postgres_conf_defaults(struct postgres_conf *conf);
 
+/* Whether libpq understands it; if not, `why` has the option that it does not know, but no value:
+ * it may be a secret in the wrong place. */
+bool postgres_conninfo_check(const char *conninfo, char *why, size_t bytes);
+
 /*
  * A sink, disconnected, with its buffers (42 MiB, touched as they fill). `conf` is copied, the
  * texts too. Touches no network. NULL: the conninfo is malformed; the reason has been logged. Set

@@ -169,7 +169,7 @@ static void load_row(struct schedule *s, struct csv *c)
 
 int schedule_load(struct schedule *s, const char *file, FILE *errors)
 {
-    struct report report = {.out = errors, .file = file};
+    struct report report = {.out = errors, .file = file, .named_by = "venue.calendar_file"};
     struct csv c;
 
     s->dates_used = 0;

@@ -267,8 +267,8 @@ static void test_lists(void **state)
     assert_error("gateway: {listen: []}\n",
                  "f.yaml:1: gateway.listen: empty; allowed: a list of 1 to 8 items\n");
     assert_error("gateway: {listen: [9000]}\n",
-                 "f.yaml:1: gateway.listen[0]: 9000: not an item of this list; allowed: a section "
-                 "of keys such as {...}\n");
+                 "f.yaml:1: gateway.listen[0]: 9000: not an item of this list; allowed: sections "
+                 "of keys, as in [{address: 127.0.0.1, port: 9000}]\n");
     assert_error("gateway: {listen: [{}]}\n",
                  "f.yaml:1: gateway.listen[0].port: missing; allowed: 1 to 65535\n");
     assert_error("gateway:\n  listen:\n    - port: 1\n    - port: 2\n    - port: 3\n"
@@ -452,7 +452,8 @@ static void test_files(void **state)
     assert_string_equal(errors, "no/such.yaml: cannot be opened: No such file or directory; give "
                                 "the path of a YAML file\n");
     assert_int_equal(load("/"), 1);
-    assert_string_equal(errors, "/: cannot be read: Is a directory\n");
+    assert_string_equal(errors, "/: cannot be read: Is a directory; give the "
+                                "path of a YAML file\n");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "shard: 3\n", 9), 9);

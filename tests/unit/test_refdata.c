@@ -232,7 +232,8 @@ static void test_wrong_instruments(void **state)
     assert_instruments_error("A,0.01,100,1,maybe\n",
                              "i:2: restricted: maybe: neither yes nor no; allowed: yes, no\n");
     assert_instruments_error("A,0.01,100,1,no\n\nB,0.01,100,1,no\nA,0.01,100,1,no\n",
-                             "i:5: symbol: A: given twice, before in line 2\n");
+                             "i:5: symbol: A: given twice, before in line 2; allowed: "
+                             "each once\n");
 }
 
 /* ---- the CSV itself ---- */
@@ -276,10 +277,12 @@ static void test_wrong_csv(void **state)
     assert_instruments_error(big, "i:2: line too long; allowed: 4095 characters\n");
 
     assert_int_equal(load("", ACCOUNTS), 1);
-    assert_string_equal(errors, "i: has no header line\n");
+    assert_string_equal(errors, "i: has no header line; allowed: the columns' names\n");
     assert_int_equal(load("symbol,tick,lot,restricted,lot,price\n", ACCOUNTS), 3);
     assert_string_equal(errors, "i:1: lot: column given twice\n"
-                                "i:1: price: unknown column\n"
+                                "i:1: price: unknown column; allowed: symbol, tick, lot, "
+                                "reference_price, restricted, luld_tier, static_collar_percent, "
+                                "short_restricted\n"
                                 "i:1: reference_price: this column is missing\n");
 }
 
@@ -343,7 +346,8 @@ static void test_wrong_accounts(void **state)
                           "a:2: restricted: QQQ: no such instrument; allowed: symbols of the "
                           "instruments file, separated by spaces\n");
     assert_accounts_error("A,F," HASH ",yes,1,1,1,none,\na,G," HASH ",yes,1,1,1,none,\n",
-                          "a:3: user: A: given twice, before in line 2\n");
+                          "a:3: user: A: given twice, before in line 2; allowed: "
+                          "each once\n");
 }
 
 /* Each part of a hash must be there; nothing may follow it. */
@@ -394,8 +398,10 @@ static void test_all_at_once(void **state)
     refdata_free(&refs);
     assert_int_equal(refdata_load("/no/i", "/no/a", "", &max, &refs, f), 2);
     fclose(f);
-    assert_string_equal(errors, "/no/i: cannot be opened: No such file or directory\n"
-                                "/no/a: cannot be opened: No such file or directory\n");
+    assert_non_null(strstr(errors, "/no/i: cannot be opened: No such file or directory; the config "
+                                   "names it as reference.instruments_file; give the path"));
+    assert_non_null(strstr(errors, "/no/a: cannot be opened: No such file or directory; the config "
+                                   "names it as reference.accounts_file; give the path"));
 }
 
 /* 65,535 instruments load at once, with the duplicate among them found. */
@@ -411,7 +417,8 @@ static void test_many(void **state)
         fprintf(f, "S%u,0.01,100,1,no\n", i == 60000 ? 7 : i);
     fclose(f);
     assert_int_equal(load_max(text, ACCOUNTS, INSTRUMENTS_MAX), 1);
-    assert_string_equal(errors, "i:60002: symbol: S7: given twice, before in line 9\n");
+    assert_string_equal(errors, "i:60002: symbol: S7: given twice, before in line 9; allowed: "
+                                "each once\n");
     assert_int_equal(refs.instruments_used, INSTRUMENTS_MAX);
     free(text);
 }

@@ -105,7 +105,8 @@ static void test_wrong_limits(void **state)
     assert_wrong(",,,\n", FIRM "ABCDE,,,,\n",
                  "f:2: firm: ABCDE: not a name; allowed: 1 to 4 letters and digits\n");
     assert_wrong(",,,\n", FIRM "AB,,,,\nab,,,,\n",
-                 "f:3: firm: AB: given twice, before in line 2\n");
+                 "f:3: firm: AB: given twice, before in line 2; allowed: "
+                 "each once\n");
     assert_wrong(",,,\n", FIRM "AB,x,,,\n",
                  "f:2: max_exposure: x: not such a limit; allowed: 0.0001 to 100000000000, or "
                  "none\n");

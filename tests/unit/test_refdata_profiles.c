@@ -52,7 +52,7 @@ static int load(const char *profiles, const char *accounts)
     write_file("p", profiles);
     FILE *f = open_memstream(&errors, &n);
     int count = refdata_load("i", "a", "p", &max, &refs, f);
-    count += refdata_check_ports(&refs, &conf, f);
+    count += refdata_check_ports(&refs, &conf, "f.yaml", f);
     fclose(f);
     return count;
 }
@@ -160,7 +160,9 @@ static void test_wrong_profiles(void **state)
     static const char good[] = ACCOUNTS ROW "none,none,none,none,,,\n";
     (void)state;
 
-    assert_wrong("profile\np\np\n", good, "p:3: profile: P: given twice, before in line 2\n");
+    assert_wrong("profile\np\np\n", good,
+                 "p:3: profile: P: given twice, before in line 2; allowed: "
+                 "each once\n");
     assert_wrong("profile,based_on\np,\nq,r\nr,q\n", good,
                  "p:3: based_on: R: the profile is based on itself, or on one that is\n"
                  "p:4: based_on: Q: the profile is based on itself, or on one that is\n");
@@ -181,8 +183,8 @@ static void test_accounts_and_ports(void **state)
     assert_wrong("profile\np\n", ACCOUNTS ROW ",none,none,none,,,\n", /* nobody else says it */
                  "a:2: max_qty: \"\": not such a limit; allowed: 1 to 999999 shares, or none\n");
     assert_wrong("profile\nq\n", ACCOUNTS ROW "none,none,none,none,,,\n",
-                 "a: gateway.listen[].profile: p: no such profile; allowed: profiles of "
-                 "reference.profiles_file\n");
+                 "f.yaml: gateway.listen[1].profile: p: no such profile; allowed: profiles of "
+                 "reference.profiles_file, which is not set\n");
     assert_int_equal(load("profile\np\n", ACCOUNTS ROW ",,,none,,port,9001\n"), 0);
     assert_int_equal(refs.accounts[0].ports.at[0], 9001);
     assert_wrong("profile\np\n", ACCOUNTS ROW ",,,none,,port,\n",

@@ -10,4 +10,5 @@ void ring_init(struct ring *r, struct mem *m, const char *name, u64 slots)
     r->slots = mem_alloc(m, slots * sizeof(struct slot), CACHE_LINE);
     r->mask = slots - 1;
     r->name = name;
+    metric_set(&r->size, slots);
 }

@@ -34,6 +34,30 @@ def board_queries():
     return [t["expr"].replace("$instance", ".*") for p in json.loads(read(BOARD))["panels"] for t in p.get("targets", [])]
 
 
+def test_board():
+    """Each panel has its place, a unit and colours that mean something: Grafana's own are green, and red from 80 on, whatever is shown."""
+    places, limits = set(), {}
+    for p in json.loads(read(BOARD))["panels"]:
+        at, defaults = p["gridPos"], p.get("fieldConfig", {}).get("defaults", {})
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        check(not cells & places and at["x"] + at["w"] <= 24, f"{p['title']} lies over another one")
+        places |= cells
+        if p["type"] == "row":
+            continue
+        check(defaults.get("unit") and all(t["legendFormat"] for t in p["targets"]), f"{p['title']}: a unit, and who each line is")
+        steps = defaults.get("thresholds", {}).get("steps", [])
+        check(steps or p["type"] != "stat", f"{p['title']}: colours")
+        for mapping in defaults.get("mappings", []):
+            check(all(o.get("color") for o in mapping["options"].values()), f"{p['title']}: a colour for each word")
+        if defaults.get("custom", {}).get("thresholdsStyle"):
+            limits[p["targets"][0]["expr"].replace('{instance=~"$instance"}', "")] = steps[-1]["value"]
+    check(len(limits) == 2, limits)
+    for expr, limit in limits.items():  # the line is where the alert begins
+        metric = re.search(r"wirebook_\w+", expr)[0]
+        found = re.search(rf"expr: .*{metric}.* > ([0-9.]+)$", read(RULES), re.M)
+        check(found and float(found[1]) == limit, f"{expr}: {limit}, {found and found[0]}")
+
+
 def test_rules():
     promtool("check", "rules", RULES)
     promtool("test", "rules", "tests/data/alerts_test.yaml")
@@ -136,7 +160,9 @@ def test_real_prometheus():
     check(len(rules) >= 18 and len(queries) >= 50, (len(rules), len(queries)))
     for expr in queries:
         if "_allowance_exceeded" not in expr:  # only ENA has it
-            check(everything.query(expr.removesuffix(" > 0")), f"nothing to see by {expr}")
+            found = everything.query(expr.removesuffix(" > 0"))
+            check(found, f"nothing to see by {expr}")
+            check("/ wirebook_ring_slots" not in expr or all(0 <= float(r["value"][1]) <= 1 for r in found), f"shares of rings: {found}")
     for expr in queries + [r["query"] for r in rules]:
         for selector in SELECTOR.findall(expr):
             relaxed = selector.replace("_allowance_exceeded", "")
@@ -195,5 +221,5 @@ def test_cloudwatch_alarms_ask_for_what_is_shipped():
 
 
 everything = Everything()
-run_tests(test_rules, test_each_alert_is_tested, test_real_prometheus, test_names_of_the_console_and_of_top,
+run_tests(test_board, test_rules, test_each_alert_is_tested, test_real_prometheus, test_names_of_the_console_and_of_top,
           test_cloudwatch_ships_the_same, test_cloudwatch_alarms_ask_for_what_is_shipped)

@@ -65,6 +65,7 @@ static void test_empty_and_full(void **state)
     assert_true(ring_push(&r, s, 3));
     assert_int_equal(ring_avail(&r, 8), 8);
     assert_int_equal(metric_get(&r.used_max), 8);
+    assert_int_equal(metric_get(ring_size(&r)), 8);
     mem_free_all(&m);
 }
 

@@ -35,7 +35,7 @@ _wirebook_ctl_words() {
     done
     [ -z "$skip" ] || return
     if [ -z "$verb" ]; then
-        "$1" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'
+        "$1" --help 2> /dev/null | sed -n '/^Looking/,$s/^  \([a-z][a-z-]*\) .*/\1/p'
         return
     fi
     # Its line of the help without the description, and the lines that go on with arguments.

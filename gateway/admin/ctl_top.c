@@ -1,6 +1,7 @@
 /*
  * ctl_top.c - see ctl.h: the live screen of wirebook-ctl. Enters: `metrics`, `status` and `stages`
- * of the control socket. Leaves: a frame of at most 24 lines of 80 columns, by ncurses or as text.
+ * of the control socket. Leaves: a frame of lines of 80 columns, as many as the screen has (24 as
+ * text), by ncurses or as text; what wants somebody's eye stands out.
  *
  * It asks anew for each frame, so a venue that went and came back is simply there again; while it
  * is away the screen says so and keeps the last numbers. Each frame is built in one buffer of fixed
@@ -14,12 +15,16 @@
 #include "engine/base/clock.h"
 #include "gateway/admin/ctl.h"
 
-#define LINES_MAX  24u
+#define LINES_MAX  64u
+#define LINES_TEXT 24u
 #define LINE_CHARS 81u
 
 struct frame {
     char lines[LINES_MAX][LINE_CHARS];
+    bool alarm[LINES_MAX]; /* it says that something is wrong */
     u32 used;
+    u32 room; /* lines that can be seen */
+    u64 made_ns;
 };
 
 /* Counters whose rates are shown. */
@@ -49,8 +54,9 @@ __attribute__((format(printf, 2, 3))) static void line(struct frame *f, const ch
 {
     va_list args;
 
-    if (f->used == LINES_MAX)
+    if (f->used >= min_u32(f->room, LINES_MAX))
         return;
+    f->alarm[f->used] = false;
     va_start(args, format);
     vsnprintf(f->lines[f->used++], LINE_CHARS, format, args);
     va_end(args);
@@ -107,27 +113,46 @@ static double now_s(void)
 
 /* ---- the frame ---- */
 
+#define LAG_ALARM_S 60 /* as the alert WirebookExportBehind has it */
+
 static long long venue_number(json_t *venue, const char *key)
 {
     return json_integer_value(json_object_get(venue, key));
 }
 
+/* The letter's words, as the log has them. */
+static const char *phase_words(const char *letter)
+{
+    static const char *const words[] = {
+        "P before the opening", "O opening cross", "T trading", "C closing cross",
+        "X extended hours",     "Z closed",        "H halted",  "V volatility pause",
+    };
+
+    for (u32 i = 0; letter && i < ARRAY_LEN(words); i++)
+        if (words[i][0] == letter[0])
+            return words[i] + 2;
+    return letter ? letter : "?";
+}
+
 static void head_make(struct frame *f, json_t *venue, const char *text)
 {
-    const char *phase = json_string_value(json_object_get(venue, "phase"));
     bool killed = json_is_true(json_object_get(venue, "killed"));
+    bool ready = sum_of(text, "wirebook_ready") > 0;
+    double stuck = sum_of(text, "wirebook_agents_stuck");
+    double lag_s = sum_of(text, "wirebook_export_lag_seconds");
 
-    line(f, "day %lld  phase %s%s  epoch %lld  transaction %lld", venue_number(venue, "day"),
-         phase ? phase : "?", killed ? " KILLED" : "", venue_number(venue, "epoch"),
-         venue_number(venue, "seq"));
+    line(f, "day %lld  %s%s  epoch %lld  transaction %lld", venue_number(venue, "day"),
+         phase_words(json_string_value(json_object_get(venue, "phase"))), killed ? "  KILLED" : "",
+         venue_number(venue, "epoch"), venue_number(venue, "seq"));
+    f->alarm[f->used - 1] = killed;
     line(f, "sessions %.0f  open orders %lld of %lld  accounts %lld  instruments %lld",
          sum_of(text, "wirebook_gateway_sessions"), venue_number(venue, "orders_open"),
          venue_number(venue, "orders_max"), venue_number(venue, "accounts"),
          venue_number(venue, "instruments"));
-    line(f, "ready %.0f  agents stuck %.0f  export lag %.0f transactions, %.1f s",
-         sum_of(text, "wirebook_ready"), sum_of(text, "wirebook_agents_stuck"),
-         sum_of(text, "wirebook_export_lag_transactions"),
-         sum_of(text, "wirebook_export_lag_seconds"));
+    line(f, "%s  agents stuck %.0f  export lag %.0f transactions, %.1f s",
+         ready ? "ready" : "NOT READY", stuck, sum_of(text, "wirebook_export_lag_transactions"),
+         lag_s);
+    f->alarm[f->used - 1] = !ready || stuck > 0 || lag_s > LAG_ALARM_S;
 }
 
 static void rates_make(struct top *t, const char *text)
@@ -169,8 +194,7 @@ struct worst {
     char name[32];
     double now, most, room;
 };
-#define WORST_MAX  256u
-#define WORST_SHOW 6u
+#define WORST_MAX 256u
 
 static int by_most(const void *a, const void *b)
 {
@@ -211,7 +235,7 @@ static void worst_make(struct frame *f, const char *text)
     qsort(rings, r, sizeof rings[0], by_most);
     line(f, "%-18s %10s   %-18s %7s %7s %7s", "longest turn of", "us", "most used of ring", "now",
          "most", "slots");
-    for (u32 i = 0; i < WORST_SHOW && (i < a || i < r); i++) {
+    for (u32 i = 0; i < a || i < r; i++) {
         char left[32] = "", right[48] = "";
         if (i < a)
             snprintf(left, sizeof left, "  %-16.16s %10.0f", agents[i].name, agents[i].most * 1e6);
@@ -225,6 +249,7 @@ static void worst_make(struct frame *f, const char *text)
 static void frame_make(struct top *t, json_t *venue, const char *text, json_t *stages)
 {
     t->frame.used = 0;
+    t->frame.made_ns = clock_now_ns();
     head_make(&t->frame, venue, text);
     rates_make(t, text);
     stages_make(&t->frame, stages);
@@ -270,15 +295,35 @@ static int look(struct top *t)
 
 /* ---- the screen ---- */
 
+/* What the frame's numbers are of: an old one looks like a new one. */
+static void foot_draw(const struct top *t)
+{
+    time_t at_s = (time_t)(t->frame.made_ns / NS_PER_SEC);
+    char at[16], text[80];
+    struct tm tm;
+
+    gmtime_r(&at_s, &tm);
+    strftime(at, sizeof at, "%H:%M:%S UTC", &tm);
+    if (t->frame.made_ns == 0)
+        snprintf(text, sizeof text, "the venue is away; q ends");
+    else
+        snprintf(text, sizeof text, "%s%s; q ends",
+                 t->away ? "the venue is away: the numbers of " : "", at);
+    attron(A_REVERSE);
+    mvprintw(LINES - 1, 0, "%-*.*s", COLS - 1, COLS - 1, text);
+    attroff(A_REVERSE);
+}
+
 static void draw(const struct top *t)
 {
     erase();
-    for (u32 i = 0; i < t->frame.used && (int)i < LINES - 1; i++)
+    for (u32 i = 0; i < t->frame.used && (int)i < LINES - 1; i++) {
+        if (t->frame.alarm[i])
+            attron(A_STANDOUT);
         mvaddnstr((int)i, 0, t->frame.lines[i], COLS);
-    attron(A_REVERSE);
-    mvprintw(LINES - 1, 0, "%-*.*s", COLS - 1, COLS - 1,
-             t->away ? "the venue is away: the last numbers; q ends" : "q ends");
-    attroff(A_REVERSE);
+        attroff(A_STANDOUT);
+    }
+    foot_draw(t);
     refresh();
 }
 
@@ -293,6 +338,7 @@ static int screen(struct top *t, double interval_s)
     timeout((int)(interval_s * 1000));
     for (int key = 0; key != 'q'; key = getch())
         if (key != KEY_RESIZE || t->frame.used == 0) {
+            t->frame.room = LINES > 4 ? (u32)LINES - 1 : 3; /* the head is made in any case */
             look(t);
             draw(t);
         } else {
@@ -304,7 +350,7 @@ static int screen(struct top *t, double interval_s)
 
 int ctl_top(const struct ctl_conf *conf, bool once, double interval_s)
 {
-    struct top t = {.conf = conf};
+    struct top t = {.conf = conf, .frame.room = LINES_TEXT};
     int rc = CTL_DONE;
 
     clock_init();

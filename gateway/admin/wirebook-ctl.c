@@ -49,6 +49,7 @@ static const char help[] =
     "  instrument SYMBOL [tick=N] [lot=N] [reference=N] [tier=N] [collar_bps=N]\n"
     "                            add one, or change its terms and bands; prices in 1/10,000\n"
     "  limits user USER | firm FIRM [exposure=N] [daily=N] [position=N] [collar_bps=N] [open=N]\n"
+    "              [inherit=WORDS]\n"
     "                            what may be at stake, and how many orders of a user open;\n"
     "                            what is not said is unlimited\n"
     "  checks USER [qty=N] [notional=N] [collar_bps=N] [orders=N] [symbol_orders=N] [repeat=N]\n"

@@ -368,17 +368,20 @@ def test_top():
     with Steered("top") as v:
         frame = v.ctl("top", "--once", "--interval", "0.2")
         check(frame.count("\n") <= 24 and all(len(line) <= 80 for line in frame.splitlines()), frame)
-        for word in ("phase T", "open orders 0", "transactions", "longest turn of", "most used of ring", "export lag"):
+        for word in ("trading", "ready", "open orders 0", "transactions", "longest turn of", "most used of ring", "export lag"):
             check(word in frame, f"{word} in\n{frame}")
+        rings = re.findall(r"  \w+ +\d+ +\d+ +(\d+)$", frame[frame.index("most used of ring"):], re.M)
+        check(len(rings) >= 5 and all(int(slots) >= 64 for slots in rings), f"every ring's size: {frame}")
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         top = start([program("wirebook-ctl"), "--socket", v.socket, "--interval", "0.2", "top"], stdin=slave, stdout=slave,
                     stderr=slave, env=dict(os.environ, TERM="xterm"))
-        check("phase T" in screen_of(master, 1), "the screen")
+        screen = screen_of(master, 1)
+        check("trading" in screen and " UTC; q ends" in screen, f"the screen, and of when it is: {screen}")
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         top.send_signal(28)  # SIGWINCH
         v.stop()
-        check("is away" in screen_of(master, 1.5), "it says that the venue is away")
+        check("is away: the numbers of " in screen_of(master, 1.5), "it says that the venue is away")
         v.start()
         check("q ends" in screen_of(master, 2.5), "it is back by itself")
         check(top.poll() is None, "still there")

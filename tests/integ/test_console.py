@@ -137,12 +137,32 @@ def look(browser, name, width, height):
     window(browser, width, height)
     time.sleep(0.5)
     check(overflow(browser) == 0, f"{name}: the page is {overflow(browser)} px wider than the window")
+    cut = browser.execute_script("return [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText)")
+    check(cut == [], f"{name}: a table is wider than its place: {cut}")
     path = os.path.join(os.environ.get("WB_PICTURES", TMP), f"console_{name}.png")
     size = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {**size, "scale": 1}})
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {**size, "width": width, "scale": 1}})
     with open(path, "wb") as file:
         file.write(base64.b64decode(picture["data"]))
     check(os.path.getsize(path) > 10000, path)
+
+
+def scheme(browser, name):
+    """Light or dark, as the browser's owner wants it."""
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": name}]})
+
+
+def gridded(browser):
+    """How many charts have their lines in the colour that the page's style has for them now."""
+    return browser.execute_script("""
+        const probe = document.body.appendChild(document.createElement('i'));
+        probe.style.color = 'var(--line)';
+        const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+        probe.remove();
+        return [...document.querySelectorAll('.chart:not([hidden]) canvas')].filter((c) => {
+            const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+            for (let i = 0; i < d.length; i += 4) if (d[i] === r && d[i + 1] === g && d[i + 2] === b && d[i + 3] === 255) return true;
+        }).length""")
 
 
 def painted(browser):
@@ -192,9 +212,19 @@ def test_page():
             check(" UTC" in text_of(browser, "#clock") and text_of(browser, "#clock")[:5] in legend, f"the newest values, in UTC: {legend}")
             look(browser, "desktop", 1280, 1000)
             look(browser, "phone", 390, 844)
+            charts = gridded(browser)
+            scheme(browser, "dark")
+            wait_for("an open page follows from light to dark, charts too", lambda: gridded(browser) == charts >= 3)
+            look(browser, "phone_dark", 390, 844)
+            browser.execute_script("const s = document.querySelector('#symbol'); s.value = 'TSLA'; s.dispatchEvent(new Event('change'))")
+            wait_for("a book with nothing in it says so", lambda: text_of(browser, "#books .note") == "No open orders.")
+            browser.execute_script("const s = document.querySelector('#symbol'); s.value = 'MSFT'; s.dispatchEvent(new Event('change'))")
+            wait_for("MSFT's book again", lambda: "400.00" in text_of(browser, "#books tbody"))
             databases.call("stop")
             wait_for("a database that is away", lambda: "cannot be reached" in text_of(browser, "#books .note"), 30)
             check("400.00" in text_of(browser, "#books tbody"), "what was known stays, as old")
+            look(browser, "desktop_dark_away", 1280, 1000)
+            scheme(browser, "light")
             outside = browser.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)"
                                              ".filter((n) => !n.startsWith(location.origin))")
             check(outside == [], f"requests to the outside: {outside}")

@@ -13,6 +13,7 @@ interface Line {
 interface Chart {
   title: string;
   spans?: boolean; // seconds in which nothing was measured are no gaps
+  least: number; // the axis goes up to this at least, or nothing at all would look like something
   value: (v: number) => string;
   lines: Line[];
 }
@@ -24,6 +25,7 @@ const gauge = (name: string) => (s: Samples, minutes: number) => s.column(name, 
 const charts: Chart[] = [
   {
     title: "Throughput, a second",
+    least: 10,
     value: short,
     lines: [
       { label: "transactions", stroke: BLUE, column: rate("transactions") },
@@ -34,6 +36,7 @@ const charts: Chart[] = [
   },
   {
     title: "Order to answer",
+    least: 1e-6,
     spans: true,
     value: duration,
     lines: [
@@ -44,13 +47,14 @@ const charts: Chart[] = [
   },
   {
     title: "Open orders and sessions",
+    least: 10,
     value: short,
     lines: [
       { label: "orders", stroke: BLUE, column: gauge("orders_open") },
       { label: "sessions", stroke: GREEN, column: gauge("sessions") },
     ],
   },
-  { title: "Export lag", value: duration, lines: [{ label: "lag", stroke: AMBER, column: gauge("export_lag") }] },
+  { title: "Export lag", least: 1, value: duration, lines: [{ label: "lag", stroke: AMBER, column: gauge("export_lag") }] },
 ];
 
 const HEIGHT = 170;
@@ -59,14 +63,17 @@ const HEIGHT = 170;
 const utc = (seconds: number) => clock(seconds * 1000).slice(0, 8);
 
 function options(chart: Chart, width: number): uPlot.Options {
-  const ink = getComputedStyle(document.body).getPropertyValue("--faint");
-  const grid = { stroke: getComputedStyle(document.body).getPropertyValue("--line"), width: 1 };
+  // Asked for at each drawing: the browser may go from light to dark while the page is open.
+  const colour = (name: string) => () => getComputedStyle(document.body).getPropertyValue(name);
+  const ink = colour("--faint");
+  const grid = { stroke: colour("--line"), width: 1 };
   return {
     title: chart.title,
     width,
     height: HEIGHT,
+    padding: [null, 30, null, null], // half of the last time's width
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    scales: { y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, 1e-6) * 1.1] } },
+    scales: { y: { range: (_u, _min, max) => [0, Math.max((max ?? 0) * 1.1, chart.least)] } },
     axes: [
       { stroke: ink, grid, space: 70, values: (_u, ticks) => ticks.map(utc) },
       { stroke: ink, grid, size: 62, values: (_u, ticks) => ticks.map(chart.value) },

@@ -19,14 +19,17 @@ function row(...cells: string[]): HTMLTableRowElement {
 }
 
 /** Fills the section's table, and says how old it is or why it is empty. */
-function fill<T>(section: HTMLElement, answer: Answer<T>, rows: (data: T) => HTMLTableRowElement[]): void {
+function fill<T>(section: HTMLElement, answer: Answer<T>, empty: string, rows: (data: T) => HTMLTableRowElement[]): void {
   const age = answer.data && answer.age_ms > 5000 ? ` ${Math.round(answer.age_ms / 1000)} s old.` : "";
-  section.querySelector(".note")!.textContent = notes[answer.state] + age;
-  section.querySelector("tbody")!.replaceChildren(...(answer.data ? rows(answer.data) : []));
+  const found = answer.data ? rows(answer.data) : [];
+  const nothing = answer.state === "ok" && found.length === 0 ? empty : "";
+  section.querySelector(".note")!.textContent = notes[answer.state] + nothing + age;
+  section.querySelector("table")!.hidden = found.length === 0;
+  section.querySelector("tbody")!.replaceChildren(...found);
 }
 
 export function showSessions(section: HTMLElement, answer: Answer<SessionRow[]>): void {
-  fill(section, answer, (data) =>
+  fill(section, answer, "Nobody has logged in today.", (data) =>
     data.map((s) => {
       const tr = row(s.user_name, s.online ? "logged in" : "away", clock(Date.parse(s.since)), String(s.gateway),
         s.peer === null ? "–" : `${s.peer}:${s.peer_port ?? "?"}`);
@@ -36,13 +39,13 @@ export function showSessions(section: HTMLElement, answer: Answer<SessionRow[]>)
 }
 
 export function showTurnover(section: HTMLElement, answer: Answer<SymbolRow[]>): void {
-  fill(section, answer, (data) =>
+  fill(section, answer, "No instrument yet.", (data) =>
     data.map((s) => row(s.halted ? `${s.symbol} (halted)` : s.symbol, price(s.last), price(s.low), price(s.high), whole(s.shares), whole(s.trades))));
 }
 
 export function showBook(section: HTMLElement, answer: Answer<Book>): void {
   const cells = (level: Level | undefined) => (level ? [whole(level[2]), whole(level[1]), price(level[0])] : ["", "", ""]);
-  fill(section, answer, (book) =>
+  fill(section, answer, "No open orders.", (book) =>
     Array.from({ length: Math.max(book.bids.length, book.asks.length) }, (_, i) =>
       row(...cells(book.bids[i]), ...cells(book.asks[i]).reverse())));
 }

@@ -10,8 +10,11 @@ GROUP = os.environ["GROUP"]
 
 
 def wait():
-    """ElastiCache applies one change of a group at a time."""
-    while cache.describe_replication_groups(ReplicationGroupId=GROUP)["ReplicationGroups"][0]["Status"] != "available":
+    """ElastiCache applies one change of a group at a time, and is "available" before it has begun with it."""
+    while True:
+        group = cache.describe_replication_groups(ReplicationGroupId=GROUP)["ReplicationGroups"][0]
+        if group["Status"] == "available" and not group.get("PendingModifiedValues", {}).get("AuthTokenStatus"):
+            return
         time.sleep(10)
 
 

@@ -18,6 +18,7 @@ import { Parameters } from "./parameters.js";
 
 export class Data extends Construct {
     readonly cluster: rds.DatabaseCluster;
+    readonly exportSecret: secrets.ISecret; // of the user that the shards export as
     readonly redis: elasticache.CfnReplicationGroup;
     readonly redisSecret: secrets.Secret;
     readonly archive: s3.Bucket;
@@ -26,6 +27,7 @@ export class Data extends Construct {
     constructor(scope: Construct, id: string, p: Parameters, network: Network, key: kms.IKey) {
         super(scope, id);
         this.cluster = this.database(p, network, key);
+        this.exportSecret = this.exportUser(network, key);
         this.scaleReaders(p);
         this.reportingName(p, network);
         this.redisSecret = new secrets.Secret(this, "RedisAuth", {
@@ -85,6 +87,18 @@ export class Data extends Construct {
         cluster.addRotationSingleUser({ automaticallyAfter: Duration.days(30), vpcSubnets: { subnetGroupName: "venue" },
                                         securityGroup: network.venueGroup });
         return cluster;
+    }
+
+    // Who writes is not the master: with the rights of config/sql/README.md he can insert, and neither change nor drop what is there.
+    // The role itself is made by hand once (README.md, Deploy); from then on it changes its own password.
+    private exportUser(network: Network, key: kms.IKey) {
+        const secret = new rds.DatabaseSecret(this, "ExportUser", { username: "wirebook_export", dbname: "wirebook", encryptionKey: key })
+            .attach(this.cluster);
+        new secrets.SecretRotation(this, "RotateExportUser", {
+            application: secrets.SecretRotationApplication.POSTGRES_ROTATION_SINGLE_USER, secret, target: this.cluster,
+            vpc: network.vpc, vpcSubnets: { subnetGroupName: "venue" }, securityGroup: network.venueGroup,
+            automaticallyAfter: Duration.days(30) });
+        return secret;
     }
 
     private scaleReaders(p: Parameters) {

@@ -52,6 +52,7 @@ export class ShardInstance extends Construct {
             role,
             securityGroup: network.venueGroup,
             requireImdsv2: true,
+            httpPutResponseHopLimit: 1, // no container or proxy gets at the role
             detailedMonitoring: true,
             ebsOptimized: true,
             blockDevices: [{ deviceName: "/dev/xvda",
@@ -84,7 +85,7 @@ export class ShardInstance extends Construct {
             volume: this.volume.volumeId,
             interface: face.attrId,
             database: data.cluster.clusterEndpoint.hostname,
-            databaseSecret: data.cluster.secret!.secretArn,
+            databaseSecret: data.exportSecret.secretArn,
             redis: data.redis.attrPrimaryEndPointAddress,
             redisSecret: data.redisSecret.secretArn,
             archive: data.archive.bucketName,
@@ -148,14 +149,19 @@ export class ShardInstance extends Construct {
             actions: ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             resources: [this.logs.logGroupArn],
         }));
-        data.cluster.secret!.grantRead(role);
+        data.exportSecret.grantRead(role); // never the master's
         data.redisSecret.grantRead(role);
         role.addToPolicy(new iam.PolicyStatement({
             sid: "ArchiveWriteOnce", // no delete, no overwrite: the bucket keeps versions and locks them
-            actions: ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject"], // what it put and did not note, it looks at
+            actions: ["s3:PutObject", "s3:GetObject"], // what it put and did not note, it looks at
             resources: [data.archive.arnForObjects(`shard-${shard.number}/*`)],
         }));
-        key.grantEncryptDecrypt(role);
+        role.addToPolicy(new iam.PolicyStatement({
+            sid: "KeyByOthersOnly", // what these services have encrypted for us, through them, and nothing by itself
+            actions: ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            resources: [key.keyArn],
+            conditions: { StringEquals: { "kms:ViaService": ["ec2", "s3"].map((s) => `${s}.${p.region}.amazonaws.com`) } },
+        }));
         role.addToPolicy(new iam.PolicyStatement({
             sid: "AttachEncrypted", // EC2 asks, in the instance's name, for the right to decrypt the journal volume's key
             actions: ["kms:CreateGrant"],

@@ -39,7 +39,7 @@ export class WirebookStack extends Stack {
 
     // Whoever must know: alarms, and each start and end of an instance.
     private alarmTopic(p: Parameters, key: kms.Key) {
-        for (const service of ["cloudwatch", "autoscaling"])
+        for (const service of ["cloudwatch", "autoscaling", "events"])
             key.grantEncryptDecrypt(new iam.ServicePrincipal(`${service}.amazonaws.com`));
         const topic = new sns.Topic(this, "Alarms", { masterKey: key, enforceSSL: true });
         topic.addSubscription(new subscriptions.EmailSubscription(p.alarmEmail));

@@ -3,6 +3,8 @@
 import * as cloudtrail from "aws-cdk-lib/aws-cloudtrail";
 import * as cw from "aws-cdk-lib/aws-cloudwatch";
 import * as actions from "aws-cdk-lib/aws-cloudwatch-actions";
+import * as events from "aws-cdk-lib/aws-events";
+import * as eventTargets from "aws-cdk-lib/aws-events-targets";
 import * as kms from "aws-cdk-lib/aws-kms";
 import * as sns from "aws-cdk-lib/aws-sns";
 import * as s3 from "aws-cdk-lib/aws-s3";
@@ -32,6 +34,7 @@ export class Watch extends Construct {
         super(scope, id);
         for (const [number, shard] of shards) this.shardAlarms(number, shard, edge);
         this.dataAlarms(data);
+        this.rotations();
         this.dashboard(p, data, shards);
         new cloudtrail.Trail(this, "Trail", {
             bucket: this.trailBucket(data), encryptionKey: key, enableFileValidation: true, isMultiRegionTrail: true,
@@ -59,8 +62,9 @@ export class Watch extends Construct {
         const group = edge.targetGroups.get(n)!;
         this.alarm(`Shard${n}NotReady`, own("wirebook_ready", n, "Minimum"), 1, "the venue is not ready: /readyz says why",
                    true, true);
-        this.alarm(`Shard${n}Unhealthy`, group.metrics.unHealthyHostCount(), 0,
-                   "the load balancer cannot reach the health port");
+        // Not the unhealthy ones: of a target that is gone there is none of either.
+        this.alarm(`Shard${n}Unhealthy`, group.metrics.healthyHostCount({ statistic: "Minimum", period: Duration.minutes(1) }), 1,
+                   "the load balancer cannot reach the health port", true, true);
         this.alarm(`Shard${n}Stuck`, own("wirebook_agents_stuck", n), 0, "an agent takes no turns: /livez names it");
         this.alarm(`Shard${n}Space`, own("wirebook_journal_space_level", n), 0, "the journal's disk is low on space");
         this.alarm(`Shard${n}FillsUp`, new cw.MathExpression({
@@ -88,6 +92,14 @@ export class Watch extends Construct {
         this.alarm("DatabaseDeadlocks", data.cluster.metricDeadlocks(), 0, "somebody else writes to the export's tables");
         this.alarm("RedisMemory", redis("DatabaseMemoryUsagePercentage"), 80, "streams are too long for the node");
         this.alarm("RedisEvictions", redis("Evictions"), 0, "Redis throws entries away that were to be kept");
+    }
+
+    // A rotation that fails is in CloudTrail and nowhere else.
+    private rotations() {
+        new events.Rule(this, "RotationFailed", {
+            description: "a secret was not rotated, or half",
+            eventPattern: { source: ["aws.secretsmanager"], detail: { eventName: ["RotationFailed"] } },
+            targets: [new eventTargets.SnsTopic(this.topic)] });
     }
 
     private dashboard(p: Parameters, data: Data, shards: Map<number, ShardInstance>) {

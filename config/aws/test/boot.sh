@@ -1,8 +1,8 @@
 #!/bin/bash
 # The scripts of user-data.yaml before an AWS and a machine that are played: takes volume and interface from whoever has them, never makes
-# a file system over anything, hands the interface to DPDK, takes config as a whole or not at all.
+# a file system over anything, hands the interface to DPDK, takes config as a whole or not at all, tries again what fails.
 #
-#   test/boot.sh DIR     DIR has wirebook-attach.sh, wirebook-config.sh, wirebook-secrets.sh
+#   test/boot.sh DIR     DIR has them as wirebook-*.sh
 set -uo pipefail
 scripts=$1
 failed=0
@@ -26,7 +26,7 @@ machine() { # a fresh one; nobody holds anything, the volume is empty
     : > "$W/said"
     echo free > "$W/volume" && echo free > "$W/interface"
     head -c 2097152 /dev/zero > "$W/disk"
-    printf 'SHARD=7\nREGION=r\nVOLUME=vol-0abc\nINTERFACE=eni-1\nDATABASE=db\nDATABASE_SECRET=ds\nREDIS=re\nREDIS_SECRET=rs\nCONFIG=s3://b/c\nTRANSPORT=%s\n' \
+    printf 'SHARD=7\nREGION=r\nVOLUME=vol-0abc\nINTERFACE=eni-1\nDATABASE=db\nDATABASE_SECRET=ds\nREDIS=re\nREDIS_SECRET=rs\nCONFIG=s3://b/c\nPACKAGE=s3://b/wb.deb\nTRANSPORT=%s\n' \
         "${1-sockets}" > "$W/etc/wirebook/shard.env"
     echo 02:00:00:00:00:07 > "$W/sys/class/net/eth1/address"
     ln -s ../../../bus/pci/devices/0000:00:06.0 "$W/sys/class/net/eth1/device"
@@ -43,8 +43,8 @@ case "$*" in
 *describe-volumes*) who volume ;;
 *describe-network-interfaces*MacAddress*) echo 02:00:00:00:00:07 ;;
 *describe-network-interfaces*) who interface ;;
-*get-secret-value*ds*) echo "{\"password\": \"a:b\\\\c\"}" ;;
-*get-secret-value*rs*) echo token64 ;;
+*get-secret-value*ds*) [ ! -e "$W/no-ds" ] && echo "{\"username\": \"wirebook_export\", \"password\": \"a:b\\\\c\"}" ;;
+*get-secret-value*rs*) [ ! -e "$W/no-rs" ] && echo token64 ;;
 *"s3 cp"*) cp "$W"/bucket/shard-7/* "${@: -1}" ;;
 *) exit 1 ;;
 esac'
@@ -56,7 +56,7 @@ esac'
     play wirebook '[ -f "$2" ] && ! grep -q nonsense "$2" && cp "$2" "$W/checked.yaml"'
 }
 run() { # script
-    sed -e "s#/etc/wirebook#$W/etc/wirebook#g; s#/sys/#$W/sys/#g; s#/var/lib/wirebook#$W/var/lib/wirebook#g; s#\"/dev/\" \\\$1#\"$W/\" \$1#" \
+    sed -e "s#/etc/wirebook#$W/etc/wirebook#g; s#/sys/#$W/sys/#g; s#/var/lib/wirebook#$W/var/lib/wirebook#g; s#/usr/local/sbin/##g; s#/etc/chrony#$W/etc/chrony#g; s#/dev/ptp0#$W/dev/ptp0#g; s#/tmp/aws/install#$W/cli#; s#\"/dev/\" \\\$1#\"$W/\" \$1#" \
         "$scripts/$1.sh" > "$W/script"
     timeout 20 bash "$W/script" > "$W/out" 2>&1
 }
@@ -142,8 +142,57 @@ check "a folder without one is refused" grep -q 'has no wirebook.yaml' "$W/out"
 machine
 run wirebook-secrets
 check "secrets in files" test "$(cat "$W/etc/wirebook/redis")" = token64
-check "... PostgreSQL's as libpq reads them" test "$(cat "$W/etc/wirebook/pgpass")" = 'db:5432:wirebook:wirebook:a\:b\\c'
+check "... PostgreSQL's as libpq reads them" test "$(cat "$W/etc/wirebook/pgpass")" = 'db:5432:wirebook:wirebook_export:a\:b\\c'
 check "... for the venue alone" test "$(stat -c %a "$W/etc/wirebook/pgpass" "$W/etc/wirebook/redis" | tr '\n' ,)" = 600,600,
 check "... and on no command line" didnt 'token64|a:b'
+touch "$W/no-rs" && echo older > "$W/etc/wirebook/redis" && rm "$W/etc/wirebook/pgpass"
+run wirebook-secrets
+check "a secret that cannot be had is an error" test "$?" = 1
+check "... does not hold the other one up, and leaves what was" test "$(cut -c 1-3 "$W/etc/wirebook/pgpass" "$W/etc/wirebook/redis" | tr '\n' ,)" = db:,old,
+
+# Each step fails so often, then does.
+fails() { # name, times, body
+    play "$1" "n=\$(cat \"\$W/$1.failed\" 2> /dev/null || echo 0); [ \$n -ge $2 ] || { echo \$((n + 1)) > \"\$W/$1.failed\"; exit 1; }
+$3"
+}
+machine
+for step in attach secrets config; do fails "wirebook-$step" 2 ''; done
+run wirebook-begin
+check "a start whose steps fail goes on until they do" test "$?" = 0
+check "... each in its turn" test "$(grep -oE '^wirebook-[a-z]*' "$W/said" | tr '\n' ' ')" = \
+    'wirebook-attach wirebook-attach wirebook-attach wirebook-secrets wirebook-secrets wirebook-secrets wirebook-config wirebook-config wirebook-config '
+
+first_boot() { # what the image has
+    machine "${1-sockets}"
+    play dpkg "case \$1 in -s) grep -qx \"\$2\" \"\$W/image\" 2> /dev/null ;; esac"
+    fails apt-get 3 '' && fails curl 2 ': > "${@: -1}"' && play unzip '' && play uname 'echo x86_64' && play systemctl '' && play update-grub '' && play install '' && play cp ''
+    printf '#!/bin/bash\n' > "$W/cli" && chmod 755 "$W/cli"
+}
+first_boot
+run wirebook-install
+check "a first boot among failures ends with everything" test -e "$W/etc/wirebook/installed"
+check "... a way in first" test "$(grep -nE '^systemctl enable --now amazon-ssm-agent' "$W/said" | cut -d : -f 1)" -lt "$(grep -n 'aws s3 cp' "$W/said" | head -n 1 | cut -d : -f 1)"
+check "... the package only while its service is masked" test "$(grep -oE '^(systemctl (un)?mask|apt-get install -y /tmp/wirebook.deb)' "$W/said" | tr '\n' ,)" = \
+    'systemctl mask,apt-get install -y /tmp/wirebook.deb,systemctl unmask,'
+check "... tried again" test "$(grep -c 'again in 10 s' "$W/out")" -ge 4
+first_boot
+printf 'amazon-ssm-agent\namazon-cloudwatch-agent\n' > "$W/image"
+run wirebook-install
+check "an image that has the agents fetches nothing" test -e "$W/etc/wirebook/installed" -a "$(grep -c '^curl' "$W/said")" = 0
+first_boot
+play update-grub 'exit 1'
+run wirebook-install
+check "a first boot that does not get through is not taken for one that has: no reboot" test ! -e "$W/etc/wirebook/installed"
+
+machine
+mkdir -p "$W/etc/chrony/conf.d" "$W/dev"
+run wirebook-phc
+check "without a hardware clock chronyd is told of none: it would not start" test ! -e "$W/etc/chrony/conf.d/phc.conf"
+touch "$W/dev/ptp0"
+run wirebook-phc
+check "... with one, of that" grep -q '^refclock PHC .*/dev/ptp0' "$W/etc/chrony/conf.d/phc.conf"
+rm "$W/dev/ptp0"
+run wirebook-phc
+check "... and no longer when it is gone" test ! -e "$W/etc/chrony/conf.d/phc.conf"
 rm -rf "$W"
 exit $failed

@@ -55,7 +55,7 @@ test("instances may take their own volume and interface, and touch no other", ()
 
 test("no instance metadata without a token", () => {
     t.allResourcesProperties("AWS::EC2::LaunchTemplate", {
-        LaunchTemplateData: { MetadataOptions: { HttpTokens: "required" } } });
+        LaunchTemplateData: { MetadataOptions: { HttpTokens: "required", HttpPutResponseHopLimit: 1 } } });
 });
 
 test("the balancer aims at the data interface and asks the health port", () => {
@@ -97,7 +97,77 @@ test("Aurora: two zones, encrypted, kept, TLS only, readers that scale, a secret
     t.hasResourceProperties("AWS::RDS::DBClusterParameterGroup", { Parameters: { "rds.force_ssl": "1" } });
     t.hasResourceProperties("AWS::ApplicationAutoScaling::ScalableTarget", {
         ScalableDimension: "rds:cluster:ReadReplicaCount", MinCapacity: 1, MaxCapacity: 4 });
-    t.resourceCountIs("AWS::SecretsManager::RotationSchedule", 2); // and the one of Redis
+    t.resourceCountIs("AWS::SecretsManager::RotationSchedule", 3); // the master's, the exports', Redis'
+});
+
+test("what has data outlives the stack and its own replacement", () => {
+    for (const type of ["AWS::EC2::Volume", "AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::S3::Bucket"])
+        t.allResources(type, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+});
+
+test("a journal volume has one reader and writer: it is the lock between two instances", () => {
+    for (const volume of Object.values(t.findResources("AWS::EC2::Volume"))) assert.ok(!volume.Properties.MultiAttachEnabled);
+    const boot = JSON.stringify(t.findResources("AWS::EC2::LaunchTemplate"));
+    assert.doesNotMatch(boot, /detach-volume|detach-network|--force/);
+});
+
+// The statements of a shard's role.
+function rights(n: number) {
+    const policy = Object.entries(t.findResources("AWS::IAM::Policy")).find(([id]) => id.startsWith(`Shard${n}Role`))![1];
+    return policy.Properties.PolicyDocument.Statement as { Sid?: string; Action: string | string[]; Resource: unknown; Condition?: object }[];
+}
+
+test("a shard exports as a user of its own and never sees the master's password", () => {
+    const master = Object.keys(t.findResources("AWS::SecretsManager::SecretTargetAttachment")).filter((id) => !id.includes("ExportUser"));
+    assert.equal(master.length, 1);
+    t.hasResourceProperties("AWS::SecretsManager::Secret", { GenerateSecretString: {
+        SecretStringTemplate: Match.stringLikeRegexp('"username":"wirebook_export"') } });
+    for (const n of [1, 2]) {
+        assert.ok(!JSON.stringify(rights(n)).includes(master[0]), "the master's secret");
+        assert.match(JSON.stringify(rights(n)), /ExportUser/);
+    }
+    assert.ok(!JSON.stringify(t.findResources("AWS::EC2::LaunchTemplate")).includes(master[0]));
+});
+
+test("the key is used through services alone; nothing in the archive is changed, kept longer or deleted by an instance", () => {
+    for (const n of [1, 2]) {
+        const kms = rights(n).filter((s) => [s.Action].flat().some((a) => a.startsWith("kms:")));
+        assert.ok(kms.length >= 2);
+        for (const s of kms) assert.match(JSON.stringify(s.Condition ?? {}), /kms:ViaService|kms:GrantIsForAWSResource/, JSON.stringify(s));
+        assert.deepEqual(rights(n).find((s) => s.Sid === "ArchiveWriteOnce")!.Action, ["s3:PutObject", "s3:GetObject"]);
+        for (const s of rights(n)) // what knows no resource is narrowed otherwise, or is Session Manager's
+            if ([s.Resource].flat().includes("*")) assert.ok(s.Condition || s.Sid === "SessionManager", JSON.stringify(s));
+    }
+});
+
+test("no alarm is quiet because nobody measures", () => {
+    const alarms = Object.values(t.findResources("AWS::CloudWatch::Alarm")).map((a) => a.Properties);
+    const loud = (metric: string) => alarms.filter((a) => a.MetricName === metric && a.TreatMissingData === "breaching").length;
+    // Whatever else of a shard is not measured then: these two say so, one for the instance, one for the way to it.
+    assert.deepEqual([loud("wirebook_ready"), loud("HealthyHostCount")], [2, 2]);
+    for (const a of alarms) assert.notEqual(a.TreatMissingData, "ignore");
+    const others = alarms.filter((a) => a.TreatMissingData !== "breaching" && a.Namespace !== "Wirebook" && a.MetricName).map((a) => a.MetricName);
+    assert.deepEqual([...new Set(others)].sort(), ["CPUUtilization", "DatabaseMemoryUsagePercentage", "Deadlocks", "Evictions", "VolumeStalledIOCheck"]);
+});
+
+test("a rotation that fails is heard", () => {
+    t.hasResourceProperties("AWS::Events::Rule", { EventPattern: { source: ["aws.secretsmanager"], detail: { eventName: ["RotationFailed"] } } });
+    const policies = JSON.stringify([t.findResources("AWS::SNS::TopicPolicy"), t.findResources("AWS::KMS::Key")]);
+    assert.equal(policies.match(/events\.amazonaws\.com/g)!.length >= 2, true); // may publish, and use the topic's key
+});
+
+test("a first boot that does not get through does not go on: it tries again, and reboots only at its end", () => {
+    const boot = JSON.stringify(t.findResources("AWS::EC2::LaunchTemplate"));
+    assert.match(boot, /condition: \[test, -e, \/etc\/wirebook\/installed\]/);
+    assert.match(boot, /runcmd: \[\/usr\/local\/sbin\/wirebook-install\]/);
+    assert.match(boot, /ExecStart=\/usr\/local\/sbin\/wirebook-begin\\n\s*TimeoutStartSec=infinity/);
+    assert.doesNotMatch(boot, /resolve:secretsmanager|AKIA|BEGIN [A-Z ]*PRIVATE/); // no secret in what every process of the instance may read
+});
+
+test("chronyd starts without a hardware clock", () => {
+    const boot = JSON.stringify(t.findResources("AWS::EC2::LaunchTemplate"));
+    assert.doesNotMatch(boot, /\\n +refclock/); // in a file of its own that is there when the clock is
+    assert.match(boot, /ExecStartPre=\+\/usr\/local\/sbin\/wirebook-phc/);
 });
 
 test("Redis fails over, over TLS, with AUTH", () => {

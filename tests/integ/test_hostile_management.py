@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Management clients that are slow, many, huge or silent: orders take their usual time, another address still gets its answers, memory
-stays where it is. Nothing of a client's secrets, nor of the exports', is on a command line, in the environment of a child, or in the log.
+stays where it is. Nothing of a client's secrets, nor of the exports', is on a command line, in the environment of a child, or in the log,
+and both exports take new passwords over while the venue runs.
 wb-test: timeout=120
 """
 import glob
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ACCOUNTS, TMP, Venue, bench, check, free_port, program, run_tests  # noqa: E402
+from clients import ACCOUNTS, TMP, Venue, bench, check, free_port, program, run_tests, wait_for  # noqa: E402
+from databases import Databases  # noqa: E402
 
 ATTACKER = "127.0.0.2"
 HEAD = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
@@ -143,4 +146,102 @@ def test_secrets_stay_secret():
         del os.environ["PGPASSWORD"]
 
 
-run_tests(test_orders_go_on, test_secrets_stay_secret)
+OLD, NEW = "Old5ecretPassw0rd", "New5ecretPassw0rd"
+ROTATED = """
+management: {{port: {port}}}
+log: {{level: debug}}
+export:
+  retry_min_ms: 20
+  retry_max_ms: 100
+  refused_retry_ms: 100
+  postgres:
+    enabled: yes
+    conninfo: "host={PGHOST} port={PGPORT} user=rotated dbname={PGDATABASE}"
+    password_file: {folder}/pgpass
+    batch_ms: 20
+  redis: {{enabled: yes, host: {REDIS_HOST}, port: {REDIS_PORT}, username: rotated, password_file: {folder}/redis, prefix: rotated}}
+"""
+
+
+class Rotation:
+    """Two databases with a user `rotated` whose password changes, and the files that the venue has it from."""
+
+    def __init__(self):
+        self.databases = Databases(os.path.join(TMP, "rotated"))
+        self.env = self.databases.env
+        self.folder = os.path.join(TMP, "rotated-passwords")
+        os.makedirs(self.folder)
+        os.environ.pop("PGPASSWORD")  # or the venue would have it from there
+        self.ask("create role rotated login superuser")
+
+    def ask(self, query):
+        return subprocess.run(["psql", "-XAtqc", query], env=self.env, check=True, capture_output=True, text=True).stdout.strip()
+
+    def redis(self, *args):
+        return subprocess.run([*self.databases.redis_cli, *args], check=True, capture_output=True, text=True).stdout.strip()
+
+    def serve(self, password):
+        """The servers take this one and no other, and whoever is connected must log in again."""
+        self.ask(f"alter role rotated password '{password}'")
+        self.redis("ACL", "SETUSER", "rotated", "reset", "on", f">{password}", "~*", "&*", "+@all")
+        self.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rotated'")
+        for line in self.redis("CLIENT", "LIST").splitlines():
+            if " user=rotated " in line:
+                self.redis("CLIENT", "KILL", "ID", re.search(r"\bid=(\d+)", line)[1])
+
+    def write(self, password):
+        """As wirebook-secrets of config/aws does: a new file in the old one's place."""
+        for name, text in (("pgpass", f"*:*:*:rotated:{password}\n"), ("redis", password + "\n")):
+            path = os.path.join(self.folder, name)
+            with open(path + ".new", "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(text)
+            os.rename(path + ".new", path)
+
+    def marks(self):
+        """How far either is; nothing before its first batch."""
+        return {self.ask("select seq from export_mark"), self.redis("HGET", "rotated:mark", "seq")}
+
+
+def exported(port, sink, what):
+    return float(re.search(rf'^wirebook_export_{what}{{sink="{sink}"}} (\S+)', get(port, "/metrics")[1], re.M)[1])
+
+
+def trade(v):
+    counted = bench(v.port, ACCOUNTS, "--rate", "500", "--seconds", "0.4", "--warmup", "0")
+    check(counted["bench.unanswered"] == 0, counted)
+
+
+def test_rotated_passwords():
+    """The servers take new ones, the files still have the old: both exports are refused, trading goes on. New files: both have all. One process."""
+    rotation, port = Rotation(), free_port()
+    both = ("postgres", "redis")
+    try:
+        rotation.serve(OLD)
+        rotation.write(OLD)
+        with Venue("rotation", ROTATED.format(port=port, folder=rotation.folder, **rotation.env)) as v:
+            trade(v)
+            wait_for("both have all", lambda: all(exported(port, sink, "lag_transactions") == 0 for sink in both) and "" not in rotation.marks())
+            before = rotation.marks()
+            rotation.serve(NEW)
+            trade(v)
+            for sink, why in (("postgres", "password authentication failed"), ("redis", "user or password is wrong")):
+                wait_for(f"{sink} is refused, and says so", lambda: f"export {sink}" in (text := open(v.log, encoding="utf-8").read()) and why in text)
+                check(exported(port, sink, "lag_transactions") > 0, f"{sink} lags")
+            check(get(port, "/readyz")[0] == 200 and rotation.marks() == before, "the venue is ready, nothing gets in")
+            rotation.write(NEW)
+            wait_for("both have all again", lambda: all(exported(port, sink, "lag_transactions") == 0 for sink in both))
+            wait_for("the same all", lambda: len(rotation.marks()) == 1 and rotation.marks() != before)
+            for path in glob.glob(f"/proc/{v.process.pid}/task/*/cmdline"):
+                with open(path, "rb") as file:
+                    said = file.read().decode()
+                check(OLD not in said and NEW not in said, said)
+            check(v.stop() == 0, "an orderly end")
+        with open(v.log, encoding="utf-8") as file:
+            said = file.read()
+        check(OLD not in said and NEW not in said, said)
+    finally:
+        rotation.databases.call("stop")
+
+
+run_tests(test_orders_go_on, test_secrets_stay_secret, test_rotated_passwords)

@@ -26,7 +26,9 @@ static struct sim_disk *self(struct disk *d)
 /* Before a cold operation that changes something: this may be where the power goes. */
 static void may_cut(struct sim_disk *s)
 {
-    if (s->hook_in > 0 && --s->hook_in == 0)
+    bool counts = s->hook_in > 0 && (!s->hook_beside || sim_dir_find(&s->seen, s->hook_beside));
+
+    if (counts && --s->hook_in == 0)
         s->hook();
 }
 

@@ -44,8 +44,11 @@ void sim_disk_power_on(struct sim_disk *s);
  */
 void sim_disk_kill(struct sim_disk *s);
 
-/* Calls `hook` before the n-th next cold operation that changes something; 0: never. */
-void sim_disk_hook(struct sim_disk *s, u32 n, void (*hook)(void));
+/*
+ * Calls `hook` before the n-th next cold operation that changes something; 0: never. With a name,
+ * only those count before which a file of that name is there.
+ */
+void sim_disk_hook(struct sim_disk *s, const char *beside, u32 n, void (*hook)(void));
 
 /* Writes in flight, and the blocks of the largest one. */
 u32 sim_disk_flights(const struct sim_disk *s);

@@ -178,8 +178,9 @@ void sim_disk_kill(struct sim_disk *s)
     process_gone(s);
 }
 
-void sim_disk_hook(struct sim_disk *s, u32 n, void (*hook)(void))
+void sim_disk_hook(struct sim_disk *s, const char *beside, u32 n, void (*hook)(void))
 {
+    s->hook_beside = beside;
     s->hook_in = n;
     s->hook = hook;
 }

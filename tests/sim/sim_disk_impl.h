@@ -88,6 +88,7 @@ struct sim_disk {
     u32 handle_how[HANDLES_MAX];
     struct undo undos[UNDO_MAX];
     u32 undos_used;
+    const char *hook_beside; /* only what is done while there is a file of that name; or NULL */
     u32 hook_in;
     void (*hook)(void);
     bool off; /* between the end of a process and the start of the next one */

@@ -119,10 +119,12 @@ static void process_plan(void)
     world->fate_at_ns = sim.now_ns + sim_delay(200 * NS_PER_US, 120 * NS_PER_MS);
     world->conf.gateways = (u32)sim_between(1, world->nets_used);
     world->cut_flights = sim_chance(700000) ? (u32)sim_between(1, 4) : 0;
-    world->cut_snapshot = sim_chance(150000);
     world->cut_blocks = sim_chance(300000) ? (u32)sim_between(6, 20) : 0;
     if (world->fate == FATE_CUT && sim_chance(200000))
-        sim_disk_hook(world->disk, (u32)sim_between(1, sim_chance(500000) ? 8 : 40), power_goes);
+        sim_disk_hook(world->disk, NULL, (u32)sim_between(1, sim_chance(500000) ? 8 : 40),
+                      power_goes);
+    else if (world->fate == FATE_CUT && sim_chance(150000)) /* amid a snapshot */
+        sim_disk_hook(world->disk, SNAPSHOT_NEW, (u32)sim_between(1, 8), power_goes);
     if (world->fate == FATE_CUT && sim_chance(100000))
         world->fate_at_ns = sim.now_ns + sim_delay(NS_PER_US, 500 * NS_PER_US); /* while starting */
 }
@@ -359,8 +361,7 @@ static bool fate_is_due(void)
     if (world->fate > FATE_KILL || world->fate_at_ns + 40 * NS_PER_MS < sim.now_ns)
         return true;
     return sim_disk_flights(world->disk) >= world->cut_flights &&
-           sim_disk_flight_blocks(world->disk) >= world->cut_blocks &&
-           (!world->cut_snapshot || sim_disk_has(world->disk, SNAPSHOT_NEW));
+           sim_disk_flight_blocks(world->disk) >= world->cut_blocks;
 }
 
 static void process_close(void)

@@ -54,10 +54,9 @@ struct world {
     struct topology topology;
     struct fake_sink database_sink;
     struct sim_redis_sink redis_sink;
-    bool running;      /* topology_open has ended */
-    u32 cut_flights;   /* a cut waits until so many writes are in flight */
-    u32 cut_blocks;    /* ... or one of so many blocks: amid a sweep */
-    bool cut_snapshot; /* ... or a snapshot half made */
+    bool running;    /* topology_open has ended */
+    u32 cut_flights; /* a cut waits until so many writes are in flight */
+    u32 cut_blocks;  /* ... or one of so many blocks: amid a sweep */
     u64 full_until_ns;
     u64 fate_at_ns;  /* when this process' end comes */
     enum fate fate;  /* which */

@@ -221,7 +221,7 @@ static void errors_are_those_of_the_interface(void **state)
     sim.now_ns += NS_PER_SEC;
     assert_int_equal(d->ops->reap(d, done, 1), 1);
     assert_int_equal(done[0].error, EIO);
-    sim_disk_hook(s, 2, on_hook);
+    sim_disk_hook(s, NULL, 2, on_hook);
     assert_int_equal(d->ops->sync_dir(d), 0);
     assert_int_equal(hooked, 0);
     assert_int_equal(d->ops->sync_dir(d), 0);

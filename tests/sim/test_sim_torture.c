@@ -53,7 +53,8 @@ static void check_counts(const struct sim_counts *c, u64 lives)
     count_at_least("recoveries from a snapshot", c->snapshots_used, lives / 4);
     count_at_least("recoveries of a recycled journal", c->recycled_starts, lives / 40);
     if (lives >= 1000) /* one end in some hundred meets one: a short run may meet none */
-        count_at_least("half-made snapshots", c->snapshots_cut, lives / 400);
+        count_at_least("half-made snapshots", c->snapshots_cut,
+                       lives / 100); /* a third of the mean */
     count_at_least("damaged journals refused", c->damage_named, lives / 20);
     count_at_least("rotten snapshots", c->snapshots_rotten, lives / 40); /* a quarter of the mean */
     count_at_least("messages seen again", c->seen_again, lives);

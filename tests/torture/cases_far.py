@@ -1,12 +1,13 @@
 """PostgreSQL and Redis: killed, stopped, promoted with a loss, read-only, emptied, cut off in mid-word."""
 import os
+import re
 import signal
 import subprocess
 
 import journal_check
 from case import case
 from far import BATCH, COMMIT, Proxy, Replica, Standby
-from rig import PATIENCE_S, Broken, Patience
+from rig import BEHIND, PATIENCE_S, Broken, Patience
 
 
 def misfortunes(t, rig, service, ways, times):
@@ -43,6 +44,30 @@ def postgres_stopped(t):
     rig.write_files({})
     rig.up()
     misfortunes(t, rig, "postgres", [("pause", "resume"), ("kill", "start"), ("pause", "resume")], 4)
+    return rig.judge()
+
+
+@case("ended-behind", "an orderly end while PostgreSQL and Redis stand still: the next start has to bring them the rest", times=2)
+def ended_behind(t):
+    rig = t.rig(drain_ms=1500)
+    rig.up()
+    rig.trade(0.5, True)
+    lacked = {}
+    for service in ("postgres", "redis"):
+        rig.services.call(f"pause-{service}")
+    try:
+        count = rig.trade(t.dice.uniform(0.5, 1.5), True)
+        rig.end(signal.SIGTERM)
+        rig.drain()
+        lacked = {name: int(number) for name, number in re.findall(BEHIND, rig.said())}
+    finally:
+        for service in ("postgres", "redis"):
+            rig.services.call(f"resume-{service}")
+    if set(lacked) != {"postgres", "redis"} or min(lacked.values()) < 100:
+        raise Broken(f"both were to be behind: {lacked}, see {rig.log_path}")
+    rig.write_files({})  # the next ones have time
+    t.did(f"{count} messages while both stood still, then SIGTERM: {lacked['postgres']} transactions behind in PostgreSQL, "
+          f"{lacked['redis']} in Redis")
     return rig.judge()
 
 

@@ -29,8 +29,6 @@
 
 enum { POSTGRES, REDIS, SINKS };
 
-static struct services services;
-
 /* One process' exporter with a lane to each server. */
 struct bench {
     struct mem mem;
@@ -319,19 +317,6 @@ static void test_a_strange_entry(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return services_start(&services) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    services_stop(&services);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,5 +327,5 @@ int main(void)
 
     clock_init();
     log_level_set(LOG_ERROR + 1);
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, services_setup, services_teardown);
 }

@@ -25,8 +25,6 @@
 #include "tests/lib/pg_rig.h"
 #include "tests/lib/services.h"
 
-static struct services services;
-
 /* ---- the cases ---- */
 
 static void test_schema_missing_then_migrated(void **state)
@@ -317,19 +315,6 @@ static void test_least_rights(void **state)
     made_journal_free(&j);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return services_start(&services) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    services_stop(&services);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,5 +332,5 @@ int main(void)
 
     clock_init();
     log_level_set(LOG_ERROR + 1);
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, services_setup, services_teardown);
 }

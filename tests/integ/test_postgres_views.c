@@ -17,8 +17,6 @@
 #include "tests/lib/pg_rig.h"
 #include "tests/lib/services.h"
 
-static struct services services;
-
 static void test_views(void **state)
 {
     struct made_journal j = pg_rig_made(2, 3000);
@@ -135,19 +133,6 @@ static void test_audit_trail(void **state)
     made_journal_free(&j);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return services_start(&services) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    services_stop(&services);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,5 +143,5 @@ int main(void)
 
     clock_init();
     log_level_set(LOG_ERROR + 1);
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, services_setup, services_teardown);
 }

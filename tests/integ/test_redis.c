@@ -25,8 +25,6 @@
 #include "tests/lib/made_journal.h"
 #include "tests/lib/services.h"
 
-static struct services services;
-
 /* ---- an exporter with one lane to the server ---- */
 
 struct bench {
@@ -466,19 +464,6 @@ static void test_password_and_short_stream(void **state)
     made_journal_free(&j);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return services_start(&services) ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    services_stop(&services);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,5 +481,5 @@ int main(void)
 
     clock_init();
     log_level_set(LOG_ERROR + 1);
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, services_setup, services_teardown);
 }

@@ -92,6 +92,21 @@ static char *read_all(const char *command)
     return NULL;
 }
 
+struct services services;
+
+int services_setup(void **state)
+{
+    (void)state;
+    return services_start(&services) ? 0 : -1;
+}
+
+int services_teardown(void **state)
+{
+    (void)state;
+    services_stop(&services);
+    return 0;
+}
+
 char *shell(const char *format, ...)
 {
     char command[4096];

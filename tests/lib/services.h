@@ -24,6 +24,14 @@ void services_do(const struct services *s, const char *verb);
 /* Stops both and removes all that was made. */
 void services_stop(struct services *s);
 
+/*
+ * A whole program's pair, as a group of cmocka's tests sets them up and tears them down:
+ * cmocka_run_group_tests(tests, services_setup, services_teardown).
+ */
+extern struct services services;
+int services_setup(void **state);
+int services_teardown(void **state);
+
 /* What a shell command prints, without the last newline; to be freed. NULL when it fails. */
 char *shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

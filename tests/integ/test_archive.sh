@@ -3,61 +3,19 @@
 # away; the journal's directory is then lost, brought back from the archive, verified, and traded on. The same by the AWS
 # command line, which stands here as a small program that does what S3 promises: never a second object of a name, never
 # other bytes than the sum says.
-# shellcheck disable=SC2317  # conditions are called by name
 set -u
-bin=${WB_BIN:-build/release}
-tmp=${WB_TMP:-$(mktemp -d /var/tmp/wb-archive-XXXXXX)}
-mkdir -p "$tmp"
-export WIREBOOK_PASSWORD=ALFA01PASS
-dir=$tmp/journal
-failed=0
-venue=0
+what=archive
+. tests/lib/venue.sh
 
-check() { # what, condition as a command
-    local what=$1
-    shift
-    if "$@"; then
-        echo "ok   $what"
-    else
-        echo "FAIL $what"
-        failed=1
-    fi
-}
-has() { grep -qE -- "$1" "$2"; }
-is() { [ "$1" = "$2" ]; }
-wait_for() { # seconds, condition as a command
-    local tries=$(($1 * 10))
-    shift
-    while ! "$@" && [ "$tries" -gt 0 ]; do
-        sleep 0.1
-        tries=$((tries - 1))
-    done
-    "$@"
-}
+# shellcheck disable=SC2317  # conditions are called by name
 count() { find "$1" -name "$2" 2> /dev/null | wc -l; }
+# shellcheck disable=SC2317
 at_least() { [ "$(count "$1" "$2")" -ge "$3" ]; } # directory, pattern, how many
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-conf() { # time zone, archive, more sed expressions
-    local zone=$1 to=$2
-    shift 2
-    sed -e "s#^data_dir:.*#data_dir: $dir#" -e "s/port: 9000/port: $port/" -e "s#timezone: .*#timezone: $zone#" \
-        -e "\$a journal: {segment_mb: 1, archive_to: '$to', archive_command: scripts/archive}" "$@" config/dev.yaml > "$tmp/venue.yaml"
+conf() { # time zone, archive
+    dev_config -e "s#timezone: .*#timezone: $1#" -e "\$a journal: {segment_mb: 1, archive_to: '$2', archive_command: scripts/archive}"
 }
-venue_start() {
-    : > "$tmp/venue.log" # the one before must not answer for this one
-    "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
-    venue=$!
-    wait_for 30 grep -q 'listening on' "$tmp/venue.log" || { echo "FAIL the venue does not come up"; cat "$tmp/venue.log"; exit 1; }
-}
-venue_end() { # signal
-    kill "-$1" "$venue" && wait "$venue" 2> "$tmp/null"
-    venue=0
-}
-trap '[ "$venue" = 0 ] || kill -9 "$venue"' EXIT
 trade() { # fills about two segments
-    "$bin/wirebook-client" --port "$port" --user ALFA01 --quiet --timeout 30000 --script "$tmp/script" > "$tmp/client.log" 2>&1 || {
-        echo "FAIL trading"; tail -3 "$tmp/client.log"; failed=1; }
+    orders --timeout 30000 --script "$tmp/script" || { echo "FAIL trading"; tail -3 "$tmp/client.log"; failed=1; }
 }
 state() { "$bin/wirebook-journal" verify "$1" > "$tmp/verify" 2>&1 && awk '/state hash/ {print $3} /^transactions/ {print $4}' "$tmp/verify" | tr '\n' ' '; }
 yes 'buy 100 AAPL 220 ioc' | head -15000 > "$tmp/script"
@@ -220,5 +178,4 @@ sed -i 's#journal: {.*#journal: {keep_segments: 4}#' "$tmp/venue.yaml"
 "$bin/wirebook" --check-config "$tmp/venue.yaml" > "$tmp/out" 2>&1
 check "segments are not used again without an archive" has 'journal.keep_segments.*in an archive' "$tmp/out"
 
-[ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
-exit $failed
+finish

@@ -1,50 +1,10 @@
 #!/bin/bash
 # wirebook-journal on journals of the real venue: print, verify, beside it and after a kill, and damage of many kinds.
 set -u
-bin=${WB_BIN:-build/release}
-tmp=${WB_TMP:-$(mktemp -d /var/tmp/wb-journal-XXXXXX)}
-mkdir -p "$tmp"
-export WIREBOOK_PASSWORD=ALFA01PASS
-dir=$tmp/journal
-failed=0
-venue=0
+what=journal
+. tests/lib/venue.sh
 
-check() { # what, condition as a command
-    local what=$1
-    shift
-    if "$@"; then
-        echo "ok   $what"
-    else
-        echo "FAIL $what"
-        failed=1
-    fi
-}
-has() { grep -qE -- "$1" "$2"; }
-hasnt() { ! grep -qE -- "$1" "$2"; }
-is() { [ "$1" = "$2" ]; }
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-sed -e "s#^data_dir:.*#data_dir: $dir#" -e "s/port: 9000/port: $port/" config/dev.yaml > "$tmp/venue.yaml"
-
-venue_start() {
-    : > "$tmp/venue.log" # the one before must not answer for this one
-    "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
-    venue=$!
-    for _ in $(seq 300); do
-        grep -q 'listening on' "$tmp/venue.log" && return
-        sleep 0.1
-    done
-    echo "FAIL the venue does not come up"; cat "$tmp/venue.log"; exit 1
-}
-venue_end() { # signal
-    kill "-$1" "$venue" && wait "$venue" 2> "$tmp/null"
-    venue=0
-}
-trap '[ "$venue" = 0 ] || kill -9 "$venue"' EXIT
-
-orders() {
-    "$bin/wirebook-client" --port "$port" --user ALFA01 --quiet 'buy 100 AAPL 225.25' 'buy 300 MSFT 410' 'sell 60 AAPL 225.25' 'buy 10 AAPL 220' 'cancel last'
-}
+trades() { orders 'buy 100 AAPL 225.25' 'buy 300 MSFT 410' 'sell 60 AAPL 225.25' 'buy 10 AAPL 220' 'cancel last'; }
 verify() { # directory; output to $tmp/out, exit code to $rc
     "$bin/wirebook-journal" verify "$1" > "$tmp/out" 2>&1
     rc=$?
@@ -55,8 +15,9 @@ copy() {
 }
 first=0000000000000001.journal
 
+dev_config
 venue_start
-orders || { echo "FAIL orders"; cat "$tmp/venue.log"; exit 1; }
+trades || { echo "FAIL orders"; cat "$tmp/venue.log" "$tmp/client.log"; exit 1; }
 
 "$bin/wirebook-journal" print "$dir" > "$tmp/print" 2>&1
 check "print beside the running venue" is $? 0
@@ -85,7 +46,7 @@ verify "$dir"
 check "verify changes nothing" is "$(grep 'state hash' "$tmp/out")/$(grep -oE 'last [0-9]+' "$tmp/out")" "$hash/$last"
 
 venue_start
-orders
+trades
 venue_end TERM
 verify "$dir"
 check "verify after two lives" is $rc 0
@@ -287,7 +248,7 @@ dir_kept=$dir
 sed "s#^data_dir:.*#data_dir: $tmp/copy#" "$tmp/venue.yaml" > "$tmp/repaired.yaml"
 cp "$tmp/venue.yaml" "$tmp/venue.kept" && cp "$tmp/repaired.yaml" "$tmp/venue.yaml"
 venue_start
-orders
+trades
 check "  a venue trades on from it" is $? 0
 "$bin/wirebook-journal" repair --yes --reason test "$tmp/copy" > "$tmp/out" 2>&1
 check "repair beside a venue is refused" is $? 1
@@ -317,5 +278,4 @@ check "unknown option: code 2" is $? 2
 "$bin/wirebook-journal" --help > "$tmp/out" 2>&1
 check "help: code 0" is $? 0
 
-[ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
-exit $failed
+finish

@@ -2,56 +2,14 @@
 # A venue that starts again under another config than before: what does not fit its journal is said in one line with the
 # remedy, never as damage and never as an assertion.
 set -u
-bin=${WB_BIN:-build/release}
-tmp=${WB_TMP:-$(mktemp -d /var/tmp/wb-restart-XXXXXX)}
-mkdir -p "$tmp"
-export WIREBOOK_PASSWORD=ALFA01PASS
-failed=0
-venue=0
+what=restart
+. tests/lib/venue.sh
 
-check() { # what, condition as a command
-    local what=$1
-    shift
-    if "$@"; then
-        echo "ok   $what"
-    else
-        echo "FAIL $what"
-        cat "$tmp/venue.log"
-        failed=1
-    fi
-}
-has() { grep -qE -- "$1" "$tmp/venue.log"; }
-hasnt() { ! grep -qE -- "$1" "$tmp/venue.log"; }
-is() { [ "$1" = "$2" ]; }
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cp config/instruments.csv config/accounts.csv "$tmp"
-conf() { # sed expressions on top of the dev config
-    sed -e "s#^data_dir:.*#data_dir: $tmp/journal#" -e "s/port: 9000/port: $port/" -e "s#config/\(.*\).csv#$tmp/\1.csv#" \
-        "$@" config/dev.yaml > "$tmp/venue.yaml"
-}
-venue_start() {
-    : > "$tmp/venue.log" # the one before must not answer for this one
-    "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1 &
-    venue=$!
-    for _ in $(seq 300); do
-        grep -q 'listening on' "$tmp/venue.log" && return
-        sleep 0.1
-    done
-    echo "FAIL the venue does not come up"; cat "$tmp/venue.log"; exit 1
-}
-venue_end() {
-    kill -TERM "$venue" && wait "$venue" 2> "$tmp/null"
-    venue=0
-}
+conf() { dev_config -e "s#config/\(.*\).csv#$tmp/\1.csv#" "$@"; }
 refused() { # a start that must end by itself; its code to $rc
     timeout 30 "$bin/wirebook" "$tmp/venue.yaml" > "$tmp/venue.log" 2>&1
     rc=$?
-}
-trap '[ "$venue" = 0 ] || kill -9 "$venue"' EXIT
-
-orders() {
-    "$bin/wirebook-client" --port "$port" --user ALFA01 --quiet "$@" > "$tmp/client.log" 2>&1
 }
 
 conf
@@ -165,7 +123,7 @@ venue_start
 unset LD_PRELOAD
 check "a clock that is right is no matter" hasnt 'clock'
 clock '\74'
-for _ in $(seq 50); do grep -q 'clock was set' "$tmp/venue.log" && break; sleep 0.1; done
+wait_for 5 has 'clock was set'
 check "a step is said" has "clock was set: it is now (59|60).[0-9]* s ahead of"
 sleep 1.2
 check "  once" is "$(grep -c 'clock was set' "$tmp/venue.log")" 1
@@ -177,5 +135,4 @@ unset LD_PRELOAD
 check "a clock behind the journal is said at the start" has 'last transaction is [56][0-9].[0-9]* s ahead of the machine'
 venue_end
 
-[ -n "${WB_TMP:-}" ] || rm -rf "$tmp"
-exit $failed
+finish

@@ -235,7 +235,7 @@ static int fake_sync(struct disk *d, int file)
 {
     (void)file;
     self(d)->syncs++;
-    return 0;
+    return self(d)->fsync_error;
 }
 
 static int fake_rename(struct disk *d, const char *from, const char *to)

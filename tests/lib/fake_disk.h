@@ -46,6 +46,7 @@ struct fake_disk {
     u32 queue_max;    /* writes taken at once, at most FAKE_PENDING */
     int create_error; /* of every create: negative errno; 0: none */
     int sync_error;   /* of every sync_dir */
+    int fsync_error;  /* of every sync of a file */
     int read_error;   /* of every read, from the one numbered reads_good on */
     u32 reads_good;
     int put_error; /* of every put, from the one numbered puts_good on */

@@ -334,67 +334,6 @@ static void shortened_journal_test(void **state)
     assert_int_equal(recover(100, &from), REPLAY_DAMAGED);
 }
 
-/* Loads the only snapshot as it is now. */
-static bool loads(struct mem *mem, struct engine *e)
-{
-    struct snapshot_list list = snapshots();
-    struct snapshot s;
-
-    return list.used == 1 && snapshot_head(&fd->disk, &list, 0, &s, &why) &&
-           snapshot_load(&fd->disk, &list, 0, &s, mem, e, &why);
-}
-
-#ifdef __SANITIZE_ADDRESS__
-#define STRIDE 13 /* ten times slower, and there to look at the reads: a sample does */
-#else
-#define STRIDE 1
-#endif
-#define STEP (getenv("WB_FULL") ? 1u : 37 * STRIDE)
-
-/* Every byte, every length: refused each time. */
-static void damage_test(void **state)
-{
-    struct mem mem;
-    char place[64];
-
-    (void)state;
-    grow(EVERY, EVERY);
-    mem_init(&mem, 0);
-    struct engine *e = engine_new(&venue.conf, &mem);
-    struct fake_file *f = file_of(EVERY);
-    u64 bytes = f->bytes;
-    for (u64 at = 0; at < bytes; at += at < 2 * BLOCK_BYTES ? STRIDE : STEP) {
-        u64 group = at < BLOCK_BYTES ? 0 : 1 + (at / BLOCK_BYTES - 1) / 65 * 65; /* 64 pages each */
-        f->data[at] ^= (u8)(1u << at % 8);
-        assert_false(loads(&mem, e));
-        snprintf(place, sizeof place, ".snapshot, offset %u:", (u32)(group * BLOCK_BYTES));
-        assert_non_null(strstr(why.text, place));
-        f->data[at] ^= (u8)(1u << at % 8);
-    }
-    for (f->bytes = 0; f->bytes < bytes; f->bytes += STRIDE)
-        assert_false(loads(&mem, e));
-    mem_free_all(&mem);
-}
-
-/* Whole, and yet not what it says: only the hash of the state can tell. */
-static void wrong_state_test(void **state)
-{
-    struct snapshot_list list;
-    struct snapshot s;
-    struct mem mem;
-
-    (void)state;
-    grow(EVERY, 10);
-    list = snapshots();
-    mem_init(&mem, 0);
-    struct engine *e = engine_new(&venue.conf, &mem);
-    assert_true(snapshot_head(&fd->disk, &list, 0, &s, &why));
-    s.state_hash ^= 1;
-    assert_true(snapshot_load(&fd->disk, &list, 0, &s, &mem, e, &why) == false);
-    assert_non_null(strstr(why.text, "not the state"));
-    mem_free_all(&mem);
-}
-
 /* Whatever fails while one is written, the one before stays, and the next one is made. */
 static void write_errors_test(void **state)
 {
@@ -491,8 +430,6 @@ int main(void)
         T(other_pools_test),
         T(witness_test),
         T(shortened_journal_test),
-        T(damage_test),
-        T(wrong_state_test),
         T(write_errors_test),
         T(asked_test),
         T(unreadable_test)};

@@ -7,13 +7,13 @@
  * same arrivals, the same messages and the same rule (what there is when nothing is in flight, else
  * full blocks), but a message is put right into the buffer that is written: no ring, no block
  * heads, no checksums, no marks, no judging of what it is. One thread does it all, not on the
- * processor that takes the disk's interrupts, and yields it in a turn without work, as an agent with
- * `idle: yield`: the kernel ends a write in a worker of its own, which a thread that only spins may
- * keep waiting for the rest of a time slice, 3 to 6 ms. Segments are prepared before the clock
- * starts. All take turns five times, each round begins with another one; medians are printed as
- * `name value unit` lines. A round at 1,000/s has so few transactions that one stall of the machine
- * is its p99: a p99 is that of all rounds together. `none` is the same journal that releases without
- * waiting: what the disk adds to an acknowledgement is the rest.
+ * processor that takes the disk's interrupts, and yields it in a turn without work, as an agent
+ * with `idle: yield`: the kernel ends a write in a worker of its own, which a thread that only
+ * spins may keep waiting for the rest of a time slice, 3 to 6 ms. Segments are prepared before the
+ * clock starts. All take turns five times, each round begins with another one; medians are printed
+ * as `name value unit` lines. A round at 1,000/s has so few transactions that one stall of the
+ * machine is its p99: a p99 is that of all rounds together. `none` is the same journal that
+ * releases without waiting: what the disk adds to an acknowledgement is the rest.
  *
  *   bench-journal [DIR [SECONDS]]      default: var/bench-journal, 1 second each
  */

@@ -62,6 +62,7 @@ void bench_result_make(struct bench_result *r, const struct bench_options *o,
         r->latency[k] = shared->latency[k];
         histogram_merge(&r->all, &shared->latency[k]);
     }
+    r->on_core = shared->on_core;
     r->offered = (double)o->rate;
     r->late_max_ns = shared->late_max_ns;
     if (shared->measured > 0) {
@@ -141,6 +142,8 @@ static void print_latencies(FILE *out, const struct bench_options *o, const stru
     print_row(out, "all", &r->all, seconds);
     for (u32 k = 0; k < BENCH_KINDS; k++)
         print_row(out, kind_names[k], &r->latency[k], seconds);
+    if (o->on_core)
+        print_row(out, "on core", &r->on_core, seconds);
 }
 
 /* Zeros of a run that never began would look like a result. */
@@ -173,7 +176,7 @@ void bench_latency_lines(FILE *out, const char *name, const struct histogram *h)
     fprintf(out, "%s.max_us %.3f us\n", name, (double)h->max / 1000);
 }
 
-static void print_lines(FILE *out, const struct bench_result *r)
+static void print_lines(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
     const struct ledger_counts *c = &r->counts;
     const struct {
@@ -207,6 +210,8 @@ static void print_lines(FILE *out, const struct bench_result *r)
         snprintf(name, sizeof name, "bench.%s", kind_names[k]);
         bench_latency_lines(out, name, &r->latency[k]);
     }
+    if (o->on_core)
+        bench_latency_lines(out, "bench.on_core", &r->on_core);
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         fprintf(out, "bench.%s %llu count\n", counts[i].name, (unsigned long long)counts[i].value);
     fprintf(out, "bench.exit_code %d code\n", r->code);
@@ -215,7 +220,7 @@ static void print_lines(FILE *out, const struct bench_result *r)
 void bench_report(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
     if (o->lines)
-        print_lines(out, r);
+        print_lines(out, o, r);
     else
         print_table(out, o, r);
     if (o->lines && r->first_wrong[0] != 0)

@@ -142,6 +142,7 @@ static u64 turn_and_take(struct run *r)
     for (u32 more = r->o->sessions / TURN_LOOKS; more > 0 && news > 0; more--)
         news = wb_carrier()->turn(clock_now_ns());
     now = clock_now_ns(); /* what the turns brought has come by now, not before them */
+    bench_cores_look(&r->shared.cores, now);
     for (u32 i = 0; i < r->o->sessions; i++)
         bench_session_poll(&r->sessions[i], now);
     r->polled_ns = now;
@@ -162,6 +163,8 @@ static u64 sleep_and_take(struct run *r)
     };
     int n = epoll_pwait2(r->epoll, events, EVENTS_MAX, &ts, NULL);
     now = clock_now_ns();
+    if (n > 0)
+        bench_cores_look(&r->shared.cores, now);
     for (int i = 0; i < n; i++)
         bench_session_poll(&r->sessions[events[i].data.u32], now);
     if (now - r->polled_ns >= IDLE_NS || now >= at)
@@ -322,6 +325,19 @@ static void *zeroed(size_t n, size_t size)
     return p;
 }
 
+/* True: all threads that the options name are watched, or none is to be. */
+static bool watch_cores(struct bench_cores *cores, const struct bench_options *o)
+{
+    bool all = !o->on_core || bench_cores_watch(cores, 0);
+
+    for (u32 i = 0; i < o->beside_used; i++)
+        if (!bench_cores_watch(cores, o->beside[i])) {
+            fprintf(stderr, "wirebook-bench: no thread %u whose times can be read\n", o->beside[i]);
+            all = false;
+        }
+    return all;
+}
+
 static void set_up(struct run *r, const struct bench_options *o)
 {
     r->o = o;
@@ -334,6 +350,7 @@ static void set_up(struct run *r, const struct bench_options *o)
     r->shared.first_due_ns = UINT64_MAX;
     for (u32 k = 0; k < BENCH_KINDS; k++)
         histogram_init(&r->shared.latency[k]);
+    histogram_init(&r->shared.on_core);
     r->sessions = zeroed(o->sessions, sizeof(*r->sessions));
     r->watched = zeroed(o->sessions, sizeof(*r->watched));
     r->interest = zeroed(o->sessions, sizeof(*r->interest));
@@ -354,6 +371,7 @@ static void tear_down(struct run *r)
         bench_session_free(&r->sessions[i]);
     if (r->shared.ack_log != NULL)
         fclose(r->shared.ack_log);
+    bench_cores_free(&r->shared.cores);
     close(r->epoll);
     free(r->sessions);
     free(r->watched);
@@ -375,6 +393,10 @@ int bench_run(const struct bench_options *o, struct bench_result *result)
         }
     }
     set_up(r, o);
+    if (!watch_cores(&r->shared.cores, o)) {
+        tear_down(r);
+        return result->code = BENCH_USAGE;
+    }
     loop(r);
     bench_result_make(result, o, &r->shared, r->sessions, r->stopped, r->code);
     tear_down(r);

@@ -39,6 +39,9 @@ struct bench_options {
     bool keep;     /* leave open orders in the book */
     bool spin;     /* never sleep: a core of its own */
     bool lines;    /* print `name value unit` lines only */
+    bool on_core;  /* show apart the requests during which no thread lost its core */
+    u32 beside[BENCH_CORES_MAX - 1]; /* ... neither our own nor these of the venue */
+    u32 beside_used;
     const char *ack_log;
 };
 
@@ -58,9 +61,10 @@ struct bench_result {
     u64 late_max_ns; /* how late the latest one was sent */
     struct ledger_counts counts;
     struct histogram latency[BENCH_KINDS];
-    struct histogram all;  /* the same together */
-    int code;              /* enum bench_exit */
-    char first_wrong[160]; /* in words; "" when nothing is */
+    struct histogram all;     /* the same together */
+    struct histogram on_core; /* those during which no watched thread lost its core */
+    int code;                 /* enum bench_exit */
+    char first_wrong[160];    /* in words; "" when nothing is */
 };
 
 /* Runs it. clock_init has been called. Returns result->code. */

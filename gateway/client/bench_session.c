@@ -172,6 +172,15 @@ static void on_query(struct bench_session *s, const struct wb_event *ev)
     s->query_asked = false;
 }
 
+static void record(struct bench_shared *all, const struct ledger_answer *answer, u64 now_ns)
+{
+    u64 took_ns = now_ns > answer->due_ns ? now_ns - answer->due_ns : 0;
+
+    histogram_record(&all->latency[answer->kind], took_ns);
+    if (bench_cores_kept(&all->cores, answer->due_ns))
+        histogram_record(&all->on_core, took_ns);
+}
+
 static void on_message(struct bench_session *s, const struct wb_event *ev, u64 now_ns)
 {
     struct ledger_answer answer;
@@ -199,8 +208,7 @@ static void on_message(struct bench_session *s, const struct wb_event *ev, u64 n
     if (wrong != NULL)
         contradiction(s, ev->seq, wrong);
     if (answer.measured)
-        histogram_record(&s->shared->latency[answer.kind],
-                         now_ns > answer.due_ns ? now_ns - answer.due_ns : 0);
+        record(s->shared, &answer, now_ns);
 }
 
 static void on_event(struct bench_session *s, const struct wb_event *ev, u64 now_ns)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "engine/base/histogram.h"
+#include "gateway/client/bench_cores.h"
 #include "gateway/client/bench_flow.h"
 #include "gateway/client/bench_ledger.h"
 #include "gateway/client/bench_schedule.h"
@@ -28,6 +29,8 @@ struct bench_shared {
     struct bench_schedule schedule;
     u32 sessions;
     struct histogram latency[BENCH_KINDS];
+    struct histogram on_core; /* of those during which no watched thread lost its core */
+    struct bench_cores cores;
     u64 first_due_ns; /* of the measured requests */
     u64 last_due_ns;
     u64 measured;    /* how many were sent */

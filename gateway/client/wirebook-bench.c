@@ -1,409 +1,39 @@
 /*
  * wirebook-bench - latency and correctness of a venue under a fixed schedule of orders.
  *
- * Reads the options and leaves the rest to bench_run.c. Exit codes are those of bench_run.h.
+ * Starts what the command line (bench_command.c) asks for and leaves the rest to bench_run.c. Exit
+ * codes are those of bench_run.h.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "gateway/client/bench_command.h"
 #include "gateway/client/bench_jitter.h"
-#include "gateway/client/bench_keep.h"
-#include "gateway/client/bench_ladder.h"
 #include "gateway/client/bench_machine.h"
 #include "gateway/client/bench_report.h"
-#include "gateway/client/bench_run.h"
-#include "gateway/client/client_options.h"
-#include "gateway/client/wb_bypass.h"
 #include "gateway/client/wb_pipe.h"
 #include "gateway/inside.h"
 
-static const char help[] =
-    "wirebook-bench - latency and correctness of a venue under a fixed schedule of orders\n"
-    "\n"
-    "  wirebook-bench --accounts USER:PASSWORD,... [OPTION...]\n"
-    "\n"
-    "Open loop: each request has its time, and its latency is measured from that time to its "
-    "answer,\n"
-    "however late it could be sent. Every answer is checked; at the end nothing may be "
-    "unanswered.\n"
-    "\n"
-    "  --host HOST            default 127.0.0.1\n"
-    "  --port PORT            default 9000\n"
-    "  --vdev DEVICE          past the kernel, by our own TCP over this device of DPDK, for "
-    "example\n"
-    "                         net_memif0,role=client,id=0,socket=PATH,socket-abstract=no\n"
-    "  --address A.B.C.D/N    our own address on it, default 10.9.0.2/24; HOST is an address then\n"
-    "  --in-process CONFIG    no network: the venue of that config runs in this process, without\n"
-    "                         listeners and exports\n"
-    "  --accounts LIST|FILE   a session each: USER:PASSWORD,... or a file of such, one a line\n"
-    "  --rate N               requests a second, all sessions together; default 1000\n"
-    "  --shape SHAPE          constant; poisson: as independent clients would; burst:N, so many "
-    "at\n"
-    "                         once; default constant\n"
-    "  --ladder N,N,...       one run after the other at these rates (1k, 10k, 1M), until the p99 "
-    "breaks\n"
-    "  --knee N               it breaks above N times the first run's; default 10\n"
-    "  --seconds S            measured time, default 10\n"
-    "  --warmup S             before it and not measured, default 2\n"
-    "  --mix A,C,R,X|FILE     percent of adds, cancels, replaces, aggressive; default 45,40,10,5.\n"
-    "                         In a file: lines like `add 45`\n"
-    "  --symbols LIST|FILE    AAPL:225.50,... or a CSV like config/instruments.csv\n"
-    "  --open N               open orders of a session at most, default 1000\n"
-    "  --seed N               of the order flow, default 1\n"
-    "  --any-rate             do not judge the rate: where only right answers count\n"
-    "  --keep                 leave open orders in the book at the end\n"
-    "  --drain S              how long the last answers may take, default 10\n"
-    "  --ack-log FILE         append each message: USER NUMBER HEX; flushed before it counts as "
-    "seen\n"
-    "  --reconnect            log in again when a connection is lost, and send again what is "
-    "unanswered\n"
-    "  --reconnect-for S      give up after so long without a connection, default 30\n"
-    "  --verify-replay        on such a login, and at the end, have the whole stream replayed and\n"
-    "                         compare it with what was seen\n"
-    "  --hgrm FILE            write the latencies as HdrHistogram's percentile distribution, us\n"
-    "  --hlog FILE            ... as a histogram log 1.3 with a line for each kind of request, ns\n"
-    "  --csv FILE             ... as a table, ns\n"
-    "  --note TEXT            a line of the report: what the client cannot know, such as the "
-    "venue's\n"
-    "                         cores, durability and commit; may be given several times\n"
-    "  --lines                print `name value unit` lines instead of the report\n"
-    "  --spin                 never sleep: wants a core of its own\n"
-    "  --jitter               no venue: how late a thread that spins sees moments at --rate\n"
-    "  --help\n"
-    "\n"
-    "Exit codes: 0 good, 1 options that make no sense, 2 login rejected, 3 connection lost, 4 "
-    "something\n"
-    "was lost, doubled or contradicts itself, 5 the offered rate was not reached within 1 %.\n";
-
-enum {
-    OPT_HOST,
-    OPT_PORT,
-    OPT_VDEV,
-    OPT_ADDRESS,
-    OPT_IN_PROCESS,
-    OPT_ACCOUNTS,
-    OPT_RATE,
-    OPT_SHAPE,
-    OPT_LADDER,
-    OPT_KNEE,
-    OPT_SECONDS,
-    OPT_WARMUP,
-    OPT_MIX,
-    OPT_SYMBOLS,
-    OPT_OPEN,
-    OPT_SEED,
-    OPT_ANY_RATE,
-    OPT_KEEP,
-    OPT_DRAIN,
-    OPT_ACK_LOG,
-    OPT_RECONNECT,
-    OPT_RECONNECT_FOR,
-    OPT_VERIFY,
-    OPT_HGRM,
-    OPT_HLOG,
-    OPT_CSV,
-    OPT_NOTE,
-    OPT_LINES,
-    OPT_SPIN,
-    OPT_JITTER,
-    OPT_HELP,
-};
-
-static const struct option option_list[] = {
-    {"host", required_argument, NULL, OPT_HOST},
-    {"port", required_argument, NULL, OPT_PORT},
-    {"vdev", required_argument, NULL, OPT_VDEV},
-    {"address", required_argument, NULL, OPT_ADDRESS},
-    {"in-process", required_argument, NULL, OPT_IN_PROCESS},
-    {"accounts", required_argument, NULL, OPT_ACCOUNTS},
-    {"rate", required_argument, NULL, OPT_RATE},
-    {"shape", required_argument, NULL, OPT_SHAPE},
-    {"ladder", required_argument, NULL, OPT_LADDER},
-    {"knee", required_argument, NULL, OPT_KNEE},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"warmup", required_argument, NULL, OPT_WARMUP},
-    {"mix", required_argument, NULL, OPT_MIX},
-    {"symbols", required_argument, NULL, OPT_SYMBOLS},
-    {"open", required_argument, NULL, OPT_OPEN},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"any-rate", no_argument, NULL, OPT_ANY_RATE},
-    {"keep", no_argument, NULL, OPT_KEEP},
-    {"drain", required_argument, NULL, OPT_DRAIN},
-    {"ack-log", required_argument, NULL, OPT_ACK_LOG},
-    {"reconnect", no_argument, NULL, OPT_RECONNECT},
-    {"reconnect-for", required_argument, NULL, OPT_RECONNECT_FOR},
-    {"verify-replay", no_argument, NULL, OPT_VERIFY},
-    {"hgrm", required_argument, NULL, OPT_HGRM},
-    {"hlog", required_argument, NULL, OPT_HLOG},
-    {"csv", required_argument, NULL, OPT_CSV},
-    {"note", required_argument, NULL, OPT_NOTE},
-    {"lines", no_argument, NULL, OPT_LINES},
-    {"spin", no_argument, NULL, OPT_SPIN},
-    {"jitter", no_argument, NULL, OPT_JITTER},
-    {"help", no_argument, NULL, OPT_HELP},
-    {0},
-};
-
-__attribute__((noreturn)) static void usage(const char *what, const char *value)
-{
-    fprintf(stderr, "wirebook-bench: %s%s%s; see --help\n", what, value[0] != 0 ? ": " : "", value);
-    exit(BENCH_USAGE);
-}
-
-static u64 wanted_number(const char *name, u64 low, u64 high)
-{
-    u64 value;
-    if (!client_number(optarg, low, high, &value))
-        usage(name, optarg);
-    return value;
-}
-
-/* Seconds with decimals, as milliseconds. */
-static u64 wanted_seconds(const char *name)
-{
-    char *end;
-    double s = strtod(optarg, &end);
-    if (*end != 0 || !(s >= 0 && s <= 86400))
-        usage(name, optarg);
-    return (u64)(s * 1000 + 0.5);
-}
-
-/* One USER:PASSWORD; it is not printed when it is wrong. */
-static void add_account(struct bench_options *o, char *text)
-{
-    char *colon = strchr(text, ':');
-    if (colon == NULL || o->sessions == BENCH_SESSIONS_MAX)
-        usage("accounts are USER:PASSWORD, at most 16384 of them", "");
-    *colon = 0;
-    struct wb_login *l = &o->logins[o->sessions++];
-    if (strlen(text) >= sizeof(l->user) || strlen(colon + 1) >= sizeof(l->password))
-        usage("a user has up to 6 characters, a password up to 10", text);
-    snprintf(l->user, sizeof(l->user), "%s", text);
-    snprintf(l->password, sizeof(l->password), "%s", colon + 1);
-}
-
-static void take_accounts(struct bench_options *o)
-{
-    char line[256];
-    char *rest = NULL;
-    if (strchr(optarg, ':') != NULL) {
-        for (char *w = strtok_r(optarg, ",", &rest); w != NULL; w = strtok_r(NULL, ",", &rest))
-            add_account(o, w);
-        return;
-    }
-    FILE *f = fopen(optarg, "r");
-    if (f == NULL)
-        usage("neither USER:PASSWORD,... nor a file that can be read", optarg);
-    while (fgets(line, sizeof(line), f) != NULL) {
-        line[strcspn(line, " \t\r\n")] = 0;
-        if (line[0] != 0 && line[0] != '#')
-            add_account(o, line);
-    }
-    fclose(f);
-}
-
-static void take_symbols(struct bench_options *o)
-{
-    const char *wrong = bench_symbols_parse(&o->symbols, optarg);
-    if (wrong != NULL)
-        usage(wrong, optarg);
-}
-
-static void take_shape(struct bench_options *o)
-{
-    u64 burst = 1;
-
-    if (strcmp(optarg, "constant") == 0)
-        o->shape = BENCH_CONSTANT;
-    else if (strcmp(optarg, "poisson") == 0)
-        o->shape = BENCH_POISSON;
-    else if (strncmp(optarg, "burst:", 6) == 0 && client_number(optarg + 6, 1, 1000000, &burst))
-        o->shape = BENCH_BURST;
-    else
-        usage("--shape is constant, poisson or burst:N", optarg);
-    o->burst = burst;
-}
-
-static struct bench_ladder ladder = {.knee = 10};
-
-static void take_ladder(void)
-{
-    const char *wrong = bench_ladder_parse(&ladder, optarg);
-
-    if (wrong != NULL)
-        usage(wrong, optarg);
-}
-
-/* The options that say what is sent. */
-static bool take_load_option(struct bench_options *o, int option)
-{
-    switch (option) {
-    case OPT_RATE:
-        o->rate = wanted_number("--rate is 1..10000000", 1, 10000000);
-        return true;
-    case OPT_SHAPE:
-        take_shape(o);
-        return true;
-    case OPT_LADDER:
-        take_ladder();
-        return true;
-    case OPT_KNEE:
-        ladder.knee = wanted_number("--knee is 1..1000000", 1, 1000000);
-        return true;
-    case OPT_SECONDS:
-        o->run_ms = wanted_seconds("--seconds is a time");
-        if (o->run_ms == 0)
-            usage("--seconds is a time above 0", optarg);
-        return true;
-    case OPT_WARMUP:
-        o->warmup_ms = wanted_seconds("--warmup is a time");
-        return true;
-    case OPT_MIX:
-        if (!bench_mix_parse(o->percent, optarg))
-            usage("--mix wants four percentages that sum to 100, like 45,40,10,5, or a file with "
-                  "them",
-                  optarg);
-        return true;
-    case OPT_SYMBOLS:
-        take_symbols(o);
-        return true;
-    case OPT_OPEN:
-        o->open_max = (u32)wanted_number("--open is 1..65536", 1, LEDGER_OPEN_MAX);
-        return true;
-    case OPT_SEED:
-        o->seed = wanted_number("--seed is a number", 0, UINT64_MAX);
-        return true;
-    case OPT_ANY_RATE:
-        o->any_rate = true;
-        return true;
-    case OPT_KEEP:
-        o->keep = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static struct wb_bypass_conf bypass = {.address = "10.9.0.2/24"}; /* without a device: sockets */
-
-static const char *venue_config; /* --in-process; NULL: the venue is elsewhere */
-
-static bool jitter; /* only the machine is measured */
-
-#define NOTES_MAX 16u
-
-/* Where the results go besides the standard output. */
-static struct {
-    struct bench_keep keep;
-    const char *notes[NOTES_MAX];
-    u32 notes_used;
-} outputs;
-
-static void take_note(void)
-{
-    if (outputs.notes_used == NOTES_MAX)
-        usage("at most 16 notes", "");
-    outputs.notes[outputs.notes_used++] = optarg;
-}
-
-/* The options that say what comes out. */
-static bool take_output_option(struct bench_options *o, int option)
-{
-    switch (option) {
-    case OPT_HGRM:
-        outputs.keep.hgrm = optarg;
-        return true;
-    case OPT_HLOG:
-        outputs.keep.hlog = optarg;
-        return true;
-    case OPT_CSV:
-        outputs.keep.csv = optarg;
-        return true;
-    case OPT_NOTE:
-        take_note();
-        return true;
-    case OPT_ACK_LOG:
-        o->ack_log = optarg;
-        return true;
-    case OPT_LINES:
-        o->lines = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void take_option(struct bench_options *o, int option)
-{
-    if (take_load_option(o, option) || take_output_option(o, option))
-        return;
-    switch (option) {
-    case OPT_HOST:
-        o->host = optarg;
-        return;
-    case OPT_PORT:
-        o->port = (u16)wanted_number("--port is 1..65535", 1, 65535);
-        return;
-    case OPT_VDEV:
-        bypass.device = optarg;
-        return;
-    case OPT_ADDRESS:
-        bypass.address = optarg;
-        return;
-    case OPT_IN_PROCESS:
-        venue_config = optarg;
-        return;
-    case OPT_ACCOUNTS:
-        take_accounts(o);
-        return;
-    case OPT_DRAIN:
-        o->drain_ms = wanted_seconds("--drain is a time");
-        return;
-    case OPT_RECONNECT:
-        o->reconnect = true;
-        return;
-    case OPT_RECONNECT_FOR:
-        o->reconnect_ms = wanted_seconds("--reconnect-for is a time");
-        return;
-    case OPT_VERIFY:
-        o->verify_replay = true;
-        return;
-    case OPT_SPIN:
-        o->spin = true;
-        return;
-    case OPT_JITTER:
-        jitter = true;
-        return;
-    case OPT_HELP:
-        fputs(help, stdout);
-        exit(BENCH_OK);
-    default:
-        usage("an option that there is not, or without its value", "");
-    }
-}
-
-/* ---- results ---- */
-
 /* Where, how and over what: without it a figure says nothing. */
-static void print_head(const struct bench_options *o)
+static void print_head(const struct bench_command *c)
 {
     bench_machine_print(stdout);
     printf("transport of the client: %s\n",
-           venue_config != NULL               ? "none: the venue is in this process"
-           : bypass.device != NULL            ? "our own TCP over DPDK"
-           : strncmp(o->host, "127.", 4) == 0 ? "the kernel's TCP over the loopback"
-                                              : "the kernel's TCP");
-    for (u32 i = 0; i < outputs.notes_used; i++)
-        puts(outputs.notes[i]);
+           c->venue_config != NULL                    ? "none: the venue is in this process"
+           : c->bypass.device != NULL                 ? "our own TCP over DPDK"
+           : strncmp(c->options.host, "127.", 4) == 0 ? "the kernel's TCP over the loopback"
+                                                      : "the kernel's TCP");
+    for (u32 i = 0; i < c->notes_used; i++)
+        puts(c->notes[i]);
     fflush(stdout);
 }
 
-static int run_once(const struct bench_options *o)
+static int run_once(const struct bench_command *c)
 {
+    const struct bench_options *o = &c->options;
     static struct bench_result result;
     int code = bench_run(o, &result);
 
@@ -411,17 +41,18 @@ static int run_once(const struct bench_options *o)
     fflush(stdout);
     if (code == BENCH_TOO_SLOW) /* no file of figures that mean nothing */
         return code;
-    const char *path, *wrong = bench_keep_write(&outputs.keep, o, &result, &path);
+    const char *path, *wrong = bench_keep_write(&c->keep, o, &result, &path);
     if (wrong != NULL)
-        usage(wrong, path);
+        bench_usage(wrong, path);
     return code;
 }
 
 /* Each session connects once a run; those that come back need more. */
-static struct inside *start_venue(const struct bench_options *o)
+static struct inside *start_venue(const struct bench_command *c)
 {
-    u32 runs = max_u32(ladder.rungs, 1) * (o->reconnect || o->verify_replay ? 8 : 1);
-    struct inside *venue = inside_start(venue_config, min_u32(o->sessions * runs, 65536));
+    const struct bench_options *o = &c->options;
+    u32 runs = max_u32(c->ladder.rungs, 1) * (o->reconnect || o->verify_replay ? 8 : 1);
+    struct inside *venue = inside_start(c->venue_config, min_u32(o->sessions * runs, 65536));
 
     if (venue == NULL)
         exit(BENCH_USAGE);
@@ -437,51 +68,27 @@ static void on_signal(int number)
 
 int main(int argc, char **argv)
 {
-    static struct bench_options o = {
-        .host = "127.0.0.1",
-        .port = 9000,
-        .rate = 1000,
-        .burst = 1,
-        .warmup_ms = 2000,
-        .run_ms = 10000,
-        .drain_ms = 10000,
-        .reconnect_ms = 30000,
-        .seed = 1,
-        .percent =
-            {[BENCH_ADD] = 45, [BENCH_CANCEL] = 40, [BENCH_REPLACE] = 10, [BENCH_AGGRESSIVE] = 5},
-        .open_max = 1000,
-    };
-    int option;
-    bench_symbols_default(&o.symbols);
-    while ((option = getopt_long(argc, argv, "", option_list, NULL)) != -1)
-        take_option(&o, option);
-    if (optind < argc)
-        usage("not an option", argv[optind]);
+    struct bench_command *c = bench_command();
+    const struct bench_options *o = &c->options;
+
+    bench_command_take(c, argc, argv);
     clock_init();
-    if (jitter)
-        return bench_jitter_print(stdout, o.rate, o.run_ms * NS_PER_MS);
-    if (o.sessions == 0)
-        usage("--accounts is needed", "");
-    const char *twice = client_twice(o.logins, o.sessions);
-    if (twice != NULL)
-        usage("an account is there twice: it would take over from itself", twice);
-    if (ladder.rungs > 0 && bench_keep_any(&outputs.keep))
-        usage("--hgrm, --hlog and --csv are for one run, not for a --ladder", "");
-    const char *path, *wrong = bench_keep_check(&outputs.keep, &path);
+    if (c->jitter)
+        return bench_jitter_print(stdout, o->rate, o->run_ms * NS_PER_MS, o->on_core);
+    const char *path, *wrong = bench_keep_check(&c->keep, &path);
     if (wrong != NULL)
-        usage(wrong, path);
+        bench_usage(wrong, path);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     char error[512];
-    if (bypass.device != NULL && venue_config != NULL)
-        usage("--vdev and --in-process: one of them", "");
-    if (bypass.device != NULL && !wb_bypass_start(&bypass, error, sizeof(error)))
-        usage(error, "");
-    struct inside *venue = venue_config != NULL ? start_venue(&o) : NULL;
-    if (!o.lines)
-        print_head(&o);
-    int code = ladder.rungs > 0 ? bench_ladder_run(&ladder, &o, bench_run, stdout) : run_once(&o);
+    if (c->bypass.device != NULL && !wb_bypass_start(&c->bypass, error, sizeof(error)))
+        bench_usage(error, "");
+    struct inside *venue = c->venue_config != NULL ? start_venue(c) : NULL;
+    if (!o->lines)
+        print_head(c);
+    int code =
+        c->ladder.rungs > 0 ? bench_ladder_run(&c->ladder, o, bench_run, stdout) : run_once(c);
     wb_bypass_stop();
     if (!inside_stop(venue) && code == BENCH_OK)
         code = BENCH_WRONG;

@@ -58,6 +58,20 @@ def test_files_agree():
         check(file.read(8) == b"\x89PNG\r\n\x1a\n" and os.path.getsize(picture) > 5000, "a picture")
 
 
+def test_on_core():
+    """What the machine's other work did not touch, apart; only where it is asked for, and of threads that there are."""
+    with Fake() as venue:
+        found = lines(bench(venue, "--rate", "1000", "--seconds", "1", "--any-rate", "--lines", "--spin", "--on-core", str(os.getpid())))
+        check(0 <= found["bench.on_core.count"] <= found["bench.all.count"], found)
+        check(found["bench.on_core.max_us"] <= found["bench.all.max_us"], found)
+        found = lines(bench(venue, "--rate", "1000", "--seconds", "1", "--any-rate", "--lines", "--spin", "--on-core", "none"))
+        check(0 < found["bench.on_core.count"] <= found["bench.all.count"], found)
+        check("\n  on core " in bench(venue, "--seconds", "0.2", "--any-rate", "--on-core", "none"), "a row of its own")
+        check("on core" not in bench(venue, "--seconds", "0.2", "--any-rate"), "a row that nobody asked for")
+        for wrong in ("4294967295", "x", "1,2,3,4,5,6,7,8", "0"):
+            bench(venue, "--on-core", wrong, code=1)
+
+
 def test_shapes():
     with Fake() as venue:
         for shape in ("poisson", "burst:50"):
@@ -154,4 +168,4 @@ def test_in_process():
     check("inside.yaml" in inside(code=1, more="nonsense: 1"), "a wrong config is named")
 
 
-run_tests(test_in_process, test_files_agree, test_shapes, test_report_head, test_nothing_measured, test_ladder)
+run_tests(test_in_process, test_files_agree, test_on_core, test_shapes, test_report_head, test_nothing_measured, test_ladder)

@@ -120,6 +120,10 @@ class RigVenue:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
 
+    def hot_tid(self):
+        """The hot thread's number, as text."""
+        return os.path.basename(self.hot)
+
     def wait_for_segments(self, megabytes):
         """Until so much of its journal has been filled with zeros ahead of need; a file that is being filled has its blocks already."""
         data = f"{self.folder}/{self.name}"
@@ -156,7 +160,7 @@ def inside_run(folder, name, accounts, durability, rate, seconds, *args, more=""
     return client_run(name, ["--in-process", venue.conf, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])[0]
 
 
-def baseline_run(folder, accounts, durability, rate, seconds, *args):
+def baseline_run(folder, accounts, durability, rate, seconds, *args, on_core=False):
     """wirebook-bench against what one would otherwise write (tests/bench/bench_baseline.c) on the same two cores, with the same
     durability. Returns the benchmark's lines as {name: value}."""
     plain = subprocess.Popen([f"{BIN}/bench-baseline", str(PORT), durability, f"{folder}/baseline.journal", str(cores()[0])],
@@ -164,7 +168,7 @@ def baseline_run(folder, accounts, durability, rate, seconds, *args):
     try:
         time.sleep(1.5)
         return client_run("baseline", ["--port", str(PORT), "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds),
-                                       *args])[0]
+                                       *args, *(["--on-core", str(plain.pid)] if on_core else [])])[0]
     finally:
         plain.send_signal(signal.SIGTERM)
         plain.wait(20)

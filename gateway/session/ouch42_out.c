@@ -164,6 +164,16 @@ static u32 encode_priority(const struct msg_priority *m, u8 *out)
     return 36;
 }
 
+/* It names the order itself. */
+static u32 encode_broken(const struct msg_broken *m, u8 *out)
+{
+    out[0] = 'B';
+    memcpy(out + 9, m->clordid, OUCH42_TOKEN);
+    put_be64(out + 23, m->match);
+    out[31] = m->reason;
+    return 32;
+}
+
 static u32 encode_modified(const struct msg_modified *m, u8 *out)
 {
     out[0] = 'M';
@@ -222,6 +232,8 @@ static u32 encode_body(const union msg *m, const struct ouch42_context *c, u8 *o
         return encode_restated(&m->restated, out);
     case EV_EXECUTED:
         return encode_executed(&m->executed, out);
+    case EV_BROKEN:
+        return encode_broken(&m->broken, out);
     case EV_MODIFIED:
         return encode_modified(&m->modified, out);
     default:

@@ -7,8 +7,8 @@
 
 #include "gateway/session/bytes.h"
 #include "gateway/session/ouch42.h"
-#include "tests/lib/hex.h"
 #include "tests/lib/seed.h"
+#include "tests/lib/vectors.h"
 
 #define TOKEN_1  "TOKEN000000001"
 #define TOKEN_2  "TOKEN000000002"
@@ -17,23 +17,9 @@
 
 static struct ouch42_names names;
 
-/* A row of tests/data/ouch42_vectors.tsv. */
 static u32 vector(u8 *out, const char *dir, const char *type)
 {
-    FILE *f = fopen("tests/data/ouch42_vectors.tsv", "r");
-    char line[1024];
-    char key[32];
-    u32 n = 0;
-
-    assert_non_null(f);
-    snprintf(key, sizeof key, "4.2\t%s\t%s\t", dir, type);
-    while (n == 0 && fgets(line, sizeof line, f) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0)
-            n = hex_read(out, 256, strchr(line + strlen(key), '\t') + 1);
-    }
-    fclose(f);
-    assert_true(n > 0);
-    return n;
+    return vector_read("4.2", dir, type, out);
 }
 
 static union msg decoded(const char *type)
@@ -357,6 +343,11 @@ static void out_others(void **state)
                                        .liquidity = 'A',
                                        .match = 0xf1206};
     expect_out(&m, "E");
+    memset(&m, 0, sizeof m);
+    m.broken = (struct msg_broken){
+        .head = head(EV_BROKEN, 0), .user_ref = 1, .match = 0xf1206, .reason = 'E'};
+    memcpy(m.broken.clordid, TOKEN_1, 14);
+    expect_out(&m, "B");
     m.rejected = (struct msg_rejected){.head = head(EV_REJECTED, 0), .user_ref = 1, .reason = 0x1D};
     memcpy(m.rejected.clordid, TOKEN_1, 14);
     expect_out(&m, "J");

@@ -6,27 +6,14 @@
 #include <cmocka.h>
 
 #include "gateway/session/ouch5.h"
-#include "tests/lib/hex.h"
 #include "tests/lib/seed.h"
+#include "tests/lib/vectors.h"
 
 /* ---- golden vectors (tests/data/ouch5_vectors.tsv) ---- */
 
 static u32 vector(u8 *out, const char *dir, const char *type)
 {
-    FILE *f = fopen("tests/data/ouch5_vectors.tsv", "r");
-    char line[1024];
-    char key[32];
-    u32 n = 0;
-
-    assert_non_null(f);
-    snprintf(key, sizeof key, "5.0\t%s\t%s\t", dir, type);
-    while (n == 0 && fgets(line, sizeof line, f) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0)
-            n = hex_read(out, 256, strchr(line + strlen(key), '\t') + 1);
-    }
-    fclose(f);
-    assert_true(n > 0);
-    return n;
+    return vector_read("5.0", dir, type, out);
 }
 
 static union msg decoded(const char *type)

@@ -1,4 +1,4 @@
-/* test_ouch5_late.c - OUCH 5.0: what is said of orders that wait for a cross, by golden vectors. */
+/* test_ouch5_late.c - OUCH 5.0: what is said of orders later on, against golden vectors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,28 +6,10 @@
 #include <cmocka.h>
 
 #include "gateway/session/ouch5.h"
-#include "tests/lib/hex.h"
+#include "tests/lib/vectors.h"
 
 #define MIDNIGHT 1700000000000000000ull
 #define STAMP    0x00001f1aced9f07bull /* of the vectors */
-
-static u32 vector(u8 *out, const char *type)
-{
-    FILE *f = fopen("tests/data/ouch5_vectors.tsv", "r");
-    char line[1024];
-    char key[32];
-    u32 n = 0;
-
-    assert_non_null(f);
-    snprintf(key, sizeof key, "5.0\tout\t%s\t", type);
-    while (n == 0 && fgets(line, sizeof line, f) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0)
-            n = hex_read(out, 256, strchr(line + strlen(key), '\t') + 1);
-    }
-    fclose(f);
-    assert_true(n > 0);
-    return n;
-}
 
 static struct event_head head(u8 type)
 {
@@ -43,7 +25,7 @@ static void expect_out(const union msg *m, const char *type)
 {
     u8 want[256];
     u8 got[OUCH5_OUT_MAX];
-    u32 n = vector(want, type);
+    u32 n = vector_read("5.0", "out", type, want);
 
     assert_int_equal(ouch5_encode(m, "AAPL    ", MIDNIGHT, got), n);
     assert_memory_equal(got, want, n);
@@ -84,11 +66,30 @@ static void test_out_broken(void **state)
     assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 36 + 5);
 }
 
+static void test_restated(void **state)
+{
+    union msg m = {.restated = {.head = head(EV_RESTATED),
+                                .secondary = 0x50,
+                                .user_ref = 1,
+                                .qty = 100,
+                                .reason = 'R'}};
+    u8 out[OUCH5_OUT_MAX];
+    (void)state;
+
+    expect_out(&m, "R");
+    m.restated.price = 1503400;
+    m.restated.user_ref_idx = 9;
+    assert_int_equal(ouch5_encode(&m, NULL, MIDNIGHT, out), 32 + 10 + 3);
+    assert_memory_equal(out + 14, "\0\x1d", 2);
+    assert_memory_equal(out + 32, "\x09\x17\0\0\0\0\0\x16\xf0\xa8\x02\x1c\x09", 13);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_late_and_priority),
         cmocka_unit_test(test_out_broken),
+        cmocka_unit_test(test_restated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

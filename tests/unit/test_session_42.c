@@ -93,6 +93,27 @@ static struct rig_frame expect(u8 letter, const char *token)
     return f;
 }
 
+/* An operator breaks the trade `match` of ALICE's order `ref`, which is called `token`. */
+static void break_trade(u64 match, u32 ref, const char *token)
+{
+    struct msg_break b;
+    union msg m;
+
+    memset(&b, 0, sizeof b);
+    b.match = match;
+    b.reason = 'E';
+    b.side[0] = (struct broken_side){.account = ALICE, .user_ref = ref};
+    token_put((u8 *)b.side[0].clordid, token);
+    b.side[1] = (struct broken_side){.account = CAROL, .user_ref = 1};
+    memset(&m, 0, sizeof m);
+    m.operator.head.type = CMD_OPERATOR;
+    m.operator.head.slots =(u8) msg_type_slots(CMD_OPERATOR);
+    m.operator.request = 1;
+    m.operator.type = CMD_BREAK;
+    memcpy(m.operator.body, (const u8 *)&b + sizeof b.head, sizeof b - sizeof b.head);
+    rig_venue(&rig, &m);
+}
+
 static void a_conversation(void **state)
 {
     (void)state;
@@ -104,6 +125,8 @@ static void a_conversation(void **state)
     f = expect('E', "ONE");
     assert_int_equal(f.len, 40);
     assert_int_equal(get_be32(f.payload + 23), 100);
+    break_trade(get_be64(f.payload + 32), 1, "ONE");
+    assert_int_equal(expect('B', "ONE").len, 32);
     cancel("ONE", 250);
     f = expect('C', "ONE");
     assert_int_equal(get_be32(f.payload + 23), 50);

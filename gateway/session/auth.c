@@ -299,9 +299,9 @@ static void answer(const struct auth_rings *g, u64 conn, enum auth_result result
 }
 
 /* False: the queue is full. */
-static bool wait_slow(struct auth *a, const struct auth_request *r, u32 gateway)
+static bool wait_slow(struct auth *a, const struct auth_request *r, u32 gateway, u64 now_ns)
 {
-    bool suspect = sources_has(&a->sources, r->peer_ipv4);
+    bool suspect = sources_has(&a->sources, r->peer_ipv4, now_ns);
     struct queue *q = &a->queues[suspect ? QUEUE_SUSPECT : QUEUE_CLEAN];
 
     if (q->tail - q->head == a->conf.waiting_max)
@@ -325,7 +325,7 @@ static int serve(struct auth *a, u32 gateway, u64 now_ns)
         sodium_memzero((void *)(uintptr_t)ring_at(g->requests, 0), sizeof request);
         ring_take(g->requests, 1);
         enum auth_result result = judge_fast(a, &request, now_ns);
-        if (result == AUTH_UNKNOWN && wait_slow(a, &request, gateway))
+        if (result == AUTH_UNKNOWN && wait_slow(a, &request, gateway, now_ns))
             continue;
         if (result == AUTH_UNKNOWN) {
             metric_add(&a->metrics.refused_full, 1);

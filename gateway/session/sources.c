@@ -51,9 +51,11 @@ bool sources_limited(struct sources *t, u32 ipv4, u64 now_ns)
            s->failures >= t->failures_max;
 }
 
-bool sources_has(struct sources *t, u32 ipv4)
+bool sources_has(struct sources *t, u32 ipv4, u64 now_ns)
 {
-    return find(t, ipv4) != NULL;
+    const struct source *s = find(t, ipv4);
+
+    return s != NULL && !window_over(t, s, now_ns);
 }
 
 void sources_failed(struct sources *t, u32 ipv4, u64 now_ns)

@@ -27,8 +27,8 @@ struct sources {
 /* Has the address failed so often within the window that it is not listened to? */
 bool sources_limited(struct sources *t, u32 ipv4, u64 now_ns);
 
-/* Has it failed lately at all? */
-bool sources_has(struct sources *t, u32 ipv4);
+/* Has it failed within the window at all? */
+bool sources_has(struct sources *t, u32 ipv4, u64 now_ns);
 
 /* One more failure. */
 void sources_failed(struct sources *t, u32 ipv4, u64 now_ns);

@@ -20,16 +20,19 @@ static void test_window(void **state)
     u64 now = 1000 * NS_PER_SEC;
     (void)state;
 
-    assert_false(sources_has(&t, 7));
+    assert_false(sources_has(&t, 7, now));
     sources_failed(&t, 7, now);
-    assert_true(sources_has(&t, 7));
+    assert_true(sources_has(&t, 7, now));
     assert_false(sources_limited(&t, 7, now));
     sources_failed(&t, 7, now + NS_PER_SEC);
     assert_true(sources_limited(&t, 7, now + NS_PER_SEC));
     assert_false(sources_limited(&t, 8, now + NS_PER_SEC));
     assert_true(sources_limited(&t, 7, now + 60 * NS_PER_SEC - 1));
+    assert_true(sources_has(&t, 7, now + 60 * NS_PER_SEC - 1));
     assert_false(sources_limited(&t, 7, now + 60 * NS_PER_SEC));
+    assert_false(sources_has(&t, 7, now + 60 * NS_PER_SEC));
     sources_failed(&t, 7, now + 60 * NS_PER_SEC); /* counted anew */
+    assert_true(sources_has(&t, 7, now + 60 * NS_PER_SEC));
     assert_false(sources_limited(&t, 7, now + 60 * NS_PER_SEC));
     t.failures_max = 0;
     for (u32 i = 0; i < 9; i++)
@@ -46,9 +49,9 @@ static void test_crowd(void **state)
 
     for (u32 i = 1; i <= crowd; i++)
         sources_failed(&t, i, i * NS_PER_US);
-    assert_true(sources_has(&t, crowd));
+    assert_true(sources_has(&t, crowd, crowd * NS_PER_US));
     for (u32 i = 1; i <= crowd; i++)
-        kept += sources_has(&t, i);
+        kept += sources_has(&t, i, crowd * NS_PER_US);
     assert_in_range(kept, SOURCE_SETS * SOURCE_WAYS * 99 / 100, SOURCE_SETS * SOURCE_WAYS);
 }
 

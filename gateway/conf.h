@@ -142,6 +142,7 @@ struct conf_gateway {
     u64 rate_reject_per_s;
     u64 rate_stop_per_s;
     u64 store_slots; /* quota of an account's session store, a multiple of STORE_CHUNK_SLOTS */
+    u64 rates_each;  /* orders and symbols of an account that are watched at once */
     u64 ouch42_tokens;
     u64 ouch42_tokens_per_account;
     enum conf_takeover takeover;

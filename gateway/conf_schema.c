@@ -202,16 +202,21 @@ LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.unauthenticated_per_source",
 LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.rate_reject_per_s",
      gateway.rate_reject_per_s, 0, 10000000, "orders per second",
     "100000",
-    "Enters and replaces of one session, bursts of a second's worth included, beyond which they "
+    "Enters and replaces of one account, bursts of a second's worth included, beyond which they "
     "are rejected with 0x0029; cancels are always taken. 0: no limit."),
 LIVE(CONF_LIVE_GATEWAYS, INT, "gateway.rate_stop_per_s",
      gateway.rate_stop_per_s, 0, 10000000, "messages per second",
     "200000",
-    "Messages of one session beyond which it is not read from until the rate allows; one that "
+    "Messages of one account beyond which it is not read from until the rate allows; one that "
     "stays above it for ten seconds is cut. 0: no limit."),
 INT("gateway.store_slots", gateway.store_slots, 256, 1048576, "slots of 64 bytes", "2048",
     "Recent messages kept in memory for each account, for replay; a multiple of 32. Older ones "
     "come from the journal, more slowly. Costs 64 bytes a slot times engine.accounts_max."),
+INT("gateway.watched_per_account", gateway.rates_each, RATES_EACH_MIN, RATES_EACH_MAX,
+    "orders and symbols", "1024",
+    "Orders that differ, within the repeat_ms of an account that is checked for repeats, and "
+    "symbols within two seconds, where it has a rate by symbol; orders beyond are rejected with "
+    "0x0029. Costs 28 bytes each times engine.accounts_max."),
 INT("gateway.ouch42_tokens", gateway.ouch42_tokens, 1000, 16777216, "tokens", "262144",
     "Names of OUCH 4.2 orders that can be known in one day; orders beyond are rejected. Costs 56 "
     "bytes each, where a port speaks ouch42."),

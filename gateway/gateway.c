@@ -53,6 +53,7 @@ void gateway_conf_defaults(struct gateway_conf *conf)
         .accounts_max = 1024,
         .instruments_max = 1024,
         .store_chunks = 64,
+        .rates_each = 1024,
         .login_timeout_ns = 30 * NS_PER_SEC,
         .silence_timeout_ns = 15 * NS_PER_SEC,
         .heartbeat_ns = NS_PER_SEC,
@@ -415,6 +416,7 @@ struct gateway *gateway_new(const struct gateway_conf *conf, const struct gatewa
         .auth_requests = rings->auth_requests,
         .reader_requests = rings->reader_requests,
         .stores = rings->stores,
+        .rates = rings->rates,
     };
 
     ASSERT_LT(conf->index, GATEWAYS_MAX);

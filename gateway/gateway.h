@@ -40,13 +40,14 @@ struct gateway_conf {
     u32 accounts_max;       /* 1..ACCOUNTS_MAX, as given to the engine */
     u32 instruments_max;    /* 1..INSTRUMENTS_MAX, as given to the engine */
     u32 store_chunks;       /* of each account's store, STORE_CHUNKS_MIN..: for store_memory_init */
+    u32 rates_each;         /* things each account is watched doing: for rates_memory_init */
     u64 login_timeout_ns;   /* from connecting to a Login Request; typically 30 s */
     u64 silence_timeout_ns; /* nothing heard (logins of 47 bytes); typically 15 s */
     u64 heartbeat_ns;       /* a heartbeat goes out when nothing was sent for so long; 1 s */
     u64 slow_timeout_ns;    /* the peer has acknowledged nothing for so long: it is cut */
     u32 guests_per_source;  /* connections of one address that are not logged in; 0: no limit */
-    u32 rate_reject_per_s;  /* orders of a session beyond which they are rejected; 0: no limit */
-    u32 rate_stop_per_s;    /* messages of a session beyond which it waits; 0: no limit */
+    u32 rate_reject_per_s;  /* orders of an account beyond which they are rejected; 0: no limit */
+    u32 rate_stop_per_s;    /* messages of an account beyond which it waits; 0: no limit */
     u8 login_terms;         /* enum login_terms: what a login may not, or may */
     u32 tokens_max;         /* OUCH 4.2 tokens of a day; 0: no listener speaks it */
     u32 tokens_quota;       /* ... of one account */
@@ -74,6 +75,7 @@ struct gateway_rings {
     const _Atomic u32 *space_level; /* enum space_level of side.h; NULL: there is always enough */
     struct terms_post *terms;       /* terms.h; NULL: it goes by its conf for ever */
     struct store_memory *stores;    /* shared with all gateways of the process */
+    struct rates_memory *rates;     /* ... */
     struct stamps_gateway *stamps;  /* where its stages are counted; NULL: nowhere */
 };
 

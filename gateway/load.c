@@ -56,6 +56,7 @@ void load_gateway(struct gateway_conf *g, const struct conf *c)
 {
     g->connections_max = (u32)c->gateway.connections_max;
     g->store_chunks = (u32)c->gateway.store_slots / STORE_CHUNK_SLOTS;
+    g->rates_each = (u32)c->gateway.rates_each;
     g->login_timeout_ns = c->gateway.login_timeout_ms * NS_PER_MS;
     g->silence_timeout_ns = c->gateway.silence_timeout_ms * NS_PER_MS;
     g->heartbeat_ns = c->gateway.heartbeat_ms * NS_PER_MS;

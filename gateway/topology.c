@@ -198,6 +198,8 @@ static void gateways_make(struct topology *t)
 {
     store_memory_init(&t->stores, &t->mem, t->conf.gateway.accounts_max,
                       t->conf.gateway.store_chunks, t->conf.gateways);
+    rates_memory_init(&t->rates, &t->mem, t->conf.gateway.accounts_max, t->conf.gateway.rates_each,
+                      t->conf.gateway.seed + 5);
     for (u32 g = 0; g < t->conf.gateways; g++) {
         struct gateway_conf conf = t->conf.gateway;
         struct gateway_rings rings = {
@@ -211,6 +213,7 @@ static void gateways_make(struct topology *t)
             .space_level = persist_space_level(t->persist),
             .terms = &t->terms[g],
             .stores = &t->stores,
+            .rates = &t->rates,
             .stamps = t->stamps ? t->stamps->gateways[g] : NULL,
         };
         conf.index = (u16)g;

@@ -98,6 +98,7 @@ struct topology {
     struct mem mem;
     struct mem engine_mem;      /* the engine's alone: snapshots are made of it */
     struct store_memory stores; /* of the gateways */
+    struct rates_memory rates;  /* ... */
     struct topology_rings rings;
     struct replay_result recovered;
     u64 journal_id; /* the recovered one, or the new one */

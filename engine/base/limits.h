@@ -81,6 +81,8 @@ _Static_assert((JOURNAL_BUFFER_BLOCKS & (JOURNAL_BUFFER_BLOCKS - 1)) == 0, "mask
 /* ---- sessions ---- */
 #define CONNS_MAX         65536u
 #define STORE_CHUNK_SLOTS 32u /* a session store grows by chunks of 2 KiB */
+#define RATES_EACH_MIN    16u /* orders and symbols of an account that are watched at once */
+#define RATES_EACH_MAX    32768u
 #define STORE_CHUNKS_MIN  2u /* smallest quota of chunks per account, see gateway/session/store.h */
 
 #endif

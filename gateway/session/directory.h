@@ -12,6 +12,7 @@
 #include "engine/base/types.h"
 #include "engine/msg/side.h"
 #include "gateway/session/map.h"
+#include "gateway/session/rates.h"
 #include "gateway/session/risk.h"
 #include "gateway/session/store.h"
 #include "gateway/session/tokens.h"
@@ -58,6 +59,7 @@ struct account {
     struct account_ports ports;
     struct store store;      /* the day's recent messages, or what of them came here */
     u8 place;                /* enum account_place */
+    struct rates *rates;     /* what it did lately; NULL: another gateway still has them */
     u32 moved_by;            /* bind_id of the login that moved it last, here or away */
     struct list moving;      /* AWAITED, LEAVING: in the sessions' list of those */
     struct session *session; /* the connection that it is bound to, or NULL */

@@ -1,41 +1,97 @@
 /*
- * rates.h - how often something has happened lately, for many things in little memory: orders of an
- * account in one symbol, orders that are alike.
+ * rates.h - how often an account has done something lately: orders in all, orders of one symbol,
+ * orders that are alike.
  *
- * A table of RATES_SETS sets of RATES_WAYS; a new thing takes the place of the one in its set that
- * is through earliest. So a forgotten thing errs on the side of letting an order pass, and only
- * when more than a set's worth of things are busy at once. Owner: the gateway's thread.
+ * Each account has memory of its own for `each` things that it is watched doing, so nobody's orders
+ * touch what is known of another's. A thing is forgotten when its time is over (the window of
+ * orders alike; a rate's bucket is empty) and never before: an account that has `each` of them
+ * going on at once is told RATES_FULL for one more, and what is known stays.
+ *
+ *   key ─hash─▶ buckets ─▶ entry ─▶ entry        heap: the entry that is over earliest first;
+ *                                                 behind the used ones, the free ones
+ *
+ * A step costs O(log each) at worst, whatever the keys are: a bucket's chain is short because the
+ * hash has a secret key.
+ *
+ * Moving. The memory is the process', by account, and goes from gateway to gateway with its logins,
+ * so that nobody begins anew elsewhere, in the manner of a store's cell (store.h):
+ *
+ *   R1 the gateway that lets go  store-release left = N  pairs with R2
+ *   R2 the gateway that takes    compare-exchange left N -> 0, acquire, pairs with R1: all that is
+ *                                known of the account is seen before it is touched
+ *
+ * N is the bind_id of the login that made the old gateway let go; who has seen this login or a
+ * later one may take. A gateway lets go when it is told, with nothing to wait for; until then the
+ * new one reads no messages of the account. So at most one gateway has it. At first gateway 0.
  */
 #ifndef WIREBOOK_GATEWAY_SESSION_RATES_H
 #define WIREBOOK_GATEWAY_SESSION_RATES_H
 
+#include <stdatomic.h>
+
+#include "engine/base/limits.h"
 #include "engine/base/mem.h"
 #include "engine/base/types.h"
 
-#define RATES_SETS 4096u
-#define RATES_WAYS 4u
-
 struct rate {
-    u64 key;      /* 0: free */
-    u64 until_ns; /* symbol: when all so far is through at the rate; alike: the window's end */
-    u64 count;    /* alike: how many in the window */
+    u64 key;      /* keyed hash of what it is */
+    u64 until_ns; /* alike: the window's end; rate: when all so far is through at it */
+    u16 next;     /* index + 1 of the next one in the bucket; 0: none */
+    u16 place;    /* in the heap */
+    u16 count;    /* alike: how many in the window */
 };
 
+/* One account's. Owner: the thread of the gateway that has it. */
 struct rates {
-    u64 seed; /* secret: clients choose what their orders look like */
-    struct rate (*sets)[RATES_WAYS];
+    _Atomic u32 left; /* bind_id of the login that made a gateway let go; 0: a gateway has it */
+    u32 each;
+    u64 seed;      /* secret: clients choose what their orders look like */
+    u64 orders_ns; /* when the orders so far would be through at the reject rate */
+    u64 flow_ns;   /* the same of all messages at the stop rate */
+    u32 used;
+    struct rate *all;
+    u16 *heap;    /* indices of `all`; used of them by until_ns */
+    u16 *buckets; /* index + 1; 0: none */
+} CACHE_ALIGNED;
+
+/* The accounts of a process. */
+struct rates_memory {
+    struct rates *accounts; /* by id, from 1 */
+    u32 accounts_max;
 };
 
-/* An empty table, with memory from `m`. */
-void rates_init(struct rates *t, struct mem *m, u64 seed);
+enum rates_answer {
+    RATES_PASS,
+    RATES_TOO_MANY,
+    RATES_FULL, /* no room to watch one more thing */
+};
+
+/* Memory for accounts 1..`accounts`, `each` (RATES_EACH_MIN.._MAX) things of each, from `m`. */
+void rates_memory_init(struct rates_memory *rm, struct mem *m, u32 accounts, u32 each, u64 seed);
+
+/* The account's rates, for gateway 0 at the start. */
+struct rates *rates_first(struct rates_memory *rm, u32 account);
+
+/* Takes the account's rates because of the login `bind_id`; NULL: another gateway has them. */
+struct rates *rates_take(struct rates_memory *rm, u32 account, u32 bind_id);
+
+/* Lets go of them, because of the login `bind_id` elsewhere; they are not touched any more. */
+void rates_let_go(struct rates *t, u32 bind_id);
 
 /*
- * One more of `key` (any number that names it), of which `per_s` a second may come, a burst of one
- * second's worth included. False: it is too many, and was not counted.
+ * One more order in `instrument`, of which `per_s` (> 0) a second may come, a burst of one second's
+ * worth included. What is not to pass is not counted.
  */
-bool rates_pass(struct rates *t, u64 key, u32 per_s, u64 now_ns);
+enum rates_answer rates_symbol(struct rates *t, u16 instrument, u32 per_s, u64 now_ns);
 
-/* One more of `key`, of which `max` may come within `window_ns` of the first. False: too many. */
-bool rates_repeat(struct rates *t, u64 key, u32 max, u64 window_ns, u64 now_ns);
+/*
+ * One more order in `instrument` that looks like `like` (any number that says all of it), of which
+ * `max` (> 0) may come within `window_ns` (> 0) of the first.
+ */
+enum rates_answer rates_alike(struct rates *t, u16 instrument, u64 like, u32 max, u64 window_ns,
+                              u64 now_ns);
+
+/* Asserts the invariants of one account's. Slow. */
+void rates_check(const struct rates *t);
 
 #endif

@@ -48,7 +48,7 @@ void sessions_init(struct sessions *S, const struct session_conf *conf,
     ASSERT_EQ(rings->stores->accounts, conf->accounts_max);
     store_pool_init(&S->stores, rings->stores, conf->gateway);
     tokens_init(&S->tokens, m, conf->tokens_max, conf->tokens_quota, conf->seed + 4);
-    rates_init(&S->rates, m, conf->seed + 5);
+    ASSERT_EQ(rings->rates->accounts_max, conf->accounts_max);
     S->profiles = mem_alloc(m, (PROFILES_MAX + 1ull) * sizeof S->profiles[0], CACHE_LINE);
     wheel_init(&S->wheel, WHEEL_TICK_NS, 0);
     list_init(&S->free);

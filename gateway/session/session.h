@@ -91,8 +91,6 @@ struct session {
     u64 silence_ns;
     u64 heard_ns;            /* when bytes last came, or waited for us to take them */
     u64 sent_ns;             /* when bytes last went out */
-    u64 orders_ns;           /* when the orders so far would be through at the reject rate */
-    u64 flow_ns;             /* the same of all messages at the stop rate */
     u64 away_ns;             /* sessions.away_ns, as far as TIMER_IN has had that */
     u64 flood_ns;            /* since when it has been stopped again and again; 0: it is not */
     struct account *account; /* from BINDING on */
@@ -110,7 +108,7 @@ struct session_metrics {
     struct metric logins_ok, logins_bad, logins_limited, logins_refused, logins_elsewhere;
     struct metric frames_in, frames_bad, bytes_in, commands, risk_rejects, malformed;
     struct metric unknown, debug_frames, ring_full_stops, quota_stops;
-    struct metric space_stops, space_rejects, rate_stops, rate_rejects;
+    struct metric space_stops, space_rejects, rate_stops, rate_rejects, rate_waits, rates_full;
     struct metric tokens_ignored, tokens_full, tokens_used, tokens_learned;
     struct metric messages_out, bytes_out, heartbeats_out, replays, replayed, reader_none;
     struct metric copied, copy_refused;
@@ -141,8 +139,8 @@ struct session_conf {
     u64 slow_timeout_ns;
     u64 seed;
     u32 guests_per_source; /* connections of one address that are not logged in; 0: no limit */
-    u32 rate_reject_per_s; /* orders of a session; 0: no limit */
-    u32 rate_stop_per_s;   /* messages of a session; 0: no limit */
+    u32 rate_reject_per_s; /* orders of an account; 0: no limit */
+    u32 rate_stop_per_s;   /* messages of an account; 0: no limit */
     u8 login_terms;        /* enum login_terms */
     u32 tokens_max;        /* names of OUCH 4.2 orders of a day; 0: no port speaks it */
     u32 tokens_quota;      /* ... of one account */
@@ -154,6 +152,7 @@ struct session_rings {
     struct ring *auth_requests;
     struct ring *reader_requests; /* NULL: there is no reader */
     struct store_memory *stores;  /* of all gateways of the process */
+    struct rates_memory *rates;   /* ... */
 };
 
 /* Everything that the sessions of one gateway share. Owner: the gateway's thread. */
@@ -181,7 +180,6 @@ struct sessions {
     struct directory directory;
     struct store_pool stores;
     struct tokens tokens;
-    struct rates rates;           /* by symbol, and of orders that are alike */
     struct msg_profile *profiles; /* by id, from 1, as the engine has them */
     u32 profiles_at;              /* counts their changes */
     struct session_metrics metrics;
@@ -278,6 +276,9 @@ void sessions_profile(struct sessions *S, const struct msg_profile *m);
 
 /* The account's limits follow what it, its profiles and its port say by now. */
 void session_limits(const struct sessions *S, struct account *a);
+
+/* The account's rates are here, or now they are: only then may its messages be taken. */
+bool session_rates_here(struct sessions *S, struct account *a);
 
 /* Rates are kept as times: a bucket of one second that each message fills by its share of one. */
 #define SESSION_BURST_NS NS_PER_SEC

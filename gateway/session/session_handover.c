@@ -4,7 +4,8 @@
  * Thread: the gateway's. From a login on, the engine sends the account's events to the gateway of
  * that login, and tells the one before behind its last event. What the old gateway has in the
  * account's store follows by the account's cell (store.h); nobody waits for it: what arrives before
- * it is kept aside, and what a client wants of it meanwhile comes from the reader.
+ * it is kept aside, and what a client wants of it meanwhile comes from the reader. What is known of
+ * the account's rates goes at once (rates.h); a client's first messages wait for that.
  *
  *                 login here                 taken
  *      ╭──── AWAY ──────────▶ AWAITED ─────────────────▶ HELD ◀─────────╮
@@ -49,6 +50,7 @@ void account_invariant(const struct sessions *S, const struct account *a)
     ASSERT(a->session == NULL || (here && a->session->account == a));
     ASSERT_EQ(list_is_linked(&a->moving), moves(a));
     ASSERT(a->id == 0 || a->store.account == a->id);
+    ASSERT(a->rates == NULL || here);
 }
 
 static void place_move(struct sessions *S, struct account *a, enum account_place next)
@@ -71,6 +73,7 @@ struct account *sessions_account(struct sessions *S, u32 id, const char user[6])
     store_init(&a->store, a->id);
     if (S->conf.gateway == 0) { /* where the engine has all accounts after a start */
         store_own(&S->stores, &a->store);
+        a->rates = rates_first(S->rings.rates, a->id);
         place_move(S, a, ACCOUNT_HELD);
     }
     return a;
@@ -130,6 +133,9 @@ static void went(struct sessions *S, struct account *a, u32 bind_id)
     if (a->session != NULL) /* its binding is over, it was only sending the rest */
         session_end(S, a->session, UNBIND_TAKEOVER, true);
     a->moved_by = bind_id;
+    if (a->rates != NULL)
+        rates_let_go(a->rates, bind_id);
+    a->rates = NULL;
     if (a->place == ACCOUNT_AWAITED) { /* the store passes us by */
         metric_add(&S->metrics.moved_through, 1);
         store_reset(&S->stores, &a->store);

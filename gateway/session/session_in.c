@@ -26,8 +26,10 @@
 /* Above the stop rate nothing is read; who does not slow down for FLOOD_NS is cut off. */
 static bool flow_stops(struct sessions *S, struct session *s)
 {
-    if (session_rate_allows(s->flow_ns, S->conf.rate_stop_per_s, S->now_ns)) {
-        if (s->flow_ns < S->now_ns + SESSION_BURST_NS / 2)
+    u64 flow_ns = s->account->rates->flow_ns;
+
+    if (session_rate_allows(flow_ns, S->conf.rate_stop_per_s, S->now_ns)) {
+        if (flow_ns < S->now_ns + SESSION_BURST_NS / 2)
             s->flood_ns = 0;
         return false;
     }
@@ -63,7 +65,7 @@ static bool may_take(struct sessions *S, struct session *s)
             metric_add(&S->metrics.ring_full_stops, 1);
             return false;
         }
-        return !flow_stops(S, s);
+        return session_rates_here(S, s->account) && !flow_stops(S, s);
     default:
         return false; /* it waits for an answer */
     }
@@ -157,7 +159,8 @@ static void on_frame(struct sessions *S, struct session *s, const struct soup_fr
     bool logged_in = s->state != SESSION_LOGIN;
 
     metric_add(&S->metrics.frames_in, 1);
-    session_rate_count(&s->flow_ns, S->conf.rate_stop_per_s, S->now_ns);
+    if (logged_in)
+        session_rate_count(&s->account->rates->flow_ns, S->conf.rate_stop_per_s, S->now_ns);
     switch (f->type) {
     case SOUP_LOGIN:
         if (logged_in)

@@ -8,7 +8,6 @@
  * EV_PROFILE: an order is judged by all of the old ones or all of the new ones. A profile counts up
  * a number; an account that is behind it merges its limits anew before its next order.
  */
-#include "engine/base/hash.h"
 #include "engine/msg/profile.h"
 #include "gateway/session/session.h"
 
@@ -27,36 +26,57 @@ static void check_space(struct sessions *S, u16 *reject)
     metric_add(&S->metrics.space_rejects, 1);
 }
 
-/* Above the reject rate, the lower one of the session's and the account's, orders are refused. */
-static void check_rate(struct sessions *S, struct session *s, u16 *reject)
+bool session_rates_here(struct sessions *S, struct account *a)
 {
-    u32 own = s->account->limits.orders_per_s;
+    if (LIKELY(a->rates != NULL))
+        return true;
+    a->rates = rates_take(S->rings.rates, a->id, a->moved_by);
+    metric_add(&S->metrics.rate_waits, a->rates == NULL);
+    return a->rates != NULL;
+}
+
+/* Above the reject rate, the lower one of all accounts' and its own, orders are refused. */
+static void check_rate(struct sessions *S, const struct account *a, u16 *reject)
+{
+    u32 own = a->limits.orders_per_s;
     u32 all = S->conf.rate_reject_per_s;
     u32 per_s = own == 0 || (all != 0 && all < own) ? all : own;
 
     if (*reject != 0)
         return;
-    if (session_rate_allows(s->orders_ns, per_s, S->now_ns)) {
-        session_rate_count(&s->orders_ns, per_s, S->now_ns);
+    if (session_rate_allows(a->rates->orders_ns, per_s, S->now_ns)) {
+        session_rate_count(&a->rates->orders_ns, per_s, S->now_ns);
         return;
     }
     *reject = OUCH5_PORT_RATE;
     metric_add(&S->metrics.rate_rejects, 1);
 }
 
+/* What an answer of the account's rates means for an order; `reason` when it is one too many. */
+static u16 reason_of(struct sessions *S, enum rates_answer answer, u16 reason)
+{
+    if (answer != RATES_FULL)
+        return answer == RATES_PASS ? RISK_OK : reason;
+    metric_add(&S->metrics.rates_full, 1);
+    return OUCH5_PORT_RATE;
+}
+
 /* Orders that are alike, and orders of one symbol: only of accounts for which that is checked. */
 static u16 check_often(struct sessions *S, const struct account *a, const struct msg_enter *m)
 {
     const struct risk_limits *l = &a->limits;
-    u64 place = (u64)a->id << 32 | m->instrument;
-    u64 like = (u64)m->qty << 40 | (u64)m->side << 32 | m->price;
+    u64 like = (u64)m->side << 56 | (u64)m->qty << 32 | m->price; /* a quantity has 20 bits */
+    u16 reason = RISK_OK;
 
-    if (l->repeat_max != 0 && !rates_repeat(&S->rates, hash_2u64(S->rates.seed, place, like),
-                                            l->repeat_max, l->repeat_ms * NS_PER_MS, S->now_ns))
-        return RISK_REPEATED;
-    if (l->symbol_per_s != 0 && !rates_pass(&S->rates, place, l->symbol_per_s, S->now_ns))
-        return RISK_SYMBOL_RATE;
-    return RISK_OK;
+    if (l->repeat_max != 0)
+        reason = reason_of(S,
+                           rates_alike(a->rates, m->instrument, like, l->repeat_max,
+                                       l->repeat_ms * NS_PER_MS, S->now_ns),
+                           RISK_REPEATED);
+    if (l->symbol_per_s != 0 && reason == RISK_OK)
+        reason = reason_of(S, rates_symbol(a->rates, m->instrument, l->symbol_per_s, S->now_ns),
+                           RISK_SYMBOL_RATE);
+    return reason;
 }
 
 void session_check_enter(struct sessions *S, struct session *s, struct msg_enter *m)
@@ -81,7 +101,7 @@ void session_check_enter(struct sessions *S, struct session *s, struct msg_enter
     if (UNLIKELY((limits->repeat_max | limits->symbol_per_s) != 0) && m->reject == 0)
         m->reject = check_often(S, s->account, m);
     check_space(S, &m->reject);
-    check_rate(S, s, &m->reject);
+    check_rate(S, s->account, &m->reject);
     if (UNLIKELY(m->reject != 0))
         count_reason(S, m->reject);
 }
@@ -98,7 +118,7 @@ void session_check_replace(struct sessions *S, struct session *s, struct msg_rep
     if (UNLIKELY(limits->bars != 0) && m->reject == 0)
         m->reject = (u16)risk_bars_replace(limits->bars, m);
     check_space(S, &m->reject);
-    check_rate(S, s, &m->reject);
+    check_rate(S, s->account, &m->reject);
     m->collar_bps = (u16)min_u32(limits->collar_bps, UINT16_MAX);
     m->notional_max = limits->notional_max;
     if (UNLIKELY(m->reject != 0))

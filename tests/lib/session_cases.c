@@ -267,23 +267,45 @@ static void pass_settled(struct suite *s, u32 tenths)
     }
 }
 
-/* Orders above the rate are rejected, cancels are not; above the second rate nothing is read. */
-void case_rates(struct suite *s)
+/* Orders `from` .. `to` of ALICE; returns how many are within the rate. */
+static u32 orders_within(struct rig_client *c, u32 from, u32 to)
 {
     u32 accepted = 0;
 
-    client_open(&s->a, &s->rig);
-    client_login(&s->a, "ALICE", 1);
-    client_expect_message(&s->a, 'S');
-    for (u32 ref = 1; ref <= 120; ref++)
-        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
-    for (u32 ref = 1; ref <= 120; ref++) {
-        struct rig_frame f = client_expect(&s->a, SOUP_SEQUENCED);
+    for (u32 ref = from; ref <= to; ref++)
+        client_enter(c, ref, 'B', 100, "AAPL", 100);
+    for (u32 ref = from; ref <= to; ref++) {
+        struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
         accepted += f.payload[0] == 'A';
         if (f.payload[0] != 'A')
             assert_int_equal(get_be16(f.payload + 13), 0x0029);
     }
-    assert_in_range(accepted, 100, 102);
+    return accepted;
+}
+
+/* Who has used up his rate has used it up by the next connection, too. */
+void case_rates_of_an_account(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_expect_message(&s->a, 'S');
+    assert_in_range(orders_within(&s->a, 1, 120), 100, 102);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 122);
+    assert_in_range(orders_within(&s->b, 121, 170), 0, 10); /* as the time has passed */
+    client_open(&s->c, &s->rig);
+    client_login(&s->c, "CAROL", 1); /* who has done nothing */
+    client_expect_message(&s->c, 'S');
+    assert_int_equal(orders_within(&s->c, 1, 50), 50);
+}
+
+/* Orders above the rate are rejected, cancels are not; above the second rate nothing is read. */
+void case_rates(struct suite *s)
+{
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "ALICE", 1);
+    client_expect_message(&s->a, 'S');
+    assert_in_range(orders_within(&s->a, 1, 120), 100, 102);
     client_cancel(&s->a, 1, 0);
     client_expect_message(&s->a, 'C');
     rig_pass(&s->rig, NS_PER_SEC);

@@ -33,6 +33,7 @@ void case_silence(struct suite *s);
 void case_away(struct suite *s);
 void case_guests(struct suite *s);
 void case_rates(struct suite *s);
+void case_rates_of_an_account(struct suite *s);
 
 /* ---- session_copies.c: drop copies ---- */
 void case_copy(struct suite *s);
@@ -44,5 +45,6 @@ void case_copy_day_end(struct suite *s);
 /* ---- session_checks.c: what operators change while clients trade ---- */
 void case_checks(struct suite *s);
 void case_checks_of_rates(struct suite *s);
+void case_checks_under_attack(struct suite *s);
 
 #endif

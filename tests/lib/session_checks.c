@@ -9,6 +9,7 @@
 
 #include "engine/base/metrics.h"
 #include "gateway/session/bytes.h"
+#include "gateway/session/session.h"
 #include "gateway/session/soup.h"
 
 /* The command that a request of an operator carries, for ALICE. */
@@ -97,6 +98,16 @@ void case_checks(struct suite *s)
     change(s, &none);
     enter(s, 1, 1600000, 'T', 0);
     assert_int_equal(metrics_sum("wirebook_gateway_orders_marked_by_reason_total"), 7);
+    c = none;
+    c.qty_max = 100;
+    c.bars = BAR_MARKET;
+    change(s, &c);
+    client_enter(&s->a, 90000, 'B', 1, "AAPL", 100);
+    client_expect_message(&s->a, 'A');
+    client_replace(&s->a, 90000, 90001, 101, 0x7FFFFFFF, '0');
+    client_expect_message(&s->a, 'C');
+    assert_int_equal(
+        metric_get(session_metric_reason(gateway_sessions_of(s->rig.gateway), RISK_QUANTITY)), 3);
 }
 
 /*
@@ -133,6 +144,8 @@ void case_checks_of_rates(struct suite *s)
     enter(s, 1, 100, 'B', 0x002A);
     enter(s, 1, 200, 'B', 0); /* not alike */
     enter(s, 1, 1600000, 'S', 0);
+    enter(s, 1, 1600000, 'T', 0); /* nor are these */
+    enter(s, 1, 1600000, 'T', 0);
     rig_pass(&s->rig, NS_PER_SEC);
     enter(s, 1, 100, 'B', 0);
     client_enter(&s->a, ++ref, 'B', 1, "AAPL", 100);
@@ -148,6 +161,15 @@ void case_checks_of_rates(struct suite *s)
     client_enter(&s->a, ++ref, 'B', 1, "MSFT", 100);
     client_expect_message(&s->a, 'A');
 
+    c.repeat_max = 1; /* the first check that fails is the reason */
+    c.repeat_ms = 1000;
+    c.symbol_per_s = 1000;
+    change(s, &c);
+    client_enter(&s->a, ++ref, 'B', 7, "AAPL", 700);
+    client_expect_message(&s->a, 'A');
+    client_enter(&s->a, ++ref, 'B', 7, "AAPL", 700);
+    assert_int_equal(get_be16(client_expect_message(&s->a, 'J').payload + 13), 0x002A);
+
     c = operators();
     c.orders_per_s = 2;
     change(s, &c);
@@ -155,4 +177,46 @@ void case_checks_of_rates(struct suite *s)
     burst(s, &ref, 2, 0x0029);
     client_cancel(&s->a, ref - 3, 0); /* cancels are always taken */
     client_expect_message(&s->a, 'C');
+}
+
+/* An order of its own look for each `n`; the reason it is rejected for, 0: none. */
+static u16 look(struct rig_client *c, u32 n)
+{
+    static u32 ref = 20000;
+
+    client_enter(c, ++ref, 'B', 1, "AAPL", 100 * (n + 1));
+    struct rig_frame f = client_expect(c, SOUP_SEQUENCED);
+    return f.payload[0] == 'A' ? 0 : get_be16(f.payload + 13);
+}
+
+/*
+ * Orders of more looks than an account is watched for: it is told so, what is known of it and of
+ * others stays.
+ */
+void case_checks_under_attack(struct suite *s)
+{
+    struct msg_checks c = operators();
+
+    c.repeat_max = 1;
+    c.repeat_ms = 1000;
+    change(s, &c);
+    memcpy(c.user, "BOB   ", 6);
+    change(s, &c);
+    log_in(s);
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "BOB", 1);
+    client_expect_message(&s->b, 'S');
+    assert_int_equal(look(&s->b, 0), 0);
+    for (u32 n = 0; n < RIG_WATCHED; n++)
+        assert_int_equal(look(&s->a, n), 0);
+    for (u32 n = RIG_WATCHED; n < RIG_WATCHED + 20; n++)
+        assert_int_equal(look(&s->a, n), 0x0029);
+    assert_int_equal(metrics_sum("wirebook_gateway_rates_full_total"), 20);
+    for (u32 n = 0; n < RIG_WATCHED; n++)
+        assert_int_equal(look(&s->a, n), 0x002A);
+    assert_int_equal(look(&s->b, 0), 0x002A);
+    assert_int_equal(look(&s->b, 1), 0);
+    rig_pass(&s->rig, NS_PER_SEC);
+    assert_int_equal(look(&s->a, RIG_WATCHED), 0);
+    assert_int_equal(look(&s->b, 0), 0);
 }

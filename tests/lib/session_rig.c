@@ -167,6 +167,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
         .durable_seq = &r->durable,
         .space_level = &r->space,
         .stores = &r->stores,
+        .rates = &r->rates,
     };
 
     gateway_conf_defaults(&gc);
@@ -188,6 +189,7 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.balancers_used = 2;
     gc.drain_says_end = conf->says_end;
     store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1);
+    rates_memory_init(&r->rates, &r->mem, gc.accounts_max, RIG_WATCHED, 5);
     gc.slow_timeout_ns = conf->slow_timeout_ns;
     if (conf->limits) {
         gc.guests_per_source = 2;

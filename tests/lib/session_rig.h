@@ -16,6 +16,7 @@
 #define RIG_MIDNIGHT_NS 1795305600000000000ull /* 2026-11-22 00:00 UTC */
 #define RIG_DAY         20261122u
 #define RIG_SESSION     "2026112207"
+#define RIG_WATCHED     32u /* things of one account, rates.h */
 
 struct rig_conf {
     u32 store_chunks;
@@ -32,6 +33,7 @@ struct rig_conf {
 struct rig {
     struct mem mem;
     struct store_memory stores;
+    struct rates_memory rates;
     struct wire *wire;
     struct gateway *gateway;
     struct engine *engine;

@@ -392,6 +392,7 @@ static void test_terms(void **state)
     static struct sessions S;
     static struct lobby l;
     struct store_memory stores;
+    struct rates_memory rates;
     struct terms_post post = {.at = 0};
     struct gateway_conf gc;
     struct gateway_terms t, t2;
@@ -399,6 +400,8 @@ static void test_terms(void **state)
 
     store_memory_init(&stores, &mem, 128, 2, 1);
     rings.stores = &stores;
+    rates_memory_init(&rates, &mem, 128, RATES_EACH_MIN, 5);
+    rings.rates = &rates;
     sessions_init(&S, &sc, &rings, &mem);
     gateway_conf_defaults(&gc);
     gc.heartbeat_ns = 77;

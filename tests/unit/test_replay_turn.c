@@ -50,6 +50,7 @@ static struct {
     struct wire *wire;
     struct gateway *gateway;
     struct store_memory stores;
+    struct rates_memory rates;
     struct ring cmd, events, auth_requests, auth_answers, requests, answers;
     _Atomic u64 durable;
     u64 now_ns;
@@ -233,6 +234,7 @@ static void make(struct wire *wire, u32 replays)
         .reader_answers = &r.answers,
         .durable_seq = &r.durable,
         .stores = &r.stores,
+        .rates = &r.rates,
     };
 
     memset(&r, 0, sizeof r);
@@ -250,6 +252,7 @@ static void make(struct wire *wire, u32 replays)
     conf.accounts_max = 8;
     conf.instruments_max = 8;
     store_memory_init(&r.stores, &r.mem, conf.accounts_max, conf.store_chunks, 1);
+    rates_memory_init(&r.rates, &r.mem, conf.accounts_max, RATES_EACH_MIN, 5);
     r.gateway = gateway_new(&conf, &rings, wire->transport, &r.mem);
     for (u32 id = 1; id <= TRADER; id++)
         gateway_account_add(r.gateway, id, (char[]){(char)('A' + id), ' ', ' ', ' ', ' ', ' '});

@@ -92,7 +92,7 @@ u32 session_copy_head(const struct sessions *S, const union msg *m, u8 *out)
 {
     const struct account *a = directory_account(&S->directory, m->ev.account);
 
-    ASSERT(a != NULL); /* EV_ACCOUNT was durable before its messages were */
+    ASSERT(a != NULL); /* replay_copy has looked */
     memcpy(out, a->user, sizeof a->user);
     put_be64(out + sizeof a->user, m->ev.session_seq);
     return SESSION_COPY_HEAD;

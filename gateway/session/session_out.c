@@ -290,12 +290,24 @@ struct session *session_replay_begin(struct sessions *S, const struct reader_ans
     return NULL;
 }
 
-/* The next message of a drop copy. Once one does not fit none of the answer does: FRAME_ROOM is
- * the same for all. The reader gives only what is on the disk, which may be beyond this turn's
- * mark. */
+/* The reader may be ahead of this gateway's events: of an account or instrument that is new it will
+ * hear in a moment. */
+static bool copy_known(const struct sessions *S, const union msg *m)
+{
+    bool order = m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED;
+
+    return directory_account(&S->directory, m->ev.account) != NULL &&
+           (!order || directory_instrument(&S->directory, m->order.instrument) != NULL);
+}
+
+/* The next message of a drop copy. Once one does not fit, or must wait, none of the answer does:
+ * FRAME_ROOM is the same for all. The reader gives only what is on the disk, which may be beyond
+ * this turn's mark. */
 static void replay_copy(struct sessions *S, struct session *s, const union msg *m,
                         struct session_out *out)
 {
+    if (!copy_known(S, m))
+        out->room = out->used; /* it is asked for again */
     if (!fits(out, FRAME_ROOM))
         return;
     put_copy(S, m, out);

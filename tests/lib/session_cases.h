@@ -41,6 +41,8 @@ void case_copy_of_all(struct suite *s);
 void case_copy_says_nothing(struct suite *s);
 void case_copy_logins(struct suite *s);
 void case_copy_day_end(struct suite *s);
+void case_copy_day_end_in_pieces(struct suite *s);
+void case_copy_ahead_of_events(struct suite *s);
 
 /* ---- session_checks.c: what operators change while clients trade ---- */
 void case_checks(struct suite *s);

@@ -10,6 +10,7 @@
 #include "engine/base/metrics.h"
 #include "gateway/session/bytes.h"
 #include "gateway/session/ouch5.h"
+#include "gateway/session/session.h"
 #include "gateway/session/soup.h"
 
 #define ASK_AGAIN_NS (6 * NS_PER_MS) /* by then the gateway has asked the reader for more */
@@ -183,4 +184,63 @@ void case_copy_day_end(struct suite *s)
     struct rig_frame f = client_expect(&s->b, SOUP_SEQUENCED);
     assert_memory_equal(f.payload, "COPY  \0\0\0\0\0\0\0\1S", 15); /* numbers start over */
     client_expect_nothing(&s->b);
+}
+
+/*
+ * An account behind the drop copy's own has more to be told at the day's end than one transaction
+ * holds: the copy hears all of it, although its own day is over long before, and only then Z.
+ */
+void case_copy_day_end_in_pieces(struct suite *s)
+{
+    const u32 orders = 2 * CHUNK_CANCELS_MAX + 50;
+
+    rig_account(&s->rig, "LATE  ", "FIRM");
+    rig_turns(&s->rig, 4);
+    client_open(&s->a, &s->rig);
+    client_login(&s->a, "LATE", 1);
+    for (u32 ref = 1; ref <= orders; ref++)
+        client_enter(&s->a, ref, 'B', 100, "AAPL", 100);
+    for (u32 i = 0; i < 1000 && rig_stream(&s->rig, LATE) < 1 + orders; i++)
+        rig_turns(&s->rig, 2);
+    log_in(s, &s->c, "COPY", 1);
+    expect_copy(s, &s->c, COPY);
+    s->rig.hold_durable = true;
+    rig_day_end(&s->rig);
+    rig_turns(&s->rig, 10); /* the engine is done with it */
+    s->rig.hold_durable = false;
+    s->rig.slow_durable = true;
+    rig_turn(&s->rig); /* its first piece is on the disk, with the end of the copy's own day */
+    s->rig.hold_durable = true;
+    expect_copy(s, &s->c, COPY);
+    assert_true(s->c.next_seq < 2 + 1 + 2 * orders);
+    client_expect_nothing(&s->c);
+    s->rig.hold_durable = false;
+    rig_pass(&s->rig, 20 * NS_PER_MS);
+    expect_copy(s, &s->c, COPY);
+    assert_int_equal(s->c.next_seq, 1 + (1 + orders + 1 + orders) + 2); /* and COPY's S and E */
+    client_expect(&s->c, SOUP_END);
+    client_expect_end(&s->c);
+}
+
+/* The reader may say what the gateway's own events have still to tell: it waits for them. */
+void case_copy_ahead_of_events(struct suite *s)
+{
+    struct directory *d = &gateway_sessions_of(s->rig.gateway)->directory;
+    u32 aapl = d->instrument_by_id[1];
+    u32 alice = d->account_by_id[ALICE];
+
+    suite_stream(s, 3);
+    s->rig.wire->hang_up(s->rig.wire, s->a.wire, TRANSPORT_RESET);
+    rig_expect_sessions(&s->rig, 0);
+    d->instrument_by_id[1] = 0;
+    log_in(s, &s->c, "COPY", 1);
+    client_expect(&s->c, SOUP_SEQUENCED); /* ALICE's S */
+    client_expect_nothing(&s->c);
+    d->instrument_by_id[1] = aapl;
+    d->account_by_id[ALICE] = 0;
+    rig_turns(&s->rig, 20);
+    client_expect_nothing(&s->c);
+    d->account_by_id[ALICE] = alice;
+    expect_copy(s, &s->c, COPY);
+    assert_int_equal(s->c.next_seq, 1 + 1 + 3 + 1); /* ALICE's S and A, COPY's S */
 }

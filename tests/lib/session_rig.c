@@ -54,7 +54,7 @@ void rig_day_open(struct rig *r, u32 day, u64 midnight_ns)
     rig_venue(r, &m);
 }
 
-static void add_account(struct rig *r, const char *user, const char *firm)
+void rig_account(struct rig *r, const char *user, const char *firm)
 {
     union msg m = venue_command(CMD_ACCOUNT);
 
@@ -110,12 +110,12 @@ static void open_venue(struct rig *r)
 
     m.start.epoch = 1;
     rig_venue(r, &m);
-    add_account(r, "ALICE ", "FIRM");
-    add_account(r, "BOB   ", "FIRM");
-    add_account(r, "CAROL ", "FIRM");
-    add_account(r, "DAVE  ", "ELSE");
-    add_account(r, "COPY  ", "FIRM");
-    add_account(r, "EVERY ", "ELSE");
+    rig_account(r, "ALICE ", "FIRM");
+    rig_account(r, "BOB   ", "FIRM");
+    rig_account(r, "CAROL ", "FIRM");
+    rig_account(r, "DAVE  ", "ELSE");
+    rig_account(r, "COPY  ", "FIRM");
+    rig_account(r, "EVERY ", "ELSE");
     gateway_account_copy(r->gateway, "COPY  ", READER_FIRM);
     gateway_account_copy(r->gateway, "EVERY ", READER_ALL);
     rig_checks(r, "BOB   ", &bob);
@@ -410,7 +410,7 @@ u32 rig_expected(const struct rig *r, u32 account, u64 seq, u8 *out)
 
 u32 rig_expected_copy(const struct rig *r, u32 account, u64 number, u8 *out)
 {
-    static const char users[] = "      ALICE BOB   CAROL DAVE  COPY  EVERY ";
+    static const char users[] = "      ALICE BOB   CAROL DAVE  COPY  EVERY LATE  ";
     const union msg *m = kept(r, account, account == COPY ? READER_FIRM : READER_ALL, number);
 
     if (m == NULL)

@@ -59,6 +59,9 @@ struct rig {
 /* The usual sizes. */
 struct rig_conf rig_conf_usual(void);
 
+/* The engine gets an account, of a firm, both padded. */
+void rig_account(struct rig *r, const char *user, const char *firm);
+
 /* The engine gets an instrument, or new terms of one, from its operators. */
 void rig_instrument(struct rig *r, const char *symbol, u32 reference_price);
 
@@ -121,5 +124,6 @@ u64 rig_stream(const struct rig *r, u32 account);
 #define DAVE  4u
 #define COPY  5u
 #define EVERY 6u
+#define LATE  7u /* of the first firm, once a test has had it made */
 
 #endif

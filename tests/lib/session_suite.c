@@ -381,6 +381,8 @@ static const struct suite_case cases[] = {
     {"drop copy says nothing", case_copy_says_nothing, 0, false},
     {"drop copy logins", case_copy_logins, 0, false},
     {"drop copy day end", case_copy_day_end, 0, false},
+    {"drop copy day end in pieces", case_copy_day_end_in_pieces, 0, false},
+    {"drop copy ahead of events", case_copy_ahead_of_events, 0, false},
 };
 
 static struct wire *(*new_wire)(void);

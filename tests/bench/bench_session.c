@@ -1,6 +1,7 @@
 /*
  * bench_session.c - what a session costs per Enter Order: frame and decode, the stateless risk
- * checks, encode and frame of the Accepted, in ns, beside a bare copy of the same bytes.
+ * checks, encode and frame of the Accepted, in ns, beside a bare copy of the same bytes; what is
+ * added for an account whose orders alike and rates by symbol are checked.
  *
  * 1,024 frames of OUCH 5.0 over 1,000 symbols, an account with every limit and 50 restricted
  * symbols; 4.2 beside it. Five rounds in turns, each the best of a hundred short slices, because
@@ -15,6 +16,7 @@
 #include "gateway/session/bytes.h"
 #include "gateway/session/directory.h"
 #include "gateway/session/ouch42.h"
+#include "gateway/session/rates.h"
 #include "gateway/session/soup.h"
 #include "tests/lib/seed.h"
 
@@ -30,6 +32,8 @@ struct bench {
     struct mem mem;
     struct directory directory;
     struct risk_limits limits;
+    struct rates_memory rates;
+    u64 now_ns; /* of the rates */
     u8 stream[FRAMES * FRAME_BYTES];
     u8 copy[FRAMES * FRAME_BYTES];
     u8 stream_42[FRAMES * FRAME_BYTES];
@@ -89,6 +93,8 @@ static void make(void)
 
     mem_init(&b.mem, 0);
     directory_init(&b.directory, &b.mem, 8, INSTRUMENTS, 1);
+    rates_memory_init(&b.rates, &b.mem, 1, 1024, 1);
+    b.now_ns = NS_PER_SEC;
     for (u32 i = 0; i < INSTRUMENTS; i++) {
         symbol_of(i, symbol);
         directory_instrument_add(&b.directory, (u16)(i + 1), symbol)->reference_price = 1500000;
@@ -155,6 +161,23 @@ static u64 run_risk(void)
     return sum;
 }
 
+/* 100,000 orders a second, more looks and symbols than are watched, a window that is over by the
+ * time that a look comes again: each order takes the place of an old one. */
+static u64 run_rates(void)
+{
+    struct rates *t = rates_first(&b.rates, 1);
+    u64 sum = 0;
+
+    for (u32 i = 0; i < FRAMES; i++) {
+        const struct msg_enter *m = &b.commands[i].enter;
+        u16 instrument = (u16)(m->user_ref % INSTRUMENTS);
+        b.now_ns += 10 * NS_PER_US;
+        sum += rates_alike(t, instrument, (u64)m->qty << 32 | m->price, 1, 5 * NS_PER_MS, b.now_ns);
+        sum += rates_symbol(t, instrument, 1000000, b.now_ns);
+    }
+    return sum;
+}
+
 static u64 run_encode(void)
 {
     u64 sum = 0;
@@ -198,6 +221,7 @@ static const struct work {
     {"session.decode.ns", run_decode},      {"session.risk.ns", run_risk},
     {"session.encode.ns", run_encode},      {"session.copy.ns", run_copy},
     {"session.decode42.ns", run_decode_42}, {"session.encode42.ns", run_encode_42},
+    {"session.rates.ns", run_rates},
 };
 
 static void make_events(void)
@@ -232,6 +256,8 @@ static void verify(void)
     if (run_decode() != want || memcmp(b.commands[9].enter.symbol, b.symbols[9], 8) != 0)
         abort();
     make_events();
+    if (run_rates() != FRAMES * 2ull * RATES_PASS)
+        abort();
     if (run_encode() != FRAMES * 64ull || run_encode_42() != FRAMES * 66ull)
         abort();
     for (u32 i = 0; i < FRAMES; i++) {

@@ -6,7 +6,7 @@
  * nobody: its account and instrument are compared with what there is.
  */
 #include "engine/ladder.h"
-#include "engine/state.h"
+#include "engine/scout.h"
 
 static inline void fetch(const void *p)
 {
@@ -44,6 +44,34 @@ static void walks_on(struct engine *e)
     }
 }
 
+/* A line that is about to go takes its place in the ladder and what is remembered of it along. */
+static void line_goes(struct engine *e, u32 line)
+{
+    const struct line *l = &e->books.lines[line];
+
+    walk_begin(e, l->side >> SIDE_BITS, l->side % BOOK_SIDES, l->key);
+    fetch(book_cache_at(&e->books, l->side, l->key));
+}
+
+/* ---- a sweep ---- */
+
+static void scout_begin(struct engine *e, u32 id, u32 wants)
+{
+    e->ahead.scout = scout_from(e, id, wants);
+    e->ahead.scouting = true;
+}
+
+static void scout_on(struct engine *e)
+{
+    struct scout *c = &e->ahead.scout;
+    u32 line = c->level / LINE_LEVELS;
+
+    scout_step(e, c);
+    if (UNLIKELY(c->level / LINE_LEVELS != line))
+        line_goes(e, line);
+    e->ahead.scouting = scout_wants(c, AHEAD_LEAD);
+}
+
 /* ---- a price ---- */
 
 /* Where its line is remembered, and the best level of the other side if it trades there. */
@@ -59,9 +87,20 @@ static inline void price_index(struct engine *e, struct ahead_price *p)
     p->entry = book_cache_entry(p->side, index >> LINE_BITS, 0);
     p->index = index;
     p->index_side = p->side;
-    p->touch = best & (0u - price_meets(sell, p->price, k->best_price[sell ^ SELL]));
+    u32 meets = 0u - price_meets(sell, p->price, k->best_price[sell ^ SELL]);
+    p->touch = best & meets;
+    p->index_wants = p->qty & meets;
     fetch(&e->books.cache[p->place]);
     fetch(&e->books.levels[best]);
+}
+
+/* Its line is not there: the place in the ladder, and what will probably be that line. */
+static void line_comes(struct engine *e, const struct ahead_price *p)
+{
+    struct books *b = &e->books;
+
+    walk_begin(e, p->index_side / BOOK_SIDES, p->index_side & SELL, p->index >> LINE_BITS);
+    fetch(&b->levels[b->line_pool.free * LINE_LEVELS + p->index % LINE_LEVELS]);
 }
 
 /* Its level, and whom it trades with. */
@@ -72,22 +111,25 @@ static inline void price_level(struct engine *e, struct ahead_price *p)
 
     p->level = line * LINE_LEVELS + p->index % LINE_LEVELS;
     p->meets = e->books.levels[p->touch].head;
-    if (UNLIKELY(!(line | p->meets)))
-        walk_begin(e, p->index_side / BOOK_SIDES, p->index_side & SELL, p->index >> LINE_BITS);
+    p->level_wants = p->index_wants;
+    if (UNLIKELY(!line))
+        line_comes(e, p);
     fetch(&e->books.levels[p->level]);
     fetch(&e->books.lines[line]);
     fetch(&e->orders.hot[p->meets]);
     fetch(&e->refs.line_of[p->meets]);
 }
 
-/* The end of the level's queue, and where the other one's number stands. */
+/* The end of the level's queue, where the other one's number stands, and whom it meets then. */
 static inline void price_queue(struct engine *e, const struct ahead_price *p)
 {
+    if (UNLIKELY(p->level_wants > e->orders.hot[p->meets].open))
+        scout_begin(e, p->meets, p->level_wants);
     fetch(&e->orders.hot[e->books.levels[p->level].tail]);
     fetch(&e->refs.lines[e->refs.line_of[p->meets]]);
 }
 
-static __attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u32 price)
+static __attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u32 price, u32 qty)
 {
     struct ahead_price *p = &e->ahead.prices[e->ahead.prices_at ^= 1];
 
@@ -96,6 +138,7 @@ static __attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u3
     price_index(e, p);
     p->side = side;
     p->price = price;
+    p->qty = qty;
     fetch(&e->books.at[side / BOOK_SIDES]);
 }
 
@@ -108,7 +151,7 @@ static inline void order_line(struct engine *e, const struct ahead_order *o)
 
     if (LIKELY(!o->last || (l->bits & (l->bits - 1))))
         return;
-    walk_begin(e, l->side >> SIDE_BITS, l->side % BOOK_SIDES, l->key);
+    line_goes(e, o->last / LINE_LEVELS);
     fetch(&e->books.lines[l->better]);
     fetch(&e->books.lines[l->worse]);
 }
@@ -126,7 +169,7 @@ static inline void order_queue(struct engine *e, struct ahead_order *o)
     fetch(&e->orders.hot[h->next]);
     if (o->id_price && o->id) {
         fetch(&e->instruments.terms[h->instrument]);
-        ahead_price(e, h->instrument * BOOK_SIDES + h->sell, o->id_price);
+        ahead_price(e, h->instrument * BOOK_SIDES + h->sell, o->id_price, h->open);
     }
 }
 
@@ -169,10 +212,13 @@ void engine_ahead(struct engine *e, const union msg *cmd)
     fetch(&e->accounts.at[account]); /* if there is none, there is nothing to fetch */
     if (UNLIKELY(e->ahead.walking))
         walks_on(e);
+    if (UNLIKELY(e->ahead.scouting))
+        scout_on(e);
     if (cmd->cmd.type == CMD_ENTER) {
         u32 instrument = cmd->enter.instrument;
         instrument = instrument <= e->instruments.names.used ? instrument : 0;
-        ahead_price(e, instrument * BOOK_SIDES + side_is_sell(cmd->enter.side), cmd->enter.price);
+        ahead_price(e, instrument * BOOK_SIDES + side_is_sell(cmd->enter.side), cmd->enter.price,
+                    cmd->enter.qty);
     } else if (cmd->cmd.type == CMD_CANCEL) {
         ahead_order(e, owner_of(account, cmd->cancel.user_ref_idx),
                     (struct ahead_wish){cmd->cancel.user_ref, 0});

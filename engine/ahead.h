@@ -9,7 +9,8 @@
  * other and with the work.
  *
  * A line of prices that is not there yet, or is about to go, costs a walk down its ladder: that is
- * begun here too, and goes on by a fork with each announcement.
+ * begun here too, and goes on by a fork with each announcement. Before an order that will meet
+ * several others a scout (scout.h) goes along their queues, an order with each announcement.
  *
  * One thing follows from what is read here: which order a number probably is. Whoever uses it looks
  * whether an open order has that number (step_order.c). Else a number that is not there yet, or a
@@ -22,6 +23,7 @@
 
 #define AHEAD_TRACKS 2u   /* announcements from one step of a chain to its next one */
 #define AHEAD_WALKS  4u   /* a power of two */
+#define AHEAD_LEAD   24u  /* orders that a scout sees of a sweep that waits */
 #define AHEAD_FOUND  256u /* orders that are remembered, by their numbers' last bits */
 
 /* What is wanted of an order: it is to be cancelled, price 0, or replaced at that price. */
@@ -57,12 +59,25 @@ struct ahead_price {
     u32 touch; /* the best level of the other side if it trades there; else 0 */
     u32 level;
     u32 meets; /* the first order that it trades with; 0: none */
+    u32 qty;
+    u32 index_wants; /* ... of it, what is wanted of the other side */
+    u32 level_wants;
 } CACHE_ALIGNED;
 
 /* A walk down a ladder towards a line that comes or goes: a fork with each announcement. */
 struct ahead_walk {
     u32 ref; /* how far it has come; 0: it is over */
     u32 key;
+};
+
+/* Who goes ahead of a sweep (scout.h). */
+struct scout {
+    i64 wants;  /* shares that nobody seen so far has; not above 0: it stays */
+    u32 id;     /* the furthest order, on its way; 0: there is none */
+    u32 level;  /* where it stands, */
+    u32 behind; /* the level behind that one; 0: none */
+    u32 beyond; /* ... and the one behind that, also on its way */
+    u32 lead;   /* orders that it is ahead */
 };
 
 _Static_assert(AHEAD_TRACKS == 2, "orders_at and prices_at change between 0 and 1");
@@ -74,6 +89,8 @@ struct ahead {
     struct ahead_walk walks[AHEAD_WALKS];
     u32 walks_at;
     u32 walking;            /* announcements for which they still go on */
+    struct scout scout;     /* before the sweep that was seen last */
+    bool scouting;          /* it has further to go */
     u32 found[AHEAD_FOUND]; /* by the number's last bits; 0: none */
 };
 

@@ -13,6 +13,7 @@
 #include "engine/event.h"
 #include "engine/peg.h"
 #include "engine/rules.h"
+#include "engine/scout.h"
 
 struct sweep {
     u16 instrument;
@@ -368,65 +369,16 @@ static inline u8 maker_liquidity(const struct engine *e, u32 id)
     return o->hidden ? 'J' : 'A';
 }
 
-/*
- * A scout goes some orders ahead of a sweep that meets several, so that what they and their going
- * touch comes into the cache while others are met. Nothing follows from what it sees: whom it
- * passes may be gone, or never be met.
- */
-#define SCOUT_LEAD 3u
-
-struct scout {
-    i64 wants;  /* shares of the taker that nobody seen so far has; not above 0: it stays */
-    u32 id;     /* the furthest order, on its way */
-    u32 behind; /* the level behind its level; 0: none */
-    u32 beyond; /* ... and the one behind that, also on its way */
-    u32 lead;   /* orders that it is ahead */
-};
-
-/* The level behind `level`, on its way from now on. */
-static inline u32 scout_level(const struct engine *e, u32 level)
-{
-    const struct books *b = &e->books;
-    u32 worse = book_level_worse(b, level);
-
-    __builtin_prefetch(&b->levels[worse], 1);
-    __builtin_prefetch(&b->lines[b->lines[worse / LINE_LEVELS].worse], 1);
-    return worse;
-}
-
-/* Past the order that it has come to, if more are wanted, and on to the one that is met then. */
-static inline void scout_step(const struct engine *e, struct scout *c)
-{
-    const struct order *o = &e->orders.hot[c->id];
-    u32 next = o->next;
-
-    __builtin_prefetch(&e->refs.lines[e->refs.line_of[c->id]], 1);
-    c->wants -= o->open;
-    if (!next) {
-        next = e->books.levels[c->behind].head;
-        c->behind = c->beyond;
-        c->beyond = scout_level(e, c->beyond);
-    }
-    c->id = next;
-    c->lead++;
-    __builtin_prefetch(&e->orders.hot[next], 1);
-    __builtin_prefetch(&e->orders.info[next], 1);
-    __builtin_prefetch(&e->refs.line_of[next], 1);
-}
+#define SCOUT_LEAD 3u /* orders that a scout is ahead of a sweep that meets several */
 
 /* The taker meets `maker`, and will want more than he has. */
-static void scout_on(const struct engine *e, struct scout *c, u32 maker_id)
+static void scout_on(const struct engine *e, struct scout *c, u32 maker)
 {
-    const struct order *maker = &e->orders.hot[maker_id];
-
-    if (!c->id) {
-        c->id = maker_id;
-        c->behind = scout_level(e, maker->level);
-        c->beyond = scout_level(e, c->behind);
-    } else {
+    if (!c->id)
+        *c = scout_from(e, maker, e->orders.hot[e->taker].open);
+    else
         c->lead -= c->lead > 0;
-    }
-    for (u32 i = 0; i < 2 && c->lead < SCOUT_LEAD && c->wants > 0 && c->id; i++)
+    for (u32 i = 0; i < 2 && scout_wants(c, SCOUT_LEAD); i++)
         scout_step(e, c);
 }
 
@@ -477,7 +429,7 @@ bool match_sweep(struct engine *e)
     u32 taker = e->taker;
     struct sweep s = sweep_of(e, taker);
     u64 first = e->next_match;
-    struct scout c = {.wants = e->orders.hot[taker].open};
+    struct scout c = {0};
     bool done = true;
     u32 met = 0;
 

@@ -16,10 +16,12 @@
 #define ORDERS 200u
 
 static struct venue v;
+static u32 bobs_last;
 
 static int set_up(void **state)
 {
     (void)state;
+    bobs_last = 0;
     venue_init(&v, ORDERS + 1);
     for (u32 i = 1; i <= ORDERS; i++)
         assert_int_equal(venue_enter(&v, ANN, i, 'B', 10, 10000 + i % 50 * 100, '0'), 1);
@@ -124,6 +126,80 @@ static void test_a_new_line_finds_its_place(void **state)
     walked_to(lowest, key);
 }
 
+/* `n` more announcements of a price that crosses nothing and is there. */
+static void announce_others(u32 n)
+{
+    union msg far = venue_enter_cmd(BOB, 1, 'S', 10, 15000, '0');
+
+    if (bobs_last == 0)
+        assert_int_equal(venue_enter(&v, BOB, ++bobs_last, 'S', 1, 15000, '0'), 1);
+    for (u32 i = 0; i < n; i++)
+        engine_ahead(v.e, &far);
+}
+
+/* Before an order that wants more than the first one has that it meets, a scout goes ahead. */
+static void test_a_sweep_is_scouted(void **state)
+{
+    union msg one = venue_enter_cmd(BOB, 1, 'S', 10, 14500, '0');
+    union msg many = venue_enter_cmd(BOB, 1, 'S', 95, 14500, '0');
+    const struct ahead *a = &v.e->ahead;
+    const struct scout *c = &a->scout;
+    (void)state;
+
+    engine_ahead(v.e, &one);
+    announce_others(4 * AHEAD_TRACKS);
+    assert_false(a->scouting);
+    assert_int_equal(c->id, 0);
+    engine_ahead(v.e, &many);
+    announce_others(3 * AHEAD_TRACKS);
+    assert_true(a->scouting);
+    assert_int_equal(c->id, id_of(49)); /* four orders of ten at each price, from 14900 down */
+    announce_others(1);
+    assert_int_equal(c->id, id_of(99));
+    announce_others(4);
+    assert_int_equal(c->id, id_of(98));
+    assert_int_equal(c->level, v.e->orders.hot[id_of(48)].level);
+    announce_others(10);
+    assert_int_equal(c->lead, 10); /* the tenth one is met in part */
+    assert_true(c->wants <= 0);
+    assert_false(a->scouting);
+}
+
+/* ... but no further than it may, and with it goes who walks to lines that the sweep will empty. */
+static void test_a_scout_stops_in_time(void **state)
+{
+    union msg all = venue_enter_cmd(BOB, 1, 'S', 100 * ORDERS, 10000, '0');
+    const struct scout *c = &v.e->ahead.scout;
+    u32 line = v.e->orders.hot[id_of(49)].level / LINE_LEVELS;
+    (void)state;
+
+    engine_ahead(v.e, &all);
+    announce_others(3 * AHEAD_TRACKS + 100);
+    assert_int_equal(c->lead, AHEAD_LEAD);
+    assert_int_equal(c->level, v.e->orders.hot[id_of(49 - AHEAD_LEAD / 4)].level);
+    assert_int_not_equal(c->level / LINE_LEVELS, line);
+    assert_int_equal(v.e->ahead.walks[1].key, v.e->books.lines[line].key); /* [0]: its own */
+    assert_false(v.e->ahead.scouting);
+}
+
+/* There may be fewer orders than are wanted, or none any more. */
+static void test_a_scout_comes_to_the_end(void **state)
+{
+    union msg all = venue_enter_cmd(BOB, 1, 'S', 100 * ORDERS, 10000, '0');
+    (void)state;
+
+    for (u32 i = 1; i <= ORDERS - 3; i++)
+        assert_int_equal(venue_cancel(&v, ANN, i, 0), 1);
+    engine_ahead(v.e, &all);
+    announce_others(3 * AHEAD_TRACKS + 1);
+    assert_true(v.e->ahead.scouting);
+    for (u32 i = ORDERS - 2; i <= ORDERS; i++)
+        assert_int_equal(venue_cancel(&v, ANN, i, 0), 1);
+    announce_others(100);
+    assert_false(v.e->ahead.scouting);
+    engine_check(v.e);
+}
+
 /* An order that is the last of its line takes it along; one of two does not. */
 static void test_a_last_order_finds_its_line(void **state)
 {
@@ -219,6 +295,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_replacement_finds_order_and_level, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_new_line_finds_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_sweep_is_scouted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_scout_stops_in_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_scout_comes_to_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_last_order_finds_its_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_found_may_be_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_found_may_be_anothers, set_up, tear_down),

@@ -209,30 +209,28 @@ static void publish(struct engine *e)
 }
 
 /*
- * Long work, as long as there is some and there is room. A piece of it is worth many commands, so
- * that a turn with a cross in it is no longer than others. Returns what was used of the budget.
+ * A piece of long work, if there is some and there is room. It takes all of a turn: an order that
+ * goes may have to be looked for in trees that are in no cache. Returns what was used of a turn.
  */
-static u32 go_on(struct engine *e, u64 now_ns, u32 budget)
+static u32 go_on(struct engine *e, u64 now_ns)
 {
-    u32 done = 0;
-
-    while (engine_busy(e) && done < budget && have_room(e)) {
-        engine_continue(e, now_ns, &e->out);
-        hand_out(e);
-        done += ENGINE_PIECE_CMDS;
-    }
-    return min_u32(done, budget);
+    if (LIKELY(!engine_busy(e)) || !have_room(e))
+        return 0;
+    engine_continue(e, now_ns, &e->out);
+    hand_out(e);
+    return ENGINE_CMDS_PER_TURN;
 }
 
 /*
- * What the transaction in e->out counts for in a turn: one that is as long as a piece of long work
- * is worth as much, whatever has made it.
+ * What the transaction in e->out counts for in a turn: a long one for its slots, so that the
+ * longest is worth as much as a piece of long work, whatever has made it.
  */
 static inline u32 turn_cost(const struct engine *e)
 {
+    _Static_assert(ENGINE_CMDS_PER_TURN <= TX_SLOTS_MAX, "the longest one takes all of a turn");
     u32 used = e->out.used;
 
-    return LIKELY(used <= SHORT_SLOTS) ? 1 : used * ENGINE_PIECE_CMDS / TX_SLOTS_MAX;
+    return LIKELY(used <= SHORT_SLOTS) ? 1 : used;
 }
 
 /* Orders whose time is over go before all commands. Returns what was used of the budget. */
@@ -305,7 +303,6 @@ static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
         }
         ring_take(r, n);
         e->announced[i].cmds -= e->announced[i].cmds > 0;
-        done += go_on(e, now_ns, budget - min_u32(budget, done));
     }
     return min_u32(done, budget);
 }
@@ -313,7 +310,7 @@ static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
 int engine_do_work(void *engine, u64 now_ns)
 {
     struct engine *e = engine;
-    u32 done = go_on(e, now_ns, ENGINE_CMDS_PER_TURN);
+    u32 done = go_on(e, now_ns);
     u32 first = e->next_ring;
 
     done += expire(e, now_ns, ENGINE_CMDS_PER_TURN - done);

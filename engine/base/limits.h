@@ -54,8 +54,7 @@ _Static_assert(TX_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of t
     64u /* messages sent to one session before the next has its turn */
 #define GATEWAY_SENDS_PER_TURN  4096u /* messages sent in one turn to all sessions together */
 #define GATEWAY_TIMERS_PER_TURN 1024u /* sessions whose timers are served in one turn */
-#define ENGINE_CMDS_PER_TURN    256u
-#define ENGINE_PIECE_CMDS       128u /* that a piece of long work counts for in it */
+#define ENGINE_CMDS_PER_TURN    256u  /* or a piece of long work, or slots of long transactions */
 #define PERSIST_SLOTS_PER_TURN  16384u
 
 /* ---- journal (persist/journal_format.h) ---- */

@@ -367,11 +367,10 @@ static void test_long_work_comes_before_commands(void **state)
     m = enter(ANN, 20, 'B', 5, 9000);
     push(0, &m);
     push(1, &m); /* the same by the wrong gateway: a resend at best */
-    for (u32 i = 0; i < 4 && (i == 0 || engine_busy(e)); i++) {
+    for (u32 i = 0; i < 5 && (i == 0 || engine_busy(e)); i++) {
         u64 before = metric_get(&e->metrics.continues);
         turn();
-        assert_in_range(metric_get(&e->metrics.continues) - before, 1,
-                        ENGINE_CMDS_PER_TURN / ENGINE_PIECE_CMDS);
+        assert_int_equal(metric_get(&e->metrics.continues) - before, i > 0);
     }
     assert_false(engine_busy(e));
     turn();

@@ -54,7 +54,8 @@ void step_day_open(struct engine *e, const struct msg_day *c)
 bool instrument_terms_sound(const struct msg_instrument *c)
 {
     return c->tick && c->tick <= PRICE_LIMIT_MAX && c->lot && c->halted <= 1 &&
-           c->tier <= TIER_MAX && c->collar_bps <= COLLAR_BPS_MAX && c->by_operator <= 1;
+           c->tier <= TIER_MAX && c->collar_bps <= COLLAR_BPS_MAX && c->by_operator <= 1 &&
+           c->reference_price <= PRICE_LIMIT_MAX;
 }
 
 /* Why it cannot be; 0: it can. `id` is 0 for a new one. */

@@ -350,6 +350,26 @@ static void test_a_new_instrument_has_bands(void **state)
     assert_int_equal(venue_event(&v, 0)->order.price, 450000);
 }
 
+/* Bands around a price that no order can have would be the wrong way round. */
+static void test_a_reference_that_is_no_price(void **state)
+{
+    union msg m = venue_cmd(CMD_INSTRUMENT, 0);
+    u64 before = metric_get(&v.e->metrics.refused);
+
+    (void)state;
+    memcpy(m.instrument.symbol, "CCC     ", 8);
+    m.instrument.tick = m.instrument.lot = 100;
+    m.instrument.tier = 1;
+    m.instrument.reference_price = UINT32_MAX;
+    assert_int_equal(venue_send(&v, &m), 0);
+    m.instrument.reference_price = PRICE_LIMIT_MAX + 1;
+    assert_int_equal(venue_send(&v, &m), 0);
+    assert_int_equal(metric_get(&v.e->metrics.refused), before + 2);
+    m.instrument.reference_price = PRICE_LIMIT_MAX;
+    assert_int_equal(venue_send(&v, &m), 2);
+    assert_int_equal(venue_event(&v, 1)->bands.upper, PRICE_LIMIT_MAX);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -367,6 +387,7 @@ int main(void)
         T(test_static_collar),
         T(test_a_peg_keeps_to_the_collar),
         T(test_a_new_instrument_has_bands),
+        T(test_a_reference_that_is_no_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

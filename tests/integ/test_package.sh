@@ -60,6 +60,8 @@ sed "s#=/usr/bin/#=$root/usr/bin/#" "$unit" > "$tmp/wirebook.service"
 check "systemd has nothing to say about the unit" silent systemd-analyze verify --man=no "$tmp/wirebook.service"
 check "the unit is exposed at most 4.0" systemd-analyze security --offline=yes --threshold=40 --no-pager "$unit"
 mkdir -p "$tmp/with/wirebook.service.d" && cp "$tmp/wirebook.service" "$tmp/with" && cp config/systemd/dpdk.conf "$tmp/with/wirebook.service.d"
+mkdir -p "$tmp/at/etc/systemd/system" && cp -r "$tmp"/with/* "$tmp/at/etc/systemd/system"
+check "... nor with the drop-in for DPDK more" systemd-analyze security --offline=yes --root="$tmp/at" --threshold=40 --no-pager wirebook.service
 check "nor about the drop-in for DPDK" silent systemd-analyze verify --man=no "$tmp/with/wirebook.service"
 
 # Every program that is built comes with it, with its page and its completion.

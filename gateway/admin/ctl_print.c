@@ -202,10 +202,11 @@ static void outcome_print(const char *command, json_t *answer, FILE *out)
 
     fprintf(out, "%s: %s%s%s", command, outcome, text && *text ? ": " : "", text ? text : "");
     if (json_object_get(answer, "seq"))
-        fprintf(out, " (request %lld, transaction %lld, %lld orders gone)",
-                number_of(answer, "request"), number_of(answer, "seq"),
-                number_of(answer, "orders_gone"));
-    fputc('\n', out);
+        fprintf(out, " (request %lld, transaction %lld", number_of(answer, "request"),
+                number_of(answer, "seq"));
+    if (number_of(answer, "orders_gone") > 0)
+        fprintf(out, ", %lld orders gone", number_of(answer, "orders_gone"));
+    fputs(json_object_get(answer, "seq") ? ")\n" : "\n", out);
 }
 
 static int exit_of(const json_t *answer)

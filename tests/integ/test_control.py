@@ -242,7 +242,7 @@ def test_roles():
         os.chmod(v.socket, 0o666)  # whoever may connect, his role decides
         check("phase" in v.ctl("status", user="daemon"), "a viewer looks")
         check("wants the role operator" in v.ctl("--reason", "x", "halt", "AAPL", user="daemon", code=DENIED), "no more")
-        v.ctl("--reason", "x", "halt", "AAPL", user="bin")
+        check("orders gone" not in v.ctl("--reason", "x", "halt", "AAPL", user="bin"), "it tells of orders only where some have gone")
         check("wants the role admin" in v.ctl("--reason", "x", "--yes", "drain", user="sys", code=DENIED), "admins' alone")
         check("no role" in v.ctl("status", user="nobody", code=DENIED), "a stranger")
         wait_for("denials are in the log", lambda: all(f"operator_denied: user={who}" in open(v.log, encoding="utf-8").read() for who in (

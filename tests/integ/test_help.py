@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import BIN, ROOT, TMP, check, program, run_tests  # noqa: E402
+from clients import ACCOUNTS, BIN, ROOT, TMP, Venue, check, program, run_tests  # noqa: E402
 
 SOURCES = {  # where getopt's table is
-    "wirebook": "gateway/main.c", "wirebook-client": "gateway/client/wirebook-client.c", "wirebook-bench": "gateway/client/wirebook-bench.c",
+    "wirebook": "gateway/main.c", "wirebook-client": "gateway/client/wirebook-client.c", "wirebook-bench": "gateway/client/bench_command.c",
     "wirebook-journal": "persist/wirebook-journal.c", "wirebook-ctl": "gateway/admin/wirebook-ctl.c"}
 UNSAID = {"wirebook": {"help"}, "wirebook-ctl": {"help"}, "wirebook-client": set(), "wirebook-bench": set(), "wirebook-journal": set()}
 
@@ -136,4 +136,16 @@ def test_documents():
     check(found >= 15, f"{found} options in documents")
 
 
-run_tests(test_options, test_man_pages, test_completion, test_ctl, test_journal, test_documents)
+def test_examples():
+    """The client's, as somebody tries them who has `make run` in another terminal."""
+    lines = re.findall(r"^ +(?:build/bin/)?wirebook-client (--user [A-Z]+[0-9]+ .*)$", help_of("wirebook-client") + open(f"{ROOT}/README.md", encoding="utf-8").read(), re.M)
+    check(len(lines) == 3, lines)
+    with Venue("examples") as v:
+        for line in lines:
+            words = shlex.split(line)
+            run = subprocess.run([program("wirebook-client"), "--port", str(v.port), *words], capture_output=True, text=True, timeout=20,
+                                 env=dict(os.environ, WIREBOOK_PASSWORD=ACCOUNTS[words[1]]))
+            check(run.returncode == 0 and "accepted" in run.stdout and "rejected" not in run.stdout, f"{line}: {run}")
+
+
+run_tests(test_examples, test_options, test_man_pages, test_completion, test_ctl, test_journal, test_documents)

@@ -54,8 +54,8 @@ static void look_at_folder_of(struct look *l, const char *key, const char *path)
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) + (slash == path) : 0;
 
-    if (!slash || path[0] == '\0')
-        return; /* nothing, or the working directory */
+    if (!slash || strncmp(path, "/run/", 5) == 0)
+        return; /* nothing, or the working directory; or made by the service manager at a start */
     snprintf(folder, sizeof folder, "%.*s", (int)n, path);
     if (access(folder, X_OK) != 0)
         report_error(&l->report, line_of(l, key), key, path,

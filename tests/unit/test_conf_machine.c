@@ -197,6 +197,7 @@ static void test_what_the_machine_lacks(void **state)
         {"control:\n  socket: DIR/none/control.sock\n",
          "DIR/f.yaml:2: control.socket: DIR/none/control.sock: DIR/none: No such file or "
          "directory; make the folder, or give another path\n"},
+        {"control: {socket: /run/none-of-ours/control.sock}\n", ""},
         {"control:\n  socket: DIR/control.sock\n  viewers: 'root, @nogroup-of-ours'\n",
          "DIR/f.yaml:3: control.viewers: this machine has no group 'nogroup-of-ours'; make it "
          "(groupadd), or take it out\n"},

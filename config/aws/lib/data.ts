@@ -97,7 +97,7 @@ export class Data extends Construct {
         new secrets.SecretRotation(this, "RotateExportUser", {
             application: secrets.SecretRotationApplication.POSTGRES_ROTATION_SINGLE_USER, secret, target: this.cluster,
             vpc: network.vpc, vpcSubnets: { subnetGroupName: "venue" }, securityGroup: network.venueGroup,
-            automaticallyAfter: Duration.days(30) });
+            automaticallyAfter: Duration.days(30), rotateImmediatelyOnUpdate: false }); // there is no such role yet
         return secret;
     }
 

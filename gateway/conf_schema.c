@@ -457,15 +457,15 @@ INT("management.port", management_port, 0, 65535, NULL, "0",
     "TCP port. 0: not served."),
 TEXT("management.tls_cert_file", management_cert_file, 0, PATH_MAX_CHARS, "",
      "Our certificate for this address, in PEM, and behind it those that it is signed by: then all "
-     "of it is served by TLS alone. Empty: plain, for a loopback address or behind a proxy that "
-     "does TLS."),
+     "of it is served by TLS alone. Read at the start. Empty: plain, for a loopback address or "
+     "behind a proxy that does TLS."),
 TEXT("management.tls_key_file", management_key_file, 0, PATH_MAX_CHARS, "",
      "Its key, in PEM, readable by its owner only."),
 TEXT("management.console_dir", console_dir, 0, PATH_MAX_CHARS, "",
      "Directory with the web console's files, as `make console` builds them. Empty: no console."),
 TEXT("management.token_file", console_token_file, 0, PATH_MAX_CHARS, "",
      "File with the console's token on its first line, readable by its owner only: who has it "
-     "sees everything, and can change nothing."),
+     "sees everything, and can change nothing. A new one in it counts within a second."),
 SPECIAL(CONF_CONNINFO, "management.conninfo", console_conninfo, 0, CONF_TEXT_BYTES - 1, "",
         "libpq's connection string for the console's order books and sessions: the database that "
         "export.postgres fills, best a replica of it. Empty: they are not shown."),

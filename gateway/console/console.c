@@ -2,7 +2,8 @@
  * console.c - see console.h. Thread: http (cold).
  *
  * Enters: requests. Leaves: the bundle's files, JSON. The token is kept and compared as its hash,
- * in constant time.
+ * in constant time. Its file is looked at each second: a new token is taken without a restart, a
+ * file that is wrong changes nothing.
  * Failure modes: no token, a wrong one: 401, counted; a parameter that makes no sense: 400, with
  * what is allowed.
  */
@@ -28,6 +29,9 @@
 
 struct console {
     u8 token_hash[HASH_BYTES];
+    char *token_file;
+    struct stat token_seen; /* its file when it was last looked at; all 0: it was gone */
+    u64 token_next_ns;      /* when it is looked at again */
     struct bundle bundle;
     struct history *history;
     struct exports *exports;
@@ -62,6 +66,35 @@ static const char *token_read(const char *path, u8 out[HASH_BYTES])
     return wrong;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mode == b->st_mode &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Whoever had the old token is out with his next question. */
+static void token_look(struct console *c, u64 now_ns)
+{
+    struct stat st = {0};
+    u8 fresh[HASH_BYTES];
+
+    if (now_ns < c->token_next_ns)
+        return;
+    c->token_next_ns = now_ns + NS_PER_SEC;
+    if (stat(c->token_file, &st) != 0)
+        st = (struct stat){0};
+    if (same_file(&st, &c->token_seen))
+        return;
+    c->token_seen = st;
+    const char *wrong = token_read(c->token_file, fresh);
+    if (wrong) {
+        log_warn("management.token_file %s: %s; the token stays what it was", c->token_file, wrong);
+    } else if (sodium_memcmp(fresh, c->token_hash, HASH_BYTES) != 0) {
+        memcpy(c->token_hash, fresh, HASH_BYTES);
+        log_info("the console has a new token");
+    }
+}
+
 struct console *console_new(const struct console_conf *conf)
 {
     struct console *c = calloc(1, sizeof *c);
@@ -75,6 +108,9 @@ struct console *console_new(const struct console_conf *conf)
         free(c);
         return NULL;
     }
+    c->token_file = strdup(conf->token_file);
+    ASSERT(c->token_file != NULL);
+    stat(c->token_file, &c->token_seen);
     c->history = history_new();
     c->exports = exports_new(&conf->exports);
     return c;
@@ -209,6 +245,7 @@ void console_answer(struct console *c, const struct console_request *request, u6
 
 int console_do_work(struct console *c, u64 now_ns)
 {
+    token_look(c, now_ns);
     return history_look(c->history, now_ns) + exports_do_work(c->exports, now_ns);
 }
 
@@ -226,5 +263,6 @@ void console_free(struct console *c)
     bundle_free(&c->bundle);
     history_free(c->history);
     exports_free(c->exports);
+    free(c->token_file);
     free(c);
 }

@@ -42,7 +42,7 @@ struct console_reply {
 
 struct console;
 
-/* Reads the bundle and the token; both stay as they are then. After the last metrics_register.
+/* Reads the bundle, which stays as it is then, and the token. After the last metrics_register.
  * NULL after one log line with the remedy. */
 struct console *console_new(const struct console_conf *conf);
 
@@ -53,7 +53,7 @@ bool console_owns(const char *path);
 void console_answer(struct console *c, const struct console_request *request, u64 now_ns,
                     struct console_reply *out);
 
-/* Takes samples and talks to the database. Returns how much it did. */
+/* Takes samples, talks to the database, looks for a new token. Returns how much it did. */
 int console_do_work(struct console *c, u64 now_ns);
 
 /* Makes its metrics known. Once, before the threads start. */

@@ -144,6 +144,36 @@ static void test_token(void **state)
     console_free(c);
 }
 
+/* Each second the file is looked at; a wrong one, or none, changes nothing. */
+static void test_new_token(void **state)
+{
+    static const char fresh[] = "another token of some length";
+    struct console *c = open_console("token");
+    struct console_request old = {.path = "/api/login", .authorization = token};
+    struct console_request new = {.path = "/api/login", .authorization = fresh};
+    u64 now_ns = T0_NS;
+
+    (void)state;
+    console_do_work(c, now_ns);
+    write_file("token", fresh, 0600);
+    console_do_work(c, now_ns + NS_PER_SEC - 1);
+    assert_int_equal(ask(c, new), 401);
+    console_do_work(c, now_ns += NS_PER_SEC);
+    assert_int_equal(ask(c, new), 204);
+    assert_int_equal(ask(c, old), 401);
+    write_file("token", "short", 0600);
+    console_do_work(c, now_ns += NS_PER_SEC);
+    assert_int_equal(ask(c, new), 204);
+    unlink(path_of("token"));
+    console_do_work(c, now_ns += NS_PER_SEC);
+    assert_int_equal(ask(c, new), 204);
+    write_file("token", "0123456789abcdef\r\n", 0600);
+    console_do_work(c, now_ns += NS_PER_SEC);
+    assert_int_equal(ask(c, old), 204);
+    assert_int_equal(ask(c, new), 401);
+    console_free(c);
+}
+
 static void test_parameters(void **state)
 {
     static const char *const wrong[] = {"", "-1", "x", "1x", " 1", "9007199254740993", "1e3"};
@@ -295,10 +325,10 @@ static void test_exports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),      cmocka_unit_test(test_token),
-        cmocka_unit_test(test_parameters), cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_history),    cmocka_unit_test(test_history_wraps),
-        cmocka_unit_test(test_exports),
+        cmocka_unit_test(test_paths),         cmocka_unit_test(test_token),
+        cmocka_unit_test(test_new_token),     cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_history),
+        cmocka_unit_test(test_history_wraps), cmocka_unit_test(test_exports),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

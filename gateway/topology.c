@@ -137,7 +137,7 @@ static void names_fill(struct export_names *names, const struct engine *e)
 
     for (u32 id = 1; id <= engine_accounts(e); id++) {
         m.account = *engine_account(e, id);
-        export_names_note(names, &m);
+        export_names_take(names, &m);
     }
     for (u32 id = 1; id <= engine_instruments(e); id++) {
         m.instrument = *engine_instrument(e, (u16)id);

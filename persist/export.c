@@ -27,6 +27,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "engine/base/sm.h"
+#include "persist/export_learn.h"
 
 #define TXS_PER_TURN      512u              /* of one lane before the next has its turn */
 #define COMPLAIN_EVERY_NS (60 * NS_PER_SEC) /* the same line is not logged more often */
@@ -112,6 +113,7 @@ static void lane_down(struct exporter *x, struct export_lane *l, u64 now_ns, u64
     l->sink->batch_rows = 0;
     l->committing = false;
     l->has_next = false;
+    l->learning = false;
     l->unproven = false;
     l->skipping = false;
     l->batch_txs = 0;
@@ -159,6 +161,12 @@ static void lane_forked(struct export_lane *l, const char *what)
 
 /* ---- opening ---- */
 
+/* Behind the mark, after a look at its transaction. */
+static void lane_seek(struct export_lane *l)
+{
+    l->source.seek(l->source.ctx, l->unproven ? l->filled.seq : l->filled.seq + 1);
+}
+
 /* The sink is open and its mark is read: the source goes on behind it, after a look at it. */
 static void lane_opened(struct export_lane *l)
 {
@@ -169,9 +177,10 @@ static void lane_opened(struct export_lane *l)
         return;
     }
     l->unproven = mark > 0 && l->sink->mark.time_ns > 0;
-    l->source.seek(l->source.ctx, l->unproven ? mark : mark + 1);
-    sm_move(lane_states, &l->state, LANE_RUNNING);
     l->filled = l->sink->mark;
+    if (!export_learn_begin(l))
+        lane_seek(l);
+    sm_move(lane_states, &l->state, LANE_RUNNING);
     metric_set(&l->m_mark_seq, mark);
     log_info("export %s: goes on from seq %" PRIu64, l->name, mark + 1);
 }
@@ -368,6 +377,12 @@ static int lane_running(struct exporter *x, struct export_lane *l, u64 now_ns)
     if (status == SINK_OK && l->committing) {
         lane_committed(x, l);
         work++;
+    }
+    if (l->learning) {
+        work += export_learn(l);
+        if (!l->learning)
+            lane_seek(l);
+        return work;
     }
     if (l->unproven && !lane_prove(x, l, now_ns))
         return work;

@@ -89,6 +89,7 @@ struct export_lane {
 
     u8 state; /* enum lane_state */
     bool committing;
+    bool learning;           /* it reads the names of the mark (export_learn.h) */
     bool unproven;           /* the journal's transaction at the mark is still to be looked at */
     bool skipping;           /* until a day opens: what it belongs to is not known before */
     bool has_next;           /* `next` was taken from the source and did not fit the batch */

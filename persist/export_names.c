@@ -12,6 +12,7 @@ void export_names_init(struct export_names *n, struct mem *m, u32 accounts_max, 
 
     n->accounts_max = accounts_max;
     n->instruments_max = instruments_max;
+    n->changed = 0;
     n->accounts = mem_alloc(m, accounts_bytes, CACHE_LINE);
     n->symbols = mem_alloc(m, symbols_bytes, CACHE_LINE);
     memset(n->accounts, ' ', accounts_bytes);
@@ -23,6 +24,8 @@ void export_names_note(struct export_names *n, const union msg *m)
     if (m->ev.type == EV_ACCOUNT) {
         ASSERT(m->ev.account >= 1 && m->ev.account <= n->accounts_max);
         struct export_account *a = &n->accounts[m->ev.account];
+        if (a->user[0] != ' ' && memcmp(a->firm, m->account.firm, sizeof a->firm) != 0)
+            n->changed = max_u64(n->changed, m->ev.seq);
         memcpy(a->user, m->account.user, sizeof a->user);
         memcpy(a->firm, m->account.firm, sizeof a->firm);
     } else if (m->ev.type == EV_INSTRUMENT) {
@@ -32,11 +35,19 @@ void export_names_note(struct export_names *n, const union msg *m)
     }
 }
 
+void export_names_take(struct export_names *n, const union msg *m)
+{
+    export_names_note(n, m);
+    if (m->ev.type == EV_ACCOUNT)
+        n->changed = max_u64(n->changed, m->ev.seq);
+}
+
 void export_names_copy(struct export_names *to, const struct export_names *from)
 {
     ASSERT_EQ(to->accounts_max, from->accounts_max);
     ASSERT_EQ(to->instruments_max, from->instruments_max);
     memcpy(to->accounts, from->accounts, (from->accounts_max + 1) * sizeof from->accounts[0]);
+    to->changed = from->changed;
     memcpy(to->symbols, from->symbols, (from->instruments_max + 1) * sizeof from->symbols[0]);
 }
 

@@ -2,8 +2,10 @@
  * export_names.h - user, firm and symbol by id, for rows that people read.
  *
  * The journal speaks of accounts and instruments by id. An id never changes its user or symbol; an
- * account's default firm may change. Filled by main from the recovered engine, kept up to date from
- * the EV_ACCOUNT and EV_INSTRUMENT events that pass. One thread.
+ * account's default firm may change, so names are those of one transaction: of the end when main
+ * has filled them from the recovered engine, then of the last EV_ACCOUNT and EV_INSTRUMENT that
+ * passed. `changed` says up to where they may be wrong: who goes back before it reads them again
+ * (export_learn.h). One thread.
  */
 #ifndef WIREBOOK_PERSIST_EXPORT_NAMES_H
 #define WIREBOOK_PERSIST_EXPORT_NAMES_H
@@ -21,6 +23,7 @@ struct export_names {
     char (*symbols)[8];              /* by id; [0] stays blank */
     u32 accounts_max;
     u32 instruments_max;
+    u64 changed; /* before this transaction an account's firm may have been another one; or 0 */
 };
 
 /* Empty tables for ids up to the two limits (those of the engine's config). Memory from `m`. */
@@ -29,6 +32,9 @@ void export_names_init(struct export_names *n, struct mem *m, u32 accounts_max,
 
 /* Takes over what an EV_ACCOUNT or EV_INSTRUMENT says; any other message is ignored. */
 void export_names_note(struct export_names *n, const union msg *m);
+
+/* The same of what a recovered engine knows: what was before its last change is not known. */
+void export_names_take(struct export_names *n, const union msg *m);
 
 /* Copies all of `from`; `to` was made with the same limits. */
 void export_names_copy(struct export_names *to, const struct export_names *from);

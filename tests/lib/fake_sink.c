@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "persist/export_names.h"
 
 #define FAKE(s) ((struct fake_sink *)(s))
 
@@ -180,8 +181,10 @@ static bool fake_add(struct sink *s, const struct sink_tx *tx, u64 now_ns)
     for (u32 i = 0; i < tx->used; i += msg_slots(&tx->slots[i]), idx++) {
         if (msg_is_command(((const u8 *)&tx->slots[i])[0]))
             continue;
-        b->rows[b->used++] =
-            (struct fake_row){.seq = tx->seq, .idx = idx, .day = tx->day, .first = tx->slots[i]};
+        const struct event_head *ev = (const struct event_head *)(const void *)&tx->slots[i];
+        struct fake_row *row = &b->rows[b->used++];
+        *row = (struct fake_row){.seq = tx->seq, .idx = idx, .day = tx->day, .first = tx->slots[i]};
+        memcpy(row->firm, export_names_account(tx->names, ev->account)->firm, sizeof row->firm);
     }
     s->batch_rows = b->used;
     return true;

@@ -17,6 +17,7 @@ struct fake_row {
     u64 seq;
     u32 idx; /* of the message within its transaction; the command is 0 */
     u32 day;
+    char firm[4];      /* of the account, as the names had it */
     struct slot first; /* the message's first slot */
 };
 

@@ -98,12 +98,12 @@ static void put_instrument(struct made_journal *j, u16 id)
     made_tx_end(j);
 }
 
-static void put_account(struct made_journal *j, u32 id)
+void made_journal_account(struct made_journal *j, u32 id, u32 firm_number)
 {
     char user[24], firm[24];
 
     snprintf(user, sizeof user, "USER%u      ", id);
-    snprintf(firm, sizeof firm, "F%03u", id);
+    snprintf(firm, sizeof firm, "F%03u", firm_number);
     made_tx_begin(j);
     memcpy(made_put(j, CMD_ACCOUNT, 2, 0)->account.user, user, 6);
     union msg *m = made_put(j, EV_ACCOUNT, 2, id);
@@ -147,7 +147,7 @@ void made_journal_start(struct made_journal *j, u64 epoch, u32 day)
     for (u16 i = 1; i <= MADE_INSTRUMENTS; i++)
         put_instrument(j, i);
     for (u32 i = 1; i <= MADE_ACCOUNTS; i++)
-        put_account(j, i);
+        made_journal_account(j, i, i);
     open_day(j, day);
     for (u32 i = 1; i <= MADE_ACCOUNTS; i++)
         put_login(j, i);

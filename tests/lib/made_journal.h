@@ -71,6 +71,9 @@ void made_journal_free(struct made_journal *j);
 /* CMD_START, day, instruments, accounts and logins; the first thing in a journal. */
 void made_journal_start(struct made_journal *j, u64 epoch, u32 day);
 
+/* What account `id` is from here on: USERid of firm F..firm_number. */
+void made_journal_account(struct made_journal *j, u32 id, u32 firm_number);
+
 /* `txs` more transactions of a trading day. */
 void made_journal_trade(struct made_journal *j, u64 txs);
 

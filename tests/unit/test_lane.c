@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "engine/base/log.h"
+#include "persist/export_learn.h"
 #include "tests/lib/lane_rig.h"
 
 /* ---- segments that were removed ---- */
@@ -234,6 +235,77 @@ static void test_a_batch_waits_for_its_age(void **state)
     days_free(&d);
 }
 
+/* ---- names ---- */
+
+/* Every row has its account's firm of then. */
+static void assert_firms(const struct fake_far *far, const struct made_journal *j)
+{
+    struct export_names names;
+    struct mem m;
+    u64 row = 0;
+
+    mem_init(&m, 0);
+    made_journal_names(j, &names, &m, 0);
+    for (u64 seq = 1; seq <= j->txs; seq++) {
+        u32 used;
+        const struct slot *slots = made_journal_tx(j, seq, &used);
+        for (u32 i = 0; i < used; i += msg_slots(&slots[i]))
+            export_names_note(&names, (const union msg *)(const void *)&slots[i]);
+        for (; row < far->used && far->rows[row].seq == seq; row++) {
+            const struct event_head *ev = (const void *)&far->rows[row].first;
+            assert_memory_equal(far->rows[row].firm,
+                                export_names_account(&names, ev->account)->firm, 4);
+        }
+    }
+    assert_int_equal(row, far->used);
+    mem_free_all(&m);
+}
+
+/* Processes that know the names of the journal's end, connections that are lost amid a batch. */
+static void test_firms_are_of_then(void **state)
+{
+    (void)state;
+    for (u64 seed = 60; seed < 64; seed++) {
+        struct days d = {.now_ns = 0};
+        made_journal_init(&d.j, seed);
+        made_journal_start(&d.j, 1, 20261123);
+        for (u32 i = 0; i < 9; i++) {
+            made_journal_trade(&d.j, 130);
+            made_journal_account(&d.j, 1 + i % 3, 100 + i);
+        }
+        fake_far_init(&d.far, seed);
+        d.far.faults_per_mille = 20;
+        for (u64 epoch = 1; epoch <= 5; epoch++) {
+            lane_rig_start(&d.b, &d.j, &d.far, epoch, d.j.txs);
+            d.j.durable = d.j.txs * epoch / 5;
+            assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.durable, 20000));
+            lane_rig_stop(&d.b);
+        }
+        lane_rig_assert_same(&d.far, &d.j, seed);
+        assert_firms(&d.far, &d.j);
+        fake_far_free(&d.far);
+        made_journal_free(&d.j);
+    }
+}
+
+/* The firm of then is gone with the journal's beginning: the lane goes on with what it knows. */
+static void test_firms_that_are_gone(void **state)
+{
+    struct days d;
+
+    (void)state;
+    days_make(&d, 65);
+    d.j.durable = d.opens[0];
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.durable, 9000));
+    lane_rig_stop(&d.b);
+    made_journal_account(&d.j, 2, 99);
+    d.j.oldest = d.opens[0] - 1;
+    lane_rig_start(&d.b, &d.j, &d.far, 2, d.j.txs);
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    lane_rig_assert_same(&d.far, &d.j, 65);
+    days_free(&d);
+}
+
 /* ---- the end ---- */
 
 static void test_the_end_awaits(void **state)
@@ -291,6 +363,8 @@ int main(void)
         cmocka_unit_test(test_the_whole_waits),
         cmocka_unit_test(test_a_batch_waits_for_its_age),
         cmocka_unit_test(test_an_outage_is_few_lines),
+        cmocka_unit_test(test_firms_are_of_then),
+        cmocka_unit_test(test_firms_that_are_gone),
         cmocka_unit_test(test_the_end_awaits),
     };
 

@@ -124,6 +124,41 @@ static struct parser parse(struct bench *b)
     return p;
 }
 
+static void next_number(struct parser *p, u64 want)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)want);
+    next_is(p, text);
+}
+
+/* The last trade of the symbol, which is its first side; fails the test when there is none. */
+static const struct fill *last_of(const struct fill *fills, u64 used, const char *symbol)
+{
+    const struct fill *last = NULL;
+
+    for (u64 i = 0; i < used; i++)
+        if (strcmp(fills[i].symbol, symbol) == 0 &&
+            (i == 0 || fills[i - 1].match != fills[i].match))
+            last = &fills[i];
+    assert_non_null(last);
+    return last;
+}
+
+/* The keys of four last trades, all different, and whose they are. */
+static void next_lasts(struct parser *p, char symbols[4][9])
+{
+    for (u32 i = 0; i < 4; i++) {
+        u32 n;
+        const char *key = next_arg(p, &n);
+        assert_int_equal(n, strlen("wb:last:SYM4"));
+        assert_memory_equal(key, "wb:last:", 8);
+        memcpy(symbols[i], key + 8, n - 8);
+        for (u32 k = 0; k < i; k++)
+            assert_string_not_equal(symbols[i], symbols[k]);
+    }
+}
+
 /* ---- the cases ---- */
 
 /* Two lives of a batch: everything of a journal goes through, in order. */
@@ -146,10 +181,8 @@ static void test_command(void **state)
         next_is(&p, "6"); /* mark, stream, four symbols */
         next_is(&p, "wb:mark");
         next_is(&p, "wb:fills");
-        for (u32 i = 0; i < 4; i++) {
-            snprintf(text, sizeof text, "wb:last:%s", b->batch.lasts[i].symbol);
-            next_is(&p, text);
-        }
+        char symbols[4][9] = {""};
+        next_lasts(&p, symbols);
         next_is(&p, "5");
         next_is(&p, "9");
         snprintf(text, sizeof text, "%llu", (unsigned long long)b->j.txs);
@@ -180,12 +213,14 @@ static void test_command(void **state)
             assert_int_equal(f.account, 0);
         }
         for (u32 i = 0; i < 4; i++) {
-            const struct redis_last *l = &b->batch.lasts[i];
-            u32 n;
+            const struct fill *l = last_of(want, b->j.executions, symbols[i]);
             snprintf(text, sizeof text, "%u.%04u", l->price / 10000, l->price % 10000);
             next_is(&p, text);
-            for (u32 k = 0; k < 5; k++)
-                next_arg(&p, &n);
+            next_number(&p, l->qty);
+            next_number(&p, l->match);
+            next_number(&p, l->seq);
+            next_number(&p, l->day);
+            next_number(&p, l->time_ns);
         }
         assert_int_equal(p.args_left, 0);
         assert_ptr_equal(p.at, p.end);
@@ -283,6 +318,11 @@ static void test_hosts(void **state)
     }
     for (u32 i = 0; i < ARRAY_LEN(wrong); i++)
         assert_false(redis_text_host(wrong[i], 0, 1, &h));
+    for (u32 n = REDIS_HOST_BYTES - 2; n < REDIS_HOST_BYTES + 20; n++) {
+        char name[REDIS_HOST_BYTES + 20] = "";
+        memset(name, 'x', n);
+        assert_int_equal(redis_text_host(name, 0, 1, &h), n < sizeof h.name);
+    }
 }
 
 static void test_redirects(void **state)

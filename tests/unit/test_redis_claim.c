@@ -104,6 +104,23 @@ static void test_others(void **state)
     assert_string_equal(sink.error, "the claim had no answer that we know");
 }
 
+/* A list of the right length that is not all texts. */
+static void test_no_text(void **state)
+{
+    static const char answer[] = "*7\r\n$4\r\nours\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"
+                                 "$3\r\n4-0\r\n$-1\r\n$1\r\n7\r\n";
+    redisReader *reader = redisReaderCreate();
+    void *reply = NULL;
+
+    (void)state;
+    assert_int_equal(redisReaderFeed(reader, answer, sizeof answer - 1), REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    assert_int_equal(redis_claim_take(&claim, &sink, "wb", SHARD, reply), SINK_REFUSED);
+    assert_string_equal(sink.error, "the claim had no answer that we know");
+    freeReplyObject(reply);
+    redisReaderFree(reader);
+}
+
 static void test_command(void **state)
 {
     u8 bytes[8192];
@@ -124,9 +141,8 @@ static void test_command(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_marks),   cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_no_text),
         cmocka_unit_test(test_command),
     };
 

@@ -216,7 +216,7 @@ INT("gateway.watched_per_account", gateway.rates_each, RATES_EACH_MIN, RATES_EAC
     "orders and symbols", "1024",
     "Orders that differ, within the repeat_ms of an account that is checked for repeats, and "
     "symbols within two seconds, where it has a rate by symbol; orders beyond are rejected with "
-    "0x0029. Costs 28 bytes each times engine.accounts_max."),
+    "0x0029. Costs 34 bytes each times engine.accounts_max."),
 INT("gateway.ouch42_tokens", gateway.ouch42_tokens, 1000, 16777216, "tokens", "262144",
     "Names of OUCH 4.2 orders that can be known in one day; orders beyond are rejected. Costs 56 "
     "bytes each, where a port speaks ouch42."),

@@ -1,8 +1,8 @@
 /*
  * rates.c - see rates.h. No clock: the time is given. Never fails, never allocates after init.
  *
- * Invariants: heap[0 .. used) are the watched entries, no parent over later than its children, and
- * each says its place; the others are free; each watched entry is in its key's bucket, once.
+ * Invariants: an entry is free, or in its key's bucket and in one queue, once each; no entry of a
+ * queue is over before the one in front of it.
  */
 #include "gateway/session/rates.h"
 
@@ -11,6 +11,9 @@
 
 enum { KIND_SYMBOL = 1, KIND_ALIKE = 2 };
 
+/* A bucket holds less than a second's worth, and one order more, which is a second at most. */
+#define SYMBOL_NS (2 * NS_PER_SEC)
+
 void rates_memory_init(struct rates_memory *rm, struct mem *m, u32 accounts, u32 each, u64 seed)
 {
     ASSERT(each >= RATES_EACH_MIN && each <= RATES_EACH_MAX);
@@ -18,21 +21,18 @@ void rates_memory_init(struct rates_memory *rm, struct mem *m, u32 accounts, u32
     rm->accounts = mem_alloc(m, (accounts + 1ull) * sizeof rm->accounts[0], CACHE_LINE);
     u64 entries = (u64)accounts * each;
     struct rate *all = mem_alloc(m, entries * sizeof *all, CACHE_LINE);
-    u16 *heaps = mem_alloc(m, entries * sizeof *heaps, CACHE_LINE);
     u16 *buckets = mem_alloc(m, entries * sizeof *buckets, CACHE_LINE);
 
     for (u32 id = 1; id <= accounts; id++) {
         struct rates *t = &rm->accounts[id];
         u64 at = (id - 1ull) * each;
-        *t = (struct rates){
-            .each = each,
-            .seed = hash_2u64(seed, id, 0),
-            .all = all + at,
-            .heap = heaps + at,
-            .buckets = buckets + at,
-        };
-        for (u32 i = 0; i < each; i++)
-            t->heap[i] = (u16)i;
+        *t = (struct rates){.each = each,
+                            .seed = hash_2u64(seed, id, 0),
+                            .free = 1,
+                            .all = all + at,
+                            .buckets = buckets + at};
+        for (u32 i = 0; i + 1 < each; i++)
+            t->all[i].next = (u16)(i + 2);
     }
 }
 
@@ -69,45 +69,33 @@ void rates_let_go(struct rates *t, u32 bind_id)
     atomic_store_explicit(&t->left, bind_id, memory_order_release); /* R1, pairs with R2 */
 }
 
-/* ---- the heap ---- */
+/* ---- the queues ---- */
 
-static u64 until_at(const struct rates *t, u32 place)
+static void take_out(struct rates *t, struct rates_queue *q, struct rate *r)
 {
-    return t->all[t->heap[place]].until_ns;
+    *(r->before ? &t->all[r->before - 1].behind : &q->first) = r->behind;
+    *(r->behind ? &t->all[r->behind - 1].before : &q->last) = r->before;
 }
 
-static void put_at(struct rates *t, u32 place, u16 index)
+/* Behind all that are over before it: the last ones, but for clocks and windows that changed. */
+static void put_in(struct rates *t, struct rates_queue *q, struct rate *r, u64 over_ns)
 {
-    t->heap[place] = index;
-    t->all[index].place = (u16)place;
+    u16 place = (u16)(r - t->all + 1);
+
+    r->over_ns = over_ns;
+    r->before = q->last;
+    while (r->before && t->all[r->before - 1].over_ns > over_ns)
+        r->before = t->all[r->before - 1].before;
+    u16 *ahead = r->before ? &t->all[r->before - 1].behind : &q->first;
+    r->behind = *ahead;
+    *ahead = place;
+    *(r->behind ? &t->all[r->behind - 1].before : &q->last) = place;
 }
 
-/* The entry at `place` may be over earlier than its parents. */
-static void sift_up(struct rates *t, u32 place)
+static void prolong(struct rates *t, struct rates_queue *q, struct rate *r, u64 over_ns)
 {
-    u16 index = t->heap[place];
-    u64 until_ns = t->all[index].until_ns;
-
-    while (place > 0 && until_at(t, (place - 1) / 2) > until_ns) {
-        put_at(t, place, t->heap[(place - 1) / 2]);
-        place = (place - 1) / 2;
-    }
-    put_at(t, place, index);
-}
-
-/* ... or later than its children. */
-static void sift_down(struct rates *t, u32 place)
-{
-    u16 index = t->heap[place];
-    u64 until_ns = t->all[index].until_ns;
-
-    for (u32 child; (child = 2 * place + 1) < t->used; place = child) {
-        child += child + 1 < t->used && until_at(t, child + 1) < until_at(t, child);
-        if (until_at(t, child) >= until_ns)
-            break;
-        put_at(t, place, t->heap[child]);
-    }
-    put_at(t, place, index);
+    take_out(t, q, r);
+    put_in(t, q, r, over_ns);
 }
 
 /* ---- entries ---- */
@@ -126,58 +114,54 @@ static struct rate *find(const struct rates *t, u64 key)
     return NULL;
 }
 
-/* The entry that is over first is free again. */
-static void forget_first(struct rates *t)
+/* The first entry of the queue is free again, if it is over. */
+static bool forget(struct rates *t, struct rates_queue *q, u64 now_ns)
 {
-    u16 index = t->heap[0];
-    u16 *link = bucket_of(t, t->all[index].key);
+    u16 place = q->first;
 
-    while (*link != index + 1)
+    if (!place || t->all[place - 1].over_ns > now_ns)
+        return false;
+    struct rate *r = &t->all[place - 1];
+    u16 *link = bucket_of(t, r->key);
+    while (*link != place)
         link = &t->all[*link - 1].next;
-    *link = t->all[index].next;
-    t->used--;
-    put_at(t, 0, t->heap[t->used]);
-    t->heap[t->used] = index;
-    if (t->used > 0)
-        sift_down(t, 0);
+    *link = r->next;
+    take_out(t, q, r);
+    r->next = t->free;
+    t->free = place;
+    return true;
 }
 
-/* A new entry for `key`, over at `until_ns`; NULL: there is no room. */
-static struct rate *make(struct rates *t, u64 key, u64 until_ns, u64 now_ns)
+/* A new entry for `key`, over at `over_ns`; NULL: there is no room. */
+static struct rate *make(struct rates *t, struct rates_queue *q, u64 key, u64 over_ns, u64 now_ns)
 {
-    u16 *bucket;
-
-    if (t->used == t->each) {
-        if (until_at(t, 0) > now_ns)
-            return NULL;
-        forget_first(t);
-    }
-    u32 place = t->used++;
-    u16 index = t->heap[place];
-    bucket = bucket_of(t, key);
-    t->all[index] = (struct rate){.key = key, .until_ns = until_ns, .next = *bucket};
-    *bucket = (u16)(index + 1);
-    sift_up(t, place);
-    return &t->all[index];
-}
-
-/* A known entry is over later than it was. */
-static void prolong(struct rates *t, struct rate *r, u64 until_ns)
-{
-    r->until_ns = until_ns;
-    sift_down(t, r->place);
+    if (!t->free && !forget(t, &t->alike, now_ns) && !forget(t, &t->symbols, now_ns))
+        return NULL;
+    u16 place = t->free;
+    u16 *bucket = bucket_of(t, key);
+    struct rate *r = &t->all[place - 1];
+    t->free = r->next;
+    *r = (struct rate){.key = key, .next = *bucket};
+    *bucket = place;
+    put_in(t, q, r, over_ns);
+    return r;
 }
 
 enum rates_answer rates_symbol(struct rates *t, u16 instrument, u32 per_s, u64 now_ns)
 {
     u64 key = hash_2u64(t->seed, (u64)KIND_SYMBOL << 32 | instrument, 0);
+    u64 over_ns = now_ns + SYMBOL_NS;
     struct rate *r = find(t, key);
 
     if (r == NULL)
-        return make(t, key, now_ns + NS_PER_SEC / per_s, now_ns) ? RATES_PASS : RATES_FULL;
-    if (r->until_ns >= now_ns + NS_PER_SEC)
+        r = make(t, &t->symbols, key, over_ns, now_ns);
+    else if (r->until_ns >= now_ns + NS_PER_SEC)
         return RATES_TOO_MANY;
-    prolong(t, r, max_u64(r->until_ns, now_ns) + NS_PER_SEC / per_s);
+    else
+        prolong(t, &t->symbols, r, over_ns);
+    if (r == NULL)
+        return RATES_FULL;
+    r->until_ns = max_u64(r->until_ns, now_ns) + NS_PER_SEC / per_s;
     return RATES_PASS;
 }
 
@@ -188,11 +172,11 @@ enum rates_answer rates_alike(struct rates *t, u16 instrument, u64 like, u32 max
     struct rate *r = find(t, key);
 
     if (r == NULL) {
-        r = make(t, key, now_ns + window_ns, now_ns);
+        r = make(t, &t->alike, key, now_ns + window_ns, now_ns);
         if (r == NULL)
             return RATES_FULL;
-    } else if (r->until_ns <= now_ns) {
-        prolong(t, r, now_ns + window_ns);
+    } else if (r->over_ns <= now_ns) {
+        prolong(t, &t->alike, r, now_ns + window_ns);
         r->count = 0;
     }
     if (r->count >= max)
@@ -201,13 +185,27 @@ enum rates_answer rates_alike(struct rates *t, u16 instrument, u64 like, u32 max
     return RATES_PASS;
 }
 
-void rates_check(const struct rates *t)
+/* Returns how many there are. */
+static u32 queue_check(const struct rates *t, const struct rates_queue *q)
 {
-    ASSERT_LE(t->used, t->each);
-    for (u32 place = 0; place < t->used; place++) {
-        const struct rate *r = &t->all[t->heap[place]];
-        ASSERT_EQ(r->place, place);
-        ASSERT(place == 0 || until_at(t, (place - 1) / 2) <= r->until_ns);
+    u32 n = 0;
+    u16 before = 0;
+
+    for (u16 place = q->first; place; before = place, place = t->all[place - 1].behind, n++) {
+        const struct rate *r = &t->all[place - 1];
+        ASSERT_EQ(r->before, before);
+        ASSERT(!before || t->all[before - 1].over_ns <= r->over_ns);
         ASSERT(find(t, r->key) == r);
     }
+    ASSERT_EQ(q->last, before);
+    return n;
+}
+
+void rates_check(const struct rates *t)
+{
+    u32 n = queue_check(t, &t->alike) + queue_check(t, &t->symbols);
+
+    for (u16 place = t->free; place; place = t->all[place - 1].next)
+        n++;
+    ASSERT_EQ(n, t->each);
 }

@@ -3,15 +3,17 @@
  * orders that are alike.
  *
  * Each account has memory of its own for `each` things that it is watched doing, so nobody's orders
- * touch what is known of another's. A thing is forgotten when its time is over (the window of
- * orders alike; a rate's bucket is empty) and never before: an account that has `each` of them
+ * touch what is known of another's. A thing is forgotten when its time is over and never
+ * before: an account that has `each` of them
  * going on at once is told RATES_FULL for one more, and what is known stays.
  *
- *   key ─hash─▶ buckets ─▶ entry ─▶ entry        heap: the entry that is over earliest first;
- *                                                 behind the used ones, the free ones
+ *   key ─hash─▶ buckets ─▶ entry ─▶ entry      queues: of symbols and of orders alike, the entry
+ *                                               that is over earliest first
  *
- * A step costs O(log each) at worst, whatever the keys are: a bucket's chain is short because the
- * hash has a secret key.
+ * A step costs a few entries, whatever the keys are: a bucket's chain is short because the hash has
+ * a secret key, and the queues are in the order in which entries come, but for the time after an
+ * operator has made a window shorter. A symbol is watched for two seconds after its last order:
+ * by then its bucket is empty at any rate.
  *
  * Moving. The memory is the process', by account, and goes from gateway to gateway with its logins,
  * so that nobody begins anew elsewhere, in the manner of a store's cell (store.h):
@@ -35,10 +37,18 @@
 
 struct rate {
     u64 key;      /* keyed hash of what it is */
-    u64 until_ns; /* alike: the window's end; rate: when all so far is through at it */
-    u16 next;     /* index + 1 of the next one in the bucket; 0: none */
-    u16 place;    /* in the heap */
+    u64 over_ns;  /* when it may be forgotten; alike: the window's end */
+    u64 until_ns; /* symbol: when all so far is through at the rate */
+    u16 next;     /* index + 1 of the next one in the bucket, or the next free one; 0: none */
+    u16 before;   /* index + 1 of the one that is over before it; 0: none */
+    u16 behind;   /* ... after it */
     u16 count;    /* alike: how many in the window */
+};
+_Static_assert(sizeof(struct rate) == 32, "two of them fill a cache line");
+
+/* Entries by over_ns: index + 1 of the first and the last one; 0: none. */
+struct rates_queue {
+    u16 first, last;
 };
 
 /* One account's. Owner: the thread of the gateway that has it. */
@@ -48,9 +58,9 @@ struct rates {
     u64 seed;      /* secret: clients choose what their orders look like */
     u64 orders_ns; /* when the orders so far would be through at the reject rate */
     u64 flow_ns;   /* the same of all messages at the stop rate */
-    u32 used;
+    struct rates_queue symbols, alike;
+    u16 free; /* index + 1; 0: all are used */
     struct rate *all;
-    u16 *heap;    /* indices of `all`; used of them by until_ns */
     u16 *buckets; /* index + 1; 0: none */
 } CACHE_ALIGNED;
 

@@ -23,6 +23,7 @@
 #define FRAMES      1024u
 #define FRAME_BYTES 64u /* room for one */
 #define INSTRUMENTS 1000u
+#define WATCHED     1600u /* more than symbols and recent looks, less than all looks */
 #define ROUNDS      5u
 #define SLICES      100u /* of a round: its best one counts, what others do is not ours */
 #define LAPS        4u   /* of a slice: some 0.2 ms, shorter than a turn of the scheduler */
@@ -93,7 +94,7 @@ static void make(void)
 
     mem_init(&b.mem, 0);
     directory_init(&b.directory, &b.mem, 8, INSTRUMENTS, 1);
-    rates_memory_init(&b.rates, &b.mem, 1, 1024, 1);
+    rates_memory_init(&b.rates, &b.mem, 1, WATCHED, 1);
     b.now_ns = NS_PER_SEC;
     for (u32 i = 0; i < INSTRUMENTS; i++) {
         symbol_of(i, symbol);
@@ -170,7 +171,7 @@ static u64 run_rates(void)
 
     for (u32 i = 0; i < FRAMES; i++) {
         const struct msg_enter *m = &b.commands[i].enter;
-        u16 instrument = (u16)(m->user_ref % INSTRUMENTS);
+        u16 instrument = (u16)(i % INSTRUMENTS);
         b.now_ns += 10 * NS_PER_US;
         sum += rates_alike(t, instrument, (u64)m->qty << 32 | m->price, 1, 5 * NS_PER_MS, b.now_ns);
         sum += rates_symbol(t, instrument, 1000000, b.now_ns);

@@ -81,13 +81,28 @@ static void test_repeat(void **state)
     assert_int_equal(rates_symbol(rates, 1, 1, T0), RATES_PASS);      /* another kind */
 }
 
+/* Room is there again at the moment when something is over, not before. */
+static void test_room(void **state)
+{
+    (void)state;
+    for (u64 like = 1; like <= EACH; like++)
+        assert_true(alike(like, T0 + like));
+    assert_int_equal(rates_symbol(rates, 1, 1, T0 + 50 * NS_PER_MS), RATES_FULL);
+    assert_false(alike(99, T0 + 50 * NS_PER_MS));
+    assert_true(alike(99, T0 + 50 * NS_PER_MS + 1));
+    assert_false(alike(100, T0 + 50 * NS_PER_MS + 1));
+    assert_true(symbol(1, 1, T0 + 50 * NS_PER_MS + 2));
+    rates_check(rates);
+}
+
 /* ---- against a naive reference ---- */
 
 #define KEYS 64u
 
 /* All that two accounts were seen doing, for ever; nothing is ever given up for room. */
 struct naive {
-    u64 until_ns[2][KEYS]; /* by kind and what */
+    u64 over_ns[2][KEYS]; /* by kind and what */
+    u64 until_ns[KEYS];
     u32 count[KEYS];
 };
 
@@ -96,28 +111,33 @@ static u32 naive_live(const struct naive *n, u64 now_ns)
     u32 live = 0;
 
     for (u32 i = 0; i < 2 * KEYS; i++)
-        live += n->until_ns[i / KEYS][i % KEYS] > now_ns;
+        live += n->over_ns[i / KEYS][i % KEYS] > now_ns;
     return live;
+}
+
+/* Room for one more is what the others leave. */
+static bool naive_full(const struct naive *n, u32 kind, u32 what, u64 now_ns)
+{
+    return n->over_ns[kind][what] <= now_ns && naive_live(n, now_ns) == EACH;
 }
 
 static enum rates_answer naive_symbol(struct naive *n, u32 what, u32 per_s, u64 now_ns)
 {
-    u64 *until_ns = &n->until_ns[0][what];
-
-    if (*until_ns <= now_ns && naive_live(n, now_ns) == EACH)
+    if (naive_full(n, 0, what, now_ns))
         return RATES_FULL;
-    if (*until_ns >= now_ns + NS_PER_SEC)
+    if (n->until_ns[what] >= now_ns + NS_PER_SEC)
         return RATES_TOO_MANY;
-    *until_ns = max_u64(*until_ns, now_ns) + NS_PER_SEC / per_s;
+    n->until_ns[what] = max_u64(n->until_ns[what], now_ns) + NS_PER_SEC / per_s;
+    n->over_ns[0][what] = now_ns + 2 * NS_PER_SEC;
     return RATES_PASS;
 }
 
 static enum rates_answer naive_alike(struct naive *n, u32 what, u32 max, u64 window_ns, u64 now_ns)
 {
-    if (n->until_ns[1][what] <= now_ns) {
-        if (naive_live(n, now_ns) == EACH)
-            return RATES_FULL;
-        n->until_ns[1][what] = now_ns + window_ns;
+    if (naive_full(n, 1, what, now_ns))
+        return RATES_FULL;
+    if (n->over_ns[1][what] <= now_ns) {
+        n->over_ns[1][what] = now_ns + window_ns;
         n->count[what] = 0;
     }
     if (n->count[what] >= max)
@@ -362,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attacker_and_victim, setup, teardown),
         cmocka_unit_test_setup_teardown(test_let_go_and_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_begins_anew_elsewhere, setup, teardown),

@@ -278,6 +278,63 @@ static void no_more_tokens(void **state)
     rig_close(&rig);
 }
 
+/* The gateway knows nothing of ALICE's tokens, as after a restart or a hand-over. */
+static struct sessions *forget_tokens(u32 quota)
+{
+    struct sessions *S = gateway_sessions_of(rig.gateway);
+
+    fake->wire.hang_up(&fake->wire, old->wire, TRANSPORT_RESET);
+    rig_expect_sessions(&rig, 1);
+    tokens_clear(&S->tokens);
+    S->tokens.quota = quota;
+    memset(&directory_account(&S->directory, ALICE)->book, 0, sizeof(struct token_book));
+    memset(old, 0, sizeof *old);
+    client_open(old, &rig);
+    return S;
+}
+
+/* What is forgotten is read again, from the reader and the store, before the login is told. */
+static void learned_again(void **state)
+{
+    char token[15];
+    (void)state;
+
+    begin();
+    for (u32 i = 0; i < 30; i++) {
+        snprintf(token, sizeof token, "L%u", i);
+        enter(token, 'B', 100, 1500000, 99998);
+        for (u32 k = 0; k < 10; k++) /* more than the store keeps */
+            cancel(token, 99 - k);
+    }
+    enter("BAD", 'B', 0, 1500000, 99998);
+    for (u32 i = 0; i < 1000 && rig_stream(&rig, ALICE) < 1 + 30 * 11 + 1; i++)
+        rig_turns(&rig, 2);
+    u64 last = rig_stream(&rig, ALICE);
+    assert_int_equal(last, 1 + 30 * 11 + 1);
+    struct sessions *S = forget_tokens(40);
+    assert_true(directory_account(&S->directory, ALICE)->store.first_seq > 1);
+    client_login(old, "ALICE", last + 1);
+    assert_int_equal(metric_get(&S->metrics.tokens_used), 31);
+    assert_in_range(metric_get(&S->metrics.tokens_learned), 1, last - 1); /* the store's part */
+    enter("L7", 'B', 100, 1500000, 99998);                                /* used */
+    enter("BAD", 'B', 100, 1500000, 99998);
+    cancel("L7", 0);
+    expect('C', "L7");
+    replace("L8", "M8", 200, 1490000);
+    assert_memory_equal(expect('U', "M8").payload + 65, "L8            ", 14);
+    client_expect_nothing(old);
+
+    S = forget_tokens(20); /* the config was made smaller: no room for what the day has */
+    client_ask_login(old, "ALICE", "SECRET", "", "1");
+    client_expect_end(old);
+    S->tokens.quota = 40; /* it may be tried again */
+    memset(old, 0, sizeof *old);
+    client_open(old, &rig);
+    client_login(old, "ALICE", last + 3);
+    client_expect_nothing(old);
+    rig_close(&rig);
+}
+
 /* The next day begins without any token, and may be in another dialect. */
 static void another_day(void **state)
 {
@@ -339,6 +396,7 @@ int main(void)
         cmocka_unit_test(unknown_tokens),
         cmocka_unit_test(a_replay),
         cmocka_unit_test(no_more_tokens),
+        cmocka_unit_test(learned_again),
         cmocka_unit_test(another_day),
         cmocka_unit_test(a_drop_copy),
     };

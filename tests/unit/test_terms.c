@@ -216,6 +216,11 @@ static void test_port_terms(void **state)
     fake->wire.hang_up(&fake->wire, b.wire, TRANSPORT_RESET);
     rig_turns(&rig, 8);
     assert_int_equal(engine_open_orders(rig.engine), 1); /* CAROL's: ALICE's went with her port */
+    u64 next = a.next_seq;
+    client_open(&a, &rig);
+    client_login(&a, "ALICE", next); /* what came while she was away is the first that she hears */
+    assert_int_equal(client_expect_message(&a, 'C').payload[17], 'Z');
+    client_expect_nothing(&a);
     rig_close(&rig);
 }
 

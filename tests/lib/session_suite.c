@@ -222,6 +222,44 @@ static void case_reader_is_slow_or_gone(struct suite *s)
     client_expect_stream(&s->c, ALICE, 3001);
 }
 
+/* The reader, which is held, has a question; it says only `status`. */
+static void reader_says(struct suite *s, u8 status)
+{
+    struct reader_request q;
+
+    for (u32 i = 0; i < 100 && ring_avail(&s->rig.reader_requests, 1) == 0; i++)
+        rig_turns(&s->rig, 1);
+    assert_int_equal(ring_avail(&s->rig.reader_requests, 1), 1);
+    memcpy(&q, ring_at(&s->rig.reader_requests, 0), sizeof q);
+    ring_take(&s->rig.reader_requests, 1);
+    struct reader_answer a = {.conn = q.conn,
+                              .from_seq = q.from_seq,
+                              .account = q.account,
+                              .day = q.day,
+                              .gateway = q.gateway,
+                              .status = status};
+    assert_true(ring_push(&s->rig.reader_answers, &a, 1));
+}
+
+/* What it does not have yet it is asked for again, a moment later; what it cannot have is the end.
+ */
+static void case_reader_says_no(struct suite *s)
+{
+    suite_stream(s, 3000);
+    s->rig.hold_reader = true;
+    client_open(&s->b, &s->rig);
+    client_login(&s->b, "ALICE", 1);
+    for (u32 i = 0; i < 3; i++) {
+        reader_says(s, READER_NONE);
+        rig_turns(&s->rig, 20);
+        assert_int_equal(ring_avail(&s->rig.reader_requests, 1), 0);
+        rig_pass(&s->rig, 6 * NS_PER_MS);
+    }
+    assert_int_equal(metrics_sum("wirebook_gateway_reader_none_total"), 3);
+    reader_says(s, READER_WRONG_DAY);
+    client_expect_end(&s->b);
+}
+
 /* ---- hostile ---- */
 
 static void case_garbage_ends_one_session_alone(struct suite *s)
@@ -358,6 +396,7 @@ static const struct suite_case cases[] = {
     {"replay from the store", case_replay_from_the_store, 0, false},
     {"replay from the reader", case_replay_from_the_reader, 0, false},
     {"reader is slow or gone", case_reader_is_slow_or_gone, 0, false},
+    {"reader says no", case_reader_says_no, 0, false},
     {"takeover", case_takeover, 0, false},
     {"logout", case_logout, 0, false},
     {"lost while logging in", case_lost_while_logging_in, 0, false},

@@ -4,17 +4,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "engine/base/hash.h"
 #include "engine/msg/msg.h"
 #include "gateway/csv.h"
 #include "gateway/refdata.h"
+#include "tests/lib/refdata_rig.h"
 
-#define HASH \
-    "\"$argon2id$v=19$m=16384,t=2,p=1$nFTjUpOMbtqB7+VJirno6Q$uenH44ld7wjVBa7CpuKR5EeMkZc6\""
 #define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\n"
 #define ACCOUNTS                                                           \
     "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent," \
@@ -22,38 +17,11 @@
 #define GOOD_INSTRUMENTS INSTRUMENTS "AAPL,0.01,100,225.50,no\nMSFT,0.01,100,400,no\n"
 #define GOOD_ACCOUNTS    ACCOUNTS "ALFA01,ALFA," HASH ",yes,1000,50000,10,none,\n"
 
-static struct refdata refs;
-static char *errors;
-static char dir[] = "/tmp/test_refdata_XXXXXX";
-
-static void write_file(const char *name, const char *text, size_t bytes)
-{
-    char path[64];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, bytes, f), bytes);
-    fclose(f);
-}
-
-/* Loads the two texts from files i and a in the test's directory. */
 static int load_max(const char *instruments, const char *accounts, u32 most)
 {
-    struct refdata_max max = {most, most};
-    size_t n;
-    char cwd[4096];
+    struct refdata_texts texts = {.instruments = instruments, .accounts = accounts, .most = most};
 
-    free(errors);
-    refdata_free(&refs);
-    write_file("i", instruments, strlen(instruments));
-    write_file("a", accounts, strlen(accounts));
-    assert_non_null(getcwd(cwd, sizeof cwd));
-    assert_int_equal(chdir(dir), 0);
-    FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", "", &max, &refs, f);
-    fclose(f);
-    assert_int_equal(chdir(cwd), 0);
-    return count;
+    return refdata_read(&texts);
 }
 
 static int load(const char *instruments, const char *accounts)
@@ -294,8 +262,8 @@ static void test_quotes(void **state)
     const char text[] = "a,b,c\n\"x\"\"y\",\"\",\" , \"\n\"\"\"\",  z  w ,\n";
 
     (void)state;
-    write_file("q", text, strlen(text));
-    snprintf(path, sizeof path, "%s/q", dir);
+    refdata_write("q", text, strlen(text));
+    snprintf(path, sizeof path, "%s/q", refdata_dir);
     struct report r = {.out = stderr, .file = path};
     assert_true(csv_open(&c, names, 3, 3, &r));
     assert_true(csv_next(&c));
@@ -423,28 +391,6 @@ static void test_many(void **state)
     free(text);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    static const char *const names[] = {"i", "a", "q"};
-    char path[64];
-
-    (void)state;
-    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        unlink(path);
-    }
-    rmdir(dir);
-    refdata_free(&refs);
-    free(errors);
-    return 0;
-}
-
 /* A second password and networks, where the file has the columns. */
 static void test_access(void **state)
 {
@@ -496,5 +442,5 @@ int main(void)
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_many),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, refdata_setup, refdata_teardown);
 }

@@ -4,51 +4,22 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "gateway/refdata.h"
+#include "tests/lib/refdata_rig.h"
 
-#define HASH \
-    "\"$argon2id$v=19$m=16384,t=2,p=1$nFTjUpOMbtqB7+VJirno6Q$uenH44ld7wjVBa7CpuKR5EeMkZc6\""
-#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
 #define ACCOUNTS                                                                           \
     "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
     "restricted,max_exposure,max_daily_notional,max_position,last_price_collar_percent\n"
 #define ROW  "A,F," HASH ",yes,1,1,1,none,,"
 #define FIRM "firm,max_exposure,max_daily_notional,max_position,last_price_collar_percent\n"
 
-static struct refdata refs;
-static char *errors;
-static char dir[] = "/tmp/test_refdata_limits_XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(name, "w");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 /* Both loads, as main does them; the number of errors. */
 static int load(const char *accounts, const char *firms)
 {
-    struct refdata_max max = {10, 10};
-    size_t n;
+    struct refdata_texts texts = {
+        .instruments = ONE_INSTRUMENT, .accounts = accounts, .firms = firms, .most = 10};
 
-    free(errors);
-    refdata_free(&refs);
-    write_file("i", INSTRUMENTS);
-    write_file("a", accounts);
-    if (firms)
-        write_file("f", firms);
-    FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", "", &max, &refs, f);
-    count += refdata_load_firms(firms ? "f" : "", &refs, f);
-    fclose(f);
-    return count;
+    return refdata_read(&texts);
 }
 
 static void test_limits(void **state)
@@ -127,23 +98,6 @@ static void test_too_many_firms(void **state)
     free(text);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? chdir(dir) : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink("i");
-    unlink("a");
-    unlink("f");
-    refdata_free(&refs);
-    free(errors);
-    return chdir("/") || rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,5 +105,5 @@ int main(void)
         cmocka_unit_test(test_wrong_limits),
         cmocka_unit_test(test_too_many_firms),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, refdata_setup, refdata_teardown);
 }

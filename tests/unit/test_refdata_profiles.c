@@ -1,43 +1,27 @@
 /* test_refdata_profiles.c - the profiles file, and what holds between it, accounts and ports. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "engine/msg/profile.h"
 #include "gateway/refdata.h"
+#include "tests/lib/refdata_rig.h"
 
-#define INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
-#define HASH                                                   \
-    "\"$argon2id$v=19$m=16384,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$" \
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
 #define ACCOUNTS                                                                           \
     "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders," \
     "restricted,profile,ports\n"
 #define ROW "A,F," HASH ",yes,"
 
-static struct refdata refs;
-static char *errors;
-static char dir[] = "/tmp/test_refdata_profiles_XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(name, "w");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 /* All that main reads and compares; the number of errors. Two ports: 9000 and 9001 with P. */
 static int load(const char *profiles, const char *accounts)
 {
-    struct refdata_max max = {10, 10};
     struct conf conf;
-    size_t n;
+    struct refdata_texts texts = {.instruments = ONE_INSTRUMENT,
+                                  .accounts = accounts,
+                                  .profiles = profiles,
+                                  .most = 10,
+                                  .conf = &conf};
 
     conf_default(&conf);
     conf.gateway.listen_used = 2;
@@ -45,16 +29,7 @@ static int load(const char *profiles, const char *accounts)
     conf.gateway.listen[1].port = 9001;
     snprintf(conf.gateway.listen[1].profile, sizeof conf.gateway.listen[1].profile, "p");
     snprintf(conf.accounts_file, sizeof conf.accounts_file, "a");
-    free(errors);
-    refdata_free(&refs);
-    write_file("i", INSTRUMENTS);
-    write_file("a", accounts);
-    write_file("p", profiles);
-    FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", "p", &max, &refs, f);
-    count += refdata_check_ports(&refs, &conf, "f.yaml", f);
-    fclose(f);
-    return count;
+    return refdata_read(&texts);
 }
 
 static void assert_wrong(const char *profiles, const char *accounts, const char *said)
@@ -196,23 +171,6 @@ static void test_accounts_and_ports(void **state)
                  "separated by spaces\n");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? chdir(dir) : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink("i");
-    unlink("a");
-    unlink("p");
-    refdata_free(&refs);
-    free(errors);
-    return chdir("/") || rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,5 +178,5 @@ int main(void)
         cmocka_unit_test(test_too_many_profiles),  cmocka_unit_test(test_wrong_profiles),
         cmocka_unit_test(test_accounts_and_ports),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, refdata_setup, refdata_teardown);
 }

@@ -4,43 +4,14 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "gateway/refdata.h"
+#include "tests/lib/refdata_rig.h"
 
-#define HASH \
-    "\"$argon2id$v=19$m=16384,t=2,p=1$nFTjUpOMbtqB7+VJirno6Q$uenH44ld7wjVBa7CpuKR5EeMkZc6\""
-#define GOOD_INSTRUMENTS "symbol,tick,lot,reference_price,restricted\nAAPL,0.01,100,225.50,no\n"
-
-static struct refdata refs;
-static char *errors;
-static char dir[] = "/tmp/test_refdata_terms_XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(name, "w");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-/* Loads the two texts, which lie in files i and a of the directory that the program is in. */
 static int load(const char *instruments, const char *accounts)
 {
-    struct refdata_max max = {10, 10};
-    size_t n;
+    struct refdata_texts texts = {.instruments = instruments, .accounts = accounts, .most = 10};
 
-    free(errors);
-    refdata_free(&refs);
-    write_file("i", instruments);
-    write_file("a", accounts);
-    FILE *f = open_memstream(&errors, &n);
-    int count = refdata_load("i", "a", "", &max, &refs, f);
-    fclose(f);
-    return count;
+    return refdata_read(&texts);
 }
 
 #define TERMS_ACCOUNTS                                                                     \
@@ -54,7 +25,7 @@ static void test_terms(void **state)
     const struct msg_account *t;
     (void)state;
 
-    assert_int_equal(load(GOOD_INSTRUMENTS, TERMS_ACCOUNTS TERMS_ROW
+    assert_int_equal(load(ONE_INSTRUMENT, TERMS_ACCOUNTS TERMS_ROW
                           "decrement_both,firm,yes,1500,slide\n"
                           "B,G," HASH ",no,1,1,1,none,,,,,,\n"
                           "C,H," HASH ",no,1,1,1,none,,off,account,no,on,cancel\n"),
@@ -78,7 +49,7 @@ static void assert_terms_error(const char *fields, const char *expected)
     char text[900];
 
     snprintf(text, sizeof text, TERMS_ACCOUNTS TERMS_ROW "%s", fields);
-    assert_int_equal(load(GOOD_INSTRUMENTS, text), 1);
+    assert_int_equal(load(ONE_INSTRUMENT, text), 1);
     assert_string_equal(errors, expected);
 }
 
@@ -107,7 +78,7 @@ static void test_wrong_terms(void **state)
 static void test_checks(void **state)
 {
     (void)state;
-    assert_int_equal(load(GOOD_INSTRUMENTS,
+    assert_int_equal(load(ONE_INSTRUMENT,
                           CHECKS_ACCOUNTS CHECKS_ROW "100,none,3,500,short  market cross\n"
                                                      "B,F," HASH ",yes,1,1,1,none,,,,,,\n"),
                      0);
@@ -126,7 +97,7 @@ static void assert_checks_error(const char *fields, const char *expected)
     char text[900];
 
     snprintf(text, sizeof text, CHECKS_ACCOUNTS CHECKS_ROW "%s", fields);
-    assert_int_equal(load(GOOD_INSTRUMENTS, text), 1);
+    assert_int_equal(load(ONE_INSTRUMENT, text), 1);
     assert_string_equal(errors, expected);
 }
 
@@ -153,7 +124,7 @@ static void test_drop_copy(void **state)
 {
     (void)state;
 
-    assert_int_equal(load(GOOD_INSTRUMENTS,
+    assert_int_equal(load(ONE_INSTRUMENT,
                           COPY_ACCOUNTS TERMS_ROW "\nB,F," HASH ",yes,1,1,1,none,,no\n"
                                                   "C,F," HASH ",yes,1,1,1,none,,firm\n"
                                                   "D,F," HASH ",yes,1,1,1,none,,all\n"),
@@ -162,32 +133,104 @@ static void test_drop_copy(void **state)
     assert_int_equal(refs.accounts[1].copy, READER_ACCOUNT);
     assert_int_equal(refs.accounts[2].copy, READER_FIRM);
     assert_int_equal(refs.accounts[3].copy, READER_ALL);
-    assert_int_equal(load(GOOD_INSTRUMENTS, COPY_ACCOUNTS TERMS_ROW "venue\n"), 1);
+    assert_int_equal(load(ONE_INSTRUMENT, COPY_ACCOUNTS TERMS_ROW "venue\n"), 1);
     assert_non_null(strstr(errors, "drop_copy: venue: none of the words; allowed: no, firm, all"));
 }
 
-static int setup(void **state)
+/* A file of each kind that says something in each field. */
+static const char all_instruments[] =
+    "symbol,tick,lot,reference_price,restricted,luld_tier,static_collar_percent,"
+    "short_restricted\n"
+    "AAPL,0.05,10,225.50,yes,2,15,no\nMSFT,0.01,100,400,no,,,yes\n";
+static const char all_accounts[] =
+    "user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,"
+    "restricted,stp,max_exposure,max_daily_notional,max_position,"
+    "last_price_collar_percent,orders_per_s,symbol_orders_per_s,repeat_max,repeat_ms,"
+    "forbidden\n"
+    "ab1,xy," HASH ",no,11,12,13,14,AAPL MSFT,cancel_newest,16,17,18,19,20,21,22,23,"
+    "short iso\n";
+
+/* Whatever the files say is in the commands that the engine gets, each in its place. */
+static void test_commands(void **state)
 {
+    union msg m;
     (void)state;
-    return mkdtemp(dir) ? chdir(dir) : -1;
+
+    if (load(all_instruments, all_accounts) != 0)
+        fail_msg("said: %s", errors);
+    refdata_instrument_command(&refs.instruments[0], &m);
+    assert_int_equal(m.cmd.type, CMD_INSTRUMENT);
+    assert_memory_equal(m.instrument.symbol, "AAPL    ", 8);
+    assert_int_equal(m.instrument.tick, 500);
+    assert_int_equal(m.instrument.lot, 10);
+    assert_int_equal(m.instrument.reference_price, 2255000);
+    assert_int_equal(m.instrument.tier, 2);
+    assert_int_equal(m.instrument.collar_bps, 1500);
+    refdata_account_command(&refs.accounts[0], &m);
+    assert_int_equal(m.cmd.type, CMD_ACCOUNT);
+    assert_int_equal(m.cmd.slots, msg_type_slots(CMD_ACCOUNT));
+    assert_memory_equal(m.account.user, "AB1   XY  ", 10);
+    assert_int_equal(m.account.disabled, 1);
+    assert_int_equal(m.account.stp, STP_CANCEL_NEWEST);
+    assert_true(refdata_limit_command(&refs.accounts[0], &m));
+    assert_int_equal(m.cmd.type, CMD_LIMIT);
+    assert_int_equal(m.limit.scope, LIMIT_ACCOUNT);
+    assert_memory_equal(m.limit.user, "AB1   ", 6);
+    assert_int_equal(m.limit.exposure_max, 160000);
+    assert_int_equal(m.limit.daily_max, 170000);
+    assert_int_equal(m.limit.position_max, 18);
+    assert_int_equal(m.limit.collar_bps, 1900);
+    assert_int_equal(m.limit.open_max, 14);
+    refdata_checks_command(&refs.accounts[0], &m);
+    assert_int_equal(m.cmd.type, CMD_CHECKS);
+    assert_memory_equal(m.checks.user, "AB1   ", 6);
+    assert_int_equal(m.checks.qty_max, 11);
+    assert_int_equal(m.checks.notional_max, 120000);
+    assert_int_equal(m.checks.collar_bps, 1300);
+    assert_int_equal(m.checks.orders_per_s, 20);
+    assert_int_equal(m.checks.symbol_per_s, 21);
+    assert_int_equal(m.checks.repeat_max, 22);
+    assert_int_equal(m.checks.repeat_ms, 23);
+    assert_int_equal(m.checks.bars, BAR_SHORT | BAR_ISO);
 }
 
-static int teardown(void **state)
+static void test_commands_of_lists(void **state)
 {
+    static const struct {
+        u8 kind, scope;
+        char symbol[9], user[7];
+    } lists[] = {{LIST_RESTRICTED, LIST_VENUE, "AAPL    ", ""},
+                 {LIST_SHORT, LIST_VENUE, "MSFT    ", ""},
+                 {LIST_RESTRICTED, LIST_ACCOUNT, "AAPL    ", "AB1   "},
+                 {LIST_RESTRICTED, LIST_ACCOUNT, "MSFT    ", "AB1   "}};
+    u32 seen = 0;
+    union msg m;
     (void)state;
-    unlink("i");
-    unlink("a");
-    refdata_free(&refs);
-    free(errors);
-    return chdir("/") || rmdir(dir);
+
+    assert_int_equal(load(all_instruments, all_accounts), 0);
+    for (u64 at = 0; at < refdata_listed(&refs); at++) {
+        if (!refdata_listed_command(&refs, at, &m))
+            continue;
+        assert_in_range(seen, 0, ARRAY_LEN(lists) - 1);
+        assert_int_equal(m.listed.kind, lists[seen].kind);
+        assert_int_equal(m.listed.scope, lists[seen].scope);
+        assert_memory_equal(m.listed.symbol, lists[seen].symbol, 8);
+        assert_true(lists[seen].user[0] == 0 || !memcmp(m.listed.user, lists[seen].user, 6));
+        seen++;
+    }
+    assert_int_equal(seen, ARRAY_LEN(lists));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terms),     cmocka_unit_test(test_wrong_terms),
-        cmocka_unit_test(test_checks),    cmocka_unit_test(test_wrong_checks),
+        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_wrong_terms),
+        cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_wrong_checks),
         cmocka_unit_test(test_drop_copy),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_commands_of_lists),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, refdata_setup, refdata_teardown);
 }

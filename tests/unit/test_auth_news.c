@@ -40,6 +40,9 @@ static void test_news(void **state)
     assert_int_equal(auth_rig_ask(&r, "BOB   ", "SECRET1   ", 1), AUTH_OK);
     assert_int_equal(auth_rig_ask(&r, "NONE  ", "SECRET1   ", 2), AUTH_BAD);
     assert_int_equal(auth_rig_ask(&r, "BOB   ", "SECRET1   ", 2), AUTH_LIMITED);
+    r.now_ns += NS_PER_SEC; /* the window is another one, too */
+    assert_int_equal(auth_rig_ask(&r, "BOB   ", "SECRET1   ", 2), AUTH_OK);
+    assert_int_equal(auth_rig_ask(&r, "NONE  ", "SECRET1   ", 2), AUTH_BAD);
     memset(changes[1].hashes, 0, sizeof changes[1].hashes);
     auth_give(r.auth, &news[1]);
     assert_int_equal(auth_rig_ask(&r, "ALICE ", "SECRET1   ", 2), AUTH_BAD);

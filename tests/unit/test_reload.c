@@ -15,7 +15,7 @@
 #include "gateway/terms.h"
 
 static struct refdata_instrument was_i[2], is_i[3];
-static struct refdata_account was_a[2], is_a[2];
+static struct refdata_account was_a[3], is_a[3];
 static struct msg_limit was_f[1], is_f[2];
 static struct refdata_profile was_p[1], is_p[2];
 static struct refdata was, is;
@@ -155,6 +155,7 @@ static void answer_look(const struct msg_look *c)
     } else {
         m.seen.id = c->name[0] == 'N' ? 0 : 1;
         m.seen.account.bind_id = 5;
+        m.seen.account.source = c->name[0] == 'K' ? CHECKS_OF_OPERATOR : CHECKS_OF_FILES;
     }
     reload_answer(&job, &m);
 }
@@ -257,6 +258,20 @@ static void test_kept(void **state)
     assert_int_equal(r->counts.instruments_kept, 1);
 }
 
+/* Checks that an operator has set stay his; of one whom nobody knows nothing is to be ended. */
+static void test_accounts(void **state)
+{
+    (void)state;
+    was_a[0] = is_a[0] = account("KATE  ");
+    is_a[0].limits.qty_max = 9;
+    was_a[1] = account("NED   ");
+    is.accounts_used = 1;
+    const struct reload_result *r = run(0);
+    asked_are((char[]){CMD_NOTE, CMD_ACCOUNT, 0});
+    assert_int_equal(r->counts.accounts_changed, 1);
+    assert_int_equal(r->counts.accounts_gone, 0);
+}
+
 /* All that was done is taken back, from the last to the first; the others are given nothing. */
 static void test_refused(void **state)
 {
@@ -351,6 +366,16 @@ static void test_does_not_fit(void **state)
     is_i[0] = instrument("N1      ", 100);
     is_i[1] = instrument("N2      ", 100);
     is_i[2] = instrument("N3      ", 100);
+    refused_with("needs a restart with at least 5");
+}
+
+static void test_accounts_do_not_fit(void **state)
+{
+    (void)state;
+    is.accounts_used = 3;
+    is_a[0] = account("N1    ");
+    is_a[1] = account("N2    ");
+    is_a[2] = account("N3    ");
     refused_with("needs a restart with at least 5");
 }
 
@@ -456,10 +481,19 @@ static void test_terms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_nothing),   CASE(test_order),           CASE(test_kept),
-        CASE(test_refused),   CASE(test_does_not_fit),    CASE(test_odd_tick),
-        CASE(test_bad_files), CASE(test_strange_answers), CASE(test_terms),
-        CASE(test_lists),     CASE(test_lists_full),
+        CASE(test_nothing),
+        CASE(test_order),
+        CASE(test_kept),
+        CASE(test_refused),
+        CASE(test_does_not_fit),
+        CASE(test_odd_tick),
+        CASE(test_bad_files),
+        CASE(test_strange_answers),
+        CASE(test_terms),
+        CASE(test_lists),
+        CASE(test_lists_full),
+        CASE(test_accounts),
+        CASE(test_accounts_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

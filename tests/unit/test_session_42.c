@@ -270,6 +270,8 @@ static void no_more_tokens(void **state)
     assert_int_equal(f.payload[23], 'O');
     replace("T0", "MORE", 200, 1500000);
     expect('J', "MORE");
+    assert_int_equal((u64)metrics_sum("wirebook_gateway_tokens_full_total"), 2);
+    assert_int_equal((u64)metrics_sum("wirebook_gateway_tokens_used"), 40);
     cancel("T0", 0);
     expect('C', "T0");
     rig_day_end(&rig);

@@ -42,6 +42,24 @@ static void test_price_has_the_least_imbalance(void **state)
     assert_cross(10300, 100, 0, 'N'); /* above 10200 nobody is left over; nearest to 10000 */
 }
 
+/* No price is passed by, however small the step to it is. */
+static void test_prices_next_to_each_other(void **state)
+{
+    static const u32 sells[] = {10000, 10001};
+    (void)state;
+
+    go(0, 'P');
+    for (u32 i = 0; i <= ARRAY_LEN(sells); i++) {
+        bool buys = i == ARRAY_LEN(sells);
+        union msg m = cross_cmd(buys ? ANN : BOB, 'O', buys ? 'B' : 'S', buys ? 200 : 100,
+                                buys ? 10001 : sells[i]);
+        m.enter.instrument = BBB; /* tick 0.0001 */
+        venue_send(&v, &m);
+    }
+    go(BBB, 'T');
+    assert_cross(10001, 200, 0, 'N');
+}
+
 /* What reserve orders keep back counts and trades: there is one price, not one for each part. */
 static void test_reserves_count_wholly(void **state)
 {
@@ -259,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_price_has_the_most_shares),
         T(test_price_has_the_least_imbalance),
+        T(test_prices_next_to_each_other),
         T(test_reserves_count_wholly),
         T(test_reserves_count_at_their_price),
         T(test_price_is_nearest_the_reference),

@@ -119,6 +119,7 @@ static void test_widths(void **state)
     instrument(1, 1000000, 0);
     assert_int_equal(bands_around(v.e, AAA, 1000000, true).upper, 1100000);
     assert_int_equal(bands_around(v.e, AAA, 0, true).upper, 0);
+    assert_int_equal(bands_around(v.e, AAA, 3000, true).lower, 1); /* as wide as it is high */
 }
 
 static void test_the_accepted_price_is_within(void **state)
@@ -167,6 +168,20 @@ static void test_bands_follow_the_mean(void **state)
     trade(1030000); /* the others are too old */
     assert_int_equal(later(0), 1);
     assert_int_equal(market()->reference, 1030000);
+}
+
+/* Ten half minutes count, the present one included; when none has a trade the last one does. */
+static void test_the_mean_of_five_minutes(void **state)
+{
+    (void)state;
+    trade(1010000);
+    assert_int_equal(window_mean(v.e, AAA, v.now_ns), 1010000);
+    assert_int_equal(window_mean(v.e, AAA, v.now_ns + 9 * BAND_LOOK_NS), 1010000);
+    assert_int_equal(window_mean(v.e, AAA, v.now_ns + 10 * BAND_LOOK_NS), 0);
+    assert_int_equal(later(31), 0);
+    trade(1010000);
+    assert_int_equal(later(400), 1);
+    assert_int_equal(market()->reference, 1010000);
 }
 
 /* A peg that the bands kept from a price goes there when they move. */
@@ -250,6 +265,28 @@ static void test_limit_state_and_pause(void **state)
     assert_int_equal(engine_open_orders(v.e), 0); /* crossed */
     assert_int_equal(market()->reference, 1050000);
     assert_int_equal(v.e->markets[BBB].phase, 'T');
+}
+
+/* What an operator had made of one instrument alone does not outlive its pause. */
+static void test_a_pause_ends_as_the_venue_is(void **state)
+{
+    union msg m = venue_cmd(CMD_PHASE, 0);
+    (void)state;
+
+    m.course.instrument = AAA;
+    m.course.phase = 'T';
+    m.course.reason = 'O';
+    m.course.wide = m.course.late = 1;
+    venue_send(&v, &m);
+    assert_bands(900000, 1100000);
+    enter(ANN, 'B', 10, 1100000, '0');
+    assert_int_equal(later(15), 1);
+    assert_int_equal(market()->phase, PHASE_PAUSED);
+    assert_int_equal(market()->wide, 1);
+    assert_true(later(300) > 0);
+    assert_int_equal(market()->phase, PHASE_TRADING);
+    assert_int_equal(market()->wide, 0);
+    assert_int_equal(market()->late, 0);
 }
 
 static void test_an_offer_at_the_lower_band(void **state)
@@ -378,10 +415,12 @@ int main(void)
         T(test_the_accepted_price_is_within),
         T(test_a_market_order_stops_at_the_band),
         T(test_bands_follow_the_mean),
+        T(test_the_mean_of_five_minutes),
         T(test_a_peg_follows_the_bands),
         T(test_wide_bands),
         T(test_orders_follow_in_pieces),
         T(test_limit_state_and_pause),
+        T(test_a_pause_ends_as_the_venue_is),
         T(test_an_offer_at_the_lower_band),
         T(test_no_bands_without_tier_or_reference),
         T(test_static_collar),

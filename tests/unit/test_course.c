@@ -50,6 +50,7 @@ static void test_late_cancels(void **state)
     assert_int_equal(venue_cancel(&v, ANN, a, 60), 1);
     assert_int_equal(venue_event(&v, 0)->ev.type, EV_CANCEL_REJECTED);
     assert_int_equal(venue_cancel(&v, ANN, a, 60), 0);
+    assert_int_equal(metric_get(&v.e->metrics.superfluous), 1);
     assert_int_equal(venue_cancel(&v, ANN, a, 0), 1);
     assert_int_equal(venue_event(&v, 0)->ev.type, EV_CANCEL_PENDING);
     assert_int_equal(venue_event(&v, 0)->late.user_ref, a);

@@ -1,100 +1,8 @@
 /*
- * test_recover_course.c - what recovery refuses of phases, crosses, bands, replacements and shown
- * parts: one field of a transaction changed at a time, and the state that it leads to is none.
- *
- * As in test_recover.c the live engine makes the transaction, and the shadow gets what is left of
- * it.
+ * test_recover_course.c - what recovery refuses of phases, crosses, bands, broken trades and late
+ * cancels, and of where their work stands: one field of a transaction changed at a time.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "engine/apply.h"
-#include "tests/lib/engine_venue.h"
-
-#define NOWHERE 9u /* an account or an instrument that there is none */
-
-static struct venue v;
-
-static int set_up(void **state)
-{
-    (void)state;
-    venue_init(&v, 300);
-    return 0;
-}
-
-/* Not venue_free: an engine that has refused is not to be looked at. */
-static int tear_down(void **state)
-{
-    (void)state;
-    mem_free_all(&v.mem);
-    return 0;
-}
-
-/* A command that both engines take. */
-static void both(union msg m)
-{
-    venue_send(&v, &m);
-    assert_true(v.made);
-}
-
-/* One whose transaction the shadow has not seen yet. */
-static void make(union msg m)
-{
-    m.cmd.bind_id = m.cmd.account ? v.e->accounts.at[m.cmd.account].bind_id : 0;
-    v.now_ns += 1000;
-    v.made = engine_step(v.e, &m, v.now_ns, &v.tx);
-    assert_true(v.made);
-}
-
-static union msg *event(u32 i)
-{
-    return (union msg *)(void *)(uintptr_t)venue_event(&v, i);
-}
-
-/* The transaction with `bytes` of `what` at `at` in event `i` is refused for `why`. */
-static void refused(u32 i, size_t at, const void *what, size_t bytes, const char *why)
-{
-    memcpy((u8 *)event(i) + at, what, bytes);
-    const char *wrong = engine_apply(v.shadow, v.tx.slots, v.tx.used);
-
-    if (!wrong)
-        fail_msg("was not refused for: %s", why);
-    assert_string_equal(wrong, why);
-}
-
-#define REFUSED(i, msg, member, value, why)                            \
-    do {                                                               \
-        typeof(((struct msg *)0)->member) to = (value);                \
-        refused(i, offsetof(struct msg, member), &to, sizeof to, why); \
-    } while (0)
-
-static void assert_taken(void)
-{
-    const char *wrong = engine_apply(v.shadow, v.tx.slots, v.tx.used);
-
-    if (wrong)
-        fail_msg("%s", wrong);
-    assert_int_equal(engine_state_hash(v.shadow), engine_state_hash(v.e));
-}
-
-static union msg phase_cmd(u16 instrument, char phase)
-{
-    union msg m = venue_cmd(CMD_PHASE, 0);
-
-    m.course.instrument = instrument;
-    m.course.phase = (u8)phase;
-    m.course.reason = COURSE_OPERATOR;
-    return m;
-}
-
-static void again(void)
-{
-    tear_down(NULL);
-    set_up(NULL);
-}
+#include "tests/lib/recover_rig.h"
 
 /* ---- changes of phase ---- */
 
@@ -231,6 +139,21 @@ static void test_where_work_stands(void **state)
     REFUSED(last, msg_work, kind, 99, "long work of an unknown kind");
 }
 
+static void test_a_change_that_nobody_asked_for(void **state)
+{
+    union msg m = venue_cmd(CMD_DAY_END, 0);
+    (void)state;
+
+    v.e->chunk_cancels = 2;
+    for (u32 i = 1; i <= 4; i++)
+        venue_enter(&v, ANN, i, 'B', 10, 10000, '0');
+    m.day.day = VENUE_DAY;
+    make(m);
+    u32 last = venue_events(&v) - 1;
+    event(last)->work.cursor = AAA;
+    REFUSED(last, msg_work, kind, WORK_COURSE, "a change of phase that nobody asked for");
+}
+
 static void test_where_the_work_of_an_instrument_stands(void **state)
 {
     static const char nowhere[] = "orders that end and stand nowhere";
@@ -286,6 +209,25 @@ static void test_bands(void **state)
     make_first_bands();
     event(1)->bands.lower = event(1)->bands.upper = PRICE_LIMIT_MAX;
     assert_null(engine_apply(v.shadow, v.tx.slots, v.tx.used));
+}
+
+/* They move only while nothing else is under way. */
+static void test_bands_amid_other_work(void **state)
+{
+    static const char why[] = "bands of an unknown instrument, or in the midst of other work";
+    (void)state;
+
+    make_first_bands();
+    union msg bands = *event(1);
+    make_reopening();
+    bands.bands.instrument = AAA;
+    bands.ev.seq = event(2)->ev.seq;
+    refused(2, 0, &bands, SLOT_BYTES, why);
+    u32 last = make_piece(0, 'H');
+    memcpy(event(last - 1), event(last), SLOT_BYTES);
+    event(last - 1)->ev.flags = 0;
+    bands.ev.seq = event(last)->ev.seq;
+    refused(last, 0, &bands, SLOT_BYTES, why);
 }
 
 /* Matches 1 and 2 are of yesterday, 3 and 4 of today; `match` is broken. */
@@ -386,69 +328,6 @@ static void test_system_events_out_of_their_turn(void **state)
     assert_string_equal(engine_apply(v.shadow, v.tx.slots, v.tx.used), why);
 }
 
-/* ---- orders ---- */
-
-static void test_a_replacement_elsewhere(void **state)
-{
-    static const char why[] = "a replacement of an order that is not open";
-    (void)state;
-
-    for (u32 i = 0; i < 3; i++) {
-        again();
-        venue_enter(&v, ANN, 1, 'S', 100, 10000, '0');
-        make(venue_replace_cmd(ANN, 1, 2, 100, 10100));
-        if (i == 0)
-            assert_taken();
-        else if (i == 1)
-            REFUSED(0, msg_order, instrument, BBB, why);
-        else
-            REFUSED(0, msg_order, orig_user_ref, 7, why);
-    }
-}
-
-/* Accepted, both halves of a fill, the next part of the maker, another fill. */
-static void make_restated(void)
-{
-    union msg m = venue_enter_cmd(ANN, 1, 'S', 300, 10000, '0');
-
-    again();
-    m.enter.terms.tags = TAG_BIT(5);
-    m.enter.terms.max_floor = 100;
-    m.cmd.bind_id = BIND;
-    both(m);
-    make(venue_enter_cmd(BOB, 1, 'B', 150, 10000, '0'));
-    assert_int_equal(event(3)->ev.type, EV_RESTATED);
-}
-
-static void test_a_part_that_is_not_to_be_shown(void **state)
-{
-    static const char shows[] = "a restatement of an order that still shows something";
-    (void)state;
-
-    make_restated();
-    assert_taken();
-    make_restated();
-    REFUSED(3, msg_restated, user_ref, 7, shows);
-    make_restated();
-    REFUSED(3, msg_restated, qty, 201, "a restatement of more shares than were kept back");
-    make_restated();
-    REFUSED(3, msg_restated, qty, 0, "a restatement of more shares than were kept back");
-    make_restated();
-    REFUSED(3, msg_restated, secondary, 1, "an order number that was used before");
-    make_restated();
-    REFUSED(3, msg_restated, secondary, ORDER_REF_MAX + 1, "an order number that was used before");
-    make_restated();
-    REFUSED(2, msg_executed, qty, 50, shows);
-    make_restated();
-    event(2)->executed.qty = 50; /* nobody is to show anything: not an unknown order either */
-    REFUSED(3, msg_restated, user_ref, 7, shows);
-    make_restated();
-    memcpy(event(3), event(4), SLOT_BYTES);
-    REFUSED(3, msg_executed, qty, 50, "an order that shows nothing");
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,12 +338,12 @@ int main(void)
         CASE(test_a_crossed_book_does_not_trade),
         CASE(test_where_work_stands),
         CASE(test_where_the_work_of_an_instrument_stands),
+        CASE(test_a_change_that_nobody_asked_for),
         CASE(test_bands),
+        CASE(test_bands_amid_other_work),
         CASE(test_broken_trades),
         CASE(test_a_late_cancel_of_what_does_not_wait),
         CASE(test_system_events_out_of_their_turn),
-        CASE(test_a_replacement_elsewhere),
-        CASE(test_a_part_that_is_not_to_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@
     X(seen, "messages seen by clients")                                 \
     X(seen_again, "messages seen again and compared")                   \
     X(executions, "executions seen by clients")                         \
+    X(firms, "changes of an account's firm")                            \
     X(phases, "changes of phase by operators")                          \
     X(crossed, "executions in crosses")                                 \
     X(midpoints, "executions at the midpoint")                          \

@@ -11,6 +11,7 @@
 #include "tests/sim/sim.h"
 
 #define CHANGES_PER_MILLION 2500u /* of steps */
+#define FIRMS_PER_MILLION   300u
 
 static void lead(struct ring *cmds, u16 instrument, char phase, bool late, bool closing)
 {
@@ -28,8 +29,28 @@ static void lead(struct ring *cmds, u16 instrument, char phase, bool late, bool 
         sim.counts.phases++;
 }
 
-void sim_course_turn(struct ring *cmds)
+/* An account's firm is another one from here on; a start brings its own back. */
+static void change_firm(struct ring *cmds, const struct engine *e)
 {
+    u32 known = engine_accounts(e);
+    union msg m;
+
+    if (known == 0)
+        return;
+    memset(&m, 0, sizeof m);
+    m.account = *engine_account(e, (u32)sim_between(1, known));
+    memset(&m.account.cmd, 0, sizeof m.account.cmd);
+    m.cmd.type = CMD_ACCOUNT;
+    m.cmd.slots = msg_type_slots(CMD_ACCOUNT);
+    memcpy(m.account.firm, sim_chance(500000) ? "TREE" : "FOUR", 4);
+    if (ring_push(cmds, &m, m.cmd.slots))
+        sim.counts.firms++;
+}
+
+void sim_course_turn(struct ring *cmds, const struct engine *e)
+{
+    if (sim_chance(FIRMS_PER_MILLION))
+        change_firm(cmds, e);
     if (!sim_chance(CHANGES_PER_MILLION))
         return;
     u16 one = (u16)sim_between(1, 2);

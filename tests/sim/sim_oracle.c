@@ -228,13 +228,34 @@ void sim_oracle_account_complete(const struct sim_journal *j, const struct sim_a
 
 /* ---- sinks ---- */
 
-void sim_oracle_database(const struct sim_journal *j, const struct fake_far *far)
+/* Takes over what transaction `tx` says of names. */
+static void names_follow(struct export_names *names, const struct sim_journal *j,
+                         const struct sim_tx *tx)
+{
+    for (u32 at = 0; at < tx->used; at += msg_slots(&j->slots[tx->at + at]))
+        export_names_note(names, (const union msg *)(const void *)&j->slots[tx->at + at]);
+}
+
+/* The row has the firm that its account had then. */
+static void check_firm(const struct export_names *names, const struct fake_row *r, u32 account)
+{
+    const char *firm = export_names_account(names, account)->firm;
+
+    SIM_CHECK(memcmp(r->firm, firm, sizeof r->firm) == 0,
+              "database: a row of transaction %llu has firm %.4s, not %.4s",
+              (unsigned long long)r->seq, r->firm, firm);
+}
+
+void sim_oracle_database(const struct sim_journal *j, const struct fake_far *far,
+                         struct export_names *names)
 {
     u64 row = 0;
 
     for (u64 i = 0; i < j->used; i++) {
         const struct sim_tx *tx = &j->txs[i];
         u32 idx = 0;
+        if (names)
+            names_follow(names, j, tx);
         for (u32 at = 0; at < tx->used; idx++) {
             const struct slot *slot = &j->slots[tx->at + at];
             at += msg_slots(slot);
@@ -250,6 +271,8 @@ void sim_oracle_database(const struct sim_journal *j, const struct fake_far *far
             SIM_CHECK(memcmp(&r->first, slot, sizeof *slot) == 0,
                       "database: row %llu of transaction %llu has other bytes",
                       (unsigned long long)row, (unsigned long long)i + 1);
+            if (names)
+                check_firm(names, r, ((const struct event_head *)(const void *)slot)->account);
         }
     }
     SIM_CHECK(row == far->used, "database: %llu rows too many",

@@ -18,8 +18,12 @@ void sim_oracle_account(const struct sim_journal *j, const struct sim_account *a
 /* ... and of the journal's last day it saw everything, and its open orders are the engine's. */
 void sim_oracle_account_complete(const struct sim_journal *j, const struct sim_account *a);
 
-/* The database has every event of the journal once, in order, and the mark stands at its end. */
-void sim_oracle_database(const struct sim_journal *j, const struct fake_far *far);
+/*
+ * The database has every event of the journal once, in order, and the mark stands at its end; with
+ * `names`, blank ones to be filled, each row has the firm of its account of then.
+ */
+void sim_oracle_database(const struct sim_journal *j, const struct fake_far *far,
+                         struct export_names *names);
 
 /* The stream has an entry for every transaction with executions, once, in order. */
 void sim_oracle_redis(const struct sim_journal *j, const struct sim_redis *far,

@@ -285,7 +285,7 @@ void world_step(void)
     sim.counts.steps++;
     bool worked = turn();
     misfortune();
-    sim_course_turn(&world->topology.rings.admin_cmd);
+    sim_course_turn(&world->topology.rings.admin_cmd, world->topology.engine);
     look_before_it_goes();
     if (sim.step % CHECK_EVERY == 0) {
         engine_check(world->topology.engine);

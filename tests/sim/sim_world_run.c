@@ -82,7 +82,7 @@ static void drain(void)
 
 static void compare_sinks(void)
 {
-    struct export_names names;
+    struct export_names names, then;
     struct mem mem;
     const struct engine *e = world->journal.shadow;
     union msg m;
@@ -97,7 +97,10 @@ static void compare_sinks(void)
         m.instrument = *engine_instrument(e, (u16)id);
         export_names_note(&names, &m);
     }
-    sim_oracle_database(&world->journal, &world->database);
+    export_names_init(&then, &mem, 16, 16);
+    /* where the beginning of the journal goes, so may what a firm was */
+    bool known = world->conf.keep_segments == 0;
+    sim_oracle_database(&world->journal, &world->database, known ? &then : NULL);
     sim_oracle_redis(&world->journal, &world->redis, &names);
     mem_free_all(&mem);
 }

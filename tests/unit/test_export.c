@@ -395,6 +395,28 @@ static void test_names(void **state)
     assert_memory_equal(export_names_symbol(&n, 0), "        ", 8);
     assert_memory_equal(export_names_symbol(&n, 60000), "        ", 8);
     assert_memory_equal(export_names_account(&n, 60000)->user, "      ", 6);
+    assert_int_equal(n.changed, 0); /* new accounts change nothing */
+    union msg was = {.account = {.ev = {.type = EV_ACCOUNT, .account = 64, .seq = 40}}};
+    memcpy(was.account.user, "LAST  ", 6);
+    memcpy(was.account.firm, "ONE ", 4);
+    export_names_note(&n, &was);
+    assert_memory_equal(export_names_account(&n, 64)->firm, "ONE ", 4);
+    assert_int_equal(n.changed, 0);
+    export_names_take(&n, &was); /* may have been another firm's before */
+    assert_int_equal(n.changed, 40);
+    memcpy(was.account.firm, "TWO ", 4);
+    was.ev.seq = 50;
+    export_names_note(&n, &was);
+    assert_memory_equal(export_names_account(&n, 64)->firm, "TWO ", 4);
+    assert_int_equal(n.changed, 50);
+    was.ev.seq = 45;
+    export_names_take(&n, &was);
+    assert_int_equal(n.changed, 50);
+    union msg symbol = {.instrument = {.ev = {.type = EV_INSTRUMENT, .seq = 60}, .instrument = 64}};
+    memcpy(symbol.instrument.symbol, "LASTONE ", 8);
+    export_names_take(&n, &symbol);
+    assert_memory_equal(export_names_symbol(&n, 64), "LASTONE ", 8);
+    assert_int_equal(n.changed, 50);
     assert_int_equal(export_names_trim("SYM4    ", 8), 4);
     assert_int_equal(export_names_trim("        ", 8), 0);
     made_journal_free(&j);

@@ -137,7 +137,7 @@ void sim_world_run(const struct sim_options *options)
     tzset();
     log_level_set(options->trace ? LOG_INFO : LOG_ERROR + 1);
     sim_begin(options->seed, start_ns, options->trace);
-    sim.now_ns -= sim_between(20, 600) * NS_PER_MS;
+    sim.now_ns -= sim_between(20, 250) * NS_PER_MS;
     sim.base_ns = sim.now_ns;
     world = sim_alloc(sizeof *world);
     world_init(options);

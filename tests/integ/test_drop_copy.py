@@ -10,7 +10,6 @@ wb-test: variants=release,asan timeout=100
 """
 import os
 import random
-import re
 import struct
 import subprocess
 import sys
@@ -18,34 +17,17 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import journal_check  # noqa: E402
-from clients import TMP, check, free_port, program, start, wait_for  # noqa: E402
+from clients import TMP, check, free_port, program, wait_for  # noqa: E402
+from gateways import SYMBOLS, metric, venue_start, write_files  # noqa: E402
 from journal_check import Differs  # noqa: E402
 from ouch_client import Broken, Client  # noqa: E402
 
 SECONDS = float(os.environ.get("WB_SECONDS", 4))
 SEED = int(os.environ.get("WB_SEED", 1))
-SYMBOLS = ["AAPL", "MSFT"]
 FIRMS = {"TRAD01": "AAAA", "TRAD02": "AAAA", "TRAD03": "BBBB", "COPYA1": "AAAA", "COPYA2": "AAAA", "COPYB1": "BBBB",
          "COPALL": "BBBB"}
 COPIES = {"COPYA1": "firm", "COPYA2": "firm", "COPYB1": "firm", "COPALL": "all"}
 PATIENCE_S = 60
-
-CONFIG = """
-data_dir: {tmp}/journal
-venue: {{timezone: UTC, day_end: none}}
-reference: {{instruments_file: {tmp}/instruments.csv, accounts_file: {tmp}/accounts.csv}}
-gateway:
-  count: 2
-  listen: [{{address: 127.0.0.1, port: {port}}}]
-  store_slots: 256
-engine: {{accounts_max: 16, instruments_max: 16, orders_max: 262144}}
-journal: {{segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}}
-threads:
-  - {{name: hot, idle: backoff, agents: [gateway, engine, persist]}}
-  - {{name: second, idle: backoff, agents: [gateway1]}}
-memory: {{huge_pages: off}}
-metrics: {{file: {tmp}/metrics, interval_ms: 100}}
-"""
 
 
 class Copy(Client):
@@ -65,34 +47,6 @@ class Copy(Client):
         self.next_ref += 1
         self.put(b"U" + struct.pack(">cI4s8sH", b"C", self.next_ref, FIRMS[self.user].encode(), b" " * 8, 0))
         self.put(b"U" + struct.pack(">cI4sH", b"D", self.next_ref, FIRMS[self.user].encode(), 0))
-
-
-def write_files(port):
-    with open(f"{TMP}/instruments.csv", "w", encoding="utf-8") as file:
-        file.write("symbol,tick,lot,reference_price,restricted\n")
-        file.writelines(f"{symbol},0.01,100,150.00,no\n" for symbol in SYMBOLS)
-    stored = subprocess.run([program("wirebook"), "--hash-password"], input="SECRET", check=True, stdout=subprocess.PIPE,
-                            text=True).stdout.strip()
-    with open(f"{TMP}/accounts.csv", "w", encoding="utf-8") as file:
-        file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,restricted,"
-                   "drop_copy\n")
-        file.writelines(f'{user},{firm},"{stored}",yes,none,none,none,none,,{COPIES.get(user, "")}\n'
-                        for user, firm in FIRMS.items())
-    with open(f"{TMP}/venue.yaml", "w", encoding="utf-8") as file:
-        file.write(CONFIG.format(tmp=TMP, port=port))
-
-
-def venue_start():
-    with open(f"{TMP}/venue.log", "wb") as log:
-        venue = start([program("wirebook"), f"{TMP}/venue.yaml"], stdout=log, stderr=log)
-    wait_for("wirebook listens", lambda: venue.poll() is not None or b"listening on" in open(f"{TMP}/venue.log", "rb").read())
-    check(venue.poll() is None, f"wirebook runs: see {TMP}/venue.log")
-    return venue
-
-
-def metric(name):
-    with open(f"{TMP}/metrics", encoding="utf-8") as file:
-        return sum(int(n) for n in re.findall(rf"^wirebook_{name}(?:{{.*}})? (\d+)$", file.read(), re.MULTILINE))
 
 
 def work(venue, clients, until):
@@ -160,7 +114,7 @@ def compare(traders, copies):
 
 def main():
     port = free_port()
-    write_files(port)
+    write_files(port, 2, "SECRET", [(user, firm, COPIES.get(user, "")) for user, firm in FIRMS.items()])
     venue = venue_start()
     traders = [Client(user, "SECRET", port, SYMBOLS, SEED + i) for i, user in enumerate(FIRMS) if user not in COPIES]
     copies = [Copy(user, "SECRET", port, SYMBOLS, SEED + 10 + i) for i, user in enumerate(COPIES)]

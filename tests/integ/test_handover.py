@@ -12,7 +12,6 @@ wb-test: variants=release,asan timeout=170
 """
 import os
 import random
-import re
 import signal
 import struct
 import subprocess
@@ -21,33 +20,15 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import journal_check  # noqa: E402
-from clients import TMP, check, free_port, program, start, wait_for  # noqa: E402
+from clients import TMP, check, free_port, program  # noqa: E402
+from gateways import SYMBOLS, metric, venue_start, write_files  # noqa: E402
 from journal_check import Differs  # noqa: E402
 from ouch_client import Broken, Client  # noqa: E402
 
 MOVES = int(os.environ.get("WB_MOVES", 200))
 SEED = int(os.environ.get("WB_SEED", 1))
-SYMBOLS = ["AAPL", "MSFT"]
 USERS = ["HAND01", "HAND02", "HAND03", "HAND04"]
 PATIENCE_S = 100
-
-CONFIG = """
-data_dir: {tmp}/journal
-venue: {{timezone: UTC, day_end: none}}
-reference: {{instruments_file: {tmp}/instruments.csv, accounts_file: {tmp}/accounts.csv}}
-gateway:
-  count: 3
-  listen: [{{address: 127.0.0.1, port: {port}}}]
-  store_slots: 256
-engine: {{accounts_max: 16, instruments_max: 16, orders_max: 262144}}
-journal: {{segment_mb: 4, low_space_mb: 64, hard_space_mb: 32}}
-threads:
-  - {{name: hot, idle: backoff, agents: [gateway, engine, persist]}}
-  - {{name: second, idle: backoff, agents: [gateway1]}}
-  - {{name: third, idle: backoff, agents: [gateway2]}}
-memory: {{huge_pages: off}}
-metrics: {{file: {tmp}/metrics, interval_ms: 100}}
-"""
 
 
 class Mover(Client):
@@ -87,41 +68,6 @@ class Mover(Client):
             if at <= now:
                 sock.close()
         self.old = [(at, sock) for at, sock in self.old if at > now]
-
-
-def write_files(port):
-    with open(f"{TMP}/instruments.csv", "w", encoding="utf-8") as file:
-        file.write("symbol,tick,lot,reference_price,restricted\n")
-        file.writelines(f"{symbol},0.01,100,150.00,no\n" for symbol in SYMBOLS)
-    with open(f"{TMP}/accounts.csv", "w", encoding="utf-8") as file:
-        file.write("user,firm,password_hash,enabled,max_qty,max_notional,collar_percent,max_open_orders,restricted\n")
-        for user in USERS:
-            stored = subprocess.run([program("wirebook"), "--hash-password"], input=user + "PW", check=True,
-                                    stdout=subprocess.PIPE, text=True).stdout.strip()
-            file.write(f'{user},FIRM,"{stored}",yes,none,none,none,none,\n')
-    with open(f"{TMP}/venue.yaml", "w", encoding="utf-8") as file:
-        file.write(CONFIG.format(tmp=TMP, port=port))
-
-
-def venue_start():
-    with open(f"{TMP}/venue.log", "wb") as log:
-        venue = start([program("wirebook"), f"{TMP}/venue.yaml"], stdout=log, stderr=log)
-
-    def up():
-        check(venue.poll() is None, f"wirebook runs: see {TMP}/venue.log")
-        with open(f"{TMP}/venue.log", encoding="utf-8") as log:
-            return "listening on" in log.read()
-    wait_for("wirebook listens", up)
-    return venue
-
-
-def metric(name):
-    """The sum over all labels, as the venue wrote it last."""
-    try:
-        with open(f"{TMP}/metrics", encoding="utf-8") as file:
-            return sum(int(n) for n in re.findall(rf"^wirebook_{name}(?:{{.*}})? (\d+)$", file.read(), re.MULTILINE))
-    except FileNotFoundError:
-        return 0
 
 
 def work(venue, clients, until):
@@ -172,9 +118,9 @@ def compare(clients):
 
 def main():
     port = free_port()
-    write_files(port)
+    write_files(port, 3, "SECRET", [(user, "FIRM", "") for user in USERS])
     venue = venue_start()
-    clients = [(Mover if i == 0 else Client)(user, user + "PW", port, SYMBOLS, SEED * 100 + i)
+    clients = [(Mover if i == 0 else Client)(user, "SECRET", port, SYMBOLS, SEED * 100 + i)
                for i, user in enumerate(USERS)]
     try:
         work(venue, clients, lambda: all(client.live for client in clients))

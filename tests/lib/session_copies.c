@@ -146,6 +146,7 @@ void case_copy_logins(struct suite *s)
     suite_stream(s, 10);
     suite_rejected(s, "COPY", "wrong", "", "1", 'A');
     suite_rejected(s, "COPY", "secret", "", "99", 'S'); /* beyond the next one */
+    assert_int_equal(metrics_sum("wirebook_gateway_logins_refused_total"), 1);
     s->rig.reader_behind = true;
     memset(&s->c, 0, sizeof s->c);
     client_open(&s->c, &s->rig);

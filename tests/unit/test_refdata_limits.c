@@ -75,6 +75,8 @@ static void test_wrong_limits(void **state)
                  "cent, or none\n");
     assert_wrong(",,,\n", FIRM "ABCDE,,,,\n",
                  "f:2: firm: ABCDE: not a name; allowed: 1 to 4 letters and digits\n");
+    assert_wrong(",,,\n", FIRM "A-B,,,,\n",
+                 "f:2: firm: A-B: not a name; allowed: 1 to 4 letters and digits\n");
     assert_wrong(",,,\n", FIRM "AB,,,,\nab,,,,\n",
                  "f:3: firm: AB: given twice, before in line 2; allowed: "
                  "each once\n");

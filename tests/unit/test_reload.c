@@ -1,5 +1,4 @@
-/* test_reload.c - the plan of a reload and its way through an engine that the test plays; the terms
- * that gateways are given. */
+/* test_reload.c - the plan of a reload and its way through an engine that the test plays. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +11,6 @@
 #include "engine/base/mem.h"
 #include "gateway/reload.h"
 #include "gateway/reload_plan.h"
-#include "gateway/terms.h"
 
 static struct refdata_instrument was_i[2], is_i[3];
 static struct refdata_account was_a[3], is_a[3];
@@ -290,6 +288,27 @@ static void test_refused(void **state)
     assert_int_equal(metric_get(&job.failed), 1);
 }
 
+/* Nothing is ever forgotten: what was new is halted, and disabled, when it is taken back. */
+static void test_new_ones_refused(void **state)
+{
+    (void)state;
+
+    is_i[2] = instrument("NEW     ", 100);
+    is.instruments_used = 3;
+    is_a[2] = account("NINA  ");
+    is.accounts_used = 3;
+    is_a[2].limits.qty_max = 1;
+    const struct reload_result *r = run(4); /* NINA's checks */
+    assert_int_equal(r->outcome, RELOAD_REFUSED);
+    asked_are((char[]){CMD_NOTE, CMD_INSTRUMENT, CMD_ACCOUNT, CMD_CHECKS, CMD_ACCOUNT,
+                       CMD_INSTRUMENT, 0});
+    assert_memory_equal(carried[4].account.user, "NINA  ", 6);
+    assert_memory_equal(carried[5].instrument.symbol, "NEW     ", 8);
+    assert_int_equal(carried[5].instrument.tick, 100);
+    assert_int_equal(carried[4].account.disabled, 1);
+    assert_int_equal(carried[5].instrument.halted, 1);
+}
+
 static char listed_lists[2][8] = {"AAA     ", "BBB     "};
 
 /* Profiles before all accounts, lists behind them, off before on; an expulsion waits for all. Each
@@ -408,74 +427,6 @@ static void test_strange_answers(void **state)
     assert_int_equal(run(0)->outcome, RELOAD_DONE);
 }
 
-/* Numbers at once, accounts a piece a turn; only then it is taken. */
-static void test_terms(void **state)
-{
-    static struct terms_account accounts[TERMS_ACCOUNTS_PER_TURN + 3];
-    struct session_conf sc = {.accounts_max = 128, .instruments_max = 1, .connections_max = 1};
-    struct session_rings rings = {.cmd = &cmds};
-    static struct sessions S;
-    static struct lobby l;
-    struct store_memory stores;
-    struct rates_memory rates;
-    struct terms_post post = {.at = 0};
-    struct gateway_conf gc;
-    struct gateway_terms t, t2;
-    (void)state;
-
-    store_memory_init(&stores, &mem, 128, 2, 1);
-    rings.stores = &stores;
-    rates_memory_init(&rates, &mem, 128, RATES_EACH_MIN, 5);
-    rings.rates = &rates;
-    sessions_init(&S, &sc, &rings, &mem);
-    gateway_conf_defaults(&gc);
-    gc.heartbeat_ns = 77;
-    gc.login_timeout_ns = 71;
-    gc.silence_timeout_ns = 72;
-    gc.slow_timeout_ns = 73;
-    gc.guests_per_source = 74;
-    gc.rate_reject_per_s = 75;
-    gc.rate_stop_per_s = 76;
-    gc.login_terms = LOGIN_AHEAD_NEXT;
-    gc.balancers_used = 1;
-    gc.balancers[0].ipv4 = 5;
-    terms_of(&t, &gc);
-    terms_follow(&post, &S, &l); /* nothing was given */
-    assert_int_equal(S.conf.heartbeat_ns, 0);
-    for (u32 i = 0; i < ARRAY_LEN(accounts); i++) {
-        snprintf(accounts[i].user, 6, "U%04u", i);
-        accounts[i].user[5] = ' ';
-        accounts[i].ports = (struct account_ports){1, {4242}};
-        accounts[i].networks.used = 1;
-    }
-    t.accounts = accounts;
-    t.accounts_used = ARRAY_LEN(accounts);
-    terms_give(&post, &t);
-    terms_follow(&post, &S, &l);
-    assert_int_equal(S.conf.heartbeat_ns, 77);
-    assert_int_equal(S.conf.login_timeout_ns, 71);
-    assert_int_equal(l.timeout_ns, 71);
-    assert_int_equal(S.conf.silence_timeout_ns, 72);
-    assert_int_equal(S.conf.slow_timeout_ns, 73);
-    assert_int_equal(S.conf.guests_per_source, 74);
-    assert_int_equal(S.conf.rate_reject_per_s, 75);
-    assert_int_equal(S.conf.rate_stop_per_s, 76);
-    assert_int_equal(S.conf.login_terms, LOGIN_AHEAD_NEXT);
-    assert_int_equal(l.balancers[0].ipv4, 5);
-    assert_int_equal(S.directory.accounts_used, TERMS_ACCOUNTS_PER_TURN);
-    assert_false(terms_taken(&post, &t));
-    terms_follow(&post, &S, &l);
-    assert_int_equal(S.directory.accounts_used, ARRAY_LEN(accounts));
-    assert_int_equal(S.directory.accounts[66].ports.at[0], 4242);
-    assert_int_equal(S.directory.accounts[66].networks.used, 1);
-    assert_true(terms_taken(&post, &t));
-    terms_of(&t2, &gc);
-    terms_give(&post, &t2);
-    terms_follow(&post, &S, &l);
-    assert_true(terms_taken(&post, &t2) && !terms_taken(&post, &t));
-    assert_int_equal(S.directory.accounts[66].ports.used, 1); /* nobody has said else */
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -489,10 +440,10 @@ int main(void)
         CASE(test_odd_tick),
         CASE(test_bad_files),
         CASE(test_strange_answers),
-        CASE(test_terms),
         CASE(test_lists),
         CASE(test_lists_full),
         CASE(test_accounts),
+        CASE(test_new_ones_refused),
         CASE(test_accounts_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

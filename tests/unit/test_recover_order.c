@@ -1,6 +1,6 @@
 /*
- * test_recover_order.c - what recovery refuses of new prices, replacements and shown parts of
- * orders: one field of a transaction changed at a time.
+ * test_recover_order.c - what recovery refuses of new prices, replacements, shown parts and places
+ * of orders, and of where their work stands: one field of a transaction changed at a time.
  */
 #include "tests/lib/recover_rig.h"
 
@@ -144,6 +144,99 @@ static void test_a_part_that_is_not_to_be_shown(void **state)
     REFUSED(3, msg_executed, qty, 50, "an order that shows nothing");
 }
 
+/* ---- what an order comes by, and where its work stands ---- */
+
+static void test_an_order_for_an_unknown_cross(void **state)
+{
+    static const char why[] = "an order for an unknown cross";
+    (void)state;
+
+    for (u32 i = 0; i < 2; i++) {
+        again();
+        make(venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0'));
+        REFUSED(0, msg_order, cross_type, i ? 'Q' : 0, why);
+    }
+}
+
+static void test_a_channel_without_room(void **state)
+{
+    union msg m = venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0');
+    union msg mass = venue_cmd(CMD_MASS_CANCEL, ANN);
+    (void)state;
+
+    m.enter.user_ref_idx = mass.mass.user_ref_idx = 40;
+    make(m);
+    pool_limit(&v.shadow->accounts.block_pool, 0);
+    assert_string_equal(engine_apply(v.shadow, v.tx.slots, v.tx.used),
+                        "does not fit the configured pools");
+    again();
+    mass.mass.user_ref = 1;
+    memcpy(mass.mass.symbol, "        ", sizeof mass.mass.symbol);
+    make(mass);
+    pool_limit(&v.shadow->accounts.block_pool, 0);
+    assert_string_equal(engine_apply(v.shadow, v.tx.slots, v.tx.used),
+                        "more channels than there is room for: raise accounts_max in the config");
+}
+
+static void test_where_a_kill_stands(void **state)
+{
+    union msg m = venue_cmd(CMD_KILL, 0);
+    (void)state;
+
+    m.kill.scope = KILL_VENUE;
+    v.e->chunk_cancels = 2;
+    for (u32 i = 1; i <= 4; i++)
+        venue_enter(&v, ANN, i, 'B', 10, 10000, '0');
+    make(m);
+    u32 last = venue_events(&v) - 1;
+    assert_int_equal(event(last)->work.kind, WORK_KILL);
+    event(last)->work.cursor = 0;
+    REFUSED(last, msg_work, account, NOWHERE, "a drop of an unknown account, or amid other work");
+}
+
+static void test_where_a_match_stands(void **state)
+{
+    (void)state;
+    v.e->chunk_fills = 1;
+    for (u32 i = 1; i <= 3; i++)
+        venue_enter(&v, ANN, i, 'S', 10, 10000, '0');
+    make(venue_enter_cmd(BOB, 1, 'B', 30, 10000, '0'));
+    u32 last = venue_events(&v) - 1;
+    assert_int_equal(event(last)->work.kind, WORK_MATCH);
+    u32 id = refs_find(&v.e->refs, owner_of(ANN, 0), 3);
+    event(last)->work.account = ANN;
+    event(last)->work.order_ref = v.e->orders.hot[id].order_ref;
+    REFUSED(last, msg_work, cursor, 3, "long work of an order that is not being matched");
+}
+
+static void test_an_epoch_that_does_not_grow(void **state)
+{
+    union msg m = venue_cmd(CMD_START, 0);
+    (void)state;
+
+    m.start.epoch = 2;
+    make(m);
+    REFUSED(0, msg_start, epoch, 1, "an epoch that does not grow");
+}
+
+/* The frame: lengths by type, and nobody left without a part that he shows. */
+static void test_the_frame(void **state)
+{
+    (void)state;
+    make_restated();
+    REFUSED(1, event_head, slots, 2, "a message of a wrong length");
+    again();
+    make(venue_enter_cmd(ANN, 1, 'B', 10, 10000, '0'));
+    v.tx.used--; /* half of its Accepted */
+    assert_string_equal(engine_apply(v.shadow, v.tx.slots, v.tx.used),
+                        "a message of a wrong length");
+    make_restated();
+    event(2)->ev.flags |= MSG_TX_END;
+    v.tx.used = (u32)((const struct slot *)(const void *)event(3) - v.tx.slots);
+    assert_string_equal(engine_apply(v.shadow, v.tx.slots, v.tx.used),
+                        "an order that shows nothing");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +244,12 @@ int main(void)
         CASE(test_a_new_price_amid_a_match),
         CASE(test_a_replacement_elsewhere),
         CASE(test_a_part_that_is_not_to_be_shown),
+        CASE(test_an_order_for_an_unknown_cross),
+        CASE(test_a_channel_without_room),
+        CASE(test_where_a_kill_stands),
+        CASE(test_where_a_match_stands),
+        CASE(test_an_epoch_that_does_not_grow),
+        CASE(test_the_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,7 @@ void case_checks_of_rates(struct suite *s)
     c.repeat_ms = 1000;
     c.symbol_per_s = 1000;
     change(s, &c);
+    rig_pass(&s->rig, 2 * NS_PER_SEC); /* of the old rate nothing is left */
     client_enter(&s->a, ++ref, 'B', 7, "AAPL", 700);
     client_expect_message(&s->a, 'A');
     client_enter(&s->a, ++ref, 'B', 7, "AAPL", 700);

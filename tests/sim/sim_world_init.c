@@ -51,10 +51,6 @@ static void conf_init(struct topology_conf *c)
     c->gateway.silence_timeout_ns = 3 * NS_PER_SEC;
     c->gateway.seed = sim_random();
     c->persist.segment_bytes = sim_between(4, 40) * BLOCK_BYTES;
-    if (world->options.moves > 0) {
-        c->gateway.store_chunks = STORE_CHUNKS_MIN; /* a burst is more than its own chunks hold */
-        c->persist.segment_bytes = 2048 * BLOCK_BYTES; /* a long journal */
-    }
     c->persist.segments_ahead = (u32)sim_between(1, 3);
     /* hardly ever, in half of the runs: there the blocks alone are each other's witnesses */
     c->persist.mark_ns = sim_chance(500000) ? sim_between(100, 10000) * NS_PER_US : 10 * NS_PER_SEC;
@@ -67,6 +63,11 @@ static void conf_init(struct topology_conf *c)
     c->export.retry_min_ns = NS_PER_MS;
     c->export.retry_max_ns = 30 * NS_PER_MS;
     c->export.refused_retry_ns = 30 * NS_PER_MS;
+    if (world->options.moves > 0) {
+        c->gateway.store_chunks = STORE_CHUNKS_MIN; /* a burst is more than its own chunks hold */
+        c->persist.segment_bytes = 2048 * BLOCK_BYTES; /* a long journal, read once, at the end */
+        c->keep_segments = 0;
+    }
 }
 
 /* An account that hardly ever stays, in most of the runs with somewhere to go. */

@@ -160,7 +160,7 @@ def inside_run(folder, name, accounts, durability, rate, seconds, *args, more=""
     return client_run(name, ["--in-process", venue.conf, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])[0]
 
 
-def baseline_run(folder, accounts, durability, rate, seconds, *args, on_core=False):
+def baseline_run(folder, accounts, durability, rate, seconds, *args):
     """wirebook-bench against what one would otherwise write (tests/bench/bench_baseline.c) on the same two cores, with the same
     durability. Returns the benchmark's lines as {name: value}."""
     plain = subprocess.Popen([f"{BIN}/bench-baseline", str(PORT), durability, f"{folder}/baseline.journal", str(cores()[0])],
@@ -168,7 +168,7 @@ def baseline_run(folder, accounts, durability, rate, seconds, *args, on_core=Fal
     try:
         time.sleep(1.5)
         return client_run("baseline", ["--port", str(PORT), "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds),
-                                       *args, *(["--on-core", str(plain.pid)] if on_core else [])])[0]
+                                       *args])[0]
     finally:
         plain.send_signal(signal.SIGTERM)
         plain.wait(20)

@@ -3,9 +3,9 @@
  * orders that are alike.
  *
  * Each account has memory of its own for `each` things that it is watched doing, so nobody's orders
- * touch what is known of another's. A thing is forgotten when its time is over and never
- * before: an account that has `each` of them
- * going on at once is told RATES_FULL for one more, and what is known stays.
+ * touch what is known of another's. A thing is forgotten when its time is over and never before: an
+ * account that has `each` of them going on at once is told RATES_FULL for one more, and what is
+ * known stays.
  *
  *   key ─hash─▶ buckets ─▶ entry ─▶ entry      queues: of symbols and of orders alike, the entry
  *                                               that is over earliest first

@@ -9,10 +9,10 @@
  * calls an id becomes an account and its UserRefNum, its quantities become totals of a chain: that
  * translation, and the check of the golden values, is the first pass. The second one steps the same
  * commands through a new engine on the thread's CPU clock and the best of WB_ROUNDS rounds counts;
- * a third takes a stamp around each. Between the rounds two books of no messages and no rules do
+ * a third takes a stamp around each. Between the rounds three books of no messages and no rules do
  * the same records, floors on this machine: one that knows no limits of memory or of prices and
- * looks for no id (bare_book.h, `floor`), and one that has a venue's bounds (bounded_book.h,
- * `book`); the engine is printed as a multiple of each.
+ * looks for no id (bare_book.h, `floor`), one that has a venue's bounds (bounded_book.h, `book`),
+ * and the engine's own (own_book.h, `own`); the engine is printed as a multiple of each.
  *
  * Prints lines `engine.NAME.what VALUE`. Status 1 when a golden value is missed.
  */
@@ -25,6 +25,7 @@
 #include "engine/state.h"
 #include "tests/lib/bounded_book.h"
 #include "tests/lib/ops_cmds.h"
+#include "tests/lib/own_book.h"
 
 /* One workload as commands. */
 struct bench {
@@ -169,6 +170,23 @@ static double round_book(const struct bench *b)
     return ns;
 }
 
+/* ... of the engine's own. */
+static double round_own(const struct bench *b)
+{
+    const struct ops_header *h = &b->w.ops.header;
+    struct own_book *book = own_book_new(h->symbols, b->w.open_max + 1);
+    struct bare_result r = {0};
+
+    own_book_run(book, b->w.ops.records, h->nwarm, &r);
+    r.rejects = 0;
+    u64 start = cpu_ns();
+    own_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
+    double ns = (double)(cpu_ns() - start) / (double)h->nops;
+    own_book_free(book);
+    check_floor(h, &r);
+    return ns;
+}
+
 static void print_ratio(const struct bench *b, const char *what, double ns, double best)
 {
     printf("engine.%s.%s_ns_per_op %.1f\n", b->name, what, ns);
@@ -181,6 +199,7 @@ static void measure(struct bench *b)
     double best = 1e9;
     double floor = 1e9;
     double book = 1e9;
+    double own = 1e9;
     const char *wanted = getenv("WB_ROUNDS");
     u32 rounds = wanted ? (u32)strtoul(wanted, NULL, 10) : 3;
 
@@ -196,12 +215,16 @@ static void measure(struct bench *b)
         ns = round_book(b);
         book = ns < book ? ns : book;
         if (b->w.ops.header.sparse)
-            continue; /* ids are places in the bare book's array */
+            continue; /* ids are places in the bare book's array, numbers of the own one's owner */
         ns = round_floor(b);
         floor = ns < floor ? ns : floor;
+        ns = round_own(b);
+        own = ns < own ? ns : own;
     }
-    if (!b->w.ops.header.sparse)
+    if (!b->w.ops.header.sparse) {
         print_ratio(b, "floor", floor, best);
+        print_ratio(b, "own", own, best);
+    }
     print_ratio(b, "book", book, best);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/lib/bounded_book.h"
+#include "tests/lib/own_book.h"
 
 static void check_result(const struct bare_result *r, const struct ops_header *h)
 {
@@ -67,6 +68,32 @@ static void test_bounded_golden(void **state)
     check_bounded(1000, 50000, 50000, 1, false, 100000);
 }
 
+/* The engine's parts; their invariants hold behind it. */
+static void check_own(u32 symbols, u64 warm, u64 n, u64 seed, u32 open_max)
+{
+    struct ops ops;
+    struct bare_result r = {0};
+
+    ops_generate(&ops, symbols, warm, n, seed, false);
+    struct own_book *b = own_book_new(symbols, open_max);
+    own_book_run(b, ops.records, warm, &r);
+    assert_int_equal(r.trades, 0);
+    r.rejects = 0;
+    own_book_run(b, ops.records + warm, n, &r);
+    check_result(&r, &ops.header);
+    assert_int_equal(own_book_check(b), r.resting);
+    own_book_free(b);
+    free(ops.records);
+}
+
+static void test_own_golden(void **state)
+{
+    (void)state;
+    check_own(1, 1000, 50000, 42, 20000);
+    check_own(100, 10000, 100000, 7, 40000);
+    check_own(1000, 50000, 50000, 1, 100000);
+}
+
 /* Any price: the best of some that are far apart, and of neighbours, on both sides. */
 static void test_any_price(void **state)
 {
@@ -106,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_bounded_golden),
+        cmocka_unit_test(test_own_golden),
         cmocka_unit_test(test_any_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

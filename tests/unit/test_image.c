@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "engine/image.h"
@@ -139,9 +141,168 @@ static void test_a_page_of_nowhere_is_refused(void **state)
     assert_false(engine_page_put(&a.mem, engine_pages(&a.mem), bytes));
     assert_false(engine_page_put(&a.mem, UINT64_MAX, bytes));
     assert_true(engine_page_put(&a.mem, engine_pages(&a.mem) - 1, bytes));
-    assert_int_not_equal(engine_program(), 0);
-    assert_int_equal(engine_program(), engine_program());
     mem_free_all(&a.mem);
+}
+
+/* ---- of several regions, as those of large pools ---- */
+
+#define PAGE       IMAGE_PAGE_BYTES
+#define PAGE_WORDS (PAGE / sizeof(u64))
+
+/* From the linker, as in image.c. */
+extern const u8 __executable_start[];
+extern const u8 __etext[];
+extern const u8 _end[];
+
+/* Its length and what it is tell a program. */
+static void test_a_program_has_a_name(void **state)
+{
+    (void)state;
+    assert_int_equal(engine_program() >> 32, __etext - __executable_start);
+    assert_int_not_equal((u32)engine_program(), 0);
+    assert_true(engine_program() == engine_program());
+}
+
+static const u64 region_pages[] = {16, 5, 9};
+static u8 *ground; /* where the regions lie, with gaps between them and not in their order */
+
+/* An arena of three regions, all zero. */
+static void arena_init(struct mem *m)
+{
+    static const u64 at[] = {20, 2, 40};
+
+    ground = aligned_alloc(PAGE, 64 * PAGE);
+    assert_non_null(ground);
+    memset(ground, 0, 64 * PAGE);
+    mem_init(m, 0);
+    m->regions_used = ARRAY_LEN(at);
+    for (u32 i = 0; i < ARRAY_LEN(at); i++)
+        m->regions[i] =
+            (struct mem_region){.base = ground + at[i] * PAGE, .bytes = region_pages[i] * PAGE};
+}
+
+/* Where page `page` must be. */
+static u8 *page_at(const struct mem *m, u64 page)
+{
+    u32 i = page < 16 ? 0 : page < 21 ? 1 : 2;
+    static const u64 first[] = {0, 16, 21};
+
+    return m->regions[i].base + (page - first[i]) * PAGE;
+}
+
+/* Each page is found where it lies, by any word of it that is not zero. */
+static void test_pages_of_several_regions(void **state)
+{
+    struct mem m;
+
+    (void)state;
+    arena_init(&m);
+    assert_int_equal(engine_pages(&m), 30);
+    for (u64 page = 0; page < 30; page++) {
+        u64 *words = (u64 *)(void *)page_at(&m, page);
+        assert_null(engine_page(&m, page));
+        for (u32 i = 0; i < PAGE_WORDS; i++) {
+            words[i] = 1ull << i % 64;
+            assert_ptr_equal(engine_page(&m, page), words);
+            words[i] = 0;
+        }
+        assert_null(engine_page(&m, page));
+    }
+    free(ground);
+}
+
+/* A page that is put lies there, whole, and nowhere else. */
+static void test_a_page_goes_to_its_region(void **state)
+{
+    static u8 bytes[PAGE];
+    struct mem m;
+
+    (void)state;
+    arena_init(&m);
+    memset(bytes, 0xA5, sizeof bytes);
+    for (u64 page = 0; page < 30; page++) {
+        assert_true(engine_page_put(&m, page, bytes));
+        for (u64 other = 0; other < 30; other++)
+            assert_true((engine_page(&m, other) != NULL) == (other == page));
+        assert_memory_equal(page_at(&m, page), bytes, PAGE);
+        memset(page_at(&m, page), 0, PAGE);
+    }
+    assert_false(engine_page_put(&m, 30, bytes));
+    for (u64 i = 0; i < 64 * PAGE; i++)
+        assert_int_equal(ground[i], 0);
+    free(ground);
+}
+
+/* What the word `at` of the arena becomes that is `own` when a page with `theirs` there comes. */
+static u64 put_word(struct mem *m, u64 at, u64 own, u64 theirs)
+{
+    static u64 words[PAGE_WORDS];
+    u64 page = at * sizeof(u64) / PAGE;
+    u64 *word = (u64 *)(void *)page_at(m, page) + at % PAGE_WORDS;
+
+    *word = own;
+    words[at % PAGE_WORDS] = theirs;
+    assert_true(engine_page_put(m, page, (const u8 *)words));
+    words[at % PAGE_WORDS] = 0;
+    return *word;
+}
+
+/* In struct engine an address of this process or arena stays; all else comes from the page. */
+static void test_own_addresses_stay(void **state)
+{
+    u64 last = sizeof(struct engine) / sizeof(u64) - 1;
+    u64 words[] = {0, 1, PAGE_WORDS - 1, PAGE_WORDS, last};
+    u64 program = (u64)__executable_start;
+    struct mem m;
+
+    (void)state;
+    arena_init(&m);
+    assert_true(last * sizeof(u64) < region_pages[0] * PAGE);
+    for (u32 i = 0; i < ARRAY_LEN(words); i++) {
+        for (u32 r = 0; r < m.regions_used; r++) {
+            u64 base = (u64)m.regions[r].base;
+            u64 end = base + m.regions[r].bytes;
+            assert_int_equal(put_word(&m, words[i], base, 7), base);
+            assert_int_equal(put_word(&m, words[i], end - 1, 7), end - 1);
+            assert_int_equal(put_word(&m, words[i], base - 1, 7), 7);
+            assert_int_equal(put_word(&m, words[i], end, 7), 7);
+        }
+        assert_int_equal(put_word(&m, words[i], program, 7), program);
+        assert_int_equal(put_word(&m, words[i], (u64)_end - 1, 7), (u64)_end - 1);
+        assert_int_equal(put_word(&m, words[i], program - 1, 7), 7);
+        assert_int_equal(put_word(&m, words[i], (u64)_end, 7), 7);
+        assert_int_equal(put_word(&m, words[i], 9, program), program);
+    }
+    assert_int_equal(put_word(&m, last + 1, program, 7), 7); /* behind it there are no addresses */
+    assert_int_equal(put_word(&m, 16 * PAGE_WORDS, program, 7), 7);
+    free(ground);
+}
+
+/* An engine with large pools: the last pages of each region go along. */
+static void test_a_copy_of_several_regions(void **state)
+{
+    struct engine_conf conf = {.accounts_max = 4,
+                               .instruments_max = 20000,
+                               .orders_max = 30000,
+                               .gateways = 1,
+                               .hash_key = {1, 2}};
+    struct mem from, to;
+
+    (void)state;
+    mem_init(&from, 0);
+    mem_init(&to, 0);
+    engine_new(&conf, &from);
+    engine_new(&conf, &to);
+    assert_true(from.regions_used >= 3);
+    for (u32 i = 1; i < from.regions_used; i++) {
+        memset(from.regions[i].base, 1, 8);
+        memset(from.regions[i].base + from.regions[i].bytes - 8, 2, 8);
+    }
+    engine_copy(&to, &from);
+    for (u32 i = 1; i < from.regions_used; i++)
+        assert_memory_equal(to.regions[i].base, from.regions[i].base, from.regions[i].bytes);
+    mem_free_all(&from);
+    mem_free_all(&to);
 }
 
 int main(void)
@@ -150,6 +311,11 @@ int main(void)
         cmocka_unit_test(test_a_copy_goes_on_alike),
         cmocka_unit_test(test_arrays_hold_no_pointers),
         cmocka_unit_test(test_a_page_of_nowhere_is_refused),
+        cmocka_unit_test(test_a_program_has_a_name),
+        cmocka_unit_test(test_pages_of_several_regions),
+        cmocka_unit_test(test_a_page_goes_to_its_region),
+        cmocka_unit_test(test_own_addresses_stay),
+        cmocka_unit_test(test_a_copy_of_several_regions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,8 +143,6 @@ void risk_count(struct engine *e, const struct msg_work *ev);
 /* Goes on counting. */
 void work_count(struct engine *e);
 
-void step_limit(struct engine *e, const struct msg_limit *c);
-
 /* The broken trade of a CMD_BREAK that says what it was counts no more. */
 void risk_break(struct engine *e, const struct msg_break *c);
 

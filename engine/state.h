@@ -268,9 +268,6 @@ void work_mass(struct engine *e);
 /* Goes on with the change of phase e->course. */
 void work_course(struct engine *e);
 
-/* A change of phase of `instrument`, or of all when it is 0, begins: to where `to` says. */
-void course_begin(struct engine *e, u16 instrument, const struct msg_course *to);
-
 /* The account's open order with the smallest channel from `idx` on and number; 0: there is none. */
 u32 account_first_order(const struct engine *e, u32 account, u32 idx);
 

@@ -423,6 +423,18 @@ static void bands_move(struct engine *e, u32 i)
     course_go_on(e, WORK_SLIDE);
 }
 
+/* A change of phase of `instrument`, or of all when it is 0, begins: to where `to` says. */
+static void course_begin(struct engine *e, u16 instrument, const struct msg_course *to)
+{
+    union msg *m = event_room(e, 1);
+
+    m->course = *to;
+    m->course.ev = event_head(e, EV_COURSE, 1, 0);
+    m->course.instrument = instrument;
+    apply_course(e, &m->course);
+    course_go_on(e, WORK_NONE);
+}
+
 void step_alarm(struct engine *e)
 {
     u32 i = alarm_first(&e->alarms, e->tx_time_ns);
@@ -450,17 +462,6 @@ void step_alarm(struct engine *e)
 static bool phase_known(u8 phase)
 {
     return phase && strchr("PTXZHV", phase);
-}
-
-void course_begin(struct engine *e, u16 instrument, const struct msg_course *to)
-{
-    union msg *m = event_room(e, 1);
-
-    m->course = *to;
-    m->course.ev = event_head(e, EV_COURSE, 1, 0);
-    m->course.instrument = instrument;
-    apply_course(e, &m->course);
-    course_go_on(e, WORK_NONE);
 }
 
 void step_phase(struct engine *e, const struct msg_course *c)

@@ -55,7 +55,7 @@ static bool limit_same(const struct engine *e, const struct msg_limit *c)
     return memcmp(&now, c, sizeof now) == 0;
 }
 
-void step_limit(struct engine *e, const struct msg_limit *c)
+static void step_limit(struct engine *e, const struct msg_limit *c)
 {
     union msg *m;
 

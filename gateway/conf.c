@@ -410,8 +410,8 @@ static void check_conninfo(struct walk *w, const char *path, const char *text)
                      "%s; allowed: host=... port=... dbname=... user=... and more of libpq's", why);
 }
 
-int conf_read(const char *name, const char *text, size_t bytes, struct conf *out,
-              struct conf_lines *lines, FILE *errors)
+static int conf_read(const char *name, const char *text, size_t bytes, struct conf *out,
+                     struct conf_lines *lines, FILE *errors)
 {
     struct walk w = {.conf = out, .errors = {.out = errors, .file = name}};
 

@@ -80,9 +80,7 @@ bool conf_zone_exists(const char *name);
 /* Writes a value as YAML. */
 void conf_value_print(const struct conf_key *key, const void *field, FILE *out);
 
-/* conf_parse and conf_load (conf.h), which also say where things stood. */
-int conf_read(const char *name, const char *text, size_t bytes, struct conf *out,
-              struct conf_lines *lines, FILE *errors);
+/* As conf_load (conf.h), which also says where things stood. */
 int conf_load_lines(const char *path, struct conf *out, struct conf_lines *lines, FILE *errors);
 
 /* Reports what is wrong between keys that are each right alone; a key that is `bad` is left out. */

@@ -21,7 +21,6 @@
 #define PORT_QUEUES_MAX   16u /* queue pairs of one port */
 #define PORT_RX_BURST     64u /* frames of one port_receive at most */
 #define PORT_TX_BATCH     64u /* frames gathered before the device gets them */
-#define PORT_RSS_BYTES    40u /* of the Toeplitz key */
 #define PORT_DEVICE_CHARS 256u
 
 /* ---- the process' one DPDK environment ---- */

@@ -96,12 +96,6 @@ struct port {
 /* Configures queues and starts the device of `p`, at the start and after a reset. 0 or -errno. */
 int port_configure(struct port *p);
 
-/*
- * Settles the table from hash to queue, once in the port's life, and has the device spread flows by
- * it, at the start and after a reset, if it can.
- */
-void port_rss_spread(struct port *p);
-
 /* DPDK's lines are held from here on. */
 void port_log_hold(void);
 

@@ -105,7 +105,11 @@ static bool reta_ours(struct port *p)
     return true;
 }
 
-void port_rss_spread(struct port *p)
+/*
+ * Settles the table from hash to queue, once in the port's life, and has the device spread flows by
+ * it, at the start and after a reset, if it can.
+ */
+static void rss_spread(struct port *p)
 {
     if (p->rss_table_used == 0)
         table_settle(p);
@@ -152,7 +156,7 @@ int port_configure(struct port *p)
     if (rc == 0)
         rc = rte_eth_dev_start(p->device);
     if (rc == 0)
-        port_rss_spread(p);
+        rss_spread(p);
     p->started = rc == 0;
     return rc;
 }

@@ -31,13 +31,11 @@ struct persist_conf {
     u32 shard;
     enum durability durability;
     u64 segment_bytes;    /* multiple of BLOCK_BYTES, at least SEGMENT_BLOCKS_MIN blocks; 64 MiB */
-    u32 segments_ahead;   /* zero-filled ones kept ready, 1..SEGMENTS_AHEAD_MAX; 2 */
+    u32 segments_ahead;   /* zero-filled ones kept ready, at least 1; 2 */
     u64 space_low_bytes;  /* free space below which new orders are to be rejected */
     u64 space_hard_bytes; /* ... and below which nothing more is to be taken */
     u64 mark_ns;          /* between two notes of durable.mark; 1 s */
 };
-
-#define SEGMENTS_AHEAD_MAX 8u
 
 /* Sensible values: disk, 64 MiB, 2 ahead, low 1 GiB, hard 256 MiB. */
 void persist_conf_defaults(struct persist_conf *conf);

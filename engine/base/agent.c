@@ -178,15 +178,3 @@ void agent_thread_stop(struct agent_thread *t)
     pthread_join(t->thread, NULL);
     t->running = false;
 }
-
-bool idle_strategy_parse(const char *text, enum idle_strategy *out)
-{
-    static const char *const names[] = {"spin", "yield", "backoff"};
-    for (u32 i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum idle_strategy)i;
-            return true;
-        }
-    }
-    return false;
-}

@@ -68,7 +68,4 @@ int agent_thread_start(struct agent_thread *t);
 /* Asks the thread to end after its current turn and waits for it. Any other thread. */
 void agent_thread_stop(struct agent_thread *t);
 
-/* "spin", "yield" or "backoff" to `out`; false for anything else. */
-bool idle_strategy_parse(const char *text, enum idle_strategy *out);
-
 #endif

@@ -94,7 +94,8 @@ static bool is_copy(const struct session *s)
     return s->account != NULL && s->account->copy != READER_ACCOUNT;
 }
 
-void session_invariant(const struct sessions *S, const struct session *s)
+/* Asserts the invariant of one session. */
+static void session_invariant(const struct sessions *S, const struct session *s)
 {
     switch (s->state) {
     case SESSION_FREE:

@@ -244,9 +244,6 @@ void session_move(struct sessions *S, struct session *s, enum session_state next
  */
 void session_wake(struct sessions *S, struct session *s, u64 tx);
 
-/* Asserts the invariant of one session. */
-void session_invariant(const struct sessions *S, const struct session *s);
-
 /* Asserts everything. Returns how many accounts' own store chunks are here. Slow. */
 u32 sessions_check(const struct sessions *S);
 

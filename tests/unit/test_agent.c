@@ -271,18 +271,6 @@ static void test_turn_by_hand(void **state)
     assert_int_equal(metric_get(&a.turns), 0);
 }
 
-static void test_idle_strategy_parse(void **state)
-{
-    enum idle_strategy s;
-
-    (void)state;
-    assert_true(idle_strategy_parse("spin", &s) && s == IDLE_SPIN);
-    assert_true(idle_strategy_parse("yield", &s) && s == IDLE_YIELD);
-    assert_true(idle_strategy_parse("backoff", &s) && s == IDLE_BACKOFF);
-    assert_false(idle_strategy_parse("Spin", &s));
-    assert_false(idle_strategy_parse("", &s));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,7 +282,6 @@ int main(void)
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_impossible_cpu),
         cmocka_unit_test(test_turn_by_hand),
-        cmocka_unit_test(test_idle_strategy_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

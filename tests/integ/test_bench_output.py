@@ -4,7 +4,6 @@ wb-test: alone=yes
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
 

@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, TMP, Venue, check, client, messages, program, run_tests, start, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, program, run_tests, start, wait_for  # noqa: E402
 
 DONE, USAGE, UNREACHABLE, REFUSED, NOTHING, DENIED, TIMEOUT, NOT_CONFIRMED = range(8)
 
@@ -57,10 +57,6 @@ class Steered(Venue):
         run = subprocess.run([program("wirebook-journal"), "print", f"{self.dir}/data"], capture_output=True, text=True)
         check(run.returncode == 0, run.stderr)
         return run.stdout
-
-
-def entered(venue, user, script="buy 100 AAPL 220"):
-    return messages(venue.port, user, f"{script}; expect any")[-1]
 
 
 def test_looks():

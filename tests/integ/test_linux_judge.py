@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from dpdk_link import NAME, PORT, SERVER, Namespaces, run  # noqa: E402
-from clients import TMP, check, program, start, wait_for  # noqa: E402
+from clients import TMP, check, program, start  # noqa: E402
 
 FIELDS = ("frame.time_epoch", "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.flags",
           "tcp.options.timestamp.tsval", "tcp.options.timestamp.tsecr", "tcp.options.sack_le", "tcp.window_size_value",

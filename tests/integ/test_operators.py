@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, TMP, Venue, check, client, program, run_tests, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, program, run_tests  # noqa: E402
 from databases import Databases  # noqa: E402
 
 DONE, USAGE, UNREACHABLE, REFUSED, NOTHING, DENIED, TIMEOUT, NOT_CONFIRMED = range(8)

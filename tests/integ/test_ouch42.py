@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import ROOT, TMP, Venue, check, client, free_port, run_tests, wait_for  # noqa: E402
+from clients import ROOT, TMP, Venue, check, client, free_port, run_tests  # noqa: E402
 from wire import Capture, Relay  # noqa: E402
 
 PCAP = os.path.join(TMP, "ouch42.pcap")

@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 
 from clients import ACCOUNTS, ROOT, TMP, check, program, start, wait_for

@@ -77,7 +77,8 @@ static void land(struct fake_far *f, struct fake_batch *b)
     b->landed = true;
 }
 
-void fake_far_step(struct fake_far *f, u64 now_ns)
+/* Lets everything land whose time has come. */
+static void fake_far_step(struct fake_far *f, u64 now_ns)
 {
     for (u32 i = 0; i < f->flight_used;) {
         struct fake_batch *b = &f->flight[i];

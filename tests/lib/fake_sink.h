@@ -74,9 +74,6 @@ struct fake_sink {
 void fake_far_init(struct fake_far *f, u64 seed);
 void fake_far_free(struct fake_far *f);
 
-/* Lets everything land whose time has come. The sinks' polls do it too. */
-void fake_far_step(struct fake_far *f, u64 now_ns);
-
 /* Forgets all, as an emptied Redis does. */
 void fake_far_empty(struct fake_far *f);
 

@@ -65,7 +65,7 @@ i64 pkt_number(struct pkt_line *l)
     return n;
 }
 
-u64 pkt_value(struct pkt_line *l)
+static u64 pkt_value(struct pkt_line *l)
 {
     if (pkt_take(l, "*"))
         return PKT_ANY;

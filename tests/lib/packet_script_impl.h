@@ -65,7 +65,6 @@ bool pkt_take(struct pkt_line *l, const char *word);
 
 /* Takes a number (decimal or 0x..., may be negative), a duration, or `*`. */
 i64 pkt_number(struct pkt_line *l);
-u64 pkt_value(struct pkt_line *l);
 u64 pkt_duration(struct pkt_line *l);
 
 /* Takes a word to `out` (cut to its size). */

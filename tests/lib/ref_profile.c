@@ -109,7 +109,7 @@ static bool sound(const struct risk_values *v)
            !(i & 1024 && v->last_bps) && !(i & 2048 && v->open_max);
 }
 
-void ref_checks(struct ref *r, const struct msg_checks *c)
+static void ref_checks(struct ref *r, const struct msg_checks *c)
 {
     u32 id = r->accounts_used;
     struct msg_checks now;
@@ -147,7 +147,7 @@ void ref_checks(struct ref *r, const struct msg_checks *c)
     ref_limits_follow(r);
 }
 
-void ref_profile(struct ref *r, const struct msg_profile *c)
+static void ref_profile(struct ref *r, const struct msg_profile *c)
 {
     u32 id = ref_profile_number(r, c->name);
     struct msg_profile now = *c;
@@ -210,7 +210,7 @@ static u32 listed_at(const struct ref *r, const struct msg_listed *c, u32 *accou
     return at;
 }
 
-void ref_listed(struct ref *r, const struct msg_listed *c)
+static void ref_listed(struct ref *r, const struct msg_listed *c)
 {
     u32 account, instrument, at = listed_at(r, c, &account, &instrument);
     char firm[4] = {0};

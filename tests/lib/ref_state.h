@@ -183,11 +183,8 @@ void ref_match(struct ref *r);
 
 /* ref_risk.c: what accounts and firms have at stake. */
 void ref_limit(struct ref *r, const struct msg_limit *c);
-void ref_checks(struct ref *r, const struct msg_checks *c);
 void ref_go_on_count(struct ref *r);
-void ref_profile(struct ref *r, const struct msg_profile *c);
-void ref_listed(struct ref *r, const struct msg_listed *c);
-/* Any of the four above. */
+/* A limit, checks, a profile or a list. */
 void ref_risk_command(struct ref *r, const union msg *c);
 /* Why lists do not let the order be; 0: they do. */
 u16 ref_listed_reason(const struct ref *r, const struct msg_order *o);

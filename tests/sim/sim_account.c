@@ -31,7 +31,8 @@ struct sim_stream *sim_account_day(struct sim_account *a, u32 day)
     return s;
 }
 
-struct sim_order *sim_stream_order(struct sim_stream *s, u32 user_ref)
+/* The order with that number, an unknown one as SIM_ORDER_NONE. Valid until the next call. */
+static struct sim_order *stream_order(struct sim_stream *s, u32 user_ref)
 {
     SIM_CHECK(user_ref < 10000000, "UserRefNum %u was never sent", user_ref);
     s->orders = sim_grow(s->orders, &s->orders_room, (u64)user_ref + 1, sizeof *s->orders);
@@ -120,7 +121,7 @@ static struct sim_request *consume(struct fact *f, const char *what)
 
 static void order_set(struct fact *f, const struct sim_request *r, u32 executed)
 {
-    struct sim_order *o = sim_stream_order(f->s, f->m.user_ref);
+    struct sim_order *o = stream_order(f->s, f->m.user_ref);
 
     o->state = f->m.state == 'D' ? SIM_ORDER_DEAD : SIM_ORDER_LIVE;
     o->open = f->m.state == 'D' ? 0 : f->m.qty;
@@ -159,7 +160,7 @@ static void replaced(struct fact *f)
     struct sim_order *o;
 
     FACT_CHECK(f, r->kind == SIM_REPLACE && r->orig_ref == f->m.orig_ref, "another original");
-    o = sim_stream_order(f->s, f->m.orig_ref);
+    o = stream_order(f->s, f->m.orig_ref);
     FACT_CHECK(f, o->state == SIM_ORDER_LIVE, "a dead order was replaced");
     u32 executed = o->executed;
     FACT_CHECK(f, f->m.qty + executed == r->qty, "open is not quantity less executed");
@@ -173,12 +174,12 @@ static void rejected(struct fact *f)
     struct sim_request *r = consume(f, "rejected what was not sent");
 
     if (r->kind == SIM_ENTER)
-        sim_stream_order(f->s, f->m.user_ref)->state = SIM_ORDER_REJECTED;
+        stream_order(f->s, f->m.user_ref)->state = SIM_ORDER_REJECTED;
 }
 
 static struct sim_order *take_off(struct fact *f)
 {
-    struct sim_order *o = sim_stream_order(f->s, f->m.user_ref);
+    struct sim_order *o = stream_order(f->s, f->m.user_ref);
 
     FACT_CHECK(f, o->state == SIM_ORDER_LIVE, "an order that is not live");
     FACT_CHECK(f, f->m.qty > 0 && f->m.qty <= o->open, "more than was open");
@@ -213,7 +214,7 @@ static void cancelled(struct fact *f)
 /* Modify keeps the order where it is: it may shrink and change the kind of a sale. */
 static void modified(struct fact *f)
 {
-    struct sim_order *o = sim_stream_order(f->s, f->m.user_ref);
+    struct sim_order *o = stream_order(f->s, f->m.user_ref);
 
     FACT_CHECK(f, o->state == SIM_ORDER_LIVE, "an order that is not live was modified");
     FACT_CHECK(f, f->m.qty > 0 && f->m.qty <= o->open, "modified to more than was open");
@@ -225,7 +226,7 @@ static void modified(struct fact *f)
 /* A reserve order shows its next part; a cancel that comes too late for a cross. */
 static void spoken_of(struct fact *f, u64 *count)
 {
-    FACT_CHECK(f, sim_stream_order(f->s, f->m.user_ref)->state == SIM_ORDER_LIVE,
+    FACT_CHECK(f, stream_order(f->s, f->m.user_ref)->state == SIM_ORDER_LIVE,
                "an order that is not live");
     ++*count;
 }

@@ -105,9 +105,6 @@ void sim_account_saw(struct sim_account *a, u32 day, u64 seq, const u8 *bytes, u
 /* A new request at the end of the current day's list; the caller fills it in. */
 struct sim_request *sim_account_request(struct sim_account *a);
 
-/* The order with that number, an unknown one as SIM_ORDER_NONE. Valid until the next call. */
-struct sim_order *sim_stream_order(struct sim_stream *s, u32 user_ref);
-
 /* The first request that may not have been taken by the venue; requests_used when all were. */
 u64 sim_stream_first_open(const struct sim_stream *s);
 

@@ -490,8 +490,3 @@ u64 sim_net_next_ns(const struct sim_net *net)
     }
     return next;
 }
-
-bool sim_net_server_has(const struct sim_net *net, int i)
-{
-    return net->conns[i].used && net->conns[i].server == SERVER_OPEN;
-}

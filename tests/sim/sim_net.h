@@ -53,7 +53,4 @@ void sim_net_hang_up(struct sim_net *net, int c, enum transport_close how);
 /* When the next byte or news arrives anywhere; UINT64_MAX when none is on its way. */
 u64 sim_net_next_ns(const struct sim_net *net);
 
-/* True when the server has this connection: it was accepted and has not ended. */
-bool sim_net_server_has(const struct sim_net *net, int c);
-
 #endif

@@ -12,7 +12,6 @@ from disks import run
 from rig import Broken, free_port, wait_until
 
 COMMIT = b"Q\x00\x00\x00\x0bcommit\x00"  # libpq's simple query of the exporter's last word
-COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 BATCH = b"EVALSHA"  # the exporter's batch to Redis
 
 

@@ -16,7 +16,6 @@
 #include "tests/lib/seed.h"
 
 #define FLIGHT_MAX 150u /* bytes, so runs too: they fit a chunk */
-#define KNOWN      (SENT_SACKED | SENT_LOST | SENT_AGAIN)
 
 /* The byte at sequence number `una + i`. */
 struct ref_byte {

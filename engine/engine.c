@@ -44,12 +44,37 @@ struct engine *engine_new(const struct engine_conf *conf, struct mem *m)
     return e;
 }
 
-static void step_day(struct engine *e, const union msg *cmd)
+bool step_venue(struct engine *e, const union msg *cmd)
 {
-    if (cmd->cmd.type == CMD_DAY_OPEN)
-        step_day_open(e, &cmd->day);
-    else
+    switch (cmd->cmd.type) {
+    case CMD_DAY_END:
         step_day_end(e, &cmd->day);
+        return true;
+    case CMD_INSTRUMENT:
+        step_instrument(e, &cmd->instrument);
+        return true;
+    case CMD_ACCOUNT:
+        step_account(e, &cmd->account);
+        return true;
+    case CMD_PHASE:
+        step_phase(e, &cmd->course);
+        return true;
+    case CMD_BREAK:
+        step_break(e, &cmd->broken_trade);
+        return true;
+    case CMD_LIMIT:
+    case CMD_CHECKS:
+    case CMD_PROFILE:
+    case CMD_LISTED:
+        step_risk(e, cmd);
+        return true;
+    case CMD_KILL:
+    case CMD_RESTORE:
+        step_kill(e, &cmd->kill);
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void step_rare(struct engine *e, const union msg *cmd)
@@ -59,14 +84,7 @@ static void step_rare(struct engine *e, const union msg *cmd)
         step_start(e, &cmd->start);
         break;
     case CMD_DAY_OPEN:
-    case CMD_DAY_END:
-        step_day(e, cmd);
-        break;
-    case CMD_INSTRUMENT:
-        step_instrument(e, &cmd->instrument);
-        break;
-    case CMD_ACCOUNT:
-        step_account(e, &cmd->account);
+        step_day_open(e, &cmd->day);
         break;
     case CMD_LOGIN:
         step_login(e, &cmd->login);
@@ -84,27 +102,11 @@ static void step_rare(struct engine *e, const union msg *cmd)
         if (!e->tx_last)
             step_drop(e);
         break;
-    case CMD_BREAK:
-        step_break(e, &cmd->broken_trade);
-        break;
-    case CMD_LIMIT:
-    case CMD_CHECKS:
-    case CMD_PROFILE:
-    case CMD_LISTED:
-        step_risk(e, cmd);
-        break;
-    case CMD_KILL:
-    case CMD_RESTORE:
-        step_kill(e, &cmd->kill);
-        break;
     case CMD_OPERATOR:
         step_operator(e, &cmd->operator);
         break;
     case CMD_LOOK:
         step_look(e, &cmd->look);
-        break;
-    case CMD_PHASE:
-        step_phase(e, &cmd->course);
         break;
     case CMD_MODIFY:
         step_modify(e, &cmd->modify);
@@ -117,7 +119,7 @@ static void step_rare(struct engine *e, const union msg *cmd)
         step_firm(e, &cmd->firm);
         break;
     default:
-        metric_add(&e->metrics.unknown, 1);
+        metric_add(&e->metrics.unknown, !step_venue(e, cmd));
     }
 }
 

@@ -222,6 +222,10 @@ const char *recover_profile(struct engine *e, const struct msg_profile *ev);
 /* CMD_LIMIT, CMD_CHECKS, CMD_PROFILE, CMD_LISTED. */
 void step_risk(struct engine *e, const union msg *c);
 void step_operator(struct engine *e, const struct msg_operator *c);
+
+/* What changes the venue comes alone, at the start and by the schedule, or in an operator's
+ * request. False: the command is none of these. */
+bool step_venue(struct engine *e, const union msg *cmd);
 void step_look(struct engine *e, const struct msg_look *c);
 
 /* An answer to the admin agent, if anybody takes it. */

@@ -97,31 +97,6 @@ static void carried(const struct msg_operator *c, union msg *out)
 static void step_carried(struct engine *e, const union msg *cmd)
 {
     switch (cmd->cmd.type) {
-    case CMD_DAY_END:
-        step_day_end(e, &cmd->day);
-        break;
-    case CMD_ACCOUNT:
-        step_account(e, &cmd->account);
-        break;
-    case CMD_INSTRUMENT:
-        step_instrument(e, &cmd->instrument);
-        break;
-    case CMD_PHASE:
-        step_phase(e, &cmd->course);
-        break;
-    case CMD_BREAK:
-        step_break(e, &cmd->broken_trade);
-        break;
-    case CMD_LIMIT:
-    case CMD_CHECKS:
-    case CMD_PROFILE:
-    case CMD_LISTED:
-        step_risk(e, cmd);
-        break;
-    case CMD_KILL:
-    case CMD_RESTORE:
-        step_kill(e, &cmd->kill);
-        break;
     case CMD_BAR:
     case CMD_UNBAR:
         step_bar(e, &cmd->bar);
@@ -133,7 +108,8 @@ static void step_carried(struct engine *e, const union msg *cmd)
         step_note(e, &cmd->note);
         break;
     default:
-        request_refuse(e, WHY_TYPE);
+        if (!step_venue(e, cmd))
+            request_refuse(e, WHY_TYPE);
     }
 }
 

@@ -1,11 +1,11 @@
 /*
  * conf.c - reads the configuration: libyaml's document, walked along the schema.
  *
- * Thread: main, at the start. What enters is a file that anybody may have written; what leaves is a
- * struct of checked values, or every error at once. The walk follows the schema's depth, so neither
- * aliases nor nesting in the file can make it long. A key that the schema does not know is an
- * error, with the key that was probably meant; so is a key given twice. The value of an unknown key
- * is never printed: it may be a password in the wrong place.
+ * Thread: main at the start, admin at a reload. What enters is a file that anybody may have
+ * written; what leaves is a struct of checked values, or every error at once. The walk follows the
+ * schema's depth, so neither aliases nor nesting in the file can make it long. A key that the
+ * schema does not know is an error, with the key that was probably meant; so is a key given twice.
+ * The value of an unknown key is never printed: it may be a password in the wrong place.
  *
  * Failure modes: no file, no YAML, wrong values. All give a count above 0 and lines in `errors`.
  */

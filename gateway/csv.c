@@ -1,4 +1,7 @@
-/* csv.c - see csv.h. Thread: main, at the start. Fields are cut in place in the line's buffer. */
+/*
+ * csv.c - see csv.h. Thread: main at the start, admin at a reload. Fields are cut in place in the
+ * line's buffer.
+ */
 #include "gateway/csv.h"
 
 #include <errno.h>
@@ -6,7 +9,8 @@
 
 #include "engine/base/assert.h"
 
-/* Reads one line without its end to c->text. False at the end of the file. */
+/* Reads one line without its end to c->text. False at the end of the file, and where it cannot be
+ * read on: what has come of that line may be half of it. */
 static bool read_line(struct csv *c)
 {
     size_t n = 0;
@@ -19,7 +23,7 @@ static bool read_line(struct csv *c)
         if (!cut)
             c->text[n++] = (char)ch;
     }
-    if (ch == EOF && n == 0)
+    if (ch == EOF && (n == 0 || ferror(c->in)))
         return false;
     c->line++;
     if (n > 0 && c->text[n - 1] == '\r')
@@ -194,6 +198,8 @@ bool csv_next(struct csv *c)
         report_error(c->report, c->line, NULL, NULL, "%u fields; allowed: %u as in the header",
                      c->fields_used, c->header_fields);
     }
+    if (ferror(c->in)) /* rows that nobody has seen are not rows that have gone */
+        not_there(c->report, "read");
     return false;
 }
 

@@ -36,7 +36,8 @@ struct csv {
 bool csv_open(struct csv *c, const char *const *columns, u32 n, u32 needed, struct report *report);
 void csv_close(struct csv *c);
 
-/* The next row that can be split; false at the end. */
+/* The next row that can be split; false at the end, and where the file cannot be read on, which is
+ * reported. */
 bool csv_next(struct csv *c);
 
 /*

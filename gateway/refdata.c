@@ -1,9 +1,10 @@
 /*
  * refdata.c - see refdata.h: decimals, instruments, and what holds both files together.
  *
- * Thread: main, at the start. Arrays grow by doubling; names are found by binary search in a sorted
- * index, so that 65,535 instruments load in a moment. Failure modes: files that are missing or
- * wrong (reported, all of it at once), more rows than the engine's pools hold (reported).
+ * Thread: main at the start, admin at a reload. Arrays grow by doubling; names are found by binary
+ * search in a sorted index, so that 65,535 instruments load in a moment. Failure modes: files that
+ * are missing or wrong (reported, all of it at once), more rows than the engine's pools hold
+ * (reported).
  */
 #include "gateway/refdata.h"
 

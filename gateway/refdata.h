@@ -62,8 +62,7 @@ struct refdata_account {
     struct account_networks networks;
     u8 copy;                   /* enum reader_scope: whose messages it reads instead of trading */
     struct msg_account terms;  /* what the engine is told beside these four */
-    struct risk_limits limits; /* what it says itself of the gateways' checks */
-    u16 inherits;              /* enum risk_field: what of them it leaves to its profile */
+    struct risk_values checks; /* what it says itself of the gateways' checks */
     char profile[8];           /* padded; zero: the port's */
     bool port_profile;         /* it counts on the ports having one */
     struct account_ports ports;

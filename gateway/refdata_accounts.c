@@ -1,8 +1,9 @@
 /*
  * refdata_accounts.c - the accounts file: who may log in, with which password and which limits.
  *
- * Thread: main, at the start. A limit is a number or the word none; leaving it out is an error, so
- * that no account is without limits by mistake. A password hash is never repeated in a report.
+ * Thread: main at the start, admin at a reload. A limit is a number or the word none; leaving it
+ * out is an error, so that no account is without limits by mistake. A password hash is never
+ * repeated in a report.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -259,12 +260,11 @@ static bool read_account(struct csv *c, const struct refdata_loader *l, struct r
     good &= refdata_yes_no(c, ENABLED, &a->enabled);
     good &= read_profile(c, l, a);
     good &= read_ports(c, &a->ports);
-    good &=
-        refdata_order_limits(c, QTY, &a->limits, &a->inherits, a->profile[0] || a->port_profile);
+    good &= refdata_order_limits(c, QTY, &a->checks, a->profile[0] || a->port_profile);
     good &= refdata_terms(c, TERMS, &a->terms);
     good &= refdata_limits(c, LIMITS, &a->stake);
     good &= refdata_open_limit(c, OPEN, &a->stake, a->profile[0] || a->port_profile);
-    good &= refdata_checks(c, CHECKS, &a->limits, &a->inherits);
+    good &= refdata_checks(c, CHECKS, &a->checks);
     good &= read_list(c, RESTRICTED, l, &a->restricted);
     return read_list(c, UNSHORTED, l, &a->unshorted) && good;
 }

@@ -3,8 +3,8 @@
  * account's orders, beyond those that must be there: rates, orders that are alike, what is
  * forbidden.
  *
- * Thread: main, at the start. The word none checks nothing; a column that is not there and an empty
- * field leave it to the account's profile, or that of its port, if there is one.
+ * Thread: main at the start, admin at a reload. The word none checks nothing; a column that is not
+ * there and an empty field leave it to the account's profile, or that of its port, if there is one.
  */
 #include <string.h>
 
@@ -22,8 +22,7 @@ static bool read_number(struct csv *c, u32 at, u64 max, u64 *out, const char *al
 /* Words separated by spaces: bits in the order of enum check_bars. */
 static bool read_forbidden(struct csv *c, u32 at, u16 *bars)
 {
-    static const char *const words[] = {"market", "short",  "short_exempt", "iso",
-                                        "peg",    "hidden", "reserve",      "cross"};
+    static const char *const words[] = {CHECK_BAR_NAMES};
     const char *p = csv_field(c, at);
 
     _Static_assert((1 << ARRAY_LEN(words)) - 1 == BAR_ALL, "a word for each");
@@ -63,12 +62,12 @@ static u16 left_out(struct csv *c, u32 first)
     return out;
 }
 
-bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits)
+bool refdata_checks(struct csv *c, u32 first, struct risk_values *out)
 {
     static const char rate[] = "1 to 1000000 orders a second, or none";
     u64 orders, symbol, max, ms;
 
-    *inherits |= left_out(c, first);
+    out->inherits |= left_out(c, first);
     bool good = read_number(c, first + ORDERS, CHECKS_RATE_MAX, &orders, rate);
     good &= read_number(c, first + SYMBOL, CHECKS_RATE_MAX, &symbol, rate);
     good &=
@@ -86,8 +85,7 @@ bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out, u16 *inhe
     return read_forbidden(c, first + FORBIDDEN, &out->bars) && good;
 }
 
-bool refdata_order_limits(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits,
-                          bool may_lack)
+bool refdata_order_limits(struct csv *c, u32 first, struct risk_values *out, bool may_lack)
 {
     static const u16 fields[] = {FIELD_QTY, FIELD_NOTIONAL, FIELD_COLLAR};
     static const u64 most[] = {QTY_MAX, REFDATA_NOTIONAL_MAX, REFDATA_BPS_MAX};
@@ -100,12 +98,12 @@ bool refdata_order_limits(struct csv *c, u32 first, struct risk_limits *out, u16
 
     for (u32 i = 0; i < 3; i++) {
         if (may_lack && *csv_field(c, first + i) == 0)
-            *inherits |= fields[i];
+            out->inherits |= fields[i];
         else
             good &= refdata_limit(c, first + i, decimals[i], most[i], &v[i], allowed[i]);
     }
     out->qty_max = (u32)v[0];
     out->notional_max = v[1];
-    out->collar_bps = (u32)v[2];
+    out->collar_bps = (u16)v[2];
     return good;
 }

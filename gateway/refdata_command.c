@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/msg/profile.h"
 #include "gateway/refdata.h"
 
 void refdata_command(union msg *m, u8 type)
@@ -15,6 +16,14 @@ void refdata_command(union msg *m, u8 type)
     memset(m, 0, sizeof *m);
     m->cmd.type = type;
     m->cmd.slots = (u8)msg_type_slots(type);
+}
+
+/* A command that says what `row` does, a message of the same layout whatever its head. */
+static void row_command(union msg *m, u8 type, const void *row)
+{
+    refdata_command(m, type);
+    memcpy((u8 *)m + sizeof m->cmd, (const u8 *)row + sizeof m->cmd,
+           m->cmd.slots * SLOT_BYTES - sizeof m->cmd);
 }
 
 const struct refdata_instrument *refdata_instrument(const struct refdata *r, const char symbol[8])
@@ -58,12 +67,7 @@ void refdata_instrument_gone(const struct msg_instrument *known, union msg *m)
 
 void refdata_account_command(const struct refdata_account *r, union msg *m)
 {
-    struct cmd_head head;
-
-    refdata_command(m, CMD_ACCOUNT);
-    head = m->cmd;
-    m->account = r->terms;
-    m->cmd = head;
+    row_command(m, CMD_ACCOUNT, &r->terms);
     memcpy(m->account.user, r->user, sizeof r->user);
     memcpy(m->account.firm, r->firm, sizeof r->firm);
     m->account.disabled = !r->enabled;
@@ -71,23 +75,13 @@ void refdata_account_command(const struct refdata_account *r, union msg *m)
 
 void refdata_account_gone(const struct msg_account *known, union msg *m)
 {
-    struct cmd_head head;
-
-    refdata_command(m, CMD_ACCOUNT);
-    head = m->cmd;
-    m->account = *known;
-    m->cmd = head;
+    row_command(m, CMD_ACCOUNT, known);
     m->account.disabled = 1;
 }
 
 bool refdata_limit_command(const struct refdata_account *r, union msg *m)
 {
-    struct cmd_head head;
-
-    refdata_command(m, CMD_LIMIT);
-    head = m->cmd;
-    m->limit = r->stake;
-    m->cmd = head;
+    row_command(m, CMD_LIMIT, &r->stake);
     m->limit.scope = LIMIT_ACCOUNT;
     memcpy(m->limit.user, r->user, sizeof r->user);
     return m->limit.exposure_max || m->limit.daily_max || m->limit.position_max ||
@@ -96,30 +90,15 @@ bool refdata_limit_command(const struct refdata_account *r, union msg *m)
 
 void refdata_checks_command(const struct refdata_account *r, union msg *m)
 {
-    const struct risk_limits *l = &r->limits;
-
     refdata_command(m, CMD_CHECKS);
     memcpy(m->checks.user, r->user, sizeof r->user);
-    m->checks.qty_max = l->qty_max;
-    m->checks.collar_bps = (u16)l->collar_bps;
-    m->checks.notional_max = l->notional_max;
-    m->checks.orders_per_s = l->orders_per_s;
-    m->checks.symbol_per_s = l->symbol_per_s;
-    m->checks.repeat_ms = l->repeat_ms;
-    m->checks.repeat_max = l->repeat_max;
-    m->checks.bars = l->bars;
-    m->checks.inherits = r->inherits;
+    checks_say(&m->checks, &r->checks);
     memcpy(m->checks.profile, r->profile, sizeof r->profile);
 }
 
 void refdata_profile_command(const struct refdata_profile *r, union msg *m)
 {
-    struct cmd_head head;
-
-    refdata_command(m, CMD_PROFILE);
-    head = m->cmd;
-    m->profile = r->terms;
-    m->cmd = head;
+    row_command(m, CMD_PROFILE, &r->terms);
 }
 
 /* ---- lists ---- */
@@ -189,10 +168,5 @@ bool refdata_lists(const struct refdata *r, const struct msg_listed *m)
 
 void refdata_firm_command(const struct msg_limit *firm, union msg *m)
 {
-    struct cmd_head head;
-
-    refdata_command(m, CMD_LIMIT);
-    head = m->cmd;
-    m->limit = *firm;
-    m->cmd = head;
+    row_command(m, CMD_LIMIT, firm);
 }

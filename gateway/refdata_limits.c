@@ -2,8 +2,8 @@
  * refdata_limits.c - what accounts and firms may have at stake in the engine: columns of the
  * accounts file, and the firms file.
  *
- * Thread: main, at the start. The word none is no limit; a column that is not there and an empty
- * field are none of a firm, and leave it to the profile of an account.
+ * Thread: main at the start, admin at a reload. The word none is no limit; a column that is not
+ * there and an empty field are none of a firm, and leave it to the profile of an account.
  */
 #include <ctype.h>
 #include <stdlib.h>

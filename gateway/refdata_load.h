@@ -70,12 +70,11 @@ bool refdata_open_limit(struct csv *c, u32 column, struct msg_limit *out, bool m
 
 #define REFDATA_CHECKS_USED 5u
 
-/* Reads these columns to `out`, empty ones to `inherits`; all that is wrong is reported. */
-bool refdata_checks(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits);
+/* Reads these columns to `out`, empty ones as inherited; all that is wrong is reported. */
+bool refdata_checks(struct csv *c, u32 first, struct risk_values *out);
 
 /* Columns that accounts must have: an empty one, where `may_lack`, is inherited. */
-bool refdata_order_limits(struct csv *c, u32 first, struct risk_limits *out, u16 *inherits,
-                          bool may_lack);
+bool refdata_order_limits(struct csv *c, u32 first, struct risk_values *out, bool may_lack);
 
 /* Reads the profiles to l->out: whatever one is based on comes before it. */
 void refdata_load_profiles(const char *file, struct refdata_loader *l);

@@ -2,10 +2,10 @@
  * refdata_profiles.c - the profiles file: named sets of checks and limits; and what holds between
  * profiles, accounts and listening ports.
  *
- * Thread: main, at the start. A profile may be based on another one, wherever that stands in the
- * file; the rows are put into an order in which it comes first. An empty field leaves it to that
- * one, the word none says that nothing is checked. Failure modes: names that are unknown or there
- * twice, profiles that are based on themselves, all reported.
+ * Thread: main at the start, admin at a reload. A profile may be based on another one, wherever
+ * that stands in the file; the rows are put into an order in which it comes first. An empty field
+ * leaves it to that one, the word none says that nothing is checked. Failure modes: names that are
+ * unknown or there twice, profiles that are based on themselves, all reported.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -54,30 +54,18 @@ static bool read_name(struct csv *c, u32 column, char out[8])
 
 static bool read_profile(struct csv *c, struct refdata_profile *p)
 {
-    struct risk_limits checks = {0};
     struct msg_limit limits = {.inherits = 0};
-    struct risk_values *v = &p->terms.values;
-    u16 inherits = 0;
 
     memset(p, 0, sizeof *p);
     p->line = c->line;
     bool good = read_name(c, NAME, p->terms.name);
     if (*csv_field(c, BASE) != 0)
         good &= read_name(c, BASE, p->terms.base);
-    good &= refdata_order_limits(c, QTY, &checks, &inherits, true);
     good &= refdata_limits(c, LIMITS, &limits);
     good &= refdata_open_limit(c, OPEN, &limits, true);
-    good &= refdata_checks(c, CHECKS, &checks, &inherits);
-    *v = limit_values(&limits);
-    v->inherits |= inherits;
-    v->qty_max = checks.qty_max;
-    v->notional_max = checks.notional_max;
-    v->collar_bps = (u16)checks.collar_bps;
-    v->orders_per_s = checks.orders_per_s;
-    v->symbol_per_s = checks.symbol_per_s;
-    v->repeat_ms = checks.repeat_ms;
-    v->repeat_max = checks.repeat_max;
-    v->bars = checks.bars;
+    p->terms.values = limit_values(&limits);
+    good &= refdata_order_limits(c, QTY, &p->terms.values, true);
+    good &= refdata_checks(c, CHECKS, &p->terms.values);
     return good;
 }
 

@@ -2,9 +2,10 @@
  * refdata_terms.c - the columns of the accounts file that say how the engine deals with an account:
  * self-trade prevention, lost connections, post-only orders.
  *
- * Thread: main, at the start. A file without such a column, or with an empty field in it,
- * leaves stp and cancel_on_disconnect to the listening port of the login, whose default is that
- * nothing is prevented or cancelled; in the other columns nothing is slid, no details are told.
+ * Thread: main at the start, admin at a reload. A file without such a column, or with an empty
+ * field in it, leaves stp and cancel_on_disconnect to the listening port of the login, whose
+ * default is that nothing is prevented or cancelled; in the other columns nothing is slid, no
+ * details are told.
  */
 #include <string.h>
 

@@ -84,6 +84,10 @@ enum check_bars {
     BAR_ALL = (1 << 8) - 1,
 };
 
+/* ... and their words, in that order, in files and in operators' requests. */
+#define CHECK_BAR_NAMES \
+    "market", "short", "short_exempt", "iso", "peg", "hidden", "reserve", "cross"
+
 #define CHECKS_RATE_MAX   1000000u
 #define CHECKS_REPEAT_MAX 60000u /* both orders and ms */
 

@@ -83,7 +83,21 @@ static inline struct risk_values checks_values(const struct msg_checks *c)
     };
 }
 
-/* ... and of the engine's limits. */
+/* The same the other way: `c` says of the gateways' checks what `v` does. */
+static inline void checks_say(struct msg_checks *c, const struct risk_values *v)
+{
+    c->notional_max = v->notional_max;
+    c->qty_max = v->qty_max;
+    c->orders_per_s = v->orders_per_s;
+    c->symbol_per_s = v->symbol_per_s;
+    c->repeat_ms = v->repeat_ms;
+    c->repeat_max = v->repeat_max;
+    c->collar_bps = v->collar_bps;
+    c->bars = v->bars;
+    c->inherits = v->inherits;
+}
+
+/* What it says of the engine's limits. */
 static inline struct risk_values limit_values(const struct msg_limit *c)
 {
     return (struct risk_values){

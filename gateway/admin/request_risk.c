@@ -13,8 +13,7 @@
 static const char *const field_names[] = {"qty",           "notional", "collar_bps", "orders",
                                           "symbol_orders", "repeat",   "forbid",     "exposure",
                                           "daily",         "position", "last_bps",   "open"};
-static const char *const bar_names[] = {"market", "short",  "short_exempt", "iso",
-                                        "peg",    "hidden", "reserve",      "cross"};
+static const char *const bar_names[] = {CHECK_BAR_NAMES};
 _Static_assert((1 << ARRAY_LEN(field_names)) - 1 == FIELDS_ALL, "in the order of enum risk_field");
 _Static_assert((1 << ARRAY_LEN(bar_names)) - 1 == BAR_ALL, "in the order of enum check_bars");
 
@@ -178,15 +177,7 @@ const char *request_checks(const struct request *r, const struct msg_seen *s, un
         return "checks: inherit has qty, notional, collar_bps, orders, symbol_orders, repeat and "
                "forbid, with commas between";
     memcpy(c->user, r->name, sizeof c->user);
-    c->qty_max = v.qty_max;
-    c->notional_max = v.notional_max;
-    c->collar_bps = v.collar_bps;
-    c->orders_per_s = v.orders_per_s;
-    c->symbol_per_s = v.symbol_per_s;
-    c->repeat_max = v.repeat_max;
-    c->repeat_ms = v.repeat_ms;
-    c->bars = v.bars;
-    c->inherits = v.inherits;
+    checks_say(c, &v);
     c->account = 0;
     c->profile_id = 0;
     c->source = source_of(r);

@@ -32,7 +32,7 @@ static void refs_init(struct refdata *r)
         a->user[3] = (char)('0' + i);
         memcpy(a->firm, i % 2 ? "ONE " : "TWO ", 4);
         a->enabled = true;
-        a->limits.qty_max = i == 0 ? 15000 : 0; /* one account that meets a limit */
+        a->checks.qty_max = i == 0 ? 15000 : 0; /* one account that meets a limit */
     }
 }
 

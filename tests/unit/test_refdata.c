@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "engine/base/hash.h"
 #include "engine/msg/msg.h"
@@ -140,17 +141,17 @@ static void test_good(void **state)
     assert_memory_equal(a[0].firm, "AL  ", 4);
     assert_int_equal(strncmp(a[0].password_hash, "$argon2id$v=19$m=16384,t=2,p=1$", 31), 0);
     assert_true(a[0].enabled);
-    assert_int_equal(a[0].limits.qty_max, 1000);
-    assert_int_equal(a[0].limits.notional_max, 500005000);
-    assert_int_equal(a[0].limits.collar_bps, 725);
+    assert_int_equal(a[0].checks.qty_max, 1000);
+    assert_int_equal(a[0].checks.notional_max, 500005000);
+    assert_int_equal(a[0].checks.collar_bps, 725);
     assert_int_equal(a[0].stake.open_max, 5000);
     assert_int_equal(a[0].restricted.used, 2); /* sorted, once each */
     assert_memory_equal(a[0].restricted.at, "AAPL    Z       ", 16);
     assert_memory_equal(a[1].user, "B     ", 6);
     assert_false(a[1].enabled);
-    assert_int_equal(a[1].limits.qty_max, 0);
-    assert_int_equal(a[1].limits.notional_max, 0);
-    assert_int_equal(a[1].limits.collar_bps, 0);
+    assert_int_equal(a[1].checks.qty_max, 0);
+    assert_int_equal(a[1].checks.notional_max, 0);
+    assert_int_equal(a[1].checks.collar_bps, 0);
     assert_int_equal(a[1].stake.open_max, 0);
     assert_int_equal(a[1].restricted.used, 0);
 }
@@ -277,6 +278,47 @@ static void test_quotes(void **state)
     assert_false(csv_next(&c));
     csv_close(&c);
     assert_int_equal(r.count, 0);
+}
+
+/* The disk fails in the middle of the second of three rows. */
+static ssize_t half_a_row(void *ctx, char *to, size_t bytes)
+{
+    static const char text[] = "1\n2";
+    bool *begun = ctx;
+
+    assert_true(bytes >= sizeof text);
+    if (*begun) {
+        errno = EIO;
+        return -1;
+    }
+    *begun = true;
+    memcpy(to, text, sizeof text - 1);
+    return sizeof text - 1;
+}
+
+/* A file that ends too early would read as one that accounts have left. */
+static void test_a_disk_that_fails(void **state)
+{
+    static const char *const names[] = {"a"};
+    static struct csv c;
+    bool begun = false;
+    char path[64], said[256] = "";
+    FILE *out = fmemopen(said, sizeof said, "w");
+
+    (void)state;
+    refdata_write("q", "a\n", 2);
+    snprintf(path, sizeof path, "%s/q", refdata_dir);
+    struct report r = {.out = out, .file = path};
+    assert_true(csv_open(&c, names, 1, 1, &r));
+    fclose(c.in);
+    c.in = fopencookie(&begun, "r", (cookie_io_functions_t){.read = half_a_row});
+    assert_true(csv_next(&c));
+    assert_string_equal(csv_field(&c, 0), "1");
+    assert_false(csv_next(&c));
+    csv_close(&c);
+    fclose(out);
+    assert_int_equal(r.count, 1);
+    assert_non_null(strstr(said, "/q: cannot be read: Input/output error"));
 }
 
 /* ---- accounts that are wrong ---- */
@@ -436,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_bands_of_instruments),
         cmocka_unit_test(test_wrong_csv),
         cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_a_disk_that_fails),
         cmocka_unit_test(test_wrong_accounts),
         cmocka_unit_test(test_hash_form),
         cmocka_unit_test(test_too_many),

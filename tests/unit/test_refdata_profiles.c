@@ -59,7 +59,8 @@ static void test_profiles(void **state)
     assert_int_equal(p->terms.values.inherits, FIELDS_ALL & ~FIELD_BARS);
     assert_int_equal(p->terms.values.bars, BAR_SHORT);
     assert_memory_equal(refs.accounts[0].profile, "P       ", 8);
-    assert_int_equal(refs.accounts[0].inherits & (FIELD_QTY | FIELD_NOTIONAL | FIELD_COLLAR), 7);
+    assert_int_equal(refs.accounts[0].checks.inherits & (FIELD_QTY | FIELD_NOTIONAL | FIELD_COLLAR),
+                     7);
     assert_int_equal(refs.accounts[0].stake.inherits, FIELDS_OF_LIMITS);
     assert_int_equal(load("profile\np\n", ACCOUNTS ROW ",,,none,,p,\n"), 0);
     assert_int_equal(refs.accounts[0].stake.inherits, FIELDS_OF_LIMITS & ~FIELD_OPEN);

@@ -82,13 +82,13 @@ static void test_checks(void **state)
                           CHECKS_ACCOUNTS CHECKS_ROW "100,none,3,500,short  market cross\n"
                                                      "B,F," HASH ",yes,1,1,1,none,,,,,,\n"),
                      0);
-    const struct risk_limits *l = &refs.accounts[0].limits;
+    const struct risk_values *l = &refs.accounts[0].checks;
     assert_int_equal(l->orders_per_s, 100);
     assert_int_equal(l->symbol_per_s, 0);
     assert_int_equal(l->repeat_max, 3);
     assert_int_equal(l->repeat_ms, 500);
     assert_int_equal(l->bars, BAR_SHORT | BAR_MARKET | BAR_CROSS);
-    l = &refs.accounts[1].limits;
+    l = &refs.accounts[1].checks;
     assert_int_equal(l->orders_per_s | l->symbol_per_s | l->repeat_max | l->repeat_ms | l->bars, 0);
 }
 

@@ -231,7 +231,7 @@ static void test_order(void **state)
     (void)state;
     is_i[0] = instrument("NEW     ", 100); /* for AAA, which is gone */
     is_i[1].tick = 200;
-    is_a[0].limits.qty_max = 9;
+    is_a[0].checks.qty_max = 9;
     is_a[1].enabled = false;
     is_f[0].exposure_max = 6;
     const struct reload_result *r = run(0);
@@ -261,7 +261,7 @@ static void test_accounts(void **state)
 {
     (void)state;
     was_a[0] = is_a[0] = account("KATE  ");
-    is_a[0].limits.qty_max = 9;
+    is_a[0].checks.qty_max = 9;
     was_a[1] = account("NED   ");
     is.accounts_used = 1;
     const struct reload_result *r = run(0);
@@ -297,7 +297,7 @@ static void test_new_ones_refused(void **state)
     is.instruments_used = 3;
     is_a[2] = account("NINA  ");
     is.accounts_used = 3;
-    is_a[2].limits.qty_max = 1;
+    is_a[2].checks.qty_max = 1;
     const struct reload_result *r = run(4); /* NINA's checks */
     assert_int_equal(r->outcome, RELOAD_REFUSED);
     asked_are((char[]){CMD_NOTE, CMD_INSTRUMENT, CMD_ACCOUNT, CMD_CHECKS, CMD_ACCOUNT,

@@ -45,7 +45,7 @@ static void start(u32 qty_max)
     struct topology_conf conf;
     struct why why;
 
-    accounts[0].limits.qty_max = qty_max;
+    accounts[0].checks.qty_max = qty_max;
     topology_conf_defaults(&conf);
     conf.journal_id = 1;
     conf.process_id = clock_now_ns();
@@ -224,7 +224,7 @@ static void test_whose_profiles_count(void **state)
 
     refs.profiles = &p;
     refs.profiles_used = 1;
-    accounts[0].inherits = FIELD_QTY;
+    accounts[0].checks.inherits = FIELD_QTY;
     memcpy(accounts[0].profile, "HOUSE   ", 8);
     start(0);
     expect(10);

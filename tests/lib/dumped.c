@@ -9,6 +9,25 @@
 
 struct dump dumped_by;
 struct why dumped_why;
+struct made_journal dumped_journal;
+
+int dumped_setup(void **state)
+{
+    (void)state;
+    made_journal_init(&dumped_journal, 5);
+    made_journal_start(&dumped_journal, 1, 20261122);
+    made_journal_trade(&dumped_journal, 4000);
+    made_journal_next_day(&dumped_journal, 20261123);
+    made_journal_trade(&dumped_journal, 100);
+    return 0;
+}
+
+int dumped_teardown(void **state)
+{
+    (void)state;
+    made_journal_free(&dumped_journal);
+    return 0;
+}
 
 struct dump_conf conf_all(enum dump_format format)
 {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "persist/dump.h"
+#include "tests/lib/made_journal.h"
 
 struct text {
     char *at; /* the caller frees it */
@@ -13,6 +14,11 @@ struct text {
 
 extern struct dump dumped_by; /* the last one, and what it said was wrong */
 extern struct why dumped_why;
+
+/* Two days' trading, from dumped_setup to dumped_teardown (for cmocka_run_group_tests). */
+extern struct made_journal dumped_journal;
+int dumped_setup(void **state);
+int dumped_teardown(void **state);
 
 /* Everything, for pools of 100. */
 struct dump_conf conf_all(enum dump_format format);

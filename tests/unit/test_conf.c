@@ -2,33 +2,12 @@
  * test_conf.c - the configuration: every kind of error with its exact line, all of them at once,
  * and the files of config/ against the embedded default.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "gateway/conf.h"
 #include "gateway/report.h"
+#include "tests/lib/conf_rig.h"
 
-static struct conf conf;
 static struct conf other;
-static char *errors;
-
-/* Parses `yaml`; what it reports lies in `errors`. */
-static int parse(const char *yaml)
-{
-    size_t n;
-
-    free(errors);
-    FILE *f = open_memstream(&errors, &n);
-    int count = conf_parse("f.yaml", yaml, strlen(yaml), &conf, f);
-    fclose(f);
-    return count;
-}
 
 static int load(const char *path)
 {
@@ -39,20 +18,6 @@ static int load(const char *path)
     int count = conf_load(path, &conf, f);
     fclose(f);
     return count;
-}
-
-/* One thing wrong, reported with exactly this. */
-static void assert_error(const char *yaml, const char *want)
-{
-    int count = parse(yaml);
-    if (strcmp(errors, want) != 0 || count != 1)
-        fail_msg("%d errors for:\n%s\nsaid:   %swanted: %s", count, yaml, errors, want);
-}
-
-static void assert_good(const char *yaml)
-{
-    if (parse(yaml) != 0)
-        fail_msg("for:\n%s\nsaid: %s", yaml, errors);
 }
 
 /* ---- defaults ---- */
@@ -466,13 +431,6 @@ static void test_files(void **state)
     unlink(path);
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    free(errors);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,5 +453,5 @@ int main(void)
         cmocka_unit_test(test_errors_are_printable),
         cmocka_unit_test(test_files),
     };
-    return cmocka_run_group_tests(tests, NULL, teardown);
+    return cmocka_run_group_tests(tests, NULL, conf_teardown);
 }

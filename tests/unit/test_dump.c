@@ -14,7 +14,6 @@
 
 #include "persist/dump.h"
 #include "tests/lib/dumped.h"
-#include "tests/lib/made_journal.h"
 
 #define GOLDEN_JSON "tests/data/dump_v1.jsonl"
 #define GOLDEN_CSV  "tests/data/dump_v1.csv"
@@ -284,8 +283,6 @@ static void formats_agree_test(void **state)
     free(json.at);
 }
 
-static struct made_journal journal;
-
 /* ---- what cannot be ---- */
 
 static void refused(struct dump_conf conf, const char *text)
@@ -330,10 +327,11 @@ static void output_fails_test(void **state)
     conf.out = fopen("/dev/full", "w");
     mem_init(&mem, 0);
     assert_true(dump_init(&dumped_by, &conf, &mem, &dumped_why));
-    while (taken < journal.txs && dump_tx(&dumped_by, &journal.slots[journal.begins[taken]],
-                                          (u32)(journal.begins[taken + 1] - journal.begins[taken])))
+    while (taken < dumped_journal.txs &&
+           dump_tx(&dumped_by, &dumped_journal.slots[dumped_journal.begins[taken]],
+                   (u32)(dumped_journal.begins[taken + 1] - dumped_journal.begins[taken])))
         taken++;
-    assert_true(taken < journal.txs); /* it does not go on for nothing */
+    assert_true(taken < dumped_journal.txs); /* it does not go on for nothing */
     assert_false(dump_end(&dumped_by, &dumped_why));
     assert_non_null(strstr(dumped_why.text, "No space left"));
     fclose(conf.out);
@@ -359,24 +357,6 @@ static void foreign_ids_test(void **state)
     free(t.at);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    made_journal_init(&journal, 5);
-    made_journal_start(&journal, 1, 20261122);
-    made_journal_trade(&journal, 4000);
-    made_journal_next_day(&journal, 20261123);
-    made_journal_trade(&journal, 100);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    made_journal_free(&journal);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,5 +364,5 @@ int main(void)
         cmocka_unit_test(formats_agree_test), cmocka_unit_test(bad_options_test),
         cmocka_unit_test(output_fails_test),  cmocka_unit_test(foreign_ids_test),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, dumped_setup, dumped_teardown);
 }

@@ -10,9 +10,6 @@
 
 #include "persist/dump.h"
 #include "tests/lib/dumped.h"
-#include "tests/lib/made_journal.h"
-
-static struct made_journal journal;
 
 static u32 lines(const char *text)
 {
@@ -30,7 +27,8 @@ static u32 count(const char *account, const char *instrument)
 
     conf.account = account;
     conf.instrument = instrument;
-    struct text t = dumped(conf, &mem, journal.slots, journal.begins, journal.txs, true);
+    struct text t =
+        dumped(conf, &mem, dumped_journal.slots, dumped_journal.begins, dumped_journal.txs, true);
     u32 n = lines(t.at);
     free(t.at);
     return n;
@@ -41,8 +39,8 @@ static u32 own_messages(u32 account)
 {
     u32 n = 0;
 
-    for (u64 i = 0; i < journal.slots_used; i += msg_slots(&journal.slots[i]))
-        n += ((const struct cmd_head *)(const void *)&journal.slots[i])->account == account;
+    for (u64 i = 0; i < dumped_journal.slots_used; i += msg_slots(&dumped_journal.slots[i]))
+        n += ((const struct cmd_head *)(const void *)&dumped_journal.slots[i])->account == account;
     return n;
 }
 
@@ -55,7 +53,7 @@ static void filters_test(void **state)
 
     (void)state;
     mem_init(&mem, 0);
-    made_journal_names(&journal, &names, &mem, journal.txs);
+    made_journal_names(&dumped_journal, &names, &mem, dumped_journal.txs);
     for (u32 id = 1; id <= MADE_ACCOUNTS; id++) {
         char user[8] = "", number[8];
         memcpy(user, names.accounts[id].user, export_names_trim(names.accounts[id].user, 6));
@@ -132,40 +130,24 @@ static void filter_rules_test(void **state)
 static void ranges_test(void **state)
 {
     struct dump_conf conf = conf_all(DUMP_JSON);
-    const struct cmd_head *tenth = (const void *)&journal.slots[journal.begins[9]];
-    const struct cmd_head *last = (const void *)&journal.slots[journal.begins[19]];
+    const struct cmd_head *tenth = (const void *)&dumped_journal.slots[dumped_journal.begins[9]];
+    const struct cmd_head *last = (const void *)&dumped_journal.slots[dumped_journal.begins[19]];
     struct mem mem;
 
     (void)state;
     conf.from_seq = 10;
     conf.to_seq = 20;
-    struct text by_seq = dumped(conf, &mem, journal.slots, journal.begins, journal.txs, true);
+    struct text by_seq =
+        dumped(conf, &mem, dumped_journal.slots, dumped_journal.begins, dumped_journal.txs, true);
     assert_memory_equal(by_seq.at, "{\"seq\":10,\"idx\":0,", 18);
     conf = conf_all(DUMP_JSON);
     conf.since_ns = tenth->time_ns;
     conf.until_ns = last->time_ns;
-    struct text by_time = dumped(conf, &mem, journal.slots, journal.begins, journal.txs, true);
+    struct text by_time =
+        dumped(conf, &mem, dumped_journal.slots, dumped_journal.begins, dumped_journal.txs, true);
     assert_string_equal(by_seq.at, by_time.at);
     free(by_seq.at);
     free(by_time.at);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    made_journal_init(&journal, 5);
-    made_journal_start(&journal, 1, 20261122);
-    made_journal_trade(&journal, 4000);
-    made_journal_next_day(&journal, 20261123);
-    made_journal_trade(&journal, 100);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    made_journal_free(&journal);
-    return 0;
 }
 
 int main(void)
@@ -175,5 +157,5 @@ int main(void)
         cmocka_unit_test(filter_rules_test),
         cmocka_unit_test(ranges_test),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, dumped_setup, dumped_teardown);
 }

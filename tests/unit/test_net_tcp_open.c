@@ -60,20 +60,25 @@ static void syn_with_all_options(void **state)
     script_free(&s);
 }
 
+/* script_init, and our call of the peer's port 80 from 5555: its SYN is `syn`. */
+static void init_connecting(struct script *s, struct script_seg *syn)
+{
+    script_init(s, NULL);
+    s->net->arp.entries[2] =
+        (struct arp_entry){.ipv4 = be32(SCRIPT_PEER_IP), .mac = {2, 0, 0, 0, 0, 2}};
+    assert_true(net_connect(s->net, be32(SCRIPT_PEER_IP), 80, 5555, s->now_ns) != 0);
+    net_flush(s->net, s->now_ns);
+    assert_true(script_out(s, syn));
+}
+
 static void connect_offers_all(void **state)
 {
     struct script s;
     struct script_seg a;
 
     (void)state;
-    script_init(&s, NULL);
-    s.net->arp.entries[2] =
-        (struct arp_entry){.ipv4 = be32(SCRIPT_PEER_IP), .mac = {2, 0, 0, 0, 0, 2}};
-    u64 conn = net_connect(s.net, be32(SCRIPT_PEER_IP), 80, 5555, s.now_ns);
-    assert_true(conn != 0);
+    init_connecting(&s, &a);
     assert_true(net_connect(s.net, be32(SCRIPT_PEER_IP), 80, 5555, s.now_ns) == 0); /* in use */
-    net_flush(s.net, s.now_ns);
-    assert_true(script_out(&s, &a));
     assert_int_equal(a.flags, TCP_SYN);
     assert_true(a.has_mss && a.has_ts && a.has_sack_ok && a.has_wscale);
     assert_int_equal(a.ts_ecr, 0);
@@ -101,12 +106,7 @@ static void connect_refused(void **state)
     struct script_seg a;
 
     (void)state;
-    script_init(&s, NULL);
-    s.net->arp.entries[2] =
-        (struct arp_entry){.ipv4 = be32(SCRIPT_PEER_IP), .mac = {2, 0, 0, 0, 0, 2}};
-    net_connect(s.net, be32(SCRIPT_PEER_IP), 80, 5555, s.now_ns);
-    net_flush(s.net, s.now_ns);
-    assert_true(script_out(&s, &a));
+    init_connecting(&s, &a);
     struct script_seg rst = {
         .src_port = 80, .dst_port = 5555, .flags = TCP_RST | TCP_ACK, .ack = a.seq + 2};
     script_in(&s, &rst); /* blind */
@@ -126,12 +126,7 @@ static void simultaneous_open(void **state)
     struct script_seg a;
 
     (void)state;
-    script_init(&s, NULL);
-    s.net->arp.entries[2] =
-        (struct arp_entry){.ipv4 = be32(SCRIPT_PEER_IP), .mac = {2, 0, 0, 0, 0, 2}};
-    net_connect(s.net, be32(SCRIPT_PEER_IP), 80, 5555, s.now_ns);
-    net_flush(s.net, s.now_ns);
-    assert_true(script_out(&s, &a));
+    init_connecting(&s, &a);
     struct script_seg seg = {
         .src_port = 80, .dst_port = 5555, .flags = TCP_SYN, .seq = 300, .window = 1000};
     script_in(&s, &seg);

@@ -15,8 +15,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from dpdk_link import NAME, PORT, SERVER, DpdkVenue, Namespaces, connect, login_packet, read_login, run, trade  # noqa: E402
+from dpdk_link import NAME, PORT, SERVER, DpdkVenue, Namespaces, connect, read_login, run, trade  # noqa: E402
 from clients import ACCOUNTS, ROOT, TMP, check, program, start, wait_for  # noqa: E402
+from soup import login  # noqa: E402
 
 FULL = bool(os.environ.get("WB_FULL"))
 P99_MS = 20
@@ -102,7 +103,7 @@ def blind():
         return load.end(), f"{sent['rate']} segments a second", True
 
     with connect() as open_one:
-        open_one.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
+        open_one.sendall(login("CHAR01", ACCOUNTS["CHAR01"]))
         check(read_login(open_one) == b"A", "a session to aim at")
         challenges = venue.metric("wirebook_net_tcp_challenge_acks_total")
         address, port = open_one.getsockname()
@@ -143,7 +144,7 @@ def selfish():
     path = os.path.join(TMP, "logins")
     with open(path, "w", encoding="utf-8") as file:
         for user in ("CHAR01", "ALFA02"):
-            file.write(login_packet(user, ACCOUNTS[user]).hex() + "\n")
+            file.write(login(user, ACCOUNTS[user]).hex() + "\n")
     Load(1, users=("CHAR01", "ALFA02"), rate=2000).end()  # something to be replayed to them
     seconds = 60 if FULL else 3
 
@@ -152,7 +153,7 @@ def selfish():
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             mute = attack("peers", path, 200, seconds + 2, wait=False)
             wait_for("they are open", lambda: venue.metric("wirebook_gateway_sessions") >= 3)
-            lazy.sendall(login_packet("CHAR01", ACCOUNTS["CHAR01"]))
+            lazy.sendall(login("CHAR01", ACCOUNTS["CHAR01"]))
             p99 = Load(seconds, users=("ALFA01", "BRAV01")).end()
             used = venue.metric("wirebook_net_chunks_used")
             got = finish(mute)

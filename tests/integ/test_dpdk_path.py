@@ -12,8 +12,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from dpdk_link import NAME, PORT, SERVER, DpdkVenue, Namespaces, connect, load, login_packet, read_login, run  # noqa: E402
+from dpdk_link import NAME, PORT, SERVER, DpdkVenue, Namespaces, connect, load, read_login, run  # noqa: E402
 from clients import ACCOUNTS, check, wait_for  # noqa: E402
+from soup import login  # noqa: E402
 
 NARROW = 800
 
@@ -22,7 +23,7 @@ def replay(user):
     """Logs in, has the whole stream replayed, and returns its bytes and how long that took."""
     with connect() as s:
         began, got = time.monotonic(), 0
-        s.sendall(login_packet(user, ACCOUNTS[user]))
+        s.sendall(login(user, ACCOUNTS[user]))
         s.settimeout(5)
         while True:
             data = s.recv(65536)
@@ -58,7 +59,7 @@ def same_port_again():
         s.connect((SERVER, PORT))
         check(time.monotonic() - began < 0.9, "the first SYN is answered, not one that is sent again")
         port = s.getsockname()[1]
-        s.sendall(login_packet("ALFA01", "NONSENSE"))
+        s.sendall(login("ALFA01", "NONSENSE"))
         check(read_login(s) == b"J", "a wrong password is rejected")
         while s.recv(4096):  # the venue closes first, so TIME_WAIT is its
             pass
@@ -74,7 +75,7 @@ def silence():
         time.sleep(3.5)  # no login: the venue says nothing, and neither do we
         probes = venue.metric("wirebook_net_tcp_keepalives_total") - before
         check(probes >= 2, f"{probes} probes in 3.5 s of silence")
-        s.sendall(login_packet("ALFA01", ACCOUNTS["ALFA01"]))
+        s.sendall(login("ALFA01", ACCOUNTS["ALFA01"]))
         check(read_login(s) == b"A", "it is still open")
     check(venue.metric("wirebook_net_tcp_timed_out_total") == 0, "all of them were answered")
 

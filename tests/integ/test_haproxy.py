@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from clients import TMP, Venue, check, free_port, program, run_tests, start, wait_for  # noqa: E402
+from soup import Session, enter  # noqa: E402
 
 CLIENT = "127.0.0.77"  # where clients come from; the balancer connects from 127.0.0.1
 
@@ -85,38 +85,17 @@ class Balancer:
         wait_for(f"{server} is {state} in {backend}", lambda: self.state(backend, server).startswith(state))
 
 
-class Session:
+class Trader(Session):
     """A client that logs in by hand from CLIENT."""
 
-    def __init__(self, port, user, source=CLIENT):
-        self.sock = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
-        self.address = self.sock.getsockname()
-        self.user, self.ref, self.inbox = user, 0, b""
-        self.put(b"L" + user.encode().ljust(6) + (user + "PASS").encode().ljust(10) + b" " * 10 + b"1".rjust(20))
-        kind, _ = self.frame()
-        check(kind == b"A", f"{user} is logged in, got {kind!r}")
-
-    def put(self, packet):
-        self.sock.sendall(struct.pack(">H", len(packet)) + packet)
-
-    def frame(self):
-        """The next frame that is no heartbeat; (b"", b"") at the end."""
-        while True:
-            while len(self.inbox) < 3 or len(self.inbox) < 2 + struct.unpack_from(">H", self.inbox)[0]:
-                piece = self.sock.recv(65536)
-                if not piece:
-                    return b"", b""
-                self.inbox += piece
-            n = struct.unpack_from(">H", self.inbox)[0]
-            kind, body, self.inbox = self.inbox[2:3], self.inbox[3:2 + n], self.inbox[2 + n:]
-            if kind != b"H":
-                return kind, body
+    def __init__(self, port, user):
+        super().__init__(port, user, source=CLIENT)
+        self.ref = 0
 
     def order(self):
         """Enters one and waits for its Accepted."""
         self.ref += 1
-        self.put(b"U" + struct.pack(">cIcI8sQccccc14sH", b"O", self.ref, b"B", 100, b"AAPL    ", 2200000, b"0", b"Y",
-                                    b"A", b"N", b"N", b"LB".ljust(14), 0))
+        self.say(enter(self.ref))
         while True:
             kind, body = self.frame()
             check(kind == b"S", f"an answer to an order, got {kind!r}")
@@ -162,7 +141,7 @@ def test_behind_haproxy():
         check(one.metric("connections_opened_total") == 0 and one.metric("commands_total") == 0, "no session, no command")
         check(one.log_lines() == lines, "no line of log for checks")
         # Clients come through, under their own addresses.
-        sessions = [Session(balancer.port, user) for user in ("ALFA01", "BRAV01", "CHAR01", "ALFA02")]
+        sessions = [Trader(balancer.port, user) for user in ("ALFA01", "BRAV01", "CHAR01", "ALFA02")]
         for session in sessions:
             session.order()
         seen = {target.name: logins_of(target) for target in (one, two)}
@@ -181,7 +160,7 @@ def test_behind_haproxy():
         mine = [session for session in sessions if session.address in seen["one"]]
         for session in mine:
             session.order()
-        Session(balancer.port, mine[0].user).order()  # at the other: another shard, where it has not been yet
+        Trader(balancer.port, mine[0].user).order()  # at the other: another shard, where it has not been yet
         check(one.process.wait(20) == 0, "it ended in order")
         for session in mine:
             kind, _ = session.frame()
@@ -189,7 +168,7 @@ def test_behind_haproxy():
         # Its replacement comes, and is taken in once it serves.
         one.start()
         balancer.wait("venues", "one", "UP")
-        wait_for("a session at the replacement", lambda: bool(Session(balancer.port, "ALFA01")) and
+        wait_for("a session at the replacement", lambda: bool(Trader(balancer.port, "ALFA01")) and
                  one.metric("proxy_clients_total") > 0)
 
 

@@ -4,7 +4,6 @@ soupbintcp. Both left-justify a login's fields; the one is of SoupBinTCP 4, the 
 Log in, trade, come back for the rest, sit silent beyond the venue's patience, be refused."""
 import os
 import re
-import struct
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +11,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import npm  # noqa: E402
 from clients import ROOT, Venue, check, client, free_port, run_tests  # noqa: E402
+from soup import enter  # noqa: E402
 
 PACKAGE = "nasdaq-protocols==1.3.0"
 HOME = os.path.join(ROOT, "build", "interop")
@@ -82,11 +82,6 @@ def theirs(command, port, user, password, sequence, *orders):
     return [line.split() for line in run.stdout.splitlines()]
 
 
-def enter(ref, side, qty, price):
-    return struct.pack(">cIcI8sQccccc14sH", b"O", ref, side, qty, b"AAPL    ", price, b"0", b"Y", b"A", b"N", b"N",
-                       b"INTEROP".ljust(14), 0)
-
-
 def impatient(name):
     """A venue that drops who is silent for 2.5 s."""
     venue = Venue(name, f"management: {{port: {free_port()}}}\n")
@@ -108,7 +103,8 @@ def dropped_silent(venue):
 def trades(name, command):
     with impatient(name) as venue:
         client(venue.port, "BRAV01", "sell 100 AAPL 225.50; expect accepted")
-        first = theirs(command, venue.port, "ALFA01", "ALFA01PASS", 1, enter(1, b"B", 100, 2255000), enter(2, b"B", 50, 2250000))
+        first = theirs(command, venue.port, "ALFA01", "ALFA01PASS", 1, enter(1, price=2255000),
+                       enter(2, shares=50, price=2250000))
         check(first[0][0] == "session" and first[0][1].endswith("01") and int(first[0][2]) == 0, first)
         kinds = "".join(chr(int(word[1][:2], 16)) for word in first[1:])
         check(kinds == "SAEA", f"what it saw: {kinds}")

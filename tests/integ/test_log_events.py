@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from clients import ROOT, TMP, Venue, check, client, program, run_tests, wait_for  # noqa: E402
+from soup import login  # noqa: E402
 
 
 class Logged(Venue):
@@ -142,8 +143,7 @@ def test_flood():
         def knock(n):
             for _ in range(n):
                 with socket.create_connection(("127.0.0.1", v.port)) as s:
-                    frame = b"L" + b"NOBODY" + b"GUESS     " + b" " * 10 + b"1".rjust(20)
-                    s.sendall(len(frame).to_bytes(2, "big") + frame)
+                    s.sendall(login("NOBODY", "GUESS"))
                     s.recv(64)
         knock(300)
 

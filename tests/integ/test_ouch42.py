@@ -3,7 +3,6 @@
 unknown field, and the same stream again after a SIGKILL, tokens and all."""
 import os
 import re
-import socket
 import struct
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from clients import ROOT, TMP, Venue, check, client, free_port, run_tests  # noqa: E402
+from soup import Session  # noqa: E402
 from wire import Capture, Relay  # noqa: E402
 
 PCAP = os.path.join(TMP, "ouch42.pcap")
@@ -32,38 +32,14 @@ class OldVenue(Venue):
             file.write(text)
 
 
-class Old:
+class Old(Session):
     """A 4.2 client."""
 
     def __init__(self, port, user="ALFA01", seq=1, want=b"A"):
-        self.sock = socket.create_connection(("127.0.0.1", port), 30)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.inbox, self.seen = b"", []
-        self.put(b"L" + user.encode().ljust(6) + (user + "PASS").encode().ljust(10) + b" " * 10 + str(seq).rjust(20).encode())
         began = time.monotonic()
-        kind, body = self.frame()
+        super().__init__(port, user, seq, want)
         self.login_s = time.monotonic() - began
-        check(kind == want, f"login of {user}: {kind!r} {body!r}")
-
-    def put(self, packet):
-        self.sock.sendall(struct.pack(">H", len(packet)) + packet)
-
-    def frame(self, seconds=30):
-        """The next frame that is no heartbeat; (b"", b"") at the end, None when nothing comes in time."""
-        self.sock.settimeout(seconds)
-        while True:
-            while len(self.inbox) < 3 or len(self.inbox) < 2 + struct.unpack_from(">H", self.inbox)[0]:
-                try:
-                    piece = self.sock.recv(65536)
-                except TimeoutError:
-                    return None
-                if not piece:
-                    return b"", b""
-                self.inbox += piece
-            n = struct.unpack_from(">H", self.inbox)[0]
-            kind, body, self.inbox = self.inbox[2:3], self.inbox[3:2 + n], self.inbox[2 + n:]
-            if kind != b"H":
-                return kind, body
+        self.seen = []
 
     def message(self, letters, token=None):
         """The next message, which must be one of these and about that token."""
@@ -80,17 +56,17 @@ class Old:
     def enter(self, token, side="B", qty=100, price=2200000, tif=DAY, display="Y", min_qty=0, symbol="AAPL", short=False):
         message = struct.pack(">c14scI8sII4scccIcc", b"O", token.encode().ljust(14), side.encode(), qty,
                               symbol.encode().ljust(8), price, tif, b"FIRM", display.encode(), b"A", b"N", min_qty, b"N", b"N")
-        self.put(b"U" + (message[:48] if short else message))
+        self.say((message[:48] if short else message))
 
     def replace(self, token, by, qty, price, tif=DAY, display="Y"):
-        self.put(b"U" + struct.pack(">c14s14sIIIccI", b"U", token.encode().ljust(14), by.encode().ljust(14), qty, price, tif,
+        self.say(struct.pack(">c14s14sIIIccI", b"U", token.encode().ljust(14), by.encode().ljust(14), qty, price, tif,
                                     display.encode(), b"N", 0))
 
     def cancel(self, token, qty=0):
-        self.put(b"U" + struct.pack(">c14sI", b"X", token.encode().ljust(14), qty))
+        self.say(struct.pack(">c14sI", b"X", token.encode().ljust(14), qty))
 
     def modify(self, token, side, qty):
-        self.put(b"U" + struct.pack(">c14scI", b"M", token.encode().ljust(14), side.encode(), qty))
+        self.say(struct.pack(">c14scI", b"M", token.encode().ljust(14), side.encode(), qty))
 
 
 def talk(port, new_port):

@@ -16,6 +16,7 @@ import subprocess
 import time
 
 from clients import ACCOUNTS, ROOT, TMP, check, program, start, wait_for
+from soup import login
 
 SERVER = "10.213.0.1"
 PORT = 9000
@@ -202,11 +203,6 @@ def load(rate, seconds):
     return {name: float(value) for name, value, _ in (line.split() for line in done.stdout.splitlines())}
 
 
-def login_packet(user, password):
-    body = b"L" + user.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"1".rjust(20)
-    return len(body).to_bytes(2, "big") + body
-
-
 def read_login(s):
     s.settimeout(15)
     return s.recv(3)[2:3]
@@ -224,20 +220,20 @@ def close_in_every_order(venue):
         check(s.recv(1) == b"", "the venue closes a connection that the client half-closed")
         s.close()
         s = connect()  # the venue closes first: a login that is refused
-        s.sendall(login_packet("ALFA01", "NONSENSE"))
+        s.sendall(login("ALFA01", "NONSENSE"))
         check(read_login(s) == b"J", "a wrong password is rejected")
         while s.recv(4096):
             pass
         s.close()
         s = connect()  # a logout: the venue closes first, too
-        s.sendall(login_packet("ALFA01", ACCOUNTS["ALFA01"]))
+        s.sendall(login("ALFA01", ACCOUNTS["ALFA01"]))
         check(read_login(s) == b"A", "the right one is accepted")
         s.sendall(b"\0\1O")
         while s.recv(4096):
             pass
         s.close()
         s = connect()  # cut in the middle of a packet
-        s.sendall(login_packet("ALFA01", "X")[:20])
+        s.sendall(login("ALFA01", "X")[:20])
         reset(s)
     wait_for("no session stays", lambda: venue.metric("wirebook_gateway_sessions") == 0)
 

@@ -15,22 +15,17 @@ import struct
 import sys
 import time
 
+from soup import enter, login, packet
+
 KINDS = ("silent", "garbage", "half", "reset", "flood", "deaf")
 STRANGERS = 40  # open at a time, of each kind without an account
 PATIENCE_S = 1  # of a kind that waits, before it tries again
 BURST = 1 << 16  # bytes that a flooder hands to the kernel at once
 
 
-def login(user, password):
-    body = b"L" + user.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"1".rjust(20)
-    return struct.pack(">H", len(body)) + body
-
-
-def enter(ref):
+def order(ref):
     """A valid order far from the market: it is accepted and cancelled."""
-    body = struct.pack(">ccIcI8sQccccc14sH", b"U", b"O", ref, b"B", 100, b"AAPL    ", 1400000, b"3", b"Y", b"A", b"N", b"N",
-                       b"HOSTILE".ljust(14), 0)
-    return struct.pack(">H", len(body)) + body
+    return packet(b"U", enter(ref, price=1400000, tif=b"3"))
 
 
 class Attacker:
@@ -64,7 +59,7 @@ class Attacker:
     def turn(self, selector, now):
         """Sends what it can. True when it has done its worst."""
         if self.account and not self.rest:
-            self.rest = b"".join(enter(self.ref + i) for i in range(BURST // 52))
+            self.rest = b"".join(order(self.ref + i) for i in range(BURST // 52))
             self.ref += BURST // 52
         try:
             if self.rest:

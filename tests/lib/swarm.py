@@ -9,18 +9,9 @@ import struct
 import time
 
 from clients import check
+from soup import enter, login, packet
 
 EVENTS = select.EPOLLIN | select.EPOLLOUT
-
-
-def soup(kind, body=b""):
-    return struct.pack(">Hc", len(body) + 1, kind) + body
-
-
-def enter(ref, symbol="AAPL", side=b"B", shares=100, price=1500000):
-    """An Enter Order of 5.0 without tags."""
-    return struct.pack(">cIcI8sQccccc14sH", b"O", ref, side, shares, symbol.ljust(8).encode(), price, b"0", b"Y", b"P", b"N",
-                       b"N", b"SWARM".ljust(14), 0)
 
 
 class Member:
@@ -47,8 +38,7 @@ class Swarm:
             member.sock.bind((self.source(index), 0))
         member.sock.connect_ex(("127.0.0.1", self.port))
         member.inbox, member.live, member.messages = b"", False, []
-        member.outbox = soup(b"L", member.user.ljust(6).encode() + member.password.ljust(10).encode() + b" " * 10 +
-                             b"1".rjust(20))
+        member.outbox = login(member.user, member.password)
         self.by_fd[member.sock.fileno()] = member
         self.epoll.register(member.sock, EVENTS)
 
@@ -105,7 +95,7 @@ class Swarm:
     def beat(self):
         for member in self.members:
             if member.live:
-                self.send(member, soup(b"R"))
+                self.send(member, packet(b"R"))
 
     def storm(self, seconds):
         begin = time.monotonic()
@@ -119,7 +109,7 @@ class Swarm:
     def orders(self, seconds):
         wanted = {}
         for member in self.members:
-            self.send(member, soup(b"U", enter(member.next_ref)))
+            self.send(member, packet(b"U", enter(member.next_ref, price=1500000)))
             wanted[member.user] = struct.pack(">I", member.next_ref)
             member.next_ref += 1
         return self.until("each order is accepted", lambda m: any(

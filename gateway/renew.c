@@ -131,7 +131,6 @@ int renew_load(void *renew, const struct refdata **was, const struct refdata **i
         wrong += check_hashes(n, errors);
     }
     if (wrong != 0) {
-        n->changes_used = 0;
         renew_drop(n);
         return wrong;
     }
@@ -148,6 +147,7 @@ void renew_drop(void *renew)
     struct renew *n = renew;
 
     refdata_free(&n->refs);
+    n->changes_used = 0;
 }
 
 u32 renew_changes(const struct renew *n, bool live, const char *paths[CONF_CHANGES_MAX])

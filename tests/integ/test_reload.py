@@ -246,8 +246,9 @@ def test_ticks():
     with Reloaded("ticks") as v:
         client(v.port, "ALFA01", "buy 10 AAPL 225.51; expect accepted")
         v.edit("instruments", lambda t: copied(column(t, "AAPL", "tick", "0.005"), "MSFT", "ZNEW"))
-        a = v.reload(code=3)  # the order stands in the way; the new one does not come either
-        check("the new tick" in a["text"] and "taken back" in a["text"], a)
+        v.edit("conf", lambda t: t.replace("gateway:\n", "gateway:\n  heartbeat_ms: 900\n"))
+        a = v.reload(code=3)  # the order stands in the way; the new one does not come either, nor what the config says
+        check("the new tick" in a["text"] and "taken back" in a["text"] and a["applied"] == [], a)
         check(not any(row["symbol"] == "ZNEW" for row in v.rows("instruments")), "all or nothing")
         v.edit("instruments", lambda t: column(t, "AAPL", "tick", "0.025"))
         check("neither a multiple nor a part" in v.reload(code=3)["text"], "not while it runs")

@@ -3,11 +3,6 @@
  *
  * Joins three things: operators' requests, the reload that one of them or SIGHUP begins, and what a
  * reload gives to whom (renew.h).
- *
- * Looks requests up by their numbers, and a trade by its match number: once through the day's
- * journal for its two halves, once more for the orders that they belong to (their ClOrdID and
- * firm), SEARCH_TX transactions a call, so that other requests are not kept. Failure modes: a day
- * whose journal is partly gone (recycled): the trade is not found.
  */
 #include "gateway/steer.h"
 
@@ -21,10 +16,8 @@
 #include "gateway/admin/control.h"
 #include "gateway/admin/service.h"
 #include "gateway/reload.h"
+#include "gateway/steer_search.h"
 #include "gateway/steer_snapshot.h"
-#include "persist/cursor.h"
-
-#define SEARCH_TX 20000u
 
 struct steer {
     struct topology *topology;
@@ -34,109 +27,17 @@ struct steer {
     struct control *control; /* NULL: not configured */
     _Atomic bool hangup;     /* SIGHUP came; by main's thread */
     struct msg_instrument pausing;
-    struct cursor *cursor; /* of the search; NULL: none yet */
-    u32 halves;            /* found so far */
-    u64 fill_seq;          /* the transaction that they are in */
-    bool terms;            /* the second pass is under way */
+    struct search search;
 };
-
-static void search_begin(struct steer *s)
-{
-    u64 day_seq = s->topology->recovered.day_seq;
-    u64 from = max_u64(day_seq ? day_seq : s->topology->recovered.last_seq, 1);
-
-    if (!s->cursor) {
-        struct cursor_conf conf = topology_cursor(s->topology);
-        s->cursor = cursor_new(&conf, from);
-    } else {
-        cursor_seek(s->cursor, from);
-    }
-}
-
-/* One half of the trade. */
-static void half_note(struct steer *s, struct msg_break *b, const struct msg_executed *x)
-{
-    if (x->match != b->match || s->halves == 2)
-        return;
-    b->side[s->halves++] = (struct broken_side){
-        .account = x->head.account,
-        .user_ref = x->user_ref,
-        .user_ref_idx = x->user_ref_idx,
-        .sold = (x->head.flags & MSG_SELL) != 0,
-    };
-    b->qty = x->qty;
-    b->price = x->price;
-    b->instrument = x->instrument;
-    s->fill_seq = x->head.seq;
-}
-
-/* The order of one of the halves. */
-static void terms_note(struct msg_break *b, const struct msg_order *o)
-{
-    for (u32 i = 0; i < ARRAY_LEN(b->side); i++) {
-        struct broken_side *side = &b->side[i];
-        if (side->account != o->head.account || side->user_ref != o->user_ref ||
-            side->user_ref_idx != o->user_ref_idx)
-            continue;
-        memcpy(side->clordid, o->terms.clordid, sizeof side->clordid);
-        memcpy(b->firm[i], o->terms.tags & TAG_BIT(2) ? o->terms.firm : "    ", 4);
-    }
-}
-
-static void transaction_note(struct steer *s, struct msg_break *b, const struct cursor_tx *tx)
-{
-    for (u32 at = 0; at < tx->used; at += msg_slots(&tx->slots[at])) {
-        const union msg *m = (const union msg *)(const void *)&tx->slots[at];
-        if (!s->terms && m->ev.type == EV_EXECUTED)
-            half_note(s, b, &m->executed);
-        else if (s->terms && (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED))
-            terms_note(b, &m->order);
-    }
-}
 
 static enum operate_found trade_find(void *ctx, struct msg_break *b, bool again)
 {
-    struct steer *s = ctx;
-    struct cursor_tx tx;
-
-    if (again) {
-        s->halves = 0;
-        s->terms = false;
-        search_begin(s);
-    }
-    for (u32 i = 0; i < SEARCH_TX; i++) {
-        if (cursor_next(s->cursor, &tx) != CURSOR_TX)
-            return FOUND_NONE;
-        transaction_note(s, b, &tx);
-        if (!s->terms && s->halves == 2) {
-            s->terms = true;
-            search_begin(s);
-        } else if (s->terms && tx.seq == s->fill_seq) {
-            return FOUND_TRADE;
-        }
-    }
-    return FOUND_NOT_YET;
+    return search_trade(&((struct steer *)ctx)->search, b, again);
 }
 
 static enum operate_found request_find(void *ctx, u64 request, struct msg_operated *out, bool again)
 {
-    struct steer *s = ctx;
-    struct cursor_tx tx;
-
-    if (again)
-        search_begin(s);
-    for (u32 i = 0; i < SEARCH_TX; i++) {
-        if (cursor_next(s->cursor, &tx) != CURSOR_TX)
-            return FOUND_NONE;
-        for (u32 at = 0; at < tx.used; at += msg_slots(&tx.slots[at])) {
-            const union msg *m = (const union msg *)(const void *)&tx.slots[at];
-            if (m->ev.type != EV_OPERATED || m->operated.request != request)
-                continue;
-            *out = m->operated;
-            return FOUND_TRADE;
-        }
-    }
-    return FOUND_NOT_YET;
+    return search_request(&((struct steer *)ctx)->search, request, out, again);
 }
 
 /* The same way out as by the service manager's signal; main waits for it. */
@@ -294,6 +195,8 @@ static int steer_do_work(void *steer, u64 now_ns)
 static void parts_init(struct steer *s)
 {
     struct topology *t = s->topology;
+    u64 day_seq = t->recovered.day_seq;
+    struct cursor_conf journal = topology_cursor(t);
     struct operate_conf oc = {
         .cmds = &t->rings.admin_cmd,
         .answers = &t->rings.admin_answers,
@@ -317,6 +220,7 @@ static void parts_init(struct steer *s)
         .ctx = s,
     };
 
+    search_init(&s->search, &journal, max_u64(day_seq ? day_seq : t->recovered.last_seq, 1));
     operate_init(&s->operate, &oc, clock_now_ns() / NS_PER_MS * 1000);
     reload_init(&s->reload, &rc);
     reload_register_metrics(&s->reload);
@@ -381,7 +285,6 @@ void steer_close(struct steer *s)
     control_free(s->control);
     reload_end(&s->reload);
     renew_free(s->renew);
-    if (s->cursor)
-        cursor_free(s->cursor);
+    search_free(&s->search);
     free(s);
 }

@@ -251,7 +251,7 @@ static void metrics_write(const char *path)
 
     if (snprintf(aside, sizeof aside, "%s.new", path) >= (int)sizeof aside)
         return;
-    f = fopen(aside, "w");
+    f = fopen(aside, "we");
     if (!f) {
         log_warn("metrics file %s cannot be written: %m; check that its folder exists", aside);
         return;

@@ -11,7 +11,6 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
-#include "engine/base/stamps.h"
 
 #define DRAIN_WAIT_NS NS_PER_SEC /* for the answer to be taken */
 
@@ -183,26 +182,6 @@ static bool command_send(struct operate *o)
     return sent;
 }
 
-static json_t *stages_show(void)
-{
-    static struct histogram h;
-    json_t *list = json_array();
-    char label[48];
-
-    for (u32 i = 0; i < STAGES; i++) {
-        snprintf(label, sizeof label, "stage=\"%s\"", stage_name((enum stage)i));
-        if (metrics_histogram("wirebook_stage_seconds", label, &h) == 0)
-            continue;
-        json_array_append_new(
-            list,
-            json_pack("{ss sI sI sI sI sI}", "stage", stage_name((enum stage)i), "count",
-                      (json_int_t)h.count, "p50_ns", (json_int_t)histogram_percentile(&h, 50),
-                      "p99_ns", (json_int_t)histogram_percentile(&h, 99), "p999_ns",
-                      (json_int_t)histogram_percentile(&h, 99.9), "max_ns", (json_int_t)h.max));
-    }
-    return list;
-}
-
 /* ---- requests that were not answered in time ---- */
 
 static const char *outcome_word(u8 outcome)
@@ -264,6 +243,14 @@ static bool late_ended(struct operate *o, const struct msg_operated *m)
     return true;
 }
 
+/* NULL: it is there, or is still looked for. */
+static json_t *not_found(struct operate *o, enum operate_found f, const char *none)
+{
+    if (f == FOUND_UNREADABLE)
+        return fail(o, WHY_PROCESS, "the day's journal cannot be read: see the log");
+    return f == FOUND_NONE ? fail(o, WHY_MATCH, none) : NULL;
+}
+
 /* DO_REQUEST: here, or by a search of the day's journal. */
 static json_t *request_look(struct operate *o)
 {
@@ -277,11 +264,9 @@ static json_t *request_look(struct operate *o)
         return fail(o, WHY_PROCESS, "this process cannot look requests up");
     enum operate_found f = o->conf.request_find(o->conf.ctx, number, &end, o->trade_new);
     o->trade_new = false;
-    if (f == FOUND_TRADE)
+    if (f == FOUND_IT)
         return finish(o, operated_show(number, &end));
-    return f == FOUND_NONE
-               ? fail(o, WHY_MATCH, "the journal of the day has no such request: nothing was done")
-               : NULL;
+    return not_found(o, f, "the journal of the day has no such request: nothing was done");
 }
 
 /* What is in the way of a snapshot, before the journal notes that one was wanted. */
@@ -316,7 +301,7 @@ static json_t *step_ask(struct operate *o)
         return wrong ? fail(o, WHY_PROCESS, wrong) : finish(o, NULL);
     }
     if (o->request.kind->what == DO_STAGES)
-        return finish(o, json_pack("{ss so}", "outcome", "done", "data", stages_show()));
+        return finish(o, json_pack("{ss so}", "outcome", "done", "data", request_show_stages()));
     if (o->request.kind->what == DO_REQUEST) {
         state_set(o, OPERATE_SEARCH);
         o->trade_new = true;
@@ -345,11 +330,9 @@ static json_t *step_search(struct operate *o)
         return NULL;
     enum operate_found f = o->conf.trade_find(o->conf.ctx, &o->cmd.broken_trade, o->trade_new);
     o->trade_new = false;
-    if (f == FOUND_NONE)
-        return fail(o, WHY_MATCH, "the journal has no such trade of this day");
-    if (f == FOUND_TRADE)
+    if (f == FOUND_IT)
         o->sent = command_send(o);
-    return NULL;
+    return not_found(o, f, "the journal has no such trade of this day");
 }
 
 static void tell_log(const struct operate *o, const char *outcome)

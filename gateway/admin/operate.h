@@ -23,8 +23,9 @@
 
 enum operate_found {
     FOUND_NOT_YET, /* call again */
-    FOUND_TRADE,
-    FOUND_NONE, /* the journal of the day has no such trade */
+    FOUND_IT,
+    FOUND_NONE,       /* the journal of the day has no such trade, or request */
+    FOUND_UNREADABLE, /* nobody knows: it cannot be read */
 };
 
 /* Snapshots, for operators: the three calls of who makes them. `ask` NULL: nobody. */

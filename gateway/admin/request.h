@@ -61,6 +61,9 @@ u64 request_wanted(const struct request *r);
  * it is no such number. */
 bool request_number(const struct request *r, const char *name, u64 max, u64 *out);
 
+/* A padded name without its padding, as JSON. */
+json_t *request_text(const char *padded, u32 n);
+
 /* Argument `name` is true. */
 bool request_flag(const struct request *r, const char *name);
 
@@ -83,6 +86,9 @@ u8 request_note(const struct request *r);
 /* What an instrument, an account, the venue, ... are, as JSON; the caller's reference. NULL: a
  * place with nothing in it. */
 json_t *request_show(const struct msg_seen *seen);
+
+/* How long the stages of orders took so far, as a list; empty where they are not measured. */
+json_t *request_show_stages(void);
 
 /* A sentence for enum operated_why. */
 const char *request_why(u8 why);

@@ -240,13 +240,6 @@ const char *request_unrestrict(const struct request *r, const struct msg_seen *s
 
 /* ---- as JSON ---- */
 
-static json_t *text(const char *padded, u32 n)
-{
-    while (n > 0 && (padded[n - 1] == ' ' || padded[n - 1] == 0))
-        n--;
-    return json_stringn_nocheck(padded, n);
-}
-
 /* Names of the bits that are set. */
 static json_t *named(u32 bits, const char *const *names)
 {
@@ -276,7 +269,7 @@ json_t *request_show_checks(const struct seen_account *a)
     memcpy((u8 *)&m + sizeof m.ev, a->checks, sizeof a->checks);
     struct risk_values v = checks_values(&m.checks);
     json_t *json = show_values(&v);
-    json_object_set_new(json, "profile", text(m.checks.profile, PROFILE_NAME_BYTES));
+    json_object_set_new(json, "profile", request_text(m.checks.profile, PROFILE_NAME_BYTES));
     json_object_set_new(json, "by_operator", json_boolean(m.checks.source == CHECKS_OF_OPERATOR));
     return json;
 }
@@ -288,8 +281,8 @@ json_t *request_show_profile(const struct msg_seen *s)
     memset(&p, 0, sizeof p);
     memcpy(&p.values, s->profile, sizeof s->profile);
     json_t *json = show_values(&p.values);
-    json_object_set_new(json, "profile", text(p.name, sizeof p.name));
-    json_object_set_new(json, "base", text(p.base, sizeof p.base));
+    json_object_set_new(json, "profile", request_text(p.name, sizeof p.name));
+    json_object_set_new(json, "base", request_text(p.base, sizeof p.base));
     json_object_set_new(json, "exposure", json_integer((json_int_t)p.values.exposure_max));
     json_object_set_new(json, "daily", json_integer((json_int_t)p.values.daily_max));
     json_object_set_new(json, "position", json_integer((json_int_t)p.values.position_max));
@@ -307,8 +300,9 @@ json_t *request_show_listed(const struct msg_seen *s)
     memcpy((u8 *)&l + sizeof l.ev, s->listed, sizeof s->listed);
     if (l.kind == 0)
         return NULL;
-    return json_pack("{so ss so so sb sb}", "symbol", text(l.symbol, sizeof l.symbol), "list",
-                     l.kind == LIST_SHORT ? "short" : "restricted", "user",
-                     text(l.user, sizeof l.user), "firm", text(l.firm, sizeof l.firm), "listed",
-                     l.listed, "by_operator", l.source == CHECKS_OF_OPERATOR);
+    return json_pack("{so ss so so sb sb}", "symbol", request_text(l.symbol, sizeof l.symbol),
+                     "list", l.kind == LIST_SHORT ? "short" : "restricted", "user",
+                     request_text(l.user, sizeof l.user), "firm",
+                     request_text(l.firm, sizeof l.firm), "listed", l.listed, "by_operator",
+                     l.source == CHECKS_OF_OPERATOR);
 }

@@ -1,9 +1,10 @@
-/* request_show.c - what looks have seen, as JSON (request.h). Cold, any thread. */
+/* request_show.c - what looks have seen, and the stages, as JSON (request.h). Thread: admin. */
 #include <string.h>
 
+#include "engine/base/stamps.h"
 #include "gateway/admin/request.h"
 
-static json_t *text(const char *padded, u32 n)
+json_t *request_text(const char *padded, u32 n)
 {
     while (n > 0 && (padded[n - 1] == ' ' || padded[n - 1] == 0))
         n--;
@@ -23,7 +24,7 @@ static json_t *show_venue(const struct msg_seen *s)
     json_t *firms = json_array();
 
     for (u32 i = 0; i < v->firms_used && i < KILLED_FIRMS_MAX; i++)
-        json_array_append_new(firms, text(v->firms[i], 4));
+        json_array_append_new(firms, request_text(v->firms[i], 4));
     return json_pack("{sI si si so sb sb sb so si si si si si sI sI}", "seq",
                      (json_int_t)s->head.seq, "day", (int)v->day, "day_last", (int)v->day_last,
                      "phase", phase_text(v->phase), "wide", v->wide, "late", v->late, "killed",
@@ -41,12 +42,12 @@ static json_t *show_account(const struct msg_seen *s)
     memset(&m, 0, sizeof m);
     memcpy((u8 *)&m + sizeof m.ev, a->terms, sizeof a->terms);
     return json_pack("{si so so so sb sb sb sb si si si sI ss}", "account", (int)s->id, "checks",
-                     request_show_checks(a), "user", text(m.account.user, 6), "firm",
-                     text(m.account.firm, 4), "connected", a->bind_id != 0, "disabled_by_file",
-                     m.account.disabled, "disabled", a->barred, "killed", a->killed, "gateway",
-                     (int)a->gateway, "orders_open", (int)a->open, "orders_open_max",
-                     (int)a->open_max, "next_session_seq", (json_int_t)a->next_session_seq,
-                     "dialect",
+                     request_show_checks(a), "user", request_text(m.account.user, 6), "firm",
+                     request_text(m.account.firm, 4), "connected", a->bind_id != 0,
+                     "disabled_by_file", m.account.disabled, "disabled", a->barred, "killed",
+                     a->killed, "gateway", (int)a->gateway, "orders_open", (int)a->open,
+                     "orders_open_max", (int)a->open_max, "next_session_seq",
+                     (json_int_t)a->next_session_seq, "dialect",
                      a->stream == 0   ? "none"
                      : a->stream == 1 ? "ouch50"
                                       : "ouch42");
@@ -73,8 +74,8 @@ static json_t *show_instrument(const struct msg_seen *s)
     memcpy((u8 *)&m + sizeof m.ev, i->terms, sizeof i->terms);
     json_t *json = json_pack(
         "{si so so sb sb sb sb si si si si si si si si si sI sI si si}", "instrument", (int)s->id,
-        "symbol", text(m.instrument.symbol, 8), "phase", phase_text(i->phase), "wide", i->wide,
-        "late", i->late, "halted_by_file", m.instrument.halted, "by_operator",
+        "symbol", request_text(m.instrument.symbol, 8), "phase", phase_text(i->phase), "wide",
+        i->wide, "late", i->late, "halted_by_file", m.instrument.halted, "by_operator",
         m.instrument.by_operator, "tick", (int)m.instrument.tick, "lot", (int)m.instrument.lot,
         "tier", (int)m.instrument.tier, "collar_bps", (int)m.instrument.collar_bps,
         "reference_price", (int)m.instrument.reference_price, "band_lower", (int)i->lower,
@@ -100,4 +101,24 @@ json_t *request_show(const struct msg_seen *seen)
     default:
         return show_instrument(seen);
     }
+}
+
+json_t *request_show_stages(void)
+{
+    static struct histogram h;
+    json_t *list = json_array();
+    char label[48];
+
+    for (u32 i = 0; i < STAGES; i++) {
+        snprintf(label, sizeof label, "stage=\"%s\"", stage_name((enum stage)i));
+        if (metrics_histogram("wirebook_stage_seconds", label, &h) == 0)
+            continue;
+        json_array_append_new(
+            list,
+            json_pack("{ss sI sI sI sI sI}", "stage", stage_name((enum stage)i), "count",
+                      (json_int_t)h.count, "p50_ns", (json_int_t)histogram_percentile(&h, 50),
+                      "p99_ns", (json_int_t)histogram_percentile(&h, 99), "p999_ns",
+                      (json_int_t)histogram_percentile(&h, 99.9), "max_ns", (json_int_t)h.max));
+    }
+    return list;
 }

@@ -42,7 +42,7 @@ int export_learn(struct export_lane *l)
         for (u32 i = 0; got == CURSOR_TX && i < tx.used; i += msg_slots(&tx.slots[i]))
             export_names_note(&l->names, (const union msg *)(const void *)&tx.slots[i]);
         if (got != CURSOR_TX || tx.seq >= l->filled.seq) {
-            l->names.changed = 0;
+            l->names.changed = l->filled.seq; /* of what was before nothing is known any more */
             l->learning = false;
             return n;
         }

@@ -288,6 +288,57 @@ static void test_firms_are_of_then(void **state)
     }
 }
 
+/* The far end falls over to a copy of itself that has nothing behind transaction `seq`. */
+static void fall_back(struct days *d, u64 seq)
+{
+    u32 used;
+    const union msg *m = (const union msg *)(const void *)made_journal_tx(&d->j, seq, &used);
+
+    while (d->far.used > 0 && d->far.rows[d->far.used - 1].seq > seq)
+        d->far.used--;
+    d->far.mark.seq = seq;
+    d->far.mark.time_ns = m->cmd.time_ns;
+    d->far.mark.day = d->far.rows[d->far.used - 1].day;
+    d->far.down = true;
+    lane_rig_run(&d->b, &d->now_ns, 3);
+    d->far.down = false;
+    for (u32 i = 0; d->b.x.lanes[0].state != LANE_RUNNING && i < 9000; i++)
+        lane_rig_run(&d->b, &d->now_ns, 1);
+    assert_int_equal(metric_get(&d->b.x.lanes[0].m_mark_seq), seq);
+}
+
+/* Again and again, each time further back: what was learnt for one mark says nothing of another. */
+static void test_firms_behind_a_fall(void **state)
+{
+    struct days d = {.now_ns = 0};
+    u64 falls[4];
+
+    (void)state;
+    made_journal_init(&d.j, 66);
+    made_journal_start(&d.j, 1, 20261123);
+    for (u32 i = 0; i < ARRAY_LEN(falls); i++) {
+        made_journal_trade(&d.j, 60);
+        falls[i] = d.j.txs;
+        made_journal_trade(&d.j, 60);
+        made_journal_account(&d.j, 1 + i % 2, 100 + i);
+    }
+    made_journal_trade(&d.j, 60);
+    fake_far_init(&d.far, 66);
+    lane_rig_start(&d.b, &d.j, &d.far, 1, d.j.txs);
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    for (u32 i = ARRAY_LEN(falls); i > 0; i--) {
+        fall_back(&d, falls[i - 1]);
+        if (i % 2 == 0) /* the next fall comes before the change that lies ahead */
+            d.j.durable = falls[i - 1] + 20;
+        assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.durable, 9000));
+        d.j.durable = d.j.txs;
+    }
+    assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+    lane_rig_assert_same(&d.far, &d.j, 66);
+    assert_firms(&d.far, &d.j);
+    days_free(&d);
+}
+
 /* The firm of then is gone with the journal's beginning: the lane goes on with what it knows. */
 static void test_firms_that_are_gone(void **state)
 {
@@ -364,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_a_batch_waits_for_its_age),
         cmocka_unit_test(test_an_outage_is_few_lines),
         cmocka_unit_test(test_firms_are_of_then),
+        cmocka_unit_test(test_firms_behind_a_fall),
         cmocka_unit_test(test_firms_that_are_gone),
         cmocka_unit_test(test_the_end_awaits),
     };

@@ -9,7 +9,7 @@ clean=$work/clean tree=$work/tree failures=$work/failures
 make_clean_tree() {
     mkdir -p "$clean"/{engine/base,gateway/session,persist,config,scripts,tests/unit}
     cd "$clean"
-    cp "$root"/scripts/{tidy,layers} scripts/
+    cp "$root"/scripts/{tidy,layers,draws} scripts/
     cp "$root/.clang-format" .
     for folder in engine gateway persist config scripts tests; do echo x > $folder/README.md; done
     printf '#pragma once\n\n/* Twice. */\nint twice(int x);\n' > engine/base/twice.h
@@ -62,6 +62,16 @@ expect_code banned-call tests/unit/test_twice.c 'strcpy(a, b)'
 for call in 'time(a)' 'gettimeofday(a, b)' 'clock_gettime(a, b)'; do expect_code clock $src "$call"; done
 for call in 'malloc(1)' 'calloc(1, 1)' 'realloc(a, 1)' 'free(a)' 'strdup(a)' 'aligned_alloc(8, 8)' \
     'posix_memalign(a, 8, 8)' 'strndup(a, 1)'; do expect_code heap $src "$call"; done
+
+random='int below(int n);\nstatic int some(void)\n{\n    return below(2);\n}\n'
+for line in 'twice(below(1), some())' 'x[below(1)] = some()' 'int x[] = {some(), below(1)}' $'if (x)\n        x[below(1)] ^= some()'; do
+    printf "$random"'\nvoid f(void)\n{\n    %s;\n}\n' "$line" | expect draws tests/lib/some.c
+done
+for line in 'int x = some() + twice(below(1))' $'if (some())\n        x = below(1)' \
+    $'for (x = some(); some(); x++)\n        y = below(1)' \
+    'twice(below(1), thrice())'; do
+    printf "$random"'\nvoid f(void)\n{\n    %s;\n}\n' "$line" | expect '' tests/lib/some.c
+done
 
 echo '#include "twice.h"' | expect 'include-path layers' $src
 echo '#include <engine/base/twice.h>' | expect include-path $src

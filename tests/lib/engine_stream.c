@@ -72,7 +72,9 @@ static u32 price_near(struct stream *s)
         return (stream_below(s, 19999999) + 1) * 100; /* anywhere */
     if (one_in(s, 25))
         return 100000 + stream_below(s, 4000); /* any tick */
-    return 100000 + (stream_below(s, 20) + stream_below(s, 20)) * 100;
+    u32 ticks = stream_below(s, 20);
+    ticks += stream_below(s, 20);
+    return 100000 + ticks * 100;
 }
 
 static u32 some_qty(struct stream *s)

@@ -45,7 +45,8 @@ void stream_make_break(struct stream *s, union msg *m)
     struct msg_break *c = &m->broken_trade;
 
     stream_head(s, m, CMD_BREAK, 0);
-    c->match = s->match - stream_below(s, one_in(s, 10) ? 1000 : 3) + one_in(s, 10);
+    c->match = s->match - stream_below(s, one_in(s, 10) ? 1000 : 3);
+    c->match += one_in(s, 10);
     c->reason = (u8) "ECSXQ"[stream_below(s, 5)];
     for (u32 i = 0; i < 2; i++) {
         c->side[i].account = stream_below(s, STREAM_ACCOUNTS + 1);
@@ -58,7 +59,8 @@ void stream_make_break(struct stream *s, union msg *m)
     c->qty = stream_below(s, 1000);
     c->price = 100000 + stream_below(s, 4000);
     c->instrument = (u16)(1 + stream_below(s, STREAM_INSTRUMENTS + one_in(s, 20)));
-    c->side[stream_below(s, 2)].sold = !one_in(s, 20);
+    bool sold = !one_in(s, 20);
+    c->side[stream_below(s, 2)].sold = sold;
     memcpy(c->firm[0], one_in(s, 2) ? "FRMA" : "    ", 4);
     memcpy(c->firm[1], one_in(s, 2) ? "FIRM" : "\0\0\0\0", 4);
 }

@@ -20,7 +20,8 @@ void stream_terms(struct stream *s, struct order_terms *t, bool replace, u8 idx)
     t->tags |= TAG_BIT(tag);
     bool plain = stream_below(s, 4) != 0;
     memcpy(t->firm, tag == 2 ? "FIRM" : "\0\0\0\0", 4);
-    t->min_qty = tag == 3 && !plain ? stream_below(s, 5) * 100 + one_in(s, 8) : 0;
+    t->min_qty = tag == 3 && !plain ? stream_below(s, 5) * 100 : 0;
+    t->min_qty += tag == 3 && !plain && one_in(s, 8);
     t->customer_type = tag == 4 ? 'R' : 0;
     t->price_type = (u8)(tag == 6 ? (plain ? 'L' : 'Q') : 0);
     t->peg_offset = tag == 7 && !plain ? -100 : 0; /* without a peg */
@@ -44,11 +45,13 @@ void stream_reserve(struct stream *s, struct order_terms *t)
     if (!one_in(s, 8))
         return;
     t->tags |= TAG_BIT(5);
-    t->max_floor = (1 + stream_below(s, 4)) * 100 + (one_in(s, 20) ? 1 : 0);
+    t->max_floor = (1 + stream_below(s, 4)) * 100;
+    t->max_floor += one_in(s, 20) ? 1 : 0;
     if (one_in(s, 2))
         return;
     t->tags |= TAG_BIT(13);
-    t->random_reserves = stream_below(s, 4) * 100 + (one_in(s, 20) ? 50 : 0);
+    t->random_reserves = stream_below(s, 4) * 100;
+    t->random_reserves += one_in(s, 20) ? 50 : 0;
 }
 
 void stream_condition(struct stream *s, u32 *price, u8 *tif, u8 *display, struct order_terms *t)
@@ -76,7 +79,8 @@ void stream_condition(struct stream *s, u32 *price, u8 *tif, u8 *display, struct
         *price = PRICE_MARKET;
     if (one_in(s, 10) || t->price_type == 'R' || t->price_type == 'P') {
         t->tags |= TAG_BIT(7);
-        t->peg_offset = ((i32)stream_below(s, 15) - 7) * (one_in(s, 20) ? 50 : 100);
+        t->peg_offset = (i32)stream_below(s, 15) - 7;
+        t->peg_offset *= one_in(s, 20) ? 50 : 100;
         t->peg_offset = one_in(s, 40) ? (i32)0x80000000 : t->peg_offset;
     }
 }

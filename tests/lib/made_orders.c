@@ -71,15 +71,17 @@ void made_drop_dead(struct made_journal *j)
 
 static struct made_order fresh_order(struct made_journal *j, u32 account)
 {
-    return (struct made_order){
+    struct made_order o = {
         .order_ref = ++j->order_refs,
         .account = account,
         .user_ref = ++j->user_refs[account],
-        .leaves = (u32)(1 + made_below(j, 9)) * 100,
-        .price = (u32)(1000000 + made_below(j, 100) * 100),
-        .instrument = (u16)(1 + made_below(j, MADE_INSTRUMENTS)),
-        .side = made_below(j, 2) == 0 ? 'B' : 'S',
     };
+
+    o.leaves = (u32)(1 + made_below(j, 9)) * 100;
+    o.price = (u32)(1000000 + made_below(j, 100) * 100);
+    o.instrument = (u16)(1 + made_below(j, MADE_INSTRUMENTS));
+    o.side = made_below(j, 2) == 0 ? 'B' : 'S';
+    return o;
 }
 
 static void put_enter(struct made_journal *j, const struct made_order *o, struct order_terms *terms)

@@ -77,7 +77,8 @@ void naive_init(struct pair *p)
     n->shrinks = pair_below(p, 8) == 0;
     n->mss = pair_below(p, 2) == 0 ? 1460 : 300 + pair_below(p, 1000);
     n->ack_every = 1 + pair_below(p, 3);
-    n->ack_delay_ns = pair_below(p, 2) * (pair_rnd(p) % (200 * NS_PER_MS));
+    n->ack_delay_ns = pair_below(p, 2);
+    n->ack_delay_ns *= pair_rnd(p) % (200 * NS_PER_MS);
     n->window_max = pair_below(p, 2) == 0 ? 65535 : 500 + pair_below(p, 20000);
 }
 

@@ -157,11 +157,15 @@ static void choose_faults(struct pair *p)
     p->write_max = 4096;
     if (p->conf.perfect)
         return;
-    p->jitter_ns = pair_below(p, 2) * (pair_rnd(p) % (p->delay_ns + 1));
+    p->jitter_ns = pair_below(p, 2);
+    p->jitter_ns *= pair_rnd(p) % (p->delay_ns + 1);
     p->loss = pair_below(p, 3) == 0 ? 0 : pair_below(p, 150);
-    p->dup = pair_below(p, 2) * pair_below(p, 100);
-    p->reorder = pair_below(p, 2) * pair_below(p, 200);
-    p->corrupt = pair_below(p, 2) * pair_below(p, 60);
+    p->dup = pair_below(p, 2);
+    p->dup *= pair_below(p, 100);
+    p->reorder = pair_below(p, 2);
+    p->reorder *= pair_below(p, 200);
+    p->corrupt = pair_below(p, 2);
+    p->corrupt *= pair_below(p, 60);
     p->refuse = pair_below(p, 3) == 0 ? pair_below(p, 100) : 0;
     p->dark_from_ns = p->start_ns + pair_rnd(p) % NS_PER_SEC;
     p->dark_to_ns = p->dark_from_ns + dark_ns;

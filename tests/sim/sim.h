@@ -77,7 +77,8 @@
     X(damage_marked, "of them by durable.mark alone")                   \
     X(marks_rotten, "durable.marks that rotted")                        \
     X(damage_torn, "damages without a witness, cut as a torn tail")     \
-    X(damage_behind, "damages behind which a snapshot let a start go")
+    X(damage_behind, "damages behind which a snapshot let a start go")  \
+    X(fingerprint, "fingerprint, the same of every build")
 
 struct sim_counts {
 #define X(name, text) u64 name;

@@ -54,6 +54,13 @@ static u64 below(struct damage *d, u64 n)
     return d->random % n;
 }
 
+static void turn_bit(struct damage *d, u8 *data, u64 bytes)
+{
+    u64 at = below(d, bytes);
+
+    data[at] ^= (u8)(1u << below(d, 8));
+}
+
 /* ---- what there is ---- */
 
 static int by_text(const void *a, const void *b)
@@ -145,7 +152,7 @@ static void rot(struct damage *d, struct place *p)
     u64 bits = 1 + below(d, 3);
 
     for (u64 i = 0; i < bits; i++)
-        p->data[below(d, BLOCK_BYTES)] ^= (u8)(1u << below(d, 8));
+        turn_bit(d, p->data, BLOCK_BYTES);
     d->kind = "bits that rotted";
     sim.counts.journal_rotten++;
 }
@@ -199,7 +206,7 @@ static bool rot_mark(struct damage *d, struct sim_disk *copy)
     if (!n)
         return false;
     for (u64 i = below(d, 8); i < 8; i++)
-        n->node->data[below(d, n->node->bytes)] ^= (u8)(1u << below(d, 8));
+        turn_bit(d, n->node->data, n->node->bytes);
     d->kind = "rot in durable.mark";
     sim.counts.marks_rotten++;
     return true;

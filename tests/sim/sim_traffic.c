@@ -142,8 +142,10 @@ static void make_enter(struct sim_client *cl, struct sim_request *r)
     struct wb_tags tags = {0};
     struct wb_enter e;
 
-    wb_enter_init(&e, skip_ref(s), sim_chance(500000) ? 'B' : 'S', (u32)sim_between(1, 500),
-                  conf->symbols[sim_below(conf->symbols_used)], 0);
+    const char *symbol = conf->symbols[sim_below(conf->symbols_used)];
+    u32 qty = (u32)sim_between(1, 500);
+    u8 side = sim_chance(500000) ? 'B' : 'S';
+    wb_enter_init(&e, skip_ref(s), side, qty, symbol, 0);
     e.price = side_price(conf, e.side);
     if (sim_chance(250000))
         make_special(&e, &tags, conf);
@@ -175,7 +177,8 @@ static void make_replace(struct sim_client *cl, struct sim_request *r)
     struct wb_replace p;
 
     u32 orig = some_ref(s);
-    wb_replace_init(&p, orig, skip_ref(s), (u32)sim_between(1, 700), some_price(cl->conf));
+    u32 price = some_price(cl->conf), qty = (u32)sim_between(1, 700);
+    wb_replace_init(&p, orig, skip_ref(s), qty, price);
     if (sim_chance(50000))
         p.qty = WB_QTY_MAX + 1;
     r->kind = SIM_REPLACE;
@@ -198,8 +201,8 @@ void sim_traffic_make(struct sim_client *cl)
         make_replace(cl, r);
     } else if (dice < 96) {
         r->kind = SIM_CANCEL;
-        r->n = (u16)wb_encode_cancel(r->bytes, some_ref(s),
-                                     sim_chance(600000) ? 0 : (u32)sim_below(300), NULL);
+        u32 keep = sim_chance(600000) ? 0 : (u32)sim_below(300);
+        r->n = (u16)wb_encode_cancel(r->bytes, some_ref(s), keep, NULL);
     } else {
         r->kind = SIM_QUERY;
         r->n = (u16)wb_encode_query(r->bytes, NULL);

@@ -97,10 +97,10 @@ void world_init(const struct sim_options *o)
                                  .stall_max_ns = 60 * NS_PER_MS,
                                  .capacity_bytes = 1ull << 30};
     struct sim_net_conf net = {.delay_min_ns = 5 * NS_PER_US,
-                               .delay_max_ns = sim_between(20, 500) * NS_PER_US,
-                               .space_bytes = (u32)sim_between(2048, 16384),
                                .resets_per_million = o->no_faults ? 0 : 15};
 
+    net.delay_max_ns = sim_between(20, 500) * NS_PER_US;
+    net.space_bytes = (u32)sim_between(2048, 16384);
     if (o->moves > 0)
         hurry(&disk, &net);
     world->options = *o;
@@ -116,12 +116,12 @@ void world_init(const struct sim_options *o)
                                  .act_min_ns = (busy ? 5 : 20) * NS_PER_US,
                                  .act_max_ns = (busy || o->moves > 0 ? 500 : 5000) * NS_PER_US,
                                  .burst_max = busy || o->moves > 0 ? 100 : 20,
-                                 .passive_per_million = (u32)sim_between(0, 900000),
                                  .sweeps_per_million = busy ? 2000 : 10000,
                                  .nets = world->nets,
                                  .nets_used = world->nets_used,
-                                 .short_per_million = o->moves > 0 ? 990000 : 0,
-                                 .moves_per_million = moves_per_million(o)};
+                                 .short_per_million = o->moves > 0 ? 990000 : 0};
+    world->client_conf.passive_per_million = (u32)sim_between(0, 900000);
+    world->client_conf.moves_per_million = moves_per_million(o);
     for (u32 i = 0; i < CLIENTS; i++)
         sim_client_init(&world->clients[i], i, &world->client_conf);
     fake_far_init(&world->database, sim_random());

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "tests/sim/sim.h"
 
@@ -124,6 +125,8 @@ static void final_checks(void)
               "the clients know %u open orders, the journal %u", live,
               engine_open_orders(world->journal.shadow));
     compare_sinks();
+    sim.counts.fingerprint =
+        hash_2u64(sim.random, engine_state_hash(world->journal.shadow), sim.now_ns);
 }
 
 /* ---- one run ---- */

@@ -76,9 +76,13 @@ static void one_step(void)
         p->in = false;
         return;
     }
-    o.hot[id] = (struct order){
-        .order_ref = 1 + below(1u << 30), .sell = below(2), .instrument = 1 + below(2)};
-    *p = (struct plain){true, below(DARK_KINDS), (i64)below(5) - 2, (i64)below(20) - 10};
+    o.hot[id] = (struct order){.order_ref = 1 + below(1u << 30)};
+    o.hot[id].sell = below(2);
+    o.hot[id].instrument = 1 + below(2);
+    p->in = true;
+    p->kind = below(DARK_KINDS);
+    p->key = (i64)below(5) - 2;
+    p->reach = (i64)below(20) - 10;
     dark_add(&d, p->kind, id, p->key, p->reach);
 }
 

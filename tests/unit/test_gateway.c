@@ -52,7 +52,8 @@ static u32 make_stream(struct rng *rng, u8 *out, u32 max)
             put_be32(m + 6, (u32)rng_below(rng, 2000));
             put_be64(m + 18, 100 * rng_below(rng, 30000));
             m[5] = rng_below(rng, 2) != 0 ? 'B' : 'S';
-            m[10 + rng_below(rng, 40) / 5] ^= rng_below(rng, 20) == 0;
+            u64 at = 10 + rng_below(rng, 40) / 5;
+            m[at] ^= rng_below(rng, 20) == 0;
             put_be16(m + 45, 0);
             n += put_frame(out + n, m, 47);
         } else if (kind == 6) {
@@ -409,9 +410,11 @@ static void step_life(struct life *l, struct rng *rng, u32 *refs)
     if (rig.wire->end(rig.wire, l->c.wire) != WIRE_OPEN) {
         l->open = false;
     } else if (l->logged_in && rng_below(rng, 3) != 0) {
-        for (u64 n = rng_below(rng, 40); n > 0; n--)
-            client_enter(&l->c, ++refs[l->account], rng_below(rng, 2) != 0 ? 'B' : 'S', 100, "AAPL",
-                         1500000 + 100 * rng_below(rng, 5));
+        for (u64 n = rng_below(rng, 40); n > 0; n--) {
+            char side = rng_below(rng, 2) != 0 ? 'B' : 'S';
+            u64 price = 1500000 + 100 * rng_below(rng, 5);
+            client_enter(&l->c, ++refs[l->account], side, 100, "AAPL", price);
+        }
     } else if (rng_below(rng, 12) == 0) {
         static const char *const ends[] = {"\0\1O", "\xff\xff\xff", "\0\0\0"};
         client_bytes(&l->c, ends[rng_below(rng, 3)], 3);

@@ -97,8 +97,8 @@ static void random_walk(bool sell, u64 seed)
         u32 id = (u32)rng_below(&r, MANY) + 1;
         u32 price = (u32)rng_below(&r, 40) * 100 + 100;
         if (!in[id]) {
-            join(id, sell, (u32)rng_below(&r, 6) ? price : PRICE_MARKET,
-                 (u32)rng_below(&r, 90) + 2);
+            u32 qty = (u32)rng_below(&r, 90) + 2;
+            join(id, sell, rng_below(&r, 6) ? price : PRICE_MARKET, qty);
         } else if (orders.hot[id].open > 1 && (u32)rng_below(&r, 2)) {
             u32 off = (u32)rng_below(&r, orders.hot[id].open - 1) + 1;
             queue_reduce(&q, root, id, off);

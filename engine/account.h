@@ -1,6 +1,6 @@
 /*
  * account.h - what the engine knows of each account: its terms, its binding, its stream of the day
- * and its channels (PROTOCOL.md section 6, rule 2).
+ * and its channels (CONFORMANCE.md section 6, rule 2).
  *
  * An account's stream of a day begins with its first login and ends with the day; with it go the
  * channels. Channel 0 lies in the account; the other 255 exist in blocks of 16 once one of them is

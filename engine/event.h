@@ -56,7 +56,7 @@ static inline struct event_head event_head_seq(const struct engine *e, u8 type, 
 
 /*
  * A fill of `qty` at `price` of order `o`; `flags` of MSG_SELL and MSG_TAKER, `liquidity` of
- * PROTOCOL.md section 6.2.
+ * CONFORMANCE.md section 6.2.
  */
 static inline const struct msg_executed *event_executed(struct engine *e, const struct order *o,
                                                         u32 qty, u32 price, u16 instrument,
@@ -79,7 +79,7 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
     return &m->executed;
 }
 
-/* `qty` shares of order `id` are taken off for `reason` (PROTOCOL.md section 6.1). */
+/* `qty` shares of order `id` are taken off for `reason` (CONFORMANCE.md section 6.1). */
 static inline const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty,
                                                           u8 reason)
 {
@@ -118,7 +118,7 @@ const struct msg_aiq_cancelled *event_aiq_cancelled(struct engine *e, u32 id, u3
 /* The exhausted order `id` shows `qty` shares of what it has kept back. */
 const struct msg_restated *event_restated(struct engine *e, u32 id, u32 qty);
 
-/* An order is refused for `reason` (PROTOCOL.md section 7). */
+/* An order is refused for `reason` (CONFORMANCE.md section 7). */
 const struct msg_rejected *event_rejected(struct engine *e, u32 account, u8 idx, u32 user_ref,
                                           u16 instrument, u16 reason, const char clordid[14]);
 

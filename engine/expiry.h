@@ -1,5 +1,5 @@
 /*
- * expiry.h - the good-till-time orders, soonest to end first (PROTOCOL.md section 5, tag 15).
+ * expiry.h - the good-till-time orders, soonest to end first (CONFORMANCE.md section 5, tag 15).
  *
  * A binary heap of order ids by (time, order_ref): what ends at one time ends in the order of
  * arrival, so the order of events does not depend on what lay in the heap before. An order knows

@@ -58,7 +58,7 @@ enum order_special {
     SPECIAL_CROSS = 0x80, /* it waits for a cross, in a queue (queue.h) */
 };
 
-/* What was said to cancels that came too late for the cross (PROTOCOL.md section 6, rule 9). */
+/* What was said to cancels that came too late for the cross (CONFORMANCE.md section 6, rule 9). */
 enum pending {
     PENDING_CANCEL = 1,   /* P: it is cancelled after the cross */
     PENDING_REJECTED = 2, /* I */
@@ -123,7 +123,7 @@ static inline bool price_type_pegged(u8 type)
            type == PEG_MIDPOINT_SMALL;
 }
 
-/* Tag 29 as far as it is known (PROTOCOL.md section 5). */
+/* Tag 29 as far as it is known (CONFORMANCE.md section 5). */
 #define AIQ_PORT        '*' /* what the account has */
 #define AIQ_NONE        'N'
 #define AIQ_FIRM_OLDEST 'O'

@@ -1,5 +1,5 @@
 /*
- * phase.h - what each phase takes: PROTOCOL.md sections 3.1 (time in force, cross type) and 6
+ * phase.h - what each phase takes: CONFORMANCE.md sections 3 (time in force, cross type) and 6
  * (rules 6c and 9). Pure: state and terms in, a reason out.
  */
 #ifndef WIREBOOK_ENGINE_PHASE_H

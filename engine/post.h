@@ -1,5 +1,5 @@
 /*
- * post.h - post-only orders of accounts that have them slid instead of cancelled (PROTOCOL.md
+ * post.h - post-only orders of accounts that have them slid instead of cancelled (CONFORMANCE.md
  * section 6, rules 5 and 13): one that would take is accepted one tick behind what it would meet.
  */
 #ifndef WIREBOOK_ENGINE_POST_H

@@ -1,13 +1,13 @@
 /*
  * refs.h - from (account, channel, UserRefNum) to the order: two steps of a table, found by a hash.
  *
- * A client numbers its orders upwards (PROTOCOL.md section 6, rules 1 and 2), mostly without holes.
- * So a line, one cache line, holds the orders of sixteen consecutive numbers, a page, another one,
- * holds eight consecutive lines, and the hash finds pages, not orders. With dense numbers the hash
- * and the pages stay in the cache and an order costs a few bytes; a jump to 4 billion costs one
- * page and one line. The pages of a channel are also threaded in the order of their numbers: that
- * is how all open orders of an account are found, for the day's end and for mass cancels, without a
- * link in the order.
+ * A client numbers its orders upwards (CONFORMANCE.md section 6, rules 1 and 2), mostly without
+ * holes. So a line, one cache line, holds the orders of sixteen consecutive numbers, a page,
+ * another one, holds eight consecutive lines, and the hash finds pages, not orders. With dense
+ * numbers the hash and the pages stay in the cache and an order costs a few bytes; a jump to 4
+ * billion costs one page and one line. The pages of a channel are also threaded in the order of
+ * their numbers: that is how all open orders of an account are found, for the day's end and for
+ * mass cancels, without a link in the order.
  *
  *   channel  head ──▶ page 0..127 ──▶ page 256..383 ──▶ ... ◀── tail
  *   table    hash(owner, number / 128) ──▶ page ──▶ line ──▶ order

@@ -1,7 +1,7 @@
 /*
  * rules.h - the stateful checks of an order: what the book as it is now does not take, and why.
  *
- * Pure. The reasons are OUCH 5.0's (PROTOCOL.md section 7). The table of decisions is in README.md.
+ * Pure. The reasons are those of CONFORMANCE.md section 7; README.md has the table of decisions.
  */
 #ifndef WIREBOOK_ENGINE_RULES_H
 #define WIREBOOK_ENGINE_RULES_H
@@ -117,7 +117,7 @@ enum reject_reason rules_replace(const struct engine *e, const struct msg_order 
 
 /*
  * True for a reason of the gateway's that refuses the request to replace but says nothing against
- * the order: it is answered with a reject and the original stays (PROTOCOL.md section 6, 6c).
+ * the order: it is answered with a reject and the original stays (CONFORMANCE.md section 6, 6c).
  */
 bool rules_spares_original(u16 reason);
 

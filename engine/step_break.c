@@ -1,5 +1,5 @@
 /*
- * step_break.c - an operator breaks a trade: both sides are told (PROTOCOL.md section 4, B).
+ * step_break.c - an operator breaks a trade: both sides are told (CONFORMANCE.md section 4, B).
  *
  * Engine thread. Both halves of a fill may long have left the engine, so the command brings what
  * they said: whoever sends it has looked them up in the journal by the match number. What cannot

@@ -181,7 +181,7 @@ static bool cross_price(struct engine *e, u32 *budget)
     return true;
 }
 
-/* Imbalance-only orders have flags of their own (PROTOCOL.md section 6.2). */
+/* Imbalance-only orders have flags of their own (CONFORMANCE.md section 6.2). */
 static u8 liquidity_of(const struct engine *e, u32 id)
 {
     bool offset =

@@ -1,5 +1,5 @@
 /*
- * step_drop.c - cancel on disconnect (PROTOCOL.md section 6, rule 16). Engine thread.
+ * step_drop.c - cancel on disconnect (CONFORMANCE.md section 6, rule 16). Engine thread.
  *
  * When the connection of an account with that setting is lost its orders are cancelled, at once or
  * in a TICK behind its grace, unless it has come back by then. It is long work: the orders are

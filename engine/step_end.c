@@ -4,8 +4,8 @@
  *
  * An account hears E when the venue closes (a change of all instruments to phase Z), at the latest
  * when the day ends, and once: late cancels and broken trades follow in its stream until
- * CMD_DAY_END (PROTOCOL.md section 2.6). Both walk over the accounts as long work; an account that
- * is looked at is one of e->chunk_cancels, so is a message.
+ * CMD_DAY_END (CONFORMANCE.md section 2.6). Both walk over the accounts as long work; an account
+ * that is looked at is one of e->chunk_cancels, so is a message.
  */
 #include "engine/apply.h"
 #include "engine/event.h"

@@ -1,6 +1,6 @@
 /*
  * step_firm.c - requests about all orders of a firm: Mass Cancel, Disable and Enable Order Entry
- * (PROTOCOL.md section 6, rules 10 and 11).
+ * (CONFORMANCE.md section 6, rules 10 and 11).
  *
  * Engine thread. Each consumes its number, as an Enter does, so a resend is ignored: a Disable that
  * is sent again after an Enable must not block anybody. A mass cancel is long work: it visits the

@@ -1,5 +1,5 @@
 /*
- * step_order.c - Enter, Replace, Cancel, Modify: PROTOCOL.md section 6, rules 1 to 8.
+ * step_order.c - Enter, Replace, Cancel, Modify: CONFORMANCE.md section 6, rules 1 to 8.
  *
  * Engine thread. A command of a stale binding is counted and ignored, so is a resend; both before
  * anything else is looked at. Then the gateway's own reject, then the rules, then the pools; only
@@ -237,7 +237,7 @@ COLD static void terms_inherit_more(struct order_terms *t, const struct order_te
 }
 
 /*
- * An absent tag keeps what the original has; 25 and 26 must be repeated (PROTOCOL.md section 3.2).
+ * An absent tag keeps what the original has; 25 and 26 must be repeated (CONFORMANCE.md section 3).
  * A time to live (15) is kept only by an order that still has one. True: it keeps something that
  * may change how it is executed.
  */
@@ -381,7 +381,7 @@ void step_cancel(struct engine *e, const struct msg_cancel *c)
 
 /* ---- modify ---- */
 
-/* Sides that an order may take besides its own (PROTOCOL.md section 3.4). */
+/* Sides that an order may take besides its own (CONFORMANCE.md section 3). */
 static bool side_may_become(u8 from, u8 to)
 {
     return from == to || (from == 'S' && (to == 'E' || to == 'T')) || (from == 'E' && to == 'T');

@@ -295,7 +295,7 @@ struct conf {
 };
 
 /*
- * What takes a key that may change while the process runs (steer_apply.c has the functions): the
+ * What takes a key that may change while the process runs (renew.c has the functions): the
  * schema's last column. A key without one keeps its value until the next start.
  */
 enum conf_live {

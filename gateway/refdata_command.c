@@ -1,6 +1,6 @@
 /*
  * refdata_command.c - rows of the reference data as commands for the engine (refdata.h): the same
- * at the start (startup.c) and when the files are read again (reload_diff.c).
+ * at the start (startup.c) and when the files are read again (reload_plan.c).
  *
  * Pure. Enters: rows that were checked when they were loaded. Leaves: commands with a head of their
  * type and nothing else in it.

@@ -83,9 +83,9 @@ struct transport_ops {
 /* The head of every transport; the implementation's own struct begins with it. */
 struct transport {
     const struct transport_ops *ops;
-    const struct transport_up *up; /* set by gateway_init */
+    const struct transport_up *up; /* set by gateway_new */
     void *up_ctx;
-    bool stamped; /* set by gateway_init: rx_ticks is wanted */
+    bool stamped; /* set by gateway_new: rx_ticks is wanted */
     u64 rx_ticks; /* clock_ticks when the bytes that are handed up were taken from the network */
 };
 

@@ -5,8 +5,7 @@
  * and 63 slots. Transactions lie in the slots one behind the other, across blocks and segments;
  * what a block does not use is zero. Blocks are numbered from 1 for the journal's life. Each
  * process writes into segments of its own, so that all blocks of a segment have one epoch; the next
- * process begins a segment with the number of the first block that it could not read (DESIGN.md
- * section 7).
+ * process begins a segment with the number of the first block that it could not read.
  *
  * Little-endian. A change of anything here is a new JOURNAL_VERSION; tests/data has a golden block.
  */

@@ -59,7 +59,7 @@ struct msg_instrument {
 };
 _Static_assert(sizeof(struct msg_instrument) == 64, "one slot");
 
-/* What happens when an order meets one of its own party (PROTOCOL.md section 6, rule 12). */
+/* What happens when an order meets one of its own party (CONFORMANCE.md section 6, rule 12). */
 enum stp {
     STP_OFF = 0,           /* they trade */
     STP_CANCEL_NEWEST = 1, /* the incoming one goes */

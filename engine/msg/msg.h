@@ -10,7 +10,7 @@
  * stamped by the engine, followed by its events; the last message carries MSG_TX_END.
  *
  * Prices are u32 in 1/10,000 of the currency: OUCH's highest limit price 199,999.9900 is
- * 1,999,999,900, and a market order 0x7FFFFFFF (PROTOCOL.md section 1). Letters (side, time in
+ * 1,999,999,900, and a market order 0x7FFFFFFF (CONFORMANCE.md section 1). Letters (side, time in
  * force, ...) are OUCH 5.0's own characters. Text is padded with spaces as on the wire.
  */
 #ifndef WIREBOOK_MSG_MSG_H
@@ -137,7 +137,7 @@ enum terms_yes {
 
 /*
  * The second slot of Enter, Replace, Accepted and Replaced: ClOrdID and the appendage. `tags` has
- * TAG_BIT(t) for each OUCH 5.0 option tag t that was present (PROTOCOL.md section 5; tag 28 is
+ * TAG_BIT(t) for each OUCH 5.0 option tag t that was present (CONFORMANCE.md section 5; tag 28 is
  * user_ref_idx in the first slot and has its bit too); an absent tag's field is zero.
  */
 struct order_terms {
@@ -303,7 +303,7 @@ struct msg_cancelled {
     u32 qty;         /* 44 shares taken off by this event */
     u32 leaves;      /* 48 shares still open; 0: the order is gone */
     u16 instrument;  /* 52 */
-    u8 reason;       /* 54 PROTOCOL.md section 6.1 */
+    u8 reason;       /* 54 CONFORMANCE.md section 6.1 */
     u8 user_ref_idx; /* 55 */
     u64 zero;        /* 56 */
 };
@@ -366,7 +366,7 @@ struct msg_executed {
     u32 qty;         /* 52 shares of this fill */
     u32 price;       /* 56 */
     u16 instrument;  /* 60 */
-    u8 liquidity;    /* 62 PROTOCOL.md section 6.2 */
+    u8 liquidity;    /* 62 CONFORMANCE.md section 6.2 */
     u8 user_ref_idx; /* 63 */
 };
 _Static_assert(sizeof(struct msg_executed) == 64, "one slot");
@@ -375,7 +375,7 @@ _Static_assert(sizeof(struct msg_executed) == 64, "one slot");
 struct msg_rejected {
     struct event_head head;
     u32 user_ref;     /* 32 */
-    u16 reason;       /* 36 PROTOCOL.md section 7 */
+    u16 reason;       /* 36 CONFORMANCE.md section 7 */
     u16 instrument;   /* 38 0: unknown */
     char clordid[14]; /* 40 */
     u8 user_ref_idx;  /* 54 */
@@ -440,7 +440,7 @@ static inline bool msg_is_command(u8 type)
     return type < 0x80;
 }
 
-/* True for the two prices that mean a market order (PROTOCOL.md section 1). */
+/* True for the two prices that mean a market order (CONFORMANCE.md section 1). */
 static inline bool price_is_market(u32 price)
 {
     return price == PRICE_MARKET || price == PRICE_MARKET_OLD;

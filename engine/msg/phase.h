@@ -100,7 +100,7 @@ struct broken_side {
 struct msg_break {
     struct cmd_head head;
     u64 match;                  /* 32 */
-    u8 reason;                  /* 40 E C S X (PROTOCOL.md section 4) */
+    u8 reason;                  /* 40 E C S X (CONFORMANCE.md section 4) */
     u8 zero[7];                 /* 41 */
     struct broken_side side[2]; /* 48 the two halves, as the journal has them */
     u32 qty;                    /* 96 shares of it; 0: not said, positions stay as they are */

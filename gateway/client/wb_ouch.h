@@ -22,7 +22,7 @@
 
 /*
  * Option tags of an appendage. `value[t]` counts when bit t of `present` is set: the value's bytes
- * as a big-endian integer (alpha tags too: see wb_tag_text), of the size that wb_tag_bytes tells.
+ * as a big-endian integer (alpha tags too: wb_tag_set_text), of the size that wb_tag_bytes tells.
  */
 struct wb_tags {
     u32 present;

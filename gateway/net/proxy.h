@@ -1,6 +1,6 @@
 /*
  * proxy.h - the PROXY protocol, version 2: what a balancer says of a connection before its client
- * speaks (haproxy.org, proxy-protocol.txt; NETWORK.md section 5).
+ * speaks (haproxy.org, proxy-protocol.txt).
  *
  * Pure: bytes in, at any split, and a verdict. The header is 16 fixed bytes, addresses, and TLVs.
  *

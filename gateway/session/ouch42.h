@@ -1,6 +1,6 @@
 /*
  * ouch42.h - OUCH 4.2, the older dialect: messages in to commands, events to messages out
- * (PROTOCOL.md section 8). Pure.
+ * (CONFORMANCE.md section 8). Pure.
  *
  * A 4.2 client names its orders by tokens of 14 characters, the engine by numbers that rise. Which
  * is which is in tokens.h; a token travels as the order's ClOrdID, so the journal has it.

@@ -1,5 +1,5 @@
 /*
- * ouch42_out.c - an event to the bytes that a 4.2 client sees (PROTOCOL.md section 8). Pure.
+ * ouch42_out.c - an event to the bytes that a 4.2 client sees (CONFORMANCE.md section 8). Pure.
  *
  * The same stream as in 5.0, message for message, so that it can be replayed from any number. What
  * 4.2 has no letter for goes out as its nearest: a code that this dialect's clients know is worth
@@ -11,7 +11,7 @@
 #define TIF_MARKET_HOURS 99998u
 #define TIF_SYSTEM_HOURS 99999u
 
-/* Reject letters by the codes of PROTOCOL.md section 7; all others are O. */
+/* Reject letters by the codes of CONFORMANCE.md section 7; all others are O. */
 static const char reject_letters[] = {
     [0x0001] = 'O', [0x0002] = 'C', [0x0003] = 'D', [0x0006] = 'Z', [0x0007] = 'H', [0x0008] = 'd',
     [0x000C] = 'L', [0x000D] = 'N', [0x0014] = 'R', [0x0017] = 'S', [0x0018] = 'T', [0x001B] = 'W',

@@ -1,5 +1,5 @@
 /*
- * ouch5.h - OUCH 5.0 bytes <-> commands and events (PROTOCOL.md sections 3 to 5). Pure.
+ * ouch5.h - OUCH 5.0 bytes <-> commands and events (CONFORMANCE.md sections 3 to 5). Pure.
  *
  * In: all messages of section 3 become commands; every field is checked against the
  * letters it may have and every appendage element against the table of tags. What is wrong with an
@@ -21,7 +21,7 @@ enum ouch5_status {
     OUCH5_MALFORMED, /* too short, or wrong where nothing can be rejected: to be ignored */
 };
 
-/* Reject reasons that a decoder marks (PROTOCOL.md section 7). */
+/* Reject reasons that a decoder marks (CONFORMANCE.md section 7). */
 enum ouch5_reason {
     OUCH5_INVALID_DISPLAY = 0x0003,
     OUCH5_INVALID_PEG = 0x0005,

@@ -9,7 +9,7 @@
 #include "gateway/session/ouch5.h"
 #include "gateway/session/ouch5_tags.h"
 
-/* Offsets of PROTOCOL.md 3.1 to 3.8; the appendage length follows the base. */
+/* Offsets of CONFORMANCE.md 3; the appendage length follows the base. */
 #define ENTER_BASE   45u
 #define REPLACE_BASE 38u
 #define CANCEL_BASE  9u
@@ -167,7 +167,7 @@ static enum ouch5_status decode_replace(const u8 *p, u32 n, union msg *out)
     m->orig_user_ref = get_be32(p + 1);
     m->user_ref = get_be32(p + 5);
     m->qty = get_be32(p + 9);           /* a wrong quantity or price is the engine's: it cancels */
-    m->price = price(get_be64(p + 13)); /* the original (PROTOCOL.md 6, rule 6b) */
+    m->price = price(get_be64(p + 13)); /* the original (CONFORMANCE.md 6, rule 6b) */
     m->tif = letter(p[21], SET_TIF_REPLACE, &reject, OUCH5_OTHER);
     m->display = letter(p[22], SET_DISPLAY, &reject, OUCH5_INVALID_DISPLAY);
     if (letter(p[23], SET_YES_NO, &reject, OUCH5_OTHER) == 'Y')

@@ -1,5 +1,5 @@
 /*
- * ouch5_out.c - an event to the bytes that its client sees (PROTOCOL.md section 4). Pure.
+ * ouch5_out.c - an event to the bytes that its client sees (CONFORMANCE.md section 4). Pure.
  *
  * Nothing but the event, its instrument's symbol and the day goes in, so a replay after any crash
  * gives the same bytes as the first time.

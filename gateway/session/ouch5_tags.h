@@ -1,4 +1,4 @@
-/* ouch5_tags.h - OUCH 5.0 appendages: TagValue lists <-> order_terms (PROTOCOL.md 5). Pure. */
+/* ouch5_tags.h - OUCH 5.0 appendages: TagValue lists <-> order_terms (CONFORMANCE.md 5). Pure. */
 #ifndef WIREBOOK_GATEWAY_SESSION_OUCH5_TAGS_H
 #define WIREBOOK_GATEWAY_SESSION_OUCH5_TAGS_H
 

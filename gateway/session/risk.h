@@ -2,8 +2,8 @@
  * risk.h - the checks before the engine that need no state: per order, per account.
  *
  * Pure. A failed check gives an OUCH reject reason that is marked in the command; the command goes
- * to the engine all the same, which numbers the reject, so that a replay shows it (DESIGN.md
- * section 5). What needs state (last price, exposure, positions) is the engine's.
+ * to the engine all the same, which numbers the reject, so that a replay shows it. What needs
+ * state (last price, exposure, positions) is the engine's.
  */
 #ifndef WIREBOOK_GATEWAY_SESSION_RISK_H
 #define WIREBOOK_GATEWAY_SESSION_RISK_H
@@ -11,7 +11,7 @@
 #include "engine/base/types.h"
 #include "engine/msg/msg.h"
 
-/* Reject reasons given here (PROTOCOL.md section 7). */
+/* Reject reasons given here (CONFORMANCE.md section 7). */
 enum risk_reason {
     RISK_OK = 0,
     RISK_DISPLAY = 0x0003,

@@ -1,5 +1,5 @@
 /*
- * session_timer.c - what happens to a session because nothing happened (PROTOCOL.md 2.5).
+ * session_timer.c - what happens to a session because nothing happened (CONFORMANCE.md 2.5).
  *
  * Thread: the gateway's. Timers are lazy: bytes in or out only note the time, and a timer that
  * fires looks how much of its period is left. So a busy session costs two turns of the wheel a

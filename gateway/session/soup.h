@@ -1,5 +1,5 @@
 /*
- * soup.h - SoupBinTCP 3.00, 4.00 and 4.1, the server's side: frames in and out (PROTOCOL.md 2).
+ * soup.h - SoupBinTCP 3.00, 4.00 and 4.1, the server's side: frames in and out (CONFORMANCE.md 2).
  *
  * Pure: bytes in, frames out, and back. A frame is a big-endian u16 length (of what follows it), a
  * type and a payload; frames and TCP segments have nothing to do with each other.

@@ -3,7 +3,7 @@
  *
  * The table is made of the account's own stream: Accepted, Replaced and Rejected carry the number
  * and, as ClOrdID, the token. So the journal has it all, and any gateway, after any restart, can
- * learn it by reading the stream from 1 (session_learn.c). Between a command and its answer an
+ * learn it by reading the stream from 1 (session_42.c). Between a command and its answer an
  * entry is pending: the same token again goes out under the same number, and the engine, which
  * takes no number twice, makes one order of both. A pending entry whose number has been passed by
  * without an answer is free again: the request was ignored, its token was not consumed.

@@ -2,7 +2,7 @@
  * ref_book.h - a second engine, for tests: slow, and simple enough to be checked by eye.
  *
  * Orders lie in one array and are found by looking at all of them. There are no indexes, no pools,
- * no apply; only the rules of PROTOCOL.md sections 3 to 7 as engine/README.md decides them. It
+ * no apply; only the rules of CONFORMANCE.md sections 3 to 7 as engine/README.md decides them. It
  * takes the same commands as the engine and must make the same bytes.
  */
 #ifndef WIREBOOK_TESTS_REF_BOOK_H

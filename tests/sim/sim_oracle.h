@@ -1,7 +1,7 @@
 /*
  * sim_oracle.h - comparisons between what was seen outside and what the journal says.
  *
- * OUCH bytes are read here by hand from the specification's offsets (PROTOCOL.md section 4):
+ * OUCH bytes are read here by hand from the specification's offsets (CONFORMANCE.md section 4):
  * neither the gateway's encoder nor the client library's decoder judges itself.
  */
 #ifndef WIREBOOK_SIM_SIM_ORACLE_H

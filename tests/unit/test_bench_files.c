@@ -1,5 +1,5 @@
 /* test_bench_files.c - the formats of a run's latencies; HdrHistogram's own code reads the log in
- * tests/integ/test_hlog.py. */
+ * tests/integ/test_bench_output.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * test_close.c - the venue closes: System Event E, and what may follow it (PROTOCOL.md section
+ * test_close.c - the venue closes: System Event E, and what may follow it (CONFORMANCE.md section
  * 2.6). Each transaction is also applied to a shadow.
  */
 #include <setjmp.h>

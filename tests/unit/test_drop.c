@@ -1,4 +1,4 @@
-/* test_drop.c - cancel on disconnect, with grace and without (PROTOCOL.md section 6, rule 16). */
+/* test_drop.c - cancel on disconnect, at once or with grace (CONFORMANCE.md section 6, rule 16). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * test_firm.c - Modify, Mass Cancel, Disable and Enable by rules 8, 10 and 11 of PROTOCOL.md
+ * test_firm.c - Modify, Mass Cancel, Disable and Enable by rules 8, 10 and 11 of CONFORMANCE.md
  * section 6. Each transaction is also applied to a shadow, whose state must be the same.
  */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /*
- * test_match.c - price-time priority and the life of an order, by hand; PROTOCOL.md section 6.
+ * test_match.c - price-time priority and the life of an order, by hand; CONFORMANCE.md section 6.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -159,7 +159,7 @@ static void test_terms_are_checked(void **state)
     m.enter.terms.tags = TAG_BIT(3);
     assert_null(msg_check(m.slots, 4));
     for (u32 tag = 0; tag < 32; tag++) {
-        static const u32 known = 0x7F03BEFCu; /* PROTOCOL.md section 5 */
+        static const u32 known = 0x7F03BEFCu; /* CONFORMANCE.md section 5 */
         m = blank(EV_ACCEPTED);
         m.order.terms.tags = TAG_BIT(tag);
         bool legal = (known & TAG_BIT(tag)) != 0;

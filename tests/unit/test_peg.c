@@ -1,6 +1,6 @@
 /*
- * test_peg.c - pegs that follow the touch and minimum quantities that rest (PROTOCOL.md sections 5
- * and 6). Each transaction is also applied to a shadow.
+ * test_peg.c - pegs that follow the touch and minimum quantities that rest (CONFORMANCE.md
+ * sections 5 and 6). Each transaction is also applied to a shadow.
  */
 #include "tests/lib/peg_rig.h"
 

@@ -1,5 +1,5 @@
 /*
- * test_post.c - post-only orders that are slid (PROTOCOL.md section 6, rules 5 and 13). Each
+ * test_post.c - post-only orders that are slid (CONFORMANCE.md section 6, rules 5 and 13). Each
  * transaction is also applied to a shadow.
  */
 #include <setjmp.h>

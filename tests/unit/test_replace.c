@@ -1,5 +1,5 @@
 /*
- * test_replace.c - Replace by rule 6 of PROTOCOL.md section 6, in the order of its tests.
+ * test_replace.c - Replace by rule 6 of CONFORMANCE.md section 6, in the order of its tests.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_rules.c - Enter, Replace and Cancel by the rules of PROTOCOL.md section 6, and every reason
- * to reject by the table of engine/README.md.
+ * test_rules.c - Enter, Replace and Cancel by the rules of CONFORMANCE.md section 6, and every
+ * reason to reject by the table of engine/README.md.
  */
 #include <setjmp.h>
 #include <stdarg.h>

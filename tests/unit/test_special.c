@@ -1,6 +1,6 @@
 /*
  * test_special.c - post-only, minimum quantity, non-displayed orders and self-trade prevention
- * (PROTOCOL.md section 6, rules 12 to 14). Each transaction is also applied to a shadow.
+ * (CONFORMANCE.md section 6, rules 12 to 14). Each transaction is also applied to a shadow.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -47,6 +47,7 @@ printf '/* %0100d */\n' 1 | expect columns $src
 printf '/* a\tb */\n' | expect tab $src
 printf '/* a\n \n b */\n' | expect trailing-space $src
 printf '/* TO%s: later */\n' DO | expect unfinished $src
+echo '/* see twice.c, thrice.h and README.md */' | expect comment-file $src
 {
     printf '\nvoid f(void);\nvoid f(void)\n{\n'
     printf '    twice(1);\n%.0s' {1..68}

@@ -421,7 +421,7 @@ static void test_replace_leaves_numbers_to_the_engine(void **state)
     u32 n = vector(bytes, "in", "U");
     (void)state;
 
-    memset(bytes + 9, 0xff, 12); /* quantity and price: PROTOCOL 6, rule 6b */
+    memset(bytes + 9, 0xff, 12); /* quantity and price: CONFORMANCE.md section 6, rule 6b */
     assert_int_equal(ouch5_decode(bytes, n, &m), OUCH5_COMMAND);
     assert_int_equal(m.replace.reject, 0);
     assert_true(m.replace.qty > QTY_MAX);

@@ -9,7 +9,7 @@
 #include "tests/lib/hex.h"
 #include "tests/lib/seed.h"
 
-/* The bytes of a golden vector (PROTOCOL 10.4); returns their number. */
+/* The bytes of a golden vector (tests/data/soup_vectors.tsv); returns their number. */
 static u32 vector(u8 *out, u32 max, const char *name)
 {
     FILE *f = fopen("tests/data/soup_vectors.tsv", "r");

@@ -28,11 +28,11 @@
 #define CHUNKS_SHARED       (16u * NET_CONN_CHUNKS)
 #define HALF_OPEN_MAX       4096u
 #define TIME_WAIT_PER_CONNS 1u /* as many may linger as may be open */
+#define NO_LINK             255u
 
 _Static_assert(PORTS_MAX <= 1u << (64 - LINK_SHIFT), "each link has a number");
 _Static_assert(TRANSPORT_LISTENERS_MAX <= NET_LISTEN_MAX, "an endpoint listens on all of them");
-
-#define NO_LINK 255u
+_Static_assert(PORTS_MAX < NO_LINK && GATEWAYS_MAX < NO_LINK, "numbers fit a byte");
 
 struct link {
     struct bypass *owner;
@@ -53,8 +53,6 @@ struct bypass {
     u32 listen_used;
     struct handover hand;
 };
-
-_Static_assert(PORTS_MAX < NO_LINK && GATEWAYS_MAX < NO_LINK, "numbers fit a byte");
 
 static struct bypass *self_of(struct transport *t)
 {
@@ -125,6 +123,18 @@ static void up_closed(void *ctx, u64 conn, enum net_closed why)
     t->up->closed(t->up_ctx, l->tag | conn, why == NET_EOF ? TRANSPORT_EOF : TRANSPORT_ERROR);
 }
 
+static void up_expect(void *ctx, const u64 *conns, u32 n)
+{
+    struct link *l = ctx;
+    const struct transport *t = &l->owner->head;
+    u64 names[NET_BURST];
+
+    for (u32 i = 0; i < n; i++)
+        names[i] = l->tag | conns[i];
+    if (t->up->expect != NULL)
+        t->up->expect(t->up_ctx, names, n);
+}
+
 /* Only one of the endpoints with our address hears the answer. */
 static void up_neighbour(void *ctx, u32 ipv4, const u8 *mac)
 {
@@ -142,6 +152,7 @@ static const struct net_up net_up = {
     .writable = up_writable,
     .closed = up_closed,
     .neighbour = up_neighbour,
+    .expect = up_expect,
 };
 
 static const struct packet_ops packet_ops = {
@@ -252,11 +263,8 @@ static int op_flush(struct transport *t, u64 now_ns)
     struct bypass *b = self_of(t);
     int work = 0;
 
-    for (u32 i = 0; i < b->links_used; i++) {
-        struct link *l = &b->links[i];
-        work += net_flush(l->net, now_ns);
-        work += port_flush(l->queues[0]);
-    }
+    for (u32 i = 0; i < b->links_used; i++)
+        work += net_flush(b->links[i].net, now_ns) + port_flush(b->links[i].queues[0]);
     return work;
 }
 

@@ -140,11 +140,19 @@ static void up_closed(void *ctx, u64 conn, enum transport_closed why)
     session_closed(&g->sessions, s);
 }
 
+static void up_expect(void *ctx, const u64 *conns, u32 n)
+{
+    const struct gateway *g = ctx;
+
+    sessions_expect(&g->sessions, conns, n);
+}
+
 static const struct transport_up up = {
     .opened = up_opened,
     .data = up_data,
     .writable = up_writable,
     .closed = up_closed,
+    .expect = up_expect,
 };
 
 /* ---- the steps of a turn ---- */

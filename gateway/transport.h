@@ -57,6 +57,11 @@ struct transport_up {
     void (*writable)(void *ctx, u64 conn);
     /* The connection is gone; the last call for it. Not made for one that close() ended. */
     void (*closed)(void *ctx, u64 conn, enum transport_closed why);
+    /*
+     * Optional: bytes of these connections will probably be handed up in this poll. It changes
+     * nothing; whoever is called can ask for the memory that they will need.
+     */
+    void (*expect)(void *ctx, const u64 *conns, u32 n);
 };
 
 struct transport_ops {

@@ -230,6 +230,20 @@ void net_input(struct net *net, const struct packet *p, u64 now_ns)
         net_count(net, NET_DROP_ETHER_TYPE);
 }
 
+/* Tells the application which of its connections will have data, before it has. */
+static void expect_data(struct net *net, const struct packet *p, struct tcp_conn *const *conns,
+                        u32 n)
+{
+    u64 names[NET_BURST];
+    u32 used = 0;
+
+    for (u32 i = 0; i < n; i++)
+        if (conns[i] != NULL && tcp_carries_data(&p[i]))
+            names[used++] = conns[i]->name;
+    if (used > 0)
+        net->up->expect(net->up_ctx, names, used);
+}
+
 void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 now_ns)
 {
     u64 hashes[NET_BURST];
@@ -246,6 +260,8 @@ void net_input_burst(struct net *net, const struct packet *packets, u32 n, u64 n
             conns[i] = tcp_prefetch_conn(net, hashes[i]);
         for (u32 i = 0; i < count; i++)
             tcp_prefetch_data(net, conns[i]);
+        if (net->up->expect != NULL)
+            expect_data(net, p, conns, count);
         for (u32 i = 0; i < count; i++) {
             net->likely = conns[i];
             net_input(net, &p[i], now_ns);

@@ -98,7 +98,15 @@ struct net_up {
      * of which only one gets the answer: net_learn tells the others.
      */
     void (*neighbour)(void *ctx, u32 ipv4, const u8 *mac);
+    /*
+     * Optional: `n` <= NET_BURST connections for which the frames at hand probably have data, once
+     * for each frame. Called before the first of them is looked at, so that the memory that the
+     * data will need can be asked for; the connections may not be touched.
+     */
+    void (*expect)(void *ctx, const u64 *conns, u32 n);
 };
+
+#define NET_BURST 32u /* frames whose memory is asked for together */
 
 /* ---- what can be chosen ---- */
 

@@ -24,8 +24,7 @@
 
 #define NET_STARVED_TURN 8u /* of those that wait for the pool, looked at in vain in one poll */
 
-#define NET_BURST    32u /* frames whose memory is asked for together */
-#define NET_AHEAD    8u  /* looks ahead whose memory is asked for */
+#define NET_AHEAD    8u /* looks ahead whose memory is asked for */
 #define NET_TAG_BITS (32 - TCP_NAME_INDEX_BITS)
 
 /*

@@ -314,6 +314,9 @@ u64 tcp_prefetch_slot(const struct net *net, const struct packet *p);
 struct tcp_conn *tcp_prefetch_conn(const struct net *net, u64 hash);
 void tcp_prefetch_data(const struct net *net, const struct tcp_conn *c);
 
+/* Whether a frame for which there is a likely connection says that it has data. */
+bool tcp_carries_data(const struct packet *p);
+
 /*
  * Asks for what a segment in order and its reply touch of `c`. Always inline: gcc takes a function
  * of nothing but prefetches for one without effect, and drops the calls.

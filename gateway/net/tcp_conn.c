@@ -82,6 +82,14 @@ u64 tcp_prefetch_slot(const struct net *net, const struct packet *p)
     return hash;
 }
 
+bool tcp_carries_data(const struct packet *p)
+{
+    const struct ipv4_hdr *ip = (const void *)(p->data + sizeof(struct eth_hdr));
+    const struct tcp_hdr *tcp = (const void *)(ip + 1);
+
+    return be16(ip->total_len) > sizeof *ip + (u32)(tcp->data_off >> 4) * 4;
+}
+
 /*
  * The connection of that hash by the tag alone, or NULL: not sure enough for anything but a
  * prefetch.

@@ -49,26 +49,30 @@ enum account_place {
 
 struct account {
     u32 id;                    /* the engine's; 0: not yet known */
-    char user[6];              /* padded, upper case */
+    u8 place;                  /* enum account_place */
+    u8 copy;                   /* enum reader_scope: whose messages it reads; else it trades */
+    bool ouch42;               /* its stream of the day is in that dialect */
+    struct session *session;   /* the connection that it is bound to, or NULL */
+    struct rates *rates;       /* what it did lately; NULL: another gateway still has them */
     struct risk_limits limits; /* zero: none; those of `limits_at` */
-    struct risk_values own;    /* what it says itself of them */
-    u16 profile;               /* that says the rest; 0: the port's */
-    u16 port_profile;          /* of the port of its last login; 0: none */
     u32 limits_at;             /* sessions.profiles_at that `limits` were made at */
+    struct store store;        /* the day's recent messages, or what of them came here */
+    /* from here on what not each message needs */
+    struct token_book book; /* tokens, if it is in that dialect */
+    char user[6];           /* padded, upper case */
+    u16 profile;            /* that says the limits that it does not say itself; 0: the port's */
+    u16 port_profile;       /* of the port of its last login; 0: none */
+    struct risk_values own; /* what it says itself of its limits */
+    u32 moved_by;           /* bind_id of the login that moved it last, here or away */
+    struct list moving;     /* AWAITED, LEAVING: in the sessions' list of those */
+    u32 rejects;            /* since the following, for the log */
+    u64 rejects_since_ns;
     struct account_networks networks;
     struct account_ports ports;
-    struct store store;      /* the day's recent messages, or what of them came here */
-    u8 place;                /* enum account_place */
-    struct rates *rates;     /* what it did lately; NULL: another gateway still has them */
-    u32 moved_by;            /* bind_id of the login that moved it last, here or away */
-    struct list moving;      /* AWAITED, LEAVING: in the sessions' list of those */
-    struct session *session; /* the connection that it is bound to, or NULL */
-    u32 rejects;             /* since the following, for the log */
-    u64 rejects_since_ns;
-    bool ouch42;            /* its stream of the day is in that dialect */
-    u8 copy;                /* enum reader_scope: whose messages it reads; else it trades */
-    struct token_book book; /* ... and these are its tokens */
-};
+} CACHE_ALIGNED;
+
+/* The bytes from its beginning that a message and its answer need. */
+#define ACCOUNT_HOT offsetof(struct account, book)
 
 struct instrument {
     u16 id; /* the engine's; 0: not yet known */

@@ -38,6 +38,11 @@ u32 map_get(const struct map *map, u64 key)
     return map->entries[i].value;
 }
 
+void map_expect(const struct map *map, u64 key)
+{
+    __builtin_prefetch(&map->entries[home(map, key)]);
+}
+
 void map_put(struct map *map, u64 key, u32 value)
 {
     u64 i = home(map, key);

@@ -33,6 +33,9 @@ void map_init(struct map *map, struct mem *m, u32 max, u64 seed);
 /* The value of `key`, MAP_NONE when it is not there. */
 u32 map_get(const struct map *map, u64 key);
 
+/* `key` will be looked up: asks for the memory where that begins. */
+void map_expect(const struct map *map, u64 key);
+
 /* Adds `key`, which must not be there, with `value` != MAP_NONE. More than `max` keys aborts. */
 void map_put(struct map *map, u64 key, u32 value);
 

@@ -83,6 +83,40 @@ struct session *session_find(const struct sessions *S, u64 conn)
     return index == MAP_NONE ? NULL : &S->all[index];
 }
 
+/* `n` bytes from `p` on. Always inline: gcc drops calls of what does nothing but prefetch. */
+__attribute__((always_inline)) static inline void fetch(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += CACHE_LINE)
+        __builtin_prefetch((const u8 *)p + at, 1);
+}
+
+void sessions_expect(const struct sessions *S, const u64 *conns, u32 n)
+{
+    const struct session *found[SESSIONS_EXPECTED];
+    u32 used = 0;
+
+    ASSERT_LE(n, SESSIONS_EXPECTED);
+    for (u32 i = 0; i < n; i++)
+        map_expect(&S->conns, conns[i]);
+    for (u32 i = 0; i < n; i++) {
+        const struct session *s = session_find(S, conns[i]);
+        if (s == NULL)
+            continue;
+        fetch(s, SESSION_HOT);
+        found[used++] = s;
+    }
+    for (u32 i = 0; i < used; i++)
+        if (found[i]->account != NULL)
+            fetch(found[i]->account, ACCOUNT_HOT);
+    for (u32 i = 0; i < used; i++) {
+        const struct account *a = found[i]->account;
+        if (a == NULL)
+            continue;
+        fetch(a->rates, sizeof *a->rates);
+        store_expect(&S->stores, &a->store);
+    }
+}
+
 static bool timers_armed(const struct session *s)
 {
     return wheel_armed(&s->timers[TIMER_IN]) || wheel_armed(&s->timers[TIMER_BEAT]) ||

@@ -81,25 +81,29 @@ struct session {
     bool held;          /* it is on the held list */
     u8 dialect;         /* enum dialect: of the port that it came to */
     u8 listener;        /* ... and which that is, in session_conf.ports */
-    u16 peer_port;
-    u32 peer_ipv4; /* network order */
-    u32 bind_id;   /* 0: none */
-    u32 turn_cmds; /* commands taken in turn `turn` */
+    u32 bind_id;        /* 0: none */
+    u32 turn_cmds;      /* commands taken in turn `turn` */
     u64 turn;
-    u64 answer_tx; /* REFUSED, BOUND: the transaction that must be durable before it is told */
-    u64 next_seq;  /* session_seq of the next message to send */
-    u64 silence_ns;
+    u64 next_seq;            /* session_seq of the next message to send */
+    struct account *account; /* from BINDING on */
     u64 heard_ns;            /* when bytes last came, or waited for us to take them */
     u64 sent_ns;             /* when bytes last went out */
-    u64 away_ns;             /* sessions.away_ns, as far as TIMER_IN has had that */
-    u64 flood_ns;            /* since when it has been stopped again and again; 0: it is not */
-    struct account *account; /* from BINDING on */
     struct store_cursor cursor;
     struct list node;
+    u64 flood_ns; /* since when it has been stopped again and again; 0: it is not */
+    struct soup_in in;
+    /* from here on what not each message needs */
+    u64 answer_tx; /* REFUSED, BOUND: the transaction that must be durable before it is told */
+    u32 peer_ipv4; /* network order */
+    u16 peer_port;
+    u64 silence_ns;
+    u64 away_ns;                  /* sessions.away_ns, as far as TIMER_IN has had that */
     struct wheel_timer timers[3]; /* enum session_timer */
     struct soup_login login;
-    struct soup_in in;
-};
+} CACHE_ALIGNED;
+
+/* The bytes from its beginning that a message and its answer need, when it came whole. */
+#define SESSION_HOT (offsetof(struct session, in) + offsetof(struct soup_in, bytes))
 
 #define SESSION_REASONS 64u
 
@@ -207,6 +211,14 @@ void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space);
  * or too many are there from that address.
  */
 bool session_open(struct sessions *S, u64 conn, const struct transport_peer *peer);
+
+/*
+ * Messages of these `n` <= SESSIONS_EXPECTED connections will probably come in this turn: asks for
+ * what they and their answers will need, of all of them together. With many sessions that is in no
+ * cache. Changes nothing; any name will do.
+ */
+#define SESSIONS_EXPECTED 32u
+void sessions_expect(const struct sessions *S, const u64 *conns, u32 n);
 
 /* The session of a connection; NULL: none. */
 struct session *session_find(const struct sessions *S, u64 conn);

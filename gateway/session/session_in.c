@@ -206,6 +206,7 @@ u32 session_data(struct sessions *S, struct session *s, const u8 *bytes, u32 n)
         if (UNLIKELY(S->stamps != NULL))
             stamps_parsed(S->stamps, staged, S->rings.cmd->staged);
         ring_publish(S->rings.cmd);
+        store_expect_place(&S->stores, &s->account->store); /* the answer comes in the next turn */
     }
     if (s->state == SESSION_CLOSING)
         at = n; /* whatever it still says */

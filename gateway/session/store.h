@@ -141,6 +141,28 @@ void store_begin(struct store *s, u64 next_seq);
 void store_append(struct store_pool *p, struct store *s, const union msg *m, u64 durable_seq);
 
 /*
+ * A message will be appended soon: asks for the head of the chunk that it probably goes into.
+ * Always inline, both: gcc drops calls of what does nothing but prefetch.
+ */
+__attribute__((always_inline)) static inline void store_expect(const struct store_pool *p,
+                                                               const struct store *s)
+{
+    __builtin_prefetch(&p->chunks[s->last != STORE_NO_CHUNK ? s->last : 0], 1);
+}
+
+/* ... with that head at hand: for its place in there, with room for a message of two slots. */
+__attribute__((always_inline)) static inline void store_expect_place(const struct store_pool *p,
+                                                                     const struct store *s)
+{
+    if (UNLIKELY(s->last == STORE_NO_CHUNK))
+        return;
+    const struct slot *at =
+        &p->slots[(u64)s->last * STORE_CHUNK_SLOTS + p->chunks[s->last].used % STORE_CHUNK_SLOTS];
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + 1, 1);
+}
+
+/*
  * Message `seq`, which must be in first_seq .. next_seq - 1; in place, valid until the next append
  * or trim. The one that was read last and the next one O(1); any other O(chunks).
  */

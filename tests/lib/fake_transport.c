@@ -60,6 +60,7 @@ static int poll_data(struct fake_transport *f, struct fake_conn *c)
 {
     u32 offered = 0; /* of the pipe; never more than one turn's read */
 
+    f->head.up->expect(f->head.up_ctx, &c->id, 1); /* also when there is nothing, or nobody */
     while (c->server_up && offered < c->in.used && offered < GATEWAY_CONN_READ_BYTES) {
         u32 n = c->in.used - offered;
         if (f->piece != 0)

@@ -171,7 +171,12 @@ static void closed(void *ctx, u64 conn, enum transport_closed why)
     s->closed++;
 }
 
-static const struct transport_up up = {opened, data, writable, closed};
+static const struct transport_up up = {
+    .opened = opened,
+    .data = data,
+    .writable = writable,
+    .closed = closed,
+};
 
 struct bench {
     struct sim_net *net;

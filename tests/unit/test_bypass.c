@@ -26,6 +26,7 @@
 struct side {
     u64 conn;
     u32 opened, closed, writable;
+    u32 expected; /* frames with data that it was told of before */
     u32 why;
     u64 in;       /* bytes taken so far; each follows from its place */
     u32 take_max; /* of one call; 0: all */
@@ -85,11 +86,20 @@ static void server_closed(void *ctx, u64 conn, enum transport_closed why)
     server.why = why;
 }
 
+static void server_expect(void *ctx, const u64 *conns, u32 n)
+{
+    (void)ctx;
+    for (u32 i = 0; i < n; i++)
+        assert_int_equal(conns[i], server.conn);
+    server.expected += n;
+}
+
 static const struct transport_up server_up = {
     .opened = server_opened,
     .data = server_data,
     .writable = server_writable,
     .closed = server_closed,
+    .expect = server_expect,
 };
 
 static bool client_opened(void *ctx, u64 conn, const struct net_peer *peer)
@@ -189,14 +199,18 @@ static void orders_and_answers(void **state)
     assert_int_equal(peer_seen.ipv4, CLIENT_IP);
     assert_int_equal(peer_seen.local_port, PORT);
     assert_true(t->ops->room(t, server.conn) >= 4096);
+    assert_int_equal(server.expected, 0); /* the end of the handshake has no data */
     for (u32 i = 0; i < 100; i++) {
         fill(bytes, i * 100ull, 100);
         net_send(net, client.conn, bytes, 100);
         TURN_UNTIL(server.in == (i + 1) * 100);
         t->ops->send(t, server.conn, bytes, 100);
         TURN_UNTIL(client.in == (i + 1) * 100);
+        assert_true(server.expected > i);
     }
+    u32 expected = server.expected; /* the last acknowledgement comes alone */
     TURN_UNTIL(t->ops->stalled_ns(t, server.conn, clock_now_ns()) == 0);
+    assert_int_equal(server.expected, expected);
     net_close(net, client.conn, NET_FINISH);
     TURN_UNTIL(server.closed);
     assert_int_equal(server.why, TRANSPORT_EOF);

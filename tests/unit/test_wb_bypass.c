@@ -54,7 +54,12 @@ static void up_closed(void *ctx, u64 conn, enum transport_closed why)
     server_closed++;
 }
 
-static const struct transport_up up = {up_opened, up_data, up_writable, up_closed};
+static const struct transport_up up = {
+    .opened = up_opened,
+    .data = up_data,
+    .writable = up_writable,
+    .closed = up_closed,
+};
 
 static void server_turn(void)
 {

@@ -30,6 +30,7 @@
 #define TIME_WAIT_PER_CONNS 1u /* as many may linger as may be open */
 #define NO_LINK             255u
 
+_Static_assert(NET_BURST <= TRANSPORT_EXPECTED, "so many are told of at once");
 _Static_assert(PORTS_MAX <= 1u << (64 - LINK_SHIFT), "each link has a number");
 _Static_assert(TRANSPORT_LISTENERS_MAX <= NET_LISTEN_MAX, "an endpoint listens on all of them");
 _Static_assert(PORTS_MAX < NO_LINK && GATEWAYS_MAX < NO_LINK, "numbers fit a byte");

@@ -44,6 +44,8 @@ enum transport_closed {
     TRANSPORT_ERROR, /* reset by the peer, timed out, device gone */
 };
 
+#define TRANSPORT_EXPECTED 32u
+
 /*
  * The calls up. `conn` names a connection and is never used for another one during the life of the
  * transport. `ctx` is transport.up_ctx.
@@ -58,8 +60,8 @@ struct transport_up {
     /* The connection is gone; the last call for it. Not made for one that close() ended. */
     void (*closed)(void *ctx, u64 conn, enum transport_closed why);
     /*
-     * Optional: bytes of these connections will probably be handed up in this poll. It changes
-     * nothing; whoever is called can ask for the memory that they will need.
+     * Optional: bytes of these `n` <= TRANSPORT_EXPECTED connections will probably be handed up in
+     * this poll. It changes nothing; whoever is called can ask for the memory that they will need.
      */
     void (*expect)(void *ctx, const u64 *conns, u32 n);
 };

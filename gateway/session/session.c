@@ -92,10 +92,10 @@ __attribute__((always_inline)) static inline void fetch(const void *p, size_t n)
 
 void sessions_expect(const struct sessions *S, const u64 *conns, u32 n)
 {
-    const struct session *found[SESSIONS_EXPECTED];
+    const struct session *found[TRANSPORT_EXPECTED];
     u32 used = 0;
 
-    ASSERT_LE(n, SESSIONS_EXPECTED);
+    ASSERT_LE(n, TRANSPORT_EXPECTED);
     for (u32 i = 0; i < n; i++)
         map_expect(&S->conns, conns[i]);
     for (u32 i = 0; i < n; i++) {

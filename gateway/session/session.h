@@ -213,11 +213,10 @@ void sessions_turn(struct sessions *S, u64 now_ns, enum space_level space);
 bool session_open(struct sessions *S, u64 conn, const struct transport_peer *peer);
 
 /*
- * Messages of these `n` <= SESSIONS_EXPECTED connections will probably come in this turn: asks for
+ * Messages of these `n` <= TRANSPORT_EXPECTED connections will probably come in this turn: asks for
  * what they and their answers will need, of all of them together. With many sessions that is in no
  * cache. Changes nothing; any name will do.
  */
-#define SESSIONS_EXPECTED 32u
 void sessions_expect(const struct sessions *S, const u64 *conns, u32 n);
 
 /* The session of a connection; NULL: none. */

@@ -57,17 +57,8 @@ static bool command_send(struct reload *r, u8 type, const u8 body[OPERATOR_BODY_
     u64 number = r->conf.number(r->conf.ctx);
     union msg m;
 
-    memset(&m, 0, sizeof m);
-    m.cmd.type = CMD_OPERATOR;
-    m.cmd.slots = 4;
-    m.operator.request = number;
-    m.operator.uid = r->peer.uid;
-    m.operator.type = type;
-    m.operator.role =(u8) r->peer.role;
-    memcpy(m.operator.user, r->peer.user, strnlen(r->peer.user, sizeof m.operator.user));
-    memcpy(m.operator.body, body, sizeof m.operator.body);
-    memcpy(m.operator.reason, r->reason, strlen(r->reason));
-    if (!ring_push(r->conf.cmds, &m, 4))
+    request_carry(&m, &r->peer, number, type, body, r->reason);
+    if (!ring_push(r->conf.cmds, &m, m.cmd.slots))
         return false;
     r->numbers[r->sent++ % RELOAD_WINDOW] = number;
     return true;

@@ -167,17 +167,9 @@ static bool command_send(struct operate *o)
 {
     union msg m;
 
-    memset(&m, 0, sizeof m);
-    m.cmd.type = CMD_OPERATOR;
-    m.cmd.slots = 4;
-    m.operator.request = o->number;
-    m.operator.uid = o->peer.uid;
-    m.operator.type = o->cmd.cmd.type;
-    m.operator.role =(u8) o->peer.role;
-    memcpy(m.operator.user, o->peer.user, strnlen(o->peer.user, sizeof m.operator.user));
-    memcpy(m.operator.body, (const u8 *)&o->cmd + sizeof o->cmd.cmd, sizeof m.operator.body);
-    memcpy(m.operator.reason, o->request.reason, sizeof m.operator.reason);
-    bool sent = ring_push(o->conf.cmds, &m, 4);
+    request_carry(&m, &o->peer, o->number, o->cmd.cmd.type, (const u8 *)&o->cmd + sizeof o->cmd.cmd,
+                  o->request.reason);
+    bool sent = ring_push(o->conf.cmds, &m, m.cmd.slots);
     o->cmd_end = o->conf.cmds->staged;
     return sent;
 }

@@ -47,20 +47,13 @@ static void note_make(const struct refusal *f, union msg *m)
     struct msg_note note = {.what = NOTE_REFUSED, .why = f->why};
 
     ASSERT(f->why > WHY_NONE && f->why <= WHY_MAX);
-    memset(m, 0, sizeof *m);
-    m->cmd.type = CMD_OPERATOR;
-    m->cmd.slots = (u8)msg_type_slots(CMD_OPERATOR);
-    m->operator.uid = f->peer->uid;
-    m->operator.type = CMD_NOTE;
-    m->operator.role =(u8) f->peer->role;
-    text_put(m->operator.user, f->peer->user, sizeof m->operator.user);
     text_put(note.text, f->text, sizeof note.text);
     if (f->request) {
         text_put(note.command, f->request->asked, sizeof note.command);
         memcpy(note.of, f->request->name, sizeof note.of);
-        memcpy(m->operator.reason, f->request->reason, sizeof m->operator.reason);
     }
-    memcpy(m->operator.body, (const u8 *)&note + sizeof note.head, sizeof m->operator.body);
+    request_carry(m, f->peer, 0, CMD_NOTE, (const u8 *)&note + sizeof note.head,
+                  f->request ? f->request->reason : "");
 }
 
 static void unnoted_set(union msg *m, u32 n)
@@ -77,10 +70,11 @@ static bool note_send(struct refusals *r, struct refusals_caller *c, u64 now_ns)
     if (from - now_ns > (REFUSALS_BURST - 1) * REFUSALS_EVERY_NS)
         return false;
     unnoted_set(&c->last, c->waiting - 1);
-    c->last.operator.request = * r->numbers + 1;
+    u64 number = *r->numbers + 1;
+    c->last.operator.request = number;
     if (!ring_push(r->cmds, &c->last, c->last.cmd.slots))
         return false;
-    ++*r->numbers;
+    *r->numbers = number;
     c->full_ns = from + REFUSALS_EVERY_NS;
     metric_add(&r->noted, 1);
     metric_add(&r->unnoted, c->waiting - 1);

@@ -59,6 +59,21 @@ void request_begin(union msg *m, u8 type)
     m->cmd.slots = (u8)msg_type_slots(type);
 }
 
+void request_carry(union msg *m, const struct peer *by, u64 number, u8 type,
+                   const u8 body[OPERATOR_BODY_BYTES], const char *reason)
+{
+    struct msg_operator *o = &m->operator;
+
+    request_begin(m, CMD_OPERATOR);
+    o->request = number;
+    o->uid = by->uid;
+    o->type = type;
+    o->role = (u8)by->role;
+    memcpy(o->user, by->user, strnlen(by->user, sizeof o->user));
+    memcpy(o->body, body, sizeof o->body);
+    memcpy(o->reason, reason, strnlen(reason, sizeof o->reason));
+}
+
 static const char *build_of_account(u8 type, const struct msg_seen *seen, union msg *out)
 {
     request_begin(out, type);

@@ -1,7 +1,7 @@
 /*
  * request.h - what operators can ask: one line of JSON to a command of the engine. Pure; cold.
  *
- *   {"command": "kill", "args": {"scope": "account", "user": "ALFA01"}, "reason": "fat finger"}
+ *   {"command": "kill", "args": {"user": "ALFA01"}, "reason": "fat finger"}
  */
 #ifndef WIREBOOK_GATEWAY_ADMIN_REQUEST_H
 #define WIREBOOK_GATEWAY_ADMIN_REQUEST_H
@@ -69,6 +69,13 @@ bool request_flag(const struct request *r, const char *name);
 
 /* A command of `type` with nothing in it. */
 void request_begin(union msg *m, u8 type);
+
+/*
+ * A CMD_OPERATOR of `by` with that number: it carries a command of `type`, whose bytes from behind
+ * the head on are `body`. `reason` has at most OPERATOR_REASON_BYTES; "": none.
+ */
+void request_carry(union msg *m, const struct peer *by, u64 number, u8 type,
+                   const u8 body[OPERATOR_BODY_BYTES], const char *reason);
 
 /* ---- request_risk.c: limits, checks, profiles, lists; as `build` and request_show ---- */
 const char *request_limits(const struct request *r, const struct msg_seen *s, union msg *m);

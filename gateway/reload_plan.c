@@ -390,9 +390,10 @@ static void profile_steps(struct plan *p)
 static void listed_steps(struct plan *p, const struct refdata *from, const struct refdata *other,
                          bool listed)
 {
+    u64 entries = refdata_listed(from);
     union msg m, undo;
 
-    for (u64 at = 0; at < refdata_listed(from); at++) {
+    for (u64 at = 0; at < entries; at++) {
         if (!refdata_listed_command(from, at, &m) || refdata_lists(other, &m.listed))
             continue;
         undo = m;

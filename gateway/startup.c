@@ -22,6 +22,7 @@ struct opening {
     u32 instruments;
     u32 firms;
     u32 listed;
+    u64 wanted; /* refdata_listed of the files */
 };
 
 enum opening_step {
@@ -192,7 +193,7 @@ static bool next_command(struct opening *o, union msg *m)
         [STEP_FIRMS] = r->firms_used,
         [STEP_FIRMS_GONE] = o->firms,
         [STEP_LISTED_GONE] = o->listed,
-        [STEP_LISTED] = refdata_listed(r),
+        [STEP_LISTED] = o->wanted,
     };
     bool some = false;
 
@@ -391,7 +392,7 @@ static bool lists_hold(const struct opening *o)
     const struct engine *e = o->t->engine;
     union msg m;
 
-    for (u64 at = 0; at < refdata_listed(o->refs); at++) {
+    for (u64 at = 0; at < o->wanted; at++) {
         if (!refdata_listed_command(o->refs, at, &m) ||
             engine_listed_state(e, &m.listed) & (LISTED_ON | LISTED_HELD))
             continue;
@@ -412,6 +413,7 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         .instruments = engine_instruments(t->engine),
         .firms = engine_firms(t->engine),
         .listed = engine_listed(t->engine),
+        .wanted = refdata_listed(refs),
     };
     union msg m;
 
@@ -426,9 +428,12 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         gateway_learn_refs(t->gateways[g], t->engine, refs);
     }
     while (o.step != STEP_DONE || !settled(t) || !admin_settled(&t->admin, now_ns)) {
-        while (o.step != STEP_DONE && ring_room(&t->rings.admin_cmd, 1) > 0)
-            if (next_command(&o, &m))
-                ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
+        while (o.step != STEP_DONE &&
+               ring_room(&t->rings.admin_cmd, MSG_SLOTS_MAX) >= MSG_SLOTS_MAX)
+            if (next_command(&o, &m)) {
+                bool pushed = ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
+                ASSERT(pushed); /* there was room for any */
+            }
         if (o.step == STEP_DONE)
             admin_do_work(&t->admin, now_ns);
         if (turn(t, now_ns) == 0)

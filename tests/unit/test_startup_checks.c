@@ -39,14 +39,15 @@ static u64 pass_time(void *ctx)
     return clock_now_ns();
 }
 
-/* A process begins; the file says `qty_max`. */
-static void start(u32 qty_max)
+/* A process begins with these files. */
+static void start_with(const struct refdata *files)
 {
     struct topology_conf conf;
     struct why why;
 
-    accounts[0].checks.qty_max = qty_max;
     topology_conf_defaults(&conf);
+    conf.engine.accounts_max = files->accounts_used;
+    conf.gateway.store_chunks = STORE_CHUNKS_MIN;
     conf.journal_id = 1;
     conf.process_id = clock_now_ns();
     conf.gateways = GATEWAYS;
@@ -62,7 +63,14 @@ static void start(u32 qty_max)
         world.transports[g] = &transports[g]->head;
     }
     assert_int_equal(topology_build(&topology, &conf, &world, clock_now_ns()), 0);
-    assert_int_equal(topology_open(&topology, &refs, clock_now_ns()), 0);
+    assert_int_equal(topology_open(&topology, files, clock_now_ns()), 0);
+}
+
+/* The file says `qty_max`. */
+static void start(u32 qty_max)
+{
+    accounts[0].checks.qty_max = qty_max;
+    start_with(&refs);
 }
 
 static void crash(void)
@@ -102,6 +110,38 @@ static void expect(u32 qty_max)
 {
     for (u32 g = 0; g < GATEWAYS; g++)
         assert_int_equal(gateway_account_limits(topology.gateways[g], USER)->qty_max, qty_max);
+}
+
+/* More commands than the ring to the engine holds: each account has its terms, checks and limits,
+ * whether what is to be sent fits what is left of the ring or not. */
+static void test_many_accounts(void **state)
+{
+    static struct refdata_account many[800];
+    struct refdata files = refs;
+
+    (void)state;
+    files.instruments_used = 0; /* so START, of one slot, is alone before those of two */
+    files.accounts = many;
+    for (files.accounts_used = 0; files.accounts_used < ARRAY_LEN(many); files.accounts_used++) {
+        u32 i = files.accounts_used;
+        char user[8];
+        many[i] = (struct refdata_account){.firm = "FIRM", .enabled = true};
+        snprintf(user, sizeof user, "A%05u", i);
+        memcpy(many[i].user, user, sizeof many[i].user);
+        many[i].checks.qty_max = 1000 + i;
+        many[i].stake.exposure_max = 2000 + i;
+    }
+    start_with(&files);
+    for (u32 i = 0; i < ARRAY_LEN(many); i++) {
+        struct msg_limit limit = {.scope = LIMIT_ACCOUNT};
+        memcpy(limit.user, many[i].user, sizeof limit.user);
+        engine_limit(topology.engine, &limit);
+        assert_int_equal(limit.exposure_max, 2000 + i);
+        for (u32 g = 0; g < GATEWAYS; g++)
+            assert_int_equal(gateway_account_limits(topology.gateways[g], many[i].user)->qty_max,
+                             1000 + i);
+    }
+    crash();
 }
 
 static void test_whose_checks_count(void **state)
@@ -293,6 +333,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_many_accounts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_checks_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_limits_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_profiles_count, setup, teardown),

@@ -30,7 +30,7 @@ static void walk_begin(struct engine *e, u32 instrument, u32 side, u32 key)
 }
 
 /* All of them a step: whether each is over is not worth a branch. */
-static void walks_on(struct engine *e)
+static __attribute__((noinline)) void walks_on(struct engine *e)
 {
     struct ahead *a = &e->ahead;
 
@@ -61,7 +61,7 @@ static void scout_begin(struct engine *e, u32 id, u32 wants)
     e->ahead.scouting = true;
 }
 
-static void scout_on(struct engine *e)
+static __attribute__((noinline)) void scout_on(struct engine *e)
 {
     struct scout *c = &e->ahead.scout;
     u32 line = c->level / LINE_LEVELS;

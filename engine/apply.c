@@ -252,13 +252,15 @@ COLD static void resting_removed(struct engine *e, const struct book *k, u16 ins
 
 static inline void resting_remove(struct engine *e, u32 id)
 {
-    if (UNLIKELY(e->orders.hot[id].level >= LEVEL_DARK))
+    struct order *o = &e->orders.hot[id];
+    struct book *k = &e->books.at[o->instrument];
+
+    if (UNLIKELY(o->level >= LEVEL_DARK))
         elsewhere_remove(e, id);
     else
-        book_remove(&e->books, id);
-    const struct book *k = &e->books.at[e->orders.hot[id].instrument];
-    if (UNLIKELY((k->special & BOOK_GUARDED) | k->dark))
-        resting_removed(e, k, e->orders.hot[id].instrument);
+        book_remove_from(&e->books, k, o);
+    if (UNLIKELY(k->unusual)) /* guarded or dark, mostly neither */
+        resting_removed(e, k, o->instrument);
 }
 
 /* `qty` shares of a resting order go, less than are open, or of the one under way. */
@@ -287,7 +289,8 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id, u8 spe
     struct order *o = &e->orders.hot[id];
     u32 owner = o->owner;
     u32 executed = e->orders.info[id].executed;
-    struct channel *c = account_channel(&e->accounts, ev->head.account, ev->user_ref_idx);
+    struct account *a = &e->accounts.at[owner_account(owner)];
+    struct channel *c = channel_of(&e->accounts, a, owner_idx(owner));
 
     ASSERT(c != NULL);
     ASSERT_EQ(e->taker, 0);
@@ -300,15 +303,16 @@ void apply_replaced(struct engine *e, const struct msg_order *ev, u32 id, u8 spe
         rare_leaves(e, id);
     orders_fill(&e->orders, id, ev, special);
     e->orders.info[id].executed = executed;
-    order_begin(e, id, c, ev, special);
+    order_begin(e, id, a, c, ev, special);
 }
 
 /* The order has no open shares, or never will: it leaves the books, the index and the slab. */
-static void order_drop(struct engine *e, u32 id)
+static inline __attribute__((always_inline)) void order_drop(struct engine *e, u32 id)
 {
     struct order *o = &e->orders.hot[id];
     u32 owner = o->owner;
-    struct channel *c = account_channel(&e->accounts, owner_account(owner), owner_idx(owner));
+    struct account *a = &e->accounts.at[owner_account(owner)];
+    struct channel *c = channel_of(&e->accounts, a, owner_idx(owner));
 
     if (o->level)
         resting_remove(e, id);
@@ -317,8 +321,8 @@ static void order_drop(struct engine *e, u32 id)
     if (UNLIKELY(o->rare))
         rare_leaves(e, id);
     refs_del(&e->refs, c, owner, o->user_ref, id);
-    ASSERT_GT(e->accounts.at[owner_account(owner)].open, 0);
-    e->accounts.at[owner_account(owner)].open--;
+    ASSERT_GT(a->open, 0);
+    a->open--;
     o->open = 0;
     pool_give(&e->orders.pool, id);
 }
@@ -334,7 +338,8 @@ static u32 reserve_less(struct engine *e, u32 id, u32 qty)
 }
 
 /* `qty` shares of the order are taken off, `leaves` stay. */
-static inline void take_off(struct engine *e, u32 id, u32 qty, u32 leaves)
+static inline __attribute__((always_inline)) void take_off(struct engine *e, u32 id, u32 qty,
+                                                           u32 leaves)
 {
     struct order *o = &e->orders.hot[id];
 

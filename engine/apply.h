@@ -9,13 +9,17 @@
 
 #include "engine/state.h"
 
-/* The account's stream has got its next message. */
-static inline void stream_advance(struct engine *e, const struct event_head *head)
+/* The stream of account `a` has got its next message. */
+static inline void stream_advance_of(struct account *a, const struct event_head *head)
 {
-    struct account *a = &e->accounts.at[head->account];
-
     ASSERT_EQ(head->session_seq, a->next_session_seq);
     a->next_session_seq++;
+}
+
+/* ... of the account that it names. */
+static inline void stream_advance(struct engine *e, const struct event_head *head)
+{
+    stream_advance_of(&e->accounts.at[head->account], head);
 }
 
 void apply_started(struct engine *e, const struct msg_start *ev);
@@ -33,7 +37,7 @@ void apply_firm(struct engine *e, const struct msg_firm *ev);
 void apply_rejected(struct engine *e, const struct msg_rejected *ev);
 
 /* What a new order and a replacement have in common: the order is in the slab and under way. */
-static inline void order_begin(struct engine *e, u32 id, struct channel *c,
+static inline void order_begin(struct engine *e, u32 id, struct account *a, struct channel *c,
                                const struct msg_order *ev, u8 special)
 {
     ASSERT_EQ(e->taker, 0);
@@ -42,7 +46,7 @@ static inline void order_begin(struct engine *e, u32 id, struct channel *c,
     c->last = ev->user_ref;
     e->next_order_ref = ev->order_ref + 1;
     e->taker = id;
-    stream_advance(e, &ev->head);
+    stream_advance_of(a, &ev->head);
     if (UNLIKELY(special & SPECIAL_TIMED)) /* so many seconds after the event that made it */
         expiry_add(&e->expiry, id, ev->head.time_ns + ev->terms.expire_s * NS_PER_SEC);
     if (UNLIKELY(e->risk_on))
@@ -50,19 +54,19 @@ static inline void order_begin(struct engine *e, u32 id, struct channel *c,
 }
 
 /*
- * A new order on channel `c` of its account; there is room for it. It is the one under way:
+ * A new order on channel `c` of its account `a`; there is room for it. It is the one under way:
  * e->taker. `special` is order_special(ev), which the live path mostly knows. Returns its id.
  */
-static inline u32 apply_accepted(struct engine *e, const struct msg_order *ev, struct channel *c,
-                                 u8 special)
+static inline u32 apply_accepted(struct engine *e, const struct msg_order *ev, struct account *a,
+                                 struct channel *c, u8 special)
 {
     u32 id = pool_take(&e->orders.pool);
 
     orders_expect(&e->orders);
     ASSERT_NE(id, 0);
     orders_fill(&e->orders, id, ev, special);
-    e->accounts.at[ev->head.account].open++;
-    order_begin(e, id, c, ev, special);
+    a->open++;
+    order_begin(e, id, a, c, ev, special);
     return id;
 }
 

@@ -71,8 +71,13 @@ struct book {
     u32 step;                   /* price units per index; fixed while there are orders */
     u32 tick;                   /* the instrument's, a multiple of step */
     u32 orders;                 /* resting at levels */
-    u32 special : 5;            /* enum book_special (market.h); 0: plain continuous trading */
-    u32 dark : 27;              /* resting and not displayed: at hidden levels or conditional */
+    union {
+        u32 unusual; /* both of these at one look, the first one below the second */
+        struct {
+            u32 special : 5; /* enum book_special (market.h); 0: plain continuous trading */
+            u32 dark : 27;   /* resting and not displayed: at hidden levels or conditional */
+        };
+    };
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one cache line");
 _Static_assert(ORDERS_MAX < 1u << 27, "dark counts them all");
@@ -197,19 +202,17 @@ static inline u32 book_level_at(struct books *b, u16 instrument, enum side_index
     return line * LINE_LEVELS + index % LINE_LEVELS;
 }
 
-/*
- * Order `id` goes to the end of the queue at `price`, a multiple of the tick, on its side of its
- * instrument's book. Never fails: there are as many lines as orders.
- */
-static inline void book_insert(struct books *b, u32 id, u32 price)
+/* As book_insert, for who knows what side and instrument order `id` has, and need not ask it. */
+static inline void book_insert_on(struct books *b, u32 id, u16 instrument, enum side_index side,
+                                  u32 price)
 {
     struct order *o = &b->hot[id];
-    struct book *k = &b->at[o->instrument];
+    struct book *k = &b->at[instrument];
 
     ASSERT_EQ(o->level, 0);
     if (k->orders == 0)
         k->step = k->tick;
-    u32 level = book_level_at(b, o->instrument, side_of(o), price);
+    u32 level = book_level_at(b, instrument, side, price);
     struct level *v = &b->levels[level];
     u32 last = v->tail;
     o->level = level;
@@ -218,7 +221,7 @@ static inline void book_insert(struct books *b, u32 id, u32 price)
     v->tail = id;
     v->qty += o->open;
     k->orders++;
-    if (UNLIKELY(o->hidden))
+    if (UNLIKELY(side >= BUY_HIDDEN))
         k->dark++;
     if (LIKELY(last != 0)) {
         b->hot[last].next = id;
@@ -229,17 +232,26 @@ static inline void book_insert(struct books *b, u32 id, u32 price)
 }
 
 /*
- * Takes a resting order out of its queue, and the level or line that becomes empty with it. Where
- * it stands in the queue is not worth a branch: nobody foresees it.
+ * Order `id` goes to the end of the queue at `price`, a multiple of the tick, on its side of its
+ * instrument's book. Never fails: there are as many lines as orders.
  */
-static inline void book_remove(struct books *b, u32 id)
+static inline void book_insert(struct books *b, u32 id, u32 price)
 {
-    struct order *o = &b->hot[id];
+    const struct order *o = &b->hot[id];
+
+    book_insert_on(b, id, o->instrument, side_of(o), price);
+}
+
+/*
+ * Takes a resting order out of its queue in book `k`, and the level or line that becomes empty with
+ * it. Where it stands in the queue is not worth a branch: nobody foresees it.
+ */
+static inline void book_remove_from(struct books *b, struct book *k, struct order *o)
+{
     u32 level = o->level;
     u32 next = o->next;
     u32 prev = o->prev;
     struct level *v = &b->levels[level];
-    struct book *k = &b->at[o->instrument];
 
     ASSERT_NE(level, 0);
     ASSERT_GE(v->qty, o->open);
@@ -252,6 +264,14 @@ static inline void book_remove(struct books *b, u32 id)
         k->dark--;
     if (!(prev | next))
         book_level_end(b, level);
+}
+
+/* ... of its instrument's book. */
+static inline void book_remove(struct books *b, u32 id)
+{
+    struct order *o = &b->hot[id];
+
+    book_remove_from(b, &b->at[o->instrument], o);
 }
 
 /*

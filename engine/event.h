@@ -43,15 +43,22 @@ static inline struct event_head event_head(const struct engine *e, u8 type, u8 s
     };
 }
 
-/* The head of the next event of the account's stream. */
-static inline struct event_head event_head_seq(const struct engine *e, u8 type, u8 slots,
-                                               u32 account, u16 flags)
+/* The head of the next event of the stream of `account`, which is `a`. */
+static inline struct event_head event_head_of(const struct engine *e, const struct account *a,
+                                              u8 type, u8 slots, u32 account, u16 flags)
 {
     struct event_head head = event_head(e, type, slots, account);
 
     head.flags = flags;
-    head.session_seq = e->accounts.at[account].next_session_seq;
+    head.session_seq = a->next_session_seq;
     return head;
+}
+
+/* ... of an account known by its id. */
+static inline struct event_head event_head_seq(const struct engine *e, u8 type, u8 slots,
+                                               u32 account, u16 flags)
+{
+    return event_head_of(e, &e->accounts.at[account], type, slots, account, flags);
 }
 
 /*
@@ -79,17 +86,21 @@ static inline const struct msg_executed *event_executed(struct engine *e, const 
     return &m->executed;
 }
 
-/* `qty` shares of order `id` are taken off for `reason` (CONFORMANCE.md section 6.1). */
-static inline const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty,
-                                                          u8 reason)
+/*
+ * `qty` of the `left` shares of order `id` of account `a` are taken off for `reason`
+ * (CONFORMANCE.md section 6.1).
+ */
+static inline const struct msg_cancelled *event_cancelled_of(struct engine *e,
+                                                             const struct account *a, u32 id,
+                                                             u32 qty, u32 left, u8 reason)
 {
     const struct order *o = &e->orders.hot[id];
     union msg *m = event_room(e, 1);
-    u32 left = order_left(&e->orders, id);
 
     ASSERT(qty >= 1 && qty <= left);
     m->cancelled = (struct msg_cancelled){
-        .head = event_head_seq(e, EV_CANCELLED, 1, owner_account(o->owner), o->sell ? MSG_SELL : 0),
+        .head = event_head_of(e, a, EV_CANCELLED, 1, owner_account(o->owner),
+                              (u16)(o->sell * MSG_SELL)),
         .order_ref = o->order_ref,
         .user_ref = o->user_ref,
         .qty = qty,
@@ -99,6 +110,15 @@ static inline const struct msg_cancelled *event_cancelled(struct engine *e, u32 
         .user_ref_idx = owner_idx(o->owner),
     };
     return &m->cancelled;
+}
+
+/* ... of an order of which no more is known yet. */
+static inline const struct msg_cancelled *event_cancelled(struct engine *e, u32 id, u32 qty,
+                                                          u8 reason)
+{
+    const struct account *a = &e->accounts.at[owner_account(e->orders.hot[id].owner)];
+
+    return event_cancelled_of(e, a, id, qty, order_left(&e->orders, id), reason);
 }
 
 /* What did not happen because two orders are of one party. */

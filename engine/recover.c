@@ -80,7 +80,7 @@ static const char *recover_accepted(struct engine *e, const struct msg_order *ev
         return e->accounts.blocks_led <= e->accounts.block_pool.max
                    ? "a channel for which its process had no room"
                    : unfit(e, "accounts_max", e->conf.accounts_max);
-    apply_accepted(e, ev, c, order_special(ev));
+    apply_accepted(e, ev, &e->accounts.at[ev->head.account], c, order_special(ev));
     return NULL;
 }
 

@@ -131,12 +131,14 @@ _Static_assert(offsetof(struct msg_enter, capacity) - offsetof(struct msg_enter,
 static inline void order_goes(struct engine *e, u32 id, const struct msg_order *m, u8 special)
 {
     const struct book *k = &e->books.at[m->instrument];
-    bool sell = side_is_sell(m->side);
-    bool meets = price_meets(sell, m->price, k->best_price[sell ? BUY : SELL]);
+    u32 sell = side_is_sell(m->side);
+    bool meets = price_meets(sell, m->price, k->best_price[sell ^ SELL]);
     bool day = (m->tif == TIF_DAY) & (m->price <= PRICE_LIMIT_MAX);
 
-    if (LIKELY(day & !(special | k->special | k->dark | meets))) {
-        book_insert(&e->books, id, m->price);
+    if (LIKELY(day & !(special | k->unusual | meets))) {
+        u32 hidden = m->display == 'N';
+        book_insert_on(&e->books, id, m->instrument, (enum side_index)(sell | hidden << 1),
+                       m->price);
         e->taker = 0;
     } else {
         work_match(e);
@@ -147,11 +149,12 @@ static inline void order_goes(struct engine *e, u32 id, const struct msg_order *
  * Field by field: a literal of two slots would be cleared first, and no byte of it stays clear. The
  * four letters in one store: who reads them together would wait for four.
  */
-static inline struct msg_order *enter_accept(struct engine *e, const struct msg_enter *c)
+static inline struct msg_order *enter_accept(struct engine *e, const struct msg_enter *c,
+                                             const struct account *a)
 {
     struct msg_order *m = &event_room(e, 2)->order;
 
-    m->head = event_head_seq(e, EV_ACCEPTED, 2, c->head.account, c->head.flags & MSG_ISO);
+    m->head = event_head_of(e, a, EV_ACCEPTED, 2, c->head.account, c->head.flags & MSG_ISO);
     m->order_ref = e->next_order_ref;
     m->user_ref = c->user_ref;
     m->orig_user_ref = 0;
@@ -197,9 +200,9 @@ void step_enter(struct engine *e, const struct msg_enter *c)
         enter_reject(e, c, reason);
         return;
     }
-    struct msg_order *m = enter_accept(e, c);
+    struct msg_order *m = enter_accept(e, c, a);
     u8 special = LIKELY(plain) ? 0 : accept_closely(e, m);
-    order_goes(e, apply_accepted(e, m, channel, special), m, special);
+    order_goes(e, apply_accepted(e, m, a, channel, special), m, special);
 }
 
 /* ---- replace ---- */
@@ -361,22 +364,25 @@ void step_replace(struct engine *e, const struct msg_replace *c)
 
 void step_cancel(struct engine *e, const struct msg_cancel *c)
 {
-    if (!sender_account(e, &c->head))
+    const struct account *a = sender_account(e, &c->head);
+
+    if (!a)
         return;
     u32 owner = owner_of(c->head.account, c->user_ref_idx);
     u32 id = order_find(e, owner, c->user_ref);
-    u32 off = id ? order_left(&e->orders, id) : 0;
-    if (id && c->qty) {
+    u32 left = order_left(&e->orders, id); /* of order 0, which is none: 0 */
+    u32 off = left;
+    if (UNLIKELY(c->qty)) {
         u32 executed = e->orders.info[id].executed;
         u32 leaves = c->qty > executed ? c->qty - executed : 0;
         off -= min_u32(off, leaves);
     }
-    if (off && order_late(e, id))
-        late_cancel(e, id, e->orders.hot[id].open - off);
-    else if (off)
-        cancel_open(e, id, off);
-    else
+    if (UNLIKELY(!off))
         metric_add(&e->metrics.superfluous, 1);
+    else if (UNLIKELY(order_late(e, id)))
+        late_cancel(e, id, e->orders.hot[id].open - off);
+    else
+        apply_cancelled(e, event_cancelled_of(e, a, id, off, left, 'U'), id);
 }
 
 /* ---- modify ---- */

@@ -396,9 +396,14 @@ static bool all_said(const struct control *c)
 
 int control_do_work(struct control *c, u64 now_ns)
 {
+    u32 from = c->operate->from;
+
     c->now_ns = now_ns;
     json_t *answer = operate_step(c->operate, now_ns);
-    int work = answer ? answered(c, &c->served, answer) : 0;
+    int work = c->operate->from != from; /* a page more of a list */
+
+    if (answer)
+        work += answered(c, &c->served, answer);
 
     work += aside_turn(c);
     if (!answer && c->served && !operate_busy(c->operate)) {

@@ -149,6 +149,7 @@ static json_t *on_seen(struct operate *o, const struct msg_seen *s)
         return listed(o);
     o->from = s->id + 1;
     o->sent = false;
+    o->deadline_ns = o->now_ns + OPERATE_ANSWER_NS; /* of the next page */
     return NULL;
 }
 

@@ -17,7 +17,7 @@
 #include "engine/base/metrics.h"
 #include "gateway/admin/refusals.h"
 
-#define OPERATE_ANSWER_NS (5 * NS_PER_SEC) /* until the engine must have answered */
+#define OPERATE_ANSWER_NS (5 * NS_PER_SEC) /* until the engine must have answered, each page */
 
 #define OPERATE_LATE 32u /* requests without an answer in time, the last ones, are remembered */
 

@@ -348,11 +348,23 @@ static u32 check_book(const struct engine *e, u16 instrument)
     return dark + book_check(&e->books, instrument);
 }
 
+/* Order 0 is none: who finds nobody reads that nothing is open, and never writes there. */
+static void check_nobody(const struct orders *o)
+{
+    static const struct order none;
+    static const struct order_info none_info;
+
+    ASSERT_EQ(memcmp(&o->hot[0], &none, sizeof none), 0);
+    ASSERT_EQ(memcmp(&o->info[0], &none_info, sizeof none_info), 0);
+    ASSERT_EQ(o->reserve[0].left, 0);
+}
+
 void engine_check(const struct engine *e)
 {
     u32 open = 0;
     u32 resting = 0;
 
+    check_nobody(&e->orders);
     risk_recount(e);
     expiry_check(&e->expiry);
     alarms_check(&e->alarms);

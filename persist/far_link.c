@@ -88,8 +88,6 @@ void far_link_open(struct far_link *l, const char *host, u16 port, const char *p
 {
     ASSERT(l->fd < 0);
     ASSERT(l->tls == NULL);
-    l->error[0] = '\0';
-    l->ready = false;
     l->tls_conf = tls;
     snprintf(l->host, sizeof l->host, "%s", host ? host : "");
     if (path)

@@ -13,7 +13,6 @@
 
 void redis_tops_restart(struct redis_tops *r)
 {
-    r->seen = 0;
     r->after = 0;
     r->again = r->tops != NULL;
     if (r->tops)

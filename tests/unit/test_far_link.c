@@ -1,6 +1,6 @@
 /*
- * test_far_link.c - a link to a far end over sockets of this machine: bytes there and back, and
- * each way in which it can go wrong. With certificates it meets a real server: test_redis_far.c.
+ * test_far_link.c - a link to a far end over sockets of this machine, plain and by TLS: bytes there
+ * and back, and each way in which it can go wrong. With Redis at the other end: test_redis_far.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,9 +8,13 @@
 #include <stdint.h>
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <openssl/err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +24,7 @@
 #include "persist/far_link.h"
 #include "persist/redis_conn.h"
 #include "persist/tls.h"
+#include "tests/lib/tls_peer.h"
 
 static int server;
 static u16 port;
@@ -64,6 +69,15 @@ static enum link_status read_some(struct far_link *l, char *text, u32 room, u32 
     return status;
 }
 
+static int option(const struct far_link *l, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+
+    assert_int_equal(getsockopt(l->fd, level, name, &value, &size), 0);
+    return value;
+}
+
 static void test_there_and_back(void **state)
 {
     struct far_link l;
@@ -75,6 +89,12 @@ static void test_there_and_back(void **state)
     far_link_open(&l, "127.0.0.1", port, NULL, NULL, 0);
     assert_int_equal(ready(&l), LINK_OK);
     int peer = accept(server, NULL, NULL);
+    assert_int_equal(fcntl(l.fd, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(option(&l, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_int_equal(option(&l, SOL_SOCKET, SO_KEEPALIVE), 1); /* a dead machine: after 11 s */
+    assert_int_equal(option(&l, IPPROTO_TCP, TCP_KEEPIDLE), 5);
+    assert_int_equal(option(&l, IPPROTO_TCP, TCP_KEEPINTVL), 2);
+    assert_int_equal(option(&l, IPPROTO_TCP, TCP_KEEPCNT), 3);
     assert_int_equal(far_link_read(&l, text, sizeof text, &n), LINK_BUSY);
     assert_int_equal(far_link_write(&l, "ping", 4, &n), LINK_OK);
     assert_int_equal(n, 4);
@@ -86,8 +106,34 @@ static void test_there_and_back(void **state)
     close(peer);
     assert_int_equal(read_some(&l, text, sizeof text, &n), LINK_LOST);
     assert_string_equal(l.error, "the server has closed");
+    signal(SIGPIPE, SIG_DFL); /* nobody reads there: an answer, not the process' end */
+    for (u32 i = 0; i < 100 && far_link_write(&l, "ping", 4, &n) != LINK_LOST; i++)
+        usleep(1000);
+    assert_non_null(strstr(l.error, "pipe"));
+    int fd = l.fd;
     far_link_close(&l);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
     far_link_close(&l);
+}
+
+/* A listener that takes no more keeps us waiting: that is no connection yet. */
+static void test_not_yet(void **state)
+{
+    struct far_link links[8];
+    u32 waiting = 0;
+
+    (void)state;
+    assert_int_equal(listen(server, 0), 0);
+    for (u32 i = 0; i < ARRAY_LEN(links); i++) {
+        far_link_init(&links[i]);
+        far_link_open(&links[i], "127.0.0.1", port, NULL, NULL, 0);
+    }
+    usleep(20000);
+    for (u32 i = 0; i < ARRAY_LEN(links); i++)
+        waiting += far_link_ready(&links[i]) == LINK_BUSY;
+    assert_true(waiting > 0);
+    for (u32 i = 0; i < ARRAY_LEN(links); i++)
+        far_link_close(&links[i]);
 }
 
 /* A peer that takes nothing: a part is taken, then none, and nothing blocks. */
@@ -102,6 +148,7 @@ static void test_full(void **state)
     far_link_init(&l);
     far_link_open(&l, "127.0.0.1", port, NULL, NULL, 0);
     assert_int_equal(ready(&l), LINK_OK);
+    int peer = accept(server, NULL, NULL);
     enum link_status status = LINK_OK;
     while (status == LINK_OK && sum < 1ull << 30) {
         status = far_link_write(&l, zeros, sizeof zeros, &n);
@@ -110,6 +157,10 @@ static void test_full(void **state)
     assert_int_equal(status, LINK_BUSY);
     assert_int_equal(n, 0);
     far_link_close(&l);
+    for (ssize_t got; (got = recv(peer, zeros, sizeof zeros, 0)) > 0;)
+        sum -= (u64)got;
+    assert_int_equal(sum, 0); /* no more was taken than was sent */
+    close(peer);
 }
 
 static void assert_lost(const char *host, u16 to, const char *path, const struct tls_conf *tls,
@@ -137,6 +188,10 @@ static void test_cannot_connect(void **state)
     assert_lost("no host", 1, NULL, NULL, "");
     assert_lost(NULL, 0, "/none/redis.sock", NULL, "No such file");
     assert_lost(NULL, 0, long_path, NULL, "too long");
+    long_path[108] = '\0'; /* a name of sun_path's length has no room for its end */
+    assert_lost(NULL, 0, long_path, NULL, "too long");
+    long_path[107] = '\0';
+    assert_lost(NULL, 0, long_path, NULL, "No such file");
     assert_lost("127.0.0.1", port, NULL, &missing, "cannot read the authorities' file");
 }
 
@@ -157,6 +212,182 @@ static void test_no_tls_there(void **state)
     assert_non_null(strstr(l.error, "TLS: no handshake"));
     close(peer);
     far_link_close(&l);
+}
+
+/* ---- TLS ---- */
+
+static char dir[40];
+static char cert[64], key[64], other[64], other_key[64];
+
+/* Two certificates: for redis.test and 127.0.0.1, and for nobody who is asked for. */
+static int tls_set_up(void **state)
+{
+    snprintf(dir, sizeof dir, "/tmp/wirebook-link-XXXXXX");
+    if (set_up(state) < 0 || !mkdtemp(dir))
+        return -1;
+    snprintf(cert, sizeof cert, "%s/cert", dir);
+    snprintf(key, sizeof key, "%s/key", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    snprintf(other_key, sizeof other_key, "%s/other.key", dir);
+    tls_peer_certify("DNS:redis.test,IP:127.0.0.1", cert, key);
+    tls_peer_certify("DNS:x.test,IP:127.0.0.9", other, other_key);
+    return 0;
+}
+
+static int tls_tear_down(void **state)
+{
+    const char *const files[] = {cert, key, other, other_key};
+
+    for (u32 i = 0; i < ARRAY_LEN(files); i++)
+        unlink(files[i]);
+    rmdir(dir);
+    return tear_down(state);
+}
+
+struct pair {
+    struct far_link l;
+    struct tls_peer peer;
+    int fd; /* the peer's */
+};
+
+/* A link by `conf` to a server with that certificate: what becomes of it. */
+static enum link_status meet(struct pair *p, const struct tls_conf *conf, const char *with,
+                             const char *with_key)
+{
+    enum link_status status = LINK_BUSY;
+
+    far_link_init(&p->l);
+    far_link_open(&p->l, "127.0.0.1", port, NULL, conf, 0);
+    p->fd = accept(server, NULL, NULL);
+    tls_peer_start(&p->peer, p->fd, with, with_key);
+    for (u32 i = 0; status == LINK_BUSY && i < 2000; i++) {
+        ERR_raise(ERR_LIB_USER, 1); /* somebody else's, libpq's say: not ours */
+        status = far_link_ready(&p->l);
+        if (SSL_do_handshake(p->peer.ssl) != 1)
+            usleep(100);
+    }
+    return status;
+}
+
+static void part(struct pair *p)
+{
+    tls_peer_free(&p->peer);
+    far_link_close(&p->l);
+    close(p->fd);
+}
+
+static void test_tls_there_and_back(void **state)
+{
+    const struct tls_conf conf = {.ca_file = cert, .name = "redis.test"};
+    struct pair p;
+    char text[16];
+    u32 n;
+
+    (void)state;
+    assert_int_equal(meet(&p, &conf, cert, key), LINK_OK);
+    assert_string_equal(SSL_get_servername(p.peer.ssl, TLSEXT_NAMETYPE_host_name), "redis.test");
+    ERR_raise(ERR_LIB_USER, 1);
+    assert_int_equal(far_link_read(&p.l, text, sizeof text, &n), LINK_BUSY);
+    assert_int_equal(far_link_write(&p.l, "", 0, &n), LINK_OK);
+    assert_int_equal(far_link_write(&p.l, "ping", 4, &n), LINK_OK);
+    assert_int_equal(n, 4);
+    for (u32 i = 0; SSL_read(p.peer.ssl, text, sizeof text) != 4 && i < 2000; i++)
+        usleep(1000);
+    assert_memory_equal(text, "ping", 4);
+    assert_int_equal(SSL_write(p.peer.ssl, "pong", 4), 4);
+    assert_int_equal(read_some(&p.l, text, sizeof text, &n), LINK_OK);
+    assert_int_equal(n, 4);
+    assert_memory_equal(text, "pong", 4);
+    SSL_shutdown(p.peer.ssl);
+    assert_int_equal(read_some(&p.l, text, sizeof text, &n), LINK_LOST);
+    assert_string_equal(p.l.error, "TLS: the server has closed");
+    part(&p);
+}
+
+/* What a peer takes late: parts, then none; then the rest from another place in memory. */
+static void test_tls_full(void **state)
+{
+    const struct tls_conf conf = {.ca_file = cert};
+    static u8 out[1 << 24], moved[1 << 16], in[1 << 14];
+    enum link_status status = LINK_OK;
+    u32 n, sent = 0, got = 0;
+    struct pair p;
+
+    (void)state;
+    for (u32 i = 0; i < sizeof out; i++)
+        out[i] = (u8)(i * 2654435761u >> 24);
+    assert_int_equal(meet(&p, &conf, cert, key), LINK_OK);
+    while (status == LINK_OK && sent < sizeof out) {
+        status = far_link_write(&p.l, out + sent, sizeof out - sent, &n);
+        sent += n;
+    }
+    assert_int_equal(status, LINK_BUSY);
+    assert_true(n == 0 && sent > 0);
+    for (u32 i = 0; got < sizeof out && i < 200000; i++) {
+        u32 more = min_u32(sizeof out - sent, sizeof moved);
+        memcpy(moved, out + sent, more);
+        ERR_raise(ERR_LIB_USER, 1);
+        assert_int_not_equal(far_link_write(&p.l, moved, more, &n), LINK_LOST);
+        sent += n;
+        int rc = SSL_read(p.peer.ssl, in, sizeof in);
+        if (rc <= 0)
+            continue;
+        assert_memory_equal(in, out + got, rc);
+        got += (u32)rc;
+    }
+    assert_int_equal(got, sizeof out);
+    part(&p);
+}
+
+/* Who is at the other end, by its certificate: anything but the right one is not spoken to. */
+static void test_tls_strangers(void **state)
+{
+    static const struct {
+        const char *name, *why;
+        bool trusts_other;
+    } cases[] = {
+        {"redis.other", "TLS: the server's certificate: hostname mismatch", false},
+        {"127.0.0.2", "TLS: the server's certificate: IP address mismatch", false},
+        {"", "TLS: the server's certificate: self-signed certificate", true},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tls_conf conf = {.ca_file = cases[i].trusts_other ? other : cert,
+                                .name = cases[i].name};
+        struct pair p;
+        assert_int_equal(meet(&p, &conf, cert, key), LINK_LOST);
+        assert_string_equal(p.l.error, cases[i].why);
+        part(&p);
+    }
+}
+
+/* Without a file of authorities it is the system's; our own certificate goes with its own key. */
+static void test_tls_files(void **state)
+{
+    struct tls_conf conf = {.ca_file = NULL};
+    struct pair p;
+
+    (void)state;
+    setenv("SSL_CERT_FILE", cert, 1);
+    assert_int_equal(meet(&p, &conf, cert, key), LINK_OK);
+    part(&p);
+    setenv("SSL_CERT_FILE", other, 1);
+    assert_int_equal(meet(&p, &conf, cert, key), LINK_LOST);
+    part(&p);
+    unsetenv("SSL_CERT_FILE");
+    conf.ca_file = cert;
+    conf.cert_file = other;
+    conf.key_file = other_key;
+    assert_int_equal(meet(&p, &conf, cert, key), LINK_OK);
+    part(&p);
+    conf.key_file = key;
+    assert_lost("127.0.0.1", port, NULL, &conf, "cannot read our certificate or its key");
+    conf.cert_file = "/none";
+    assert_lost("127.0.0.1", port, NULL, &conf, "cannot read our certificate or its key");
+    conf.cert_file = other;
+    conf.key_file = "/none";
+    assert_lost("127.0.0.1", port, NULL, &conf, "cannot read our certificate or its key");
 }
 
 /*
@@ -252,9 +483,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_yet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cannot_connect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_tls_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tls_there_and_back, tls_set_up, tls_tear_down),
+        cmocka_unit_test_setup_teardown(test_tls_full, tls_set_up, tls_tear_down),
+        cmocka_unit_test_setup_teardown(test_tls_strangers, tls_set_up, tls_tear_down),
+        cmocka_unit_test_setup_teardown(test_tls_files, tls_set_up, tls_tear_down),
         cmocka_unit_test_setup_teardown(test_addresses_in_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_conn, set_up, tear_down),
     };

@@ -463,6 +463,17 @@ static void test_tops_command(void **state)
     b->command.used = b->command.args = 0;
     assert_false(redis_tops_due(&r));
     assert_false(redis_tops_command(&r, &c, "wb", 7, &b->command));
+
+    r.after = REDIS_TOPS_MAX; /* where one had no room the next goes on, around the end */
+    r.tops->dirty[0] |= 2;
+    r.tops->dirty[300 / 64] |= 1ull << 300 % 64;
+    r.tops->changes++;
+    assert_true(redis_tops_command(&r, &c, "wb", 7, &b->command));
+    assert_memory_equal(r.taken[0].symbol, "SYM300  ", 8);
+    assert_memory_equal(r.taken[1].symbol, "SYM1    ", 8);
+    r.tops->changes = r.seen; /* a new connection wants all of them, changed or not */
+    redis_tops_restart(&r);
+    assert_true(redis_tops_due(&r));
 }
 
 int main(void)

@@ -66,6 +66,13 @@ static bool same_top(const struct top *t, const struct engine *e, u16 id)
            memcmp(t->symbol, engine_instrument(e, id)->symbol, 8) == 0;
 }
 
+static bool same_touch(const struct top *a, const struct top *b)
+{
+    return a->bid_price == b->bid_price && a->ask_price == b->ask_price &&
+           a->bid_qty == b->bid_qty && a->ask_qty == b->ask_qty && a->phase == b->phase &&
+           a->symbol[0] == b->symbol[0];
+}
+
 /* What a reader has seen is what the engine has, whatever kind of event moved it. */
 static void test_follows_every_event(void **state)
 {
@@ -79,8 +86,10 @@ static void test_follows_every_event(void **state)
         for (u32 i = 0; i < 1500; i++) {
             struct top top;
             rig_step(&r);
-            for (u16 id = 0; (id = tops_next(r.tops, id, &top)) != 0; news++)
+            for (u16 id = 0; (id = tops_next(r.tops, id, &top)) != 0; news++) {
+                assert_false(same_touch(&seen[id], &top)); /* what is as it was is no news */
                 seen[id] = top;
+            }
             for (u16 id = 1; id <= engine_instruments(r.engine); id++)
                 if (!same_top(&seen[id], r.engine, id))
                     fail_msg("seed %u: instrument %u is wrong after seq %u", (u32)seed, id,
@@ -110,6 +119,61 @@ static void test_conflates_and_begins_again(void **state)
     for (u16 id = 0; (id = tops_next(r.tops, id, &top)) != 0; news--)
         assert_true(same_top(&top, r.engine, id));
     assert_int_equal(news, 0);
+    mem_free_all(&r.mem);
+}
+
+/* Each kind of event that moves a touch, alone in its transaction: a piece of long work may be. */
+static void test_each_event_alone(void **state)
+{
+    static const u8 types[] = {EV_INSTRUMENT,    EV_ACCEPTED, EV_REPLACED, EV_CANCELLED,
+                               EV_AIQ_CANCELLED, EV_RESTATED, EV_MODIFIED, EV_EXECUTED,
+                               EV_PHASE,         EV_PRIORITY};
+    union msg events[ARRAY_LEN(types)];
+    struct rig r;
+    struct top top;
+
+    (void)state;
+    rig_init(&r, 3);
+    for (u32 i = 0; i < 1000; i++)
+        rig_step(&r);
+    memset(events, 0, sizeof events);
+    events[0].instrument.instrument = events[1].order.instrument = 1;
+    events[2].order.instrument = events[3].cancelled.instrument = 1;
+    events[4].aiq.instrument = events[5].restated.instrument = 1;
+    events[6].modified.instrument = events[7].executed.instrument = 1;
+    events[8].phase.instrument = events[9].priority.instrument = 1;
+    for (u32 i = 0; i < ARRAY_LEN(events); i++) {
+        struct tops *fresh = tops_new(INSTRUMENTS, &r.mem); /* knows nothing yet */
+        events[i].ev.type = types[i];
+        events[i].ev.slots = 1;
+        tops_note(fresh, r.engine, events[i].slots, 1);
+        assert_int_equal(tops_next(fresh, 0, &top), 1);
+        assert_true(same_top(&top, r.engine, 1));
+        tops_all_again(fresh);
+        assert_int_equal(tops_next(fresh, 0, &top), 1);
+    }
+    mem_free_all(&r.mem);
+}
+
+/* What a recovered engine has is news as a whole, and again to each new connection. */
+static void test_of_a_recovered_engine(void **state)
+{
+    struct rig r;
+    struct top top;
+
+    (void)state;
+    rig_init(&r, 4);
+    for (u32 i = 0; i < 1000; i++)
+        rig_step(&r);
+    struct tops *fresh = tops_new(INSTRUMENTS, &r.mem);
+    tops_note_all(fresh, r.engine);
+    for (u32 round = 0; round < 2; round++) {
+        u32 n = 0;
+        for (u16 id = 0; (id = tops_next(fresh, id, &top)) != 0; n++)
+            assert_true(same_top(&top, r.engine, id));
+        assert_int_equal(n, engine_instruments(r.engine));
+        tops_all_again(fresh);
+    }
     mem_free_all(&r.mem);
 }
 
@@ -160,12 +224,67 @@ static void test_reader_beside_writer(void **state)
     mem_free_all(&r.mem);
 }
 
+/* ---- an entry is never half of one state and half of another ---- */
+
+struct flipper {
+    struct tops *tops;
+    struct rig *rigs;
+    _Atomic bool stop;
+};
+
+static void *flip(void *arg)
+{
+    struct flipper *f = arg;
+
+    for (u32 i = 0; !atomic_load(&f->stop); i++)
+        tops_note_all(f->tops, f->rigs[i % 2].engine);
+    return NULL;
+}
+
+static void test_never_half(void **state)
+{
+    struct rig rigs[2];
+    struct flipper f = {.rigs = rigs};
+    pthread_t thread;
+    u32 seen[2] = {0};
+
+    (void)state;
+    for (u32 i = 0; i < 2; i++) {
+        rig_init(&rigs[i], 6 + i);
+        for (u32 n = 0; n < 1500 + i; n++)
+            rig_step(&rigs[i]);
+    }
+    f.tops = tops_new(INSTRUMENTS, &rigs[0].mem);
+    tops_note_all(f.tops, rigs[0].engine);
+    assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+    for (u32 i = 0; i < 200000; i++) {
+        struct top top;
+        u16 id = tops_next(f.tops, 0, &top);
+        if (id == 0 || id > engine_instruments(rigs[0].engine) ||
+            id > engine_instruments(rigs[1].engine))
+            continue;
+        bool is[2] = {same_top(&top, rigs[0].engine, id) && top.seq == engine_seq(rigs[0].engine),
+                      same_top(&top, rigs[1].engine, id) && top.seq == engine_seq(rigs[1].engine)};
+        assert_true(is[0] || is[1]);
+        seen[0] += is[0];
+        seen[1] += is[1];
+    }
+    atomic_store(&f.stop, true);
+    pthread_join(thread, NULL);
+    assert_true(seen[0] > 0 && seen[1] > 0);
+    for (u32 i = 0; i < 2; i++)
+        mem_free_all(&rigs[i].mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_follows_every_event),
         cmocka_unit_test(test_conflates_and_begins_again),
+        cmocka_unit_test(test_each_event_alone),
+        cmocka_unit_test(test_of_a_recovered_engine),
         cmocka_unit_test(test_reader_beside_writer),
+        cmocka_unit_test(test_never_half),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

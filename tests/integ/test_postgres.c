@@ -8,10 +8,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -158,6 +161,54 @@ static void test_fenced_by_a_higher_epoch(void **state)
     made_journal_free(&j);
 }
 
+/* The claim is another one's: rows that are sent all the same take no effect. */
+static void test_fenced_in_between(void **state)
+{
+    struct made_journal j = pg_rig_made(12, 1000);
+    struct pg_rig old, new;
+
+    (void)state;
+    pg_rig_empty(true);
+    j.durable = 300;
+    pg_rig_start(&old, &j, 1);
+    assert_true(pg_rig_reaches(&old, j.durable));
+    pg_rig_start(&new, &j, 2);
+    assert_true(pg_rig_reaches(&new, j.durable));
+    j.durable = j.txs;
+    for (u32 i = 0; i < 20000 && old.x.lanes[0].state == LANE_RUNNING; i++)
+        pg_rig_turn(&old);
+    assert_non_null(strstr(old.x.lanes[0].complaint, "moved by another connection"));
+    assert_int_equal(sql_number("select max(seq) from event_log"), 300);
+    assert_true(pg_rig_reaches(&new, j.txs));
+    pg_rig_assert_tables(&j);
+    pg_rig_stop(&old);
+    pg_rig_stop(&new);
+    made_journal_free(&j);
+}
+
+/* Another database, empty, stands in its place: nothing of what the old one had is counted on. */
+static void test_emptied(void **state)
+{
+    struct made_journal j = pg_rig_made(13, 500);
+    struct pg_rig b;
+
+    (void)state;
+    pg_rig_empty(true);
+    pg_rig_start(&b, &j, 1);
+    assert_true(pg_rig_reaches(&b, j.txs));
+    assert_true(metric_get(&b.x.lanes[0].m_rows) >= j.txs);
+    pg_rig_empty(true);
+    pg_rig_run(&b, 400 * NS_PER_MS); /* longer than a server may be silent: but nobody was asked */
+    assert_int_equal(metric_get(&b.x.lanes[0].m_reconnects), 0);
+    made_journal_trade(&j, 100);
+    while (metric_get(&b.x.lanes[0].m_reconnects) == 0)
+        pg_rig_turn(&b);
+    assert_true(pg_rig_reaches(&b, j.txs));
+    pg_rig_assert_tables(&j);
+    pg_rig_stop(&b);
+    made_journal_free(&j);
+}
+
 static void test_restarts(void **state)
 {
     struct made_journal j = pg_rig_made(6, 4000);
@@ -179,19 +230,34 @@ static void test_restarts(void **state)
     made_journal_free(&j);
 }
 
-/* The first of two hosts is not there; then the server turns read-only and back. */
+/* A port that takes connections and never says a word. */
+static int deaf_port(int *fd)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+
+    *fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(*fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(*fd, 8), 0);
+    assert_int_equal(getsockname(*fd, (struct sockaddr *)&at, &size), 0);
+    return ntohs(at.sin_port);
+}
+
+/* Of three hosts one is not there, one is silent; then the server turns read-only and back. */
 static void test_other_host_and_read_only(void **state)
 {
     struct made_journal j = pg_rig_made(7, 1000);
     struct pg_rig b;
     char conninfo[256];
+    int deaf;
 
     (void)state;
     pg_rig_empty(true);
-    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=1,%s", getenv("PGPORT"));
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1,127.0.0.1 port=1,%d,%s",
+             deaf_port(&deaf), getenv("PGPORT"));
     pg_rig_start_at(&b, &j, 1, 50, conninfo, NULL);
-    while (metric_get(&b.x.lanes[0].m_mark_seq) < 100)
-        pg_rig_turn(&b);
+    assert_true(pg_rig_reaches(&b, 100));
+    close(deaf);
     free(sql("alter system set default_transaction_read_only = on; select pg_reload_conf()"));
     pg_rig_run(&b, 300 * NS_PER_MS);
     made_journal_trade(&j, 1000);
@@ -322,6 +388,8 @@ int main(void)
         cmocka_unit_test(test_killed_in_mid_batch),
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_fenced_by_a_higher_epoch),
+        cmocka_unit_test(test_fenced_in_between),
+        cmocka_unit_test(test_emptied),
         cmocka_unit_test(test_restarts),
         cmocka_unit_test(test_other_host_and_read_only),
         cmocka_unit_test(test_hostile_text),

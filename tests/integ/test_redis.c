@@ -194,6 +194,10 @@ static void test_exact(void **state)
     assert_int_equal(b.sink->rows_committed, j.executions);
     assert_int_equal(b.sink->duplicates, 0);
     assert_asked("HGET wb{7}:mark day", "20261124");
+    bench_run(&b, 400 * NS_PER_MS); /* longer than a server may be silent: but nobody was asked */
+    made_journal_trade(&j, 100);
+    assert_true(bench_reaches(&b, j.txs));
+    assert_int_equal(metric_get(&b.x.lanes[0].m_reconnects), 0);
     bench_stop(&b);
     made_journal_free(&j);
 }
@@ -289,10 +293,12 @@ static void test_mark_lost(void **state)
         assert_true(bench_reaches(&b, j.txs));
         bench_stop(&b);
         free(ask(commands[i]));
+        u64 before = j.executions;
         made_journal_trade(&j, 500);
         bench_start(&b, &j, 1);
         assert_true(bench_reaches(&b, j.txs));
         assert_stream(&j);
+        assert_int_equal(b.sink->rows_committed, j.executions - before);
         assert_in_range(b.sink->duplicates, 1, TX_SLOTS_MAX);
         bench_stop(&b);
         made_journal_free(&j);

@@ -1,19 +1,25 @@
 /*
  * test_redis_claim.c - what the answers of a claim mean: marks that fit their stream, streams
- * without a mark, strangers' entries, others who have the shard, and what is no answer at all.
+ * without a mark, strangers' entries, others who have the shard, and what is no answer at all. Then
+ * the whole sink before a server that says what the test says, in virtual time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
 #include "persist/fill_codec.h"
+#include "persist/redis.h"
 #include "persist/redis_claim.h"
+#include "persist/tops.h"
 
 #define SHARD 7u
 
@@ -138,12 +144,202 @@ static void test_command(void **state)
     assert_string_equal((const char *)bytes + out.used - strlen(tail), tail);
 }
 
+/* ---- the sink before a server of few words ---- */
+
+#define SHA "$40\r\n0123456789012345678901234567890123456789\r\n"
+#define OURS                                                                    \
+    SHA SHA "*7\r\n$4\r\nours\r\n$1\r\n3\r\n$0\r\n\r\n$1\r\n0\r\n$3\r\n0-0\r\n" \
+            "$0\r\n\r\n$1\r\n0\r\n"
+
+struct talk {
+    int server, peer; /* the peer's -1: nobody has come yet */
+    u16 port;
+    struct redis_conf conf;
+    struct mem mem;
+    struct sink *sink;
+    u64 now_ns;
+};
+
+static int talk_start(void **state)
+{
+    static struct talk t;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+
+    t = (struct talk){.server = socket(AF_INET, SOCK_STREAM, 0), .peer = -1, .now_ns = 1};
+    if (bind(t.server, (struct sockaddr *)&at, sizeof at) < 0 || listen(t.server, 0) < 0)
+        return -1;
+    getsockname(t.server, (struct sockaddr *)&at, &size);
+    mem_init(&t.mem, 0);
+    redis_conf_defaults(&t.conf);
+    t.conf.port = ntohs(at.sin_port);
+    t.conf.tops = tops_new(3, &t.mem);
+    t.sink = redis_new(&t.conf);
+    t.sink->epoch = t.sink->process_id = t.sink->journal_id = 1;
+    *state = &t;
+    return 0;
+}
+
+static int talk_end(void **state)
+{
+    struct talk *t = *state;
+
+    redis_free(t->sink);
+    mem_free_all(&t->mem);
+    close(t->server);
+    return t->peer >= 0 ? close(t->peer) : 0;
+}
+
+/* Polls until it is not busy, or for 50 ms. */
+static enum sink_status polled(struct talk *t)
+{
+    enum sink_status status;
+
+    for (u32 i = 0; (status = t->sink->ops->poll(t->sink, t->now_ns)) == SINK_BUSY && i < 50; i++)
+        usleep(1000);
+    return status;
+}
+
+static void say(struct talk *t, const char *text)
+{
+    assert_int_equal(send(t->peer, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* A connection that has said `text`. */
+static void meet(struct talk *t, const char *text)
+{
+    t->sink->ops->open(t->sink, t->now_ns);
+    t->peer = accept(t->server, NULL, NULL);
+    say(t, text);
+}
+
+/* All that has been asked for, once `word` is among it. */
+static void assert_asks(struct talk *t, const char *word)
+{
+    static char heard[1 << 16];
+    u32 used = 0;
+
+    memset(heard, 0, sizeof heard);
+    for (u32 i = 0; i < 200 && !memmem(heard, used, word, strlen(word)); i++) {
+        polled(t);
+        ssize_t n = recv(t->peer, heard + used, sizeof heard - used, MSG_DONTWAIT);
+        used += n > 0 ? (u32)n : 0;
+    }
+    assert_non_null(memmem(heard, used, word, strlen(word)));
+}
+
+static void assert_lost(struct talk *t, enum sink_status status, const char *why)
+{
+    assert_int_equal(polled(t), status);
+    if (!strstr(t->sink->error, why))
+        fail_msg("\"%s\" does not say \"%s\"", t->sink->error, why);
+    t->sink->ops->close(t->sink);
+}
+
+/* The way there and each silence have their own time, and a word begins it anew. */
+static void test_silence(void **state)
+{
+    struct talk *t = *state;
+    int before[4];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    meet(t, SHA);
+    assert_int_equal(polled(t), SINK_BUSY);
+    t->now_ns += t->conf.commit_timeout_ns;
+    say(t, SHA);
+    assert_int_equal(polled(t), SINK_BUSY);
+    t->now_ns += t->conf.commit_timeout_ns;
+    assert_int_equal(polled(t), SINK_BUSY);
+    t->now_ns++;
+    assert_lost(t, SINK_LOST, "no answer in time while claiming");
+
+    at.sin_port = htons(t->conf.port); /* a queue that is full takes nobody in */
+    for (u32 i = 0; i < ARRAY_LEN(before); i++) {
+        before[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(before[i], (struct sockaddr *)&at, sizeof at);
+    }
+    usleep(10000);
+    t->sink->ops->open(t->sink, t->now_ns);
+    t->now_ns += t->conf.connect_timeout_ns;
+    assert_int_equal(polled(t), SINK_BUSY);
+    t->now_ns++;
+    assert_lost(t, SINK_LOST, "no answer in time while connecting");
+    for (u32 i = 0; i < ARRAY_LEN(before); i++)
+        close(before[i]);
+}
+
+static void test_nonsense(void **state)
+{
+    static const struct {
+        const char *says, *then, *why;
+        enum sink_status status;
+    } cases[] = {
+        {"$3\r\nabc\r\n", "", "SCRIPT LOAD had no digest", SINK_REFUSED},
+        {":1\r\n", "", "SCRIPT LOAD had no digest", SINK_REFUSED},
+        {SHA SHA "+OK\r\n", "", "the claim had no answer that we know", SINK_REFUSED},
+        {OURS, "+OK\r\n", "the server speaks without being asked", SINK_LOST},
+        {OURS, NULL, "lost while idle", SINK_LOST},
+    };
+    struct talk *t = *state;
+
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
+        meet(t, cases[i].says);
+        if (cases[i].status == SINK_LOST)
+            assert_int_equal(polled(t), SINK_OK);
+        if (cases[i].then)
+            say(t, cases[i].then);
+        else
+            shutdown(t->peer, SHUT_RDWR);
+        usleep(2000);
+        assert_lost(t, cases[i].status, cases[i].why);
+        close(t->peer);
+        t->peer = -1;
+    }
+}
+
+/* Tops that have changed go out when nothing else does, behind a batch, and to whoever comes. */
+static void test_tops_go_out(void **state)
+{
+    struct talk *t = *state;
+    const struct sink_mark to = {.seq = 1, .time_ns = 5, .day = 20261124};
+
+    meet(t, OURS);
+    assert_int_equal(polled(t), SINK_OK);
+    memcpy(&t->conf.tops->at[1].words[0], "AAA     ", 8);
+    t->conf.tops->used = 1;
+    t->conf.tops->dirty[0] = 2;
+    t->conf.tops->changes = 1;
+    t->now_ns += 2 * t->conf.commit_timeout_ns; /* nobody was asked: no silence */
+    assert_asks(t, "wirebook:top:AAA");
+    say(t, ":1\r\n");
+    assert_int_equal(polled(t), SINK_OK);
+    t->now_ns += 2 * t->conf.commit_timeout_ns;
+    t->conf.tops->dirty[0] = 2;
+    t->conf.tops->changes = 2;
+    t->sink->ops->commit(t->sink, &to, t->now_ns);
+    assert_asks(t, "wirebook:top:AAA");
+    say(t, ":0\r\n");
+    assert_int_equal(polled(t), SINK_BUSY); /* the batch is there, the tops may not be */
+    assert_int_equal(t->sink->mark.seq, 1);
+    say(t, ":1\r\n");
+    assert_int_equal(polled(t), SINK_OK);
+    t->sink->ops->close(t->sink);
+    close(t->peer);
+    meet(t, OURS);
+    assert_asks(t, "wirebook:top:AAA");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_marks),   cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_others),  cmocka_unit_test(test_no_text),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_no_text),
         cmocka_unit_test(test_command),
+        cmocka_unit_test_setup_teardown(test_silence, talk_start, talk_end),
+        cmocka_unit_test_setup_teardown(test_nonsense, talk_start, talk_end),
+        cmocka_unit_test_setup_teardown(test_tops_go_out, talk_start, talk_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -257,9 +258,11 @@ static void test_never_half(void **state)
     f.tops = tops_new(INSTRUMENTS, &rigs[0].mem);
     tops_note_all(f.tops, rigs[0].engine);
     assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
-    for (u32 i = 0; i < 200000; i++) {
+    while (seen[0] < 20000 || seen[1] < 20000) {
         struct top top;
         u16 id = tops_next(f.tops, 0, &top);
+        if (id == 0)
+            sched_yield();
         if (id == 0 || id > engine_instruments(rigs[0].engine) ||
             id > engine_instruments(rigs[1].engine))
             continue;
@@ -271,7 +274,6 @@ static void test_never_half(void **state)
     }
     atomic_store(&f.stop, true);
     pthread_join(thread, NULL);
-    assert_true(seen[0] > 0 && seen[1] > 0);
     for (u32 i = 0; i < 2; i++)
         mem_free_all(&rigs[i].mem);
 }

@@ -98,7 +98,7 @@ bench-engine: setup ## measure the engine alone (ARGS=...)
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-engine
 	@$(BUILD)/bin/bench-engine $(ARGS)
 
-bench-journal: setup ## measure the journal beside a bare io_uring writer, and recovery (ARGS="DIR SECONDS")
+bench-journal: setup ## measure the journal beside a bare io_uring writer, and recovery (ARGS="DIR SECONDS RATE")
 	@$(INNER) $(JOBS) $(BUILD)/bin/bench-journal $(BUILD)/bin/bench-recovery
 	@$(BUILD)/bin/bench-journal $(ARGS)
 	@$(BUILD)/bin/bench-recovery

@@ -2,29 +2,23 @@
  * bench_journal.c - what a durable transaction costs, beside a bare io_uring writer of the same
  * bytes.
  *
- * Open loop: transactions of two slots (128 bytes) are due at fixed times, and latency counts from
- * the time at which one was due to the turn in which the mark covers it. The bare writer has the
- * same arrivals, the same messages and the same rule (what there is when nothing is in flight, else
- * full blocks), but a message is put right into the buffer that is written: no ring, no block
- * heads, no checksums, no marks, no judging of what it is. One thread does it all, not on the
- * processor that takes the disk's interrupts, and yields it in a turn without work, as an agent
- * with `idle: yield`: the kernel ends a write in a worker of its own, which a thread that only
- * spins may keep waiting for the rest of a time slice, 3 to 6 ms. `none` is the same journal that
- * releases without waiting: what the disk adds to an acknowledgement is the rest.
+ * Open loop: transactions of two slots (128 bytes) are due at fixed times; latency counts from then
+ * to the turn in which the mark covers one. The bare writer has the same arrivals and rule (what
+ * there is when nothing is in flight, else full blocks), but a message goes right into the buffer
+ * that is written: no ring, heads, checksums or marks. One thread does it all, not on the processor
+ * with the disk's interrupts, and yields in a turn without work: the kernel ends a write in a
+ * worker, which a thread that only spins may hold up for 3 to 6 ms. `none` is the same journal that
+ * releases without waiting: what the disk adds is the rest.
  *
- * A machine has states that last for seconds - a write of 4 KiB takes 95, 115, 140 or 190 us,
- * whoever writes it - and something takes the core for milliseconds about once a second. When each
- * had one turn of 1 to 3 s a round, one of them was in a good state and the other was not: ratios
- * of 1.32 and 1.00, p99 of 7.17 and 0.93 at 1,000/s in the same hour. So all are there at once,
- * their segments prepared before the clock starts, and take turns of a seventh of the time, in each
- * order: three sevenths are in step with nothing that comes once a second. A ratio is that of
- * neighbours, their median is printed; a p99 is that of all turns together. Five such rounds, each
- * with new files, which may lie elsewhere. All as `name value unit` lines.
+ * A machine has states that last for seconds (a write of 4 KiB takes 95, 115, 140 or 190 us), and
+ * something takes the core for milliseconds about once a second. So all three are there at once,
+ * their segments prepared before the clock starts, and take turns of a seventh of a round, in each
+ * order; what `none` has not waited for is written before the next turn. A ratio is that of
+ * neighbours, their median is printed; a p99 is that of all turns together: stalls are half of a
+ * percent of the time, so less than a minute at a rate (ROUNDS times SECONDS) says little.
  *
- * A stall of 5 ms a second is half of a percent of the time at every rate: less than some seconds
- * (ROUNDS times SECONDS) say nothing of a p99.
- *
- *   bench-journal [DIR [SECONDS]]      default: var/bench-journal, 3 seconds each a round
+ *   bench-journal [DIR [SECONDS [RATE]]]      default: var/bench-journal, 3 seconds each a round,
+ *                                             1000, 100000 and 1000000 a second and the most
  */
 #include <sched.h>
 #include <stdio.h>
@@ -47,6 +41,7 @@
 #define BARE_BYTES    (TX_RING_SLOTS * SLOT_BYTES) /* buffered at most, as in the journal's ring */
 #define BARE_BLOCKS   JOURNAL_WRITE_BLOCKS
 #define BARE_DEPTH    JOURNAL_INFLIGHT_MAX
+#define CPUS_TRIED    4
 #define ROUNDS        5u
 #define TURNS         7u /* of a round */
 #define TURNS_AT_MOST 2u /* ... as fast as it goes: then the segments are full as soon */
@@ -242,7 +237,6 @@ static u64 bare_turn(void *self)
 /* ---- all of them, by turns ---- */
 
 enum who { BARE, JOURNAL, NONE, WHO };
-
 static const char *const names[WHO] = {"bare", "journal", "none"};
 
 /* None follows another one more often than the other way round. */
@@ -260,8 +254,7 @@ struct rounds {
 
 static int by_value(const void *a, const void *b)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
+    double x = *(const double *)a, y = *(const double *)b;
 
     return x < y ? -1 : x > y;
 }
@@ -392,9 +385,20 @@ static void bare_end(struct subject *s)
     free(b);
 }
 
+/* What was released without waiting is written before the next one's turn, or it would wait too. */
+static void settle(struct subject *s)
+{
+    struct journalled *j = s->self;
+
+    while (durable_get(persist_stored(j->persist)) < s->given && !persist_failed(j->persist))
+        persist_do_work(j->persist, clock_now_ns());
+}
+
 static void bench(struct rounds *r, struct subject *s, enum who who, u32 pair, u64 rate)
 {
     r->reached[who][pair] = run(s, rate, r->turns);
+    if (who == NONE)
+        settle(s);
     r->p50_us[who][pair] = (double)histogram_percentile(&latency, 50) / 1e3;
     histogram_merge(&r->all[who], &latency);
 }
@@ -426,12 +430,8 @@ static void run_on(int cpu)
         exit(1);
 }
 
-#define CPUS_TRIED 4
-
-/*
- * Not the processor that takes the disk's interrupts: it has less time for the journal's work, and
- * a thread that spins there sees a write end milliseconds late. So by that it is found.
- */
+/* Not the processor that takes the disk's interrupts: there a thread that spins sees a write end
+ * milliseconds late, and by that it is found. */
 static void pick_cpu(void)
 {
     cpu_set_t allowed;
@@ -473,11 +473,14 @@ int main(int argc, char **argv)
         dir = argv[1];
     if (argc > 2)
         seconds = strtod(argv[2], NULL);
+    u64 only = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
     clock_init();
     log_level_set(LOG_WARN);
     make_shape();
     pick_cpu();
     for (u32 i = 0; i < ARRAY_LEN(rates); i++) {
+        if (only != 0 && rates[i] != only)
+            continue;
         r.turns = rates[i] == MAX_RATE ? TURNS_AT_MOST : TURNS;
         for (u32 w = 0; w < WHO; w++)
             histogram_init(&r.all[w]);

@@ -281,8 +281,7 @@ static void print_rate(u64 rate, struct rounds *r)
 {
     unsigned long long at = rate;
     double p50 = median_ratio(r, r->p50_us[JOURNAL], r->p50_us[BARE]);
-    double p99_us[WHO];
-    double added[PAIRS];
+    double p99_us[WHO], added[PAIRS];
 
     for (u32 i = 0; i < ROUNDS * r->turns; i++)
         added[i] = r->p50_us[JOURNAL][i] - r->p50_us[NONE][i];
@@ -364,8 +363,7 @@ static struct subject bare_begin(void)
 {
     struct bare *b = calloc(1, sizeof *b);
 
-    if (!b)
-        exit(1);
+    ASSERT(b != NULL);
     b->disk = fresh_disk(names[BARE]);
     b->bytes = aligned_alloc(BLOCK_BYTES, BARE_BYTES);
     memset(b->bytes, 0, BARE_BYTES);
@@ -435,10 +433,8 @@ static void run_on(int cpu)
 static void pick_cpu(void)
 {
     cpu_set_t allowed;
-    double best = 0;
-    int chosen = -1;
-    int tried = 0;
-    double whole = seconds;
+    double best = 0, whole = seconds;
+    int chosen = -1, tried = 0;
 
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         exit(1);
@@ -474,6 +470,10 @@ int main(int argc, char **argv)
     if (argc > 2)
         seconds = strtod(argv[2], NULL);
     u64 only = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
+    if (!(seconds > 0) || !(only == 0 || only == 1000 || only == 100000 || only == 1000000)) {
+        fprintf(stderr, "usage: bench-journal [DIR [SECONDS [1000|100000|1000000]]]\n");
+        return 2;
+    }
     clock_init();
     log_level_set(LOG_WARN);
     make_shape();

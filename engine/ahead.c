@@ -129,7 +129,7 @@ static inline void price_queue(struct engine *e, const struct ahead_price *p)
     fetch(&e->refs.lines[e->refs.line_of[p->meets]]);
 }
 
-static __attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u32 price, u32 qty)
+void ahead_price(struct engine *e, u32 side, u32 price, u32 qty)
 {
     struct ahead_price *p = &e->ahead.prices[e->ahead.prices_at ^= 1];
 
@@ -185,8 +185,7 @@ static inline void order_found(struct engine *e, struct ahead_order *o)
     fetch(&e->orders.terms[replaced]);
 }
 
-static __attribute__((noinline)) void ahead_order(struct engine *e, u32 owner,
-                                                  struct ahead_wish wish)
+void ahead_order(struct engine *e, u32 owner, struct ahead_wish wish)
 {
     struct ahead_order *o = &e->ahead.orders[e->ahead.orders_at ^= 1];
 
@@ -204,16 +203,21 @@ static __attribute__((noinline)) void ahead_order(struct engine *e, u32 owner,
     fetch(&e->refs.table[o->at]);
 }
 
+inline void ahead_on(struct engine *e)
+{
+    if (UNLIKELY(e->ahead.walking))
+        walks_on(e);
+    if (UNLIKELY(e->ahead.scouting))
+        scout_on(e);
+}
+
 void engine_ahead(struct engine *e, const union msg *cmd)
 {
     u32 account = cmd->cmd.account;
 
     __builtin_prefetch(&cmd->slots[1]);
     fetch(&e->accounts.at[account]); /* if there is none, there is nothing to fetch */
-    if (UNLIKELY(e->ahead.walking))
-        walks_on(e);
-    if (UNLIKELY(e->ahead.scouting))
-        scout_on(e);
+    ahead_on(e);
     if (cmd->cmd.type == CMD_ENTER) {
         u32 instrument = cmd->enter.instrument;
         instrument = instrument <= e->instruments.names.used ? instrument : 0;

@@ -94,4 +94,20 @@ struct ahead {
     u32 found[AHEAD_FOUND]; /* by the number's last bits; 0: none */
 };
 
+/*
+ * What engine_ahead makes of a command, also for the book alone (tests/lib/own_book.c). With each
+ * announcement, before what it is about: walks and scouts under way go on.
+ */
+struct engine;
+void ahead_on(struct engine *e);
+
+/*
+ * An order for `qty` shares at `price` waits, on `side` (instrument * 4 + BUY or SELL) of an
+ * instrument that there is, or of 0.
+ */
+__attribute__((noinline)) void ahead_price(struct engine *e, u32 side, u32 price, u32 qty);
+
+/* A cancel or a replacement of `owner`'s order waits. */
+__attribute__((noinline)) void ahead_order(struct engine *e, u32 owner, struct ahead_wish wish);
+
 #endif

@@ -10,9 +10,7 @@
  * translation, and the check of the golden values, is the first pass. The second one steps the same
  * commands through a new engine on the thread's CPU clock and the best of WB_ROUNDS rounds counts;
  * a third takes a stamp around each. Between the rounds three books of no messages and no rules do
- * the same records, floors on this machine: one that knows no limits of memory or of prices and
- * looks for no id (bare_book.h, `floor`), one that has a venue's bounds (bounded_book.h, `book`),
- * and the engine's own (own_book.h, `own`); the engine is printed as a multiple of each.
+ * the same records, floors on this machine (floors.h); the engine is printed as a multiple of each.
  *
  * Prints lines `engine.NAME.what VALUE`. Status 1 when a golden value is missed.
  */
@@ -23,9 +21,8 @@
 
 #include "engine/base/histogram.h"
 #include "engine/state.h"
-#include "tests/lib/bounded_book.h"
+#include "tests/lib/floors.h"
 #include "tests/lib/ops_cmds.h"
-#include "tests/lib/own_book.h"
 
 /* One workload as commands. */
 struct bench {
@@ -126,64 +123,23 @@ static double round_engine(struct bench *b, struct mem *mem)
     return (double)(cpu_ns() - start) / (double)b->w.ops.header.nops;
 }
 
-/* A floor must do the same trades, or it is none. */
-static void check_floor(const struct ops_header *h, const struct bare_result *r)
+/* One round of a floor, in ns an operation. It must do the same trades, or it is none. */
+static double round_floor(const struct bench *b, const struct floor *f)
 {
-    if (r->traded_qty != h->traded_qty || r->trades != h->trades || r->fill_hash != h->fill_hash ||
-        r->resting != h->resting || r->rejects != h->rejects) {
-        fprintf(stderr, "bench-engine: a bare book misses the golden values\n");
+    const struct ops_header *h = &b->w.ops.header;
+    void *book = f->make(h, b->w.open_max + 1);
+    struct bare_result r = {0};
+
+    f->run(book, b->w.ops.records, h->nwarm, &r);
+    r.rejects = 0;
+    u64 start = cpu_ns();
+    f->run(book, b->w.ops.records + h->nwarm, h->nops, &r);
+    double ns = (double)(cpu_ns() - start) / (double)h->nops;
+    f->free(book);
+    if (!floor_golden(&r, h)) {
+        fprintf(stderr, "bench-engine: the book `%s` misses the golden values\n", f->name);
         exit(1);
     }
-}
-
-/* One round of the bare book, in ns an operation. */
-static double round_floor(const struct bench *b)
-{
-    const struct ops_header *h = &b->w.ops.header;
-    struct bare_book *book = bare_book_new(h);
-    struct bare_result r = {0};
-
-    bare_book_run(book, b->w.ops.records, h->nwarm, &r);
-    r.rejects = 0;
-    u64 start = cpu_ns();
-    bare_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
-    double ns = (double)(cpu_ns() - start) / (double)h->nops;
-    bare_book_free(book);
-    check_floor(h, &r);
-    return ns;
-}
-
-/* ... of the one with a venue's bounds. */
-static double round_book(const struct bench *b)
-{
-    const struct ops_header *h = &b->w.ops.header;
-    struct bounded_book *book = bounded_book_new(h->symbols, b->w.open_max + 1);
-    struct bare_result r = {0};
-
-    bounded_book_run(book, b->w.ops.records, h->nwarm, &r);
-    r.rejects = 0;
-    u64 start = cpu_ns();
-    bounded_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
-    double ns = (double)(cpu_ns() - start) / (double)h->nops;
-    bounded_book_free(book);
-    check_floor(h, &r);
-    return ns;
-}
-
-/* ... of the engine's own. */
-static double round_own(const struct bench *b)
-{
-    const struct ops_header *h = &b->w.ops.header;
-    struct own_book *book = own_book_new(h->symbols, b->w.open_max + 1);
-    struct bare_result r = {0};
-
-    own_book_run(book, b->w.ops.records, h->nwarm, &r);
-    r.rejects = 0;
-    u64 start = cpu_ns();
-    own_book_run(book, b->w.ops.records + h->nwarm, h->nops, &r);
-    double ns = (double)(cpu_ns() - start) / (double)h->nops;
-    own_book_free(book);
-    check_floor(h, &r);
     return ns;
 }
 
@@ -193,13 +149,13 @@ static void print_ratio(const struct bench *b, const char *what, double ns, doub
     printf("engine.%s.%s_ratio %.2f\n", b->name, what, best / ns);
 }
 
+/* The best of several rounds, in turns, since the machine's speed varies from second to second. */
 static void measure(struct bench *b)
 {
     struct mem mem;
     double best = 1e9;
-    double floor = 1e9;
-    double book = 1e9;
-    double own = 1e9;
+    double floor_best[FLOORS] = {1e9, 1e9, 1e9};
+    bool sparse = b->w.ops.header.sparse != 0;
     const char *wanted = getenv("WB_ROUNDS");
     u32 rounds = wanted ? (u32)strtoul(wanted, NULL, 10) : 3;
 
@@ -212,20 +168,16 @@ static void measure(struct bench *b)
             printf("engine.%s.huge_mb %.1f\n", b->name, (double)mem_huge_bytes(&mem) / (1 << 20));
         }
         mem_free_all(&mem);
-        ns = round_book(b);
-        book = ns < book ? ns : book;
-        if (b->w.ops.header.sparse)
-            continue; /* ids are places in the bare book's array, numbers of the own one's owner */
-        ns = round_floor(b);
-        floor = ns < floor ? ns : floor;
-        ns = round_own(b);
-        own = ns < own ? ns : own;
+        for (u32 i = 0; i < FLOORS; i++) {
+            if (sparse && !floors[i].sparse)
+                continue; /* ids are places in its arrays, or one owner's numbers */
+            ns = round_floor(b, &floors[i]);
+            floor_best[i] = ns < floor_best[i] ? ns : floor_best[i];
+        }
     }
-    if (!b->w.ops.header.sparse) {
-        print_ratio(b, "floor", floor, best);
-        print_ratio(b, "own", own, best);
-    }
-    print_ratio(b, "book", book, best);
+    for (u32 i = 0; i < FLOORS; i++)
+        if (!sparse || floors[i].sparse)
+            print_ratio(b, floors[i].name, floor_best[i], best);
 }
 
 /* The stamps themselves cost some 20 ns, which are in the figures. */

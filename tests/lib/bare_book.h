@@ -1,7 +1,7 @@
 /*
  * bare_book.h - price-time books and nothing else: no events, no accounts, no messages, no limits.
  *
- * The floor that the engine is measured against in the same run, since machines differ. It shares
+ * A floor that the engine is measured against in the same run, since machines differ. It shares
  * no code with engine/, takes the common workload's dense ids, and trusts what it is given.
  *
  * What it is spared, so that nobody takes the ratio for more than it is: ids are places in an array

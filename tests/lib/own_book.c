@@ -9,18 +9,14 @@
 
 #include <stdlib.h>
 
-#include "engine/book.h"
-#include "engine/refs.h"
+#include "engine/state.h"
 
 #define OWNER 1u /* of all orders: what the engine calls an account and its channel */
 #define TICK  1u
 
 struct own_book {
-    struct orders orders;
-    struct books books;
-    struct refs refs;
+    struct engine e; /* its orders, books, refs and ahead, and next_order_ref: places in queues */
     struct channel numbers;
-    u64 next_order_ref; /* places in a queue are in the order of these */
     u32 symbols;
     struct mem mem;
 };
@@ -28,17 +24,21 @@ struct own_book {
 struct own_book *own_book_new(u32 symbols, u32 open_max)
 {
     static const u64 key[2] = {0x5EED, 0x0DD};
-    struct own_book *b = calloc(1, sizeof *b);
+    struct own_book *b = aligned_alloc(CACHE_LINE, sizeof *b);
 
     ASSERT(b != NULL);
+    memset(b, 0, sizeof *b);
     b->symbols = symbols;
-    b->next_order_ref = 1;
+    struct engine *e = &b->e;
+    e->next_order_ref = 1;
     mem_init(&b->mem, MEM_HUGE);
-    orders_init(&b->orders, &b->mem, open_max);
-    books_init(&b->books, &b->mem, symbols, &b->orders);
-    refs_init(&b->refs, &b->mem, open_max, key);
+    orders_init(&e->orders, &b->mem, open_max);
+    books_init(&e->books, &b->mem, symbols, &e->orders);
+    refs_init(&e->refs, &b->mem, open_max, key);
+    e->instruments.terms =
+        mem_alloc(&b->mem, (symbols + 1ull) * sizeof *e->instruments.terms, CACHE_LINE);
     for (u32 i = 1; i <= symbols; i++)
-        book_tick_set(&b->books, (u16)i, TICK);
+        book_tick_set(&e->books, (u16)i, TICK);
     return b;
 }
 
@@ -56,33 +56,33 @@ static inline u16 instrument_of(const struct ops_record *rec)
 /* An order that is in no queue any more is gone. */
 static inline void drop(struct own_book *b, u32 id)
 {
-    struct order *o = &b->orders.hot[id];
+    struct order *o = &b->e.orders.hot[id];
 
-    refs_del(&b->refs, &b->numbers, OWNER, o->user_ref, id);
+    refs_del(&b->e.refs, &b->numbers, OWNER, o->user_ref, id);
     o->open = 0;
-    pool_give(&b->orders.pool, id);
+    pool_give(&b->e.orders.pool, id);
 }
 
 /* What is left of an order that takes what the other side has for it. */
 static u32 match(struct own_book *b, const struct ops_record *rec, struct bare_result *r)
 {
-    const struct book *k = &b->books.at[instrument_of(rec)];
+    const struct book *k = &b->e.books.at[instrument_of(rec)];
     enum side_index other = rec->side ? BUY : SELL;
     u32 left = rec->qty;
 
     while (left && price_meets(rec->side, rec->price, k->best_price[other])) {
-        u32 maker = b->books.levels[k->best_level[other]].head;
-        const struct order *o = &b->orders.hot[maker];
+        u32 maker = b->e.books.levels[k->best_level[other]].head;
+        const struct order *o = &b->e.orders.hot[maker];
         u32 qty = min_u32(left, o->open);
         r->traded_qty += qty;
         r->trades++;
         r->fill_hash = ops_mix(r->fill_hash, rec->id, o->user_ref, k->best_price[other], qty);
         left -= qty;
         if (qty < o->open) {
-            book_reduce(&b->books, maker, qty);
+            book_reduce(&b->e.books, maker, qty);
             break;
         }
-        book_remove(&b->books, maker);
+        book_remove(&b->e.books, maker);
         drop(b, maker);
         r->resting--;
     }
@@ -92,13 +92,13 @@ static u32 match(struct own_book *b, const struct ops_record *rec, struct bare_r
 /* Order `id`, which is in no queue, goes into one with what it has left. */
 static inline void rest(struct own_book *b, const struct ops_record *rec, u32 id, u32 left)
 {
-    b->orders.hot[id] = (struct order){
+    b->e.orders.hot[id] = (struct order){
         .open = left,
         .user_ref = (u32)rec->id,
         .owner = OWNER,
-        .packed = order_pack(b->next_order_ref++, false, rec->side, false, instrument_of(rec)),
+        .packed = order_pack(b->e.next_order_ref++, false, rec->side, false, instrument_of(rec)),
     };
-    book_insert(&b->books, id, rec->price);
+    book_insert(&b->e.books, id, rec->price);
 }
 
 static void enter(struct own_book *b, const struct ops_record *rec, struct bare_result *r)
@@ -107,9 +107,9 @@ static void enter(struct own_book *b, const struct ops_record *rec, struct bare_
 
     if (!left || rec->type == OPS_IOC)
         return;
-    u32 id = pool_take(&b->orders.pool);
+    u32 id = pool_take(&b->e.orders.pool);
     ASSERT_NE(id, 0);
-    refs_add(&b->refs, &b->numbers, OWNER, (u32)rec->id, id);
+    refs_add(&b->e.refs, &b->numbers, OWNER, (u32)rec->id, id);
     b->numbers.last = (u32)rec->id;
     rest(b, rec, id, left);
     r->resting++;
@@ -118,7 +118,7 @@ static void enter(struct own_book *b, const struct ops_record *rec, struct bare_
 /* Out of its queue, and back into one with what is left of its new size. */
 static void replace(struct own_book *b, const struct ops_record *rec, u32 id, struct bare_result *r)
 {
-    book_remove(&b->books, id);
+    book_remove(&b->e.books, id);
     u32 left = match(b, rec, r);
     if (!left) {
         drop(b, id);
@@ -130,20 +130,49 @@ static void replace(struct own_book *b, const struct ops_record *rec, u32 id, st
 
 static void cancel(struct own_book *b, u32 id, struct bare_result *r)
 {
-    book_remove(&b->books, id);
+    book_remove(&b->e.books, id);
     drop(b, id);
     r->resting--;
+}
+
+/* The order with the number `id`, 0: there is none. As order_find of step_order.c. */
+static inline u32 find(const struct own_book *b, u64 id)
+{
+    u32 found = b->e.ahead.found[id % AHEAD_FOUND];
+    const struct order *o = &b->e.orders.hot[found];
+
+    if (LIKELY((o->user_ref == id) & (o->open != 0)))
+        return found;
+    return refs_find(&b->e.refs, OWNER, (u32)id);
+}
+
+/* What a record needs comes into the cache, as engine_ahead asks for what a command needs. */
+static inline void announce(struct own_book *b, const struct ops_record *rec)
+{
+    ahead_on(&b->e);
+    if (rec->type == OPS_ADD || rec->type == OPS_IOC)
+        ahead_price(&b->e, instrument_of(rec) * BOOK_SIDES + rec->side, rec->price, rec->qty);
+    else
+        ahead_order(&b->e, OWNER,
+                    (struct ahead_wish){
+                        .user_ref = (u32)rec->id,
+                        .price = rec->type == OPS_CANCEL ? 0 : rec->price,
+                    });
 }
 
 void own_book_run(struct own_book *b, const struct ops_record *records, u64 n,
                   struct bare_result *r)
 {
+    const struct ops_record *announced = records;
+
     for (const struct ops_record *rec = records; rec < records + n; rec++) {
+        for (; announced < records + n && announced - rec < ENGINE_AHEAD_CMDS; announced++)
+            announce(b, announced);
         if (rec->type == OPS_ADD || rec->type == OPS_IOC) {
             enter(b, rec, r);
             continue;
         }
-        u32 id = refs_find(&b->refs, OWNER, (u32)rec->id);
+        u32 id = find(b, rec->id);
         if (!id)
             r->rejects++;
         else if (rec->type == OPS_CANCEL)
@@ -158,11 +187,11 @@ u32 own_book_check(const struct own_book *b)
     u32 orders = 0;
 
     for (u32 i = 1; i <= b->symbols; i++) {
-        orders += book_check(&b->books, (u16)i);
-        ASSERT(!book_crossed(&b->books, (u16)i));
+        orders += book_check(&b->e.books, (u16)i);
+        ASSERT(!book_crossed(&b->e.books, (u16)i));
     }
-    refs_check(&b->refs, &b->numbers, OWNER);
+    refs_check(&b->e.refs, &b->numbers, OWNER);
     ASSERT_EQ(b->numbers.open, orders);
-    ASSERT_EQ(b->orders.pool.used, orders);
+    ASSERT_EQ(b->e.orders.pool.used, orders);
     return orders;
 }

@@ -4,12 +4,12 @@
  *
  * The third floor that the engine is measured against, beside bare_book.h and bounded_book.h, which
  * share no code with it: this one is made of the very parts that the engine keeps its orders in
- * (order.h's slab, book.h, refs.h), which the records of the common workload drive directly. So
- * what the engine takes beyond it is messages, accounts, rules and risk, and what this one takes is
- * the book.
+ * (order.h's slab, book.h, refs.h, and the look ahead of ahead.h), which the records of the common
+ * workload drive directly. So what the engine takes beyond it is messages, accounts, rules and
+ * risk, and what this one takes is the book.
  *
- * The records' dense ids are the numbers of one owner. It looks at one record at a time, as the
- * other floors do, and at none ahead, as the engine does.
+ * The records' dense ids are the numbers of one owner. As many of them are announced before they
+ * are taken as commands are to the engine.
  */
 #ifndef WIREBOOK_TESTS_OWN_BOOK_H
 #define WIREBOOK_TESTS_OWN_BOOK_H

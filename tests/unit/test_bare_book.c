@@ -4,94 +4,36 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <string.h>
-
 #include "tests/lib/bounded_book.h"
-#include "tests/lib/own_book.h"
+#include "tests/lib/floors.h"
 
-static void check_result(const struct bare_result *r, const struct ops_header *h)
-{
-    assert_int_equal(r->traded_qty, h->traded_qty);
-    assert_int_equal(r->trades, h->trades);
-    assert_true(r->fill_hash == h->fill_hash);
-    assert_int_equal(r->resting, h->resting);
-    assert_int_equal(r->rejects, h->rejects);
-}
-
-static void check(u32 symbols, u64 warm, u64 n, u64 seed)
+static void check(const struct floor *f, u32 symbols, u64 warm, u64 n, u64 seed, u32 open_max)
 {
     struct ops ops;
     struct bare_result r = {0};
 
-    ops_generate(&ops, symbols, warm, n, seed, false);
-    struct bare_book *b = bare_book_new(&ops.header);
-    bare_book_run(b, ops.records, warm, &r);
+    ops_generate(&ops, symbols, warm, n, seed, f->sparse && seed != 1);
+    void *book = f->make(&ops.header, open_max);
+    f->run(book, ops.records, warm, &r);
     assert_int_equal(r.trades, 0); /* warming up never trades */
     r.rejects = 0;
-    bare_book_run(b, ops.records + warm, n, &r);
-    check_result(&r, &ops.header);
-    bare_book_free(b);
+    f->run(book, ops.records + warm, n, &r);
+    assert_true(floor_golden(&r, &ops.header));
+    if (f->check)
+        assert_int_equal(f->check(book), r.resting);
+    f->free(book);
     free(ops.records);
 }
 
-/* A book of so many orders at most; prices may be moved up as far as they go. */
-static void check_bounded(u32 symbols, u64 warm, u64 n, u64 seed, bool sparse, u32 open_max)
-{
-    struct ops ops;
-    struct bare_result r = {0};
-
-    ops_generate(&ops, symbols, warm, n, seed, sparse);
-    struct bounded_book *b = bounded_book_new(symbols, open_max);
-    bounded_book_run(b, ops.records, warm, &r);
-    assert_int_equal(r.trades, 0);
-    r.rejects = 0;
-    bounded_book_run(b, ops.records + warm, n, &r);
-    check_result(&r, &ops.header);
-    bounded_book_free(b);
-    free(ops.records);
-}
-
+/* Dense ids and, who takes them, scattered ones; no more places than orders are open at once. */
 static void test_golden(void **state)
 {
     (void)state;
-    check(1, 1000, 50000, 42);
-    check(100, 10000, 100000, 7);
-    check(1000, 50000, 50000, 1);
-}
-
-/* Ids of any kind; no more places than orders are open at once. */
-static void test_bounded_golden(void **state)
-{
-    (void)state;
-    check_bounded(1, 1000, 50000, 42, false, 20000);
-    check_bounded(100, 10000, 100000, 7, true, 40000);
-    check_bounded(1000, 50000, 50000, 1, false, 100000);
-}
-
-/* The engine's parts; their invariants hold behind it. */
-static void check_own(u32 symbols, u64 warm, u64 n, u64 seed, u32 open_max)
-{
-    struct ops ops;
-    struct bare_result r = {0};
-
-    ops_generate(&ops, symbols, warm, n, seed, false);
-    struct own_book *b = own_book_new(symbols, open_max);
-    own_book_run(b, ops.records, warm, &r);
-    assert_int_equal(r.trades, 0);
-    r.rejects = 0;
-    own_book_run(b, ops.records + warm, n, &r);
-    check_result(&r, &ops.header);
-    assert_int_equal(own_book_check(b), r.resting);
-    own_book_free(b);
-    free(ops.records);
-}
-
-static void test_own_golden(void **state)
-{
-    (void)state;
-    check_own(1, 1000, 50000, 42, 20000);
-    check_own(100, 10000, 100000, 7, 40000);
-    check_own(1000, 50000, 50000, 1, 100000);
+    for (u32 i = 0; i < FLOORS; i++) {
+        check(&floors[i], 1, 1000, 50000, 42, 20000);
+        check(&floors[i], 100, 10000, 100000, 7, 40000);
+        check(&floors[i], 1000, 50000, 50000, 1, 100000);
+    }
 }
 
 /* Any price: the best of some that are far apart, and of neighbours, on both sides. */
@@ -132,8 +74,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_bounded_golden),
-        cmocka_unit_test(test_own_golden),
         cmocka_unit_test(test_any_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

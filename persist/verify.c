@@ -17,36 +17,59 @@
 #include "engine/msg/msg.h"
 #include "persist/replay.h"
 #include "persist/segment_file.h"
+#include "persist/tx_builder.h"
 
-/* The sizes that a process' CMD_START says, the first message of its first segment. */
-static void sizes_add(struct engine_conf *sizes, const struct block *b)
+static void sizes_add(struct engine_conf *sizes, const struct msg_start *m)
 {
-    const union msg *m = (const union msg *)(const void *)b->slots;
-
-    if (m->cmd.type != CMD_START || msg_check(b->slots, b->head.slots_used))
-        return;
-    sizes->accounts_max =
-        max_u32(sizes->accounts_max, min_u32(m->start.accounts_max, ACCOUNTS_MAX));
+    sizes->accounts_max = max_u32(sizes->accounts_max, min_u32(m->accounts_max, ACCOUNTS_MAX));
     sizes->instruments_max =
-        max_u32(sizes->instruments_max, min_u32(m->start.instruments_max, INSTRUMENTS_MAX));
-    sizes->orders_max = max_u32(sizes->orders_max, min_u32(m->start.orders_max, ORDERS_MAX));
+        max_u32(sizes->instruments_max, min_u32(m->instruments_max, INSTRUMENTS_MAX));
+    sizes->orders_max = max_u32(sizes->orders_max, min_u32(m->orders_max, ORDERS_MAX));
+}
+
+/* What the transaction says of sizes. False: no CMD_START comes behind it. */
+static bool sizes_take(const struct tx_builder *t, struct engine_conf *sizes)
+{
+    const union msg *m = (const union msg *)(const void *)t->slots;
+
+    if (m->cmd.type == CMD_START && !msg_check(t->slots, t->used))
+        sizes_add(sizes, &m->start);
+    return m->cmd.type == CMD_CONTINUE || m->cmd.type == CMD_TICK;
+}
+
+/*
+ * The sizes that the CMD_START at the beginning of the open segment says, if there is one. Before
+ * it stands only what the engine does by itself: long work that a crash has left, what was due.
+ */
+static void sizes_find(struct segment_file *f, u32 shard, struct engine_conf *sizes)
+{
+    struct tx_builder t = {.used = 0};
+    enum tx_builder_status s = TX_BUILDER_BLOCK;
+    const struct block *b;
+    const char *what;
+
+    for (u64 i = 0; s == TX_BUILDER_BLOCK && segment_file_block(f, i, false, &b) == 0; i++) {
+        if (block_check(b, shard) || b->head.segment != f->segment)
+            return;
+        tx_builder_block(&t, b);
+        while ((s = tx_builder_next(&t, &what)) == TX_BUILDER_TX)
+            if (!sizes_take(&t, sizes))
+                return;
+    }
 }
 
 /* The largest sizes that any process had: each one's own come as limits with its CMD_START. */
 void verify_sizes(struct disk *d, u32 shard, struct engine_conf *sizes)
 {
     struct catalog c;
-    const struct block *b;
 
     sizes->accounts_max = sizes->instruments_max = sizes->orders_max = 1;
     if (!catalog_init(&c, d, shard))
         return;
     u32 used = catalog_load(&c) == 0 ? c.used : 0;
-    for (u32 i = 0; i < used; i++) {
-        if (segment_file_open(&c.peek, c.entries[i].segment, c.entries[i].bytes) == 0 &&
-            segment_file_block(&c.peek, 0, false, &b) == 0 && !block_check(b, shard))
-            sizes_add(sizes, b);
-    }
+    for (u32 i = 0; i < used; i++)
+        if (segment_file_open(&c.peek, c.entries[i].segment, c.entries[i].bytes) == 0)
+            sizes_find(&c.peek, shard, sizes);
     catalog_free(&c);
 }
 

@@ -16,7 +16,7 @@
 
 /*
  * The sizes of the pools that a journal needs to `sizes`: the largest ones that any process says it
- * had (CMD_START, the first message of its first segment); 1 where none says anything.
+ * had (CMD_START, with which it begins); 1 where none says anything.
  */
 void verify_sizes(struct disk *d, u32 shard, struct engine_conf *sizes);
 

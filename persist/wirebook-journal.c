@@ -22,6 +22,7 @@
 #include "persist/cursor.h"
 #include "persist/directory.h"
 #include "persist/dump.h"
+#include "persist/durable_mark.h"
 #include "persist/journal_format.h"
 #include "persist/repair.h"
 #include "persist/replay.h"
@@ -54,7 +55,7 @@ static const char help[] =
     "  --yes              do it; without, only what is wrong and what would be done is said\n"
     "  --reason TEXT      why; kept in the journal, wanted with --yes\n"
     "Options of all:\n"
-    "  --shard N          default: what the first block says\n"
+    "  --shard N          default: what the first whole block says\n"
     "  --help\n"
     "\n"
     "repair keeps the original files in DIR/damaged.N, with what is lost in lost.jsonl. Look for a "
@@ -224,21 +225,52 @@ static int parse(int argc, char **argv, struct options *o)
 
 /* ---- the directory ---- */
 
-/* The shard that the oldest segment's first block names; 0 when it names none. */
+/* The shard that the first whole block of the open segment names to `*shard`. False: none does. */
+static bool shard_of(struct segment_file *f, u32 *shard)
+{
+    const struct block *b;
+
+    for (u64 i = 0; segment_file_block(f, i, false, &b) == 0; i++) {
+        *shard = b->head.shard;
+        if (!block_check(b, *shard))
+            return true;
+    }
+    return false;
+}
+
+/* The same of durable.mark, where all segments are gone. */
+static bool shard_of_mark(struct disk *d, struct segment_file *f, u32 *shard)
+{
+    int file = d->ops->open(d, DURABLE_MARK_FILE, DISK_READ);
+    i64 n = file < 0 ? file : d->ops->read(d, file, 0, f->buf, 2 * BLOCK_BYTES);
+    const struct durable_record *r = (const void *)f->buf;
+    bool found = false;
+
+    for (i64 i = 0; i < n / (i64)BLOCK_BYTES && !found; i++) {
+        *shard = r[i].shard;
+        found = !durable_record_check(&r[i], *shard);
+    }
+    if (file >= 0)
+        d->ops->close(d, file);
+    return found;
+}
+
+/* The shard that what is whole says, from the oldest on; 0: nothing does. */
 static u32 find_shard(struct disk *d)
 {
     struct catalog c;
-    const struct block *b;
+    bool found = false;
     u32 shard = 0;
 
     if (!catalog_init(&c, d, 0))
         return 0;
-    if (catalog_load(&c) == 0 && c.used > 0 &&
-        segment_file_open(&c.peek, c.entries[0].segment, c.entries[0].bytes) == 0 &&
-        segment_file_block(&c.peek, 0, false, &b) == 0 && b->head.magic == JOURNAL_MAGIC)
-        shard = b->head.shard;
+    u32 used = catalog_load(&c) == 0 ? c.used : 0;
+    for (u32 i = 0; i < used && !found; i++)
+        found = segment_file_open(&c.peek, c.entries[i].segment, c.entries[i].bytes) == 0 &&
+                shard_of(&c.peek, &shard);
+    found = found || shard_of_mark(d, &c.peek, &shard);
     catalog_free(&c);
-    return shard;
+    return found ? shard : 0;
 }
 
 /* ---- print ---- */
@@ -256,12 +288,30 @@ static void print_tx(const struct cursor_tx *tx)
     }
 }
 
+/* Is this the journal's end? Judged as a start does, from the last transaction that was printed. */
+static int print_end(const struct options *o, struct disk *d, const struct cursor_tx *last)
+{
+    struct replay_conf conf = {
+        .disk = d, .shard = (u32)o->shard, .from = {last->seq, last->block, 0}, .quiet = true};
+    struct replay_result at;
+    struct why why;
+
+    bool whole = replay_run(&conf, &at, &why) == REPLAY_OK;
+    if (!whole)
+        fprintf(stderr, "wirebook-journal: what was printed ends here: %s\n", why.text);
+    else if (at.cut)
+        fprintf(stderr,
+                "wirebook-journal: ends at block %" PRIu64 " (%s): a torn tail, no damage\n",
+                at.cut_block, at.cut_what);
+    return !whole;
+}
+
 static int print(const struct options *o, struct disk *d)
 {
     struct cursor_conf conf = {.disk = d, .shard = (u32)o->shard};
     struct cursor *c = cursor_new(&conf, o->dump.from_seq);
-    struct cursor_tx tx;
-    enum cursor_status s = CURSOR_WAIT;
+    struct cursor_tx tx = {.seq = 0};
+    enum cursor_status s = CURSOR_TX;
     u64 epoch = 0;
 
     while (cursor_seq(c) <= o->dump.to_seq && (s = cursor_next(c, &tx)) == CURSOR_TX) {
@@ -272,12 +322,9 @@ static int print(const struct options *o, struct disk *d)
     }
     if (s == CURSOR_GONE || s == CURSOR_ERROR)
         fprintf(stderr, "wirebook-journal: %s; try wirebook-journal verify\n", cursor_why(c));
-    else if (s == CURSOR_WAIT &&
-             (strstr(cursor_why(c), "checksum") || strstr(cursor_why(c), "magic")))
-        fprintf(stderr, "wirebook-journal: ends at %s; verify tells a torn tail from damage\n",
-                cursor_why(c));
+    int rc = s == CURSOR_WAIT ? print_end(o, d, &tx) : s != CURSOR_TX;
     cursor_free(c);
-    return s == CURSOR_GONE || s == CURSOR_ERROR ? 1 : 0;
+    return rc;
 }
 
 /* ---- export ---- */

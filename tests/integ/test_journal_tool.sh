@@ -64,7 +64,8 @@ check "a flipped byte is damage" is $rc 1
 check "  and its place is named" has "damaged: $tmp/copy/$first, offset 4096, block 2: checksum" "$tmp/out"
 check "  and what to do" has 'restore the file' "$tmp/out"
 "$bin/wirebook-journal" print "$tmp/copy" > "$tmp/print" 2>&1
-check "  print goes up to it and says so" has 'block 2: checksum' "$tmp/print"
+check "  print ends with code 1" is $? 1
+check "  it goes up to it and says so" has 'block 2: checksum' "$tmp/print"
 check "  without what stands behind" hasnt 'CMD_ENTER' "$tmp/print"
 sed "s#^data_dir:.*#data_dir: $tmp/copy#" "$tmp/venue.yaml" > "$tmp/damaged.yaml"
 before=$(cksum "$tmp/copy"/*.journal)
@@ -108,6 +109,25 @@ verify "$tmp/copy"
 check "a changed fill with right sums is a difference" is $rc 1
 check "  both versions are shown" test "$(grep -cE '^  (journal|again) .*EV_EXECUTED' "$tmp/out")" = 2
 check "  and its block" has 'block [0-9]+: run again' "$tmp/out"
+
+copy
+dd if=/dev/zero of="$tmp/copy/$first" bs=4096 seek=1 count=1 conv=notrunc status=none
+"$bin/wirebook-journal" print "$tmp/copy" > "$tmp/print" 2>&1
+check "print ends at a block of zeros with code 1" is $? 1
+check "  and says that it is damage" has "journal damaged: .*block 2: never written, but block [0-9]+ says" "$tmp/print"
+"$bin/wirebook-journal" print --to 2 "$tmp/copy" > "$tmp/print" 2>&1
+check "  what is wanted before it is no matter" is "$?:$(tail -1 "$tmp/print" | grep -oE '^ *seq=[0-9]+' | tr -d ' ')" "0:seq=2"
+
+# The shard is what the journal says, not what is left of its first block.
+for offset in 1 57; do
+    copy
+    flip "$tmp/copy/$first" $offset
+    verify "$tmp/copy"
+    check "a first block with its byte $offset flipped is damage" is $rc 1
+    check "  and named" has "damaged: $tmp/copy/$first, offset 0, block 1: " "$tmp/out"
+    "$bin/wirebook-journal" repair "$tmp/copy" > "$tmp/out" 2>&1
+    check "  repair finds it, too" has "damaged +journal damaged: $tmp/copy/$first, offset 0" "$tmp/out"
+done
 
 copy
 rm "$tmp/copy/$first"
@@ -168,8 +188,7 @@ check "a damaged witness is no damage of the journal" is $rc 0
 check "  and named" has 'durable.mark, offset 0: damaged: checksum' "$tmp/out"
 copy
 rm "$tmp/copy"/*.journal
-"$bin/wirebook-journal" verify --shard 1 "$tmp/copy" > "$tmp/out" 2>&1
-rc=$?
+verify "$tmp/copy"
 check "a journal that is gone, its mark is not: damage" is $rc 1
 check "  named" has 'block 1: not there, but durable.mark' "$tmp/out"
 

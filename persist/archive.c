@@ -151,9 +151,13 @@ static int ledger_open(struct archive *a)
     return a->ledger < 0 ? a->ledger : ledger_read(a);
 }
 
-/* Notes that `name` is there. The block is written again with what it had: a tear costs nothing. */
+/*
+ * Notes that `name` is there. The block is written again with what it had: a tear costs nothing.
+ * -ENOSPC: nothing was noted, and can be later.
+ */
 static int ledger_add(struct archive *a, const char *name, const char *sum)
 {
+    const u64 next = a->next, since = a->since;
     struct disk *d = a->conf.cursor.disk;
     struct record *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
     struct record r = {.blanks = {' ', ' '}};
@@ -167,10 +171,13 @@ static int ledger_add(struct archive *a, const char *name, const char *sum)
     memset(block, 0, BLOCK_BYTES);
     memcpy(block, &a->records[first], (a->used - first) * sizeof r);
     int error = d->ops->put(d, a->ledger, first * sizeof r, block, BLOCK_BYTES);
-    if (!error)
-        error = d->ops->sync(d, a->ledger);
     free(block);
-    return error;
+    if (!error)
+        return d->ops->sync(d, a->ledger) ? -EIO : 0; /* final, whatever it was */
+    a->used--;
+    a->next = next;
+    a->since = (u32)since;
+    return error == -EDQUOT ? -ENOSPC : error;
 }
 
 /* ---- where the journal is ---- */
@@ -366,7 +373,7 @@ static int look(struct archive *a, u64 now_ns)
     int error = ledger_add(a, a->name, sum);
     CRASH_POINT("archive-noted");
     if (error)
-        return stop(a, strerror(-error));
+        return error == -ENOSPC ? put_off(a, now_ns, error) : stop(a, strerror(-error));
     if (a->complained)
         log_info("archive: %s is archived, all is well again", a->name);
     a->complained = false;

@@ -89,7 +89,7 @@ static void unnoted_test(void **state)
         archive_rig_grow(60);
         rig.fd->put_error = way == 0 ? -EIO : 0;
         rig.fd->puts_good = rig.fd->puts;
-        rig.fd->fsync_error = way == 1 ? -EIO : 0;
+        rig.fd->fsync_error = way == 1 ? -ENOSPC : 0; /* final, too */
         archive_rig_settle();
         rig.fd->put_error = rig.fd->fsync_error = 0;
         assert_int_equal(rig.hook.used, 1);
@@ -103,6 +103,32 @@ static void unnoted_test(void **state)
     assert_true(archive_rig_segments() > 3);
     assert_int_equal(rig.hook.begun,
                      rig.hook.used + 1); /* what could not be synced can still be read */
+    archive_rig_end();
+}
+
+/* No space for the ledger's next block: it waits until there is some, as all else does. */
+static void no_space_test(void **state)
+{
+    (void)state;
+    archive_rig_start();
+    archive_rig_grow(60);
+    rig.fd->put_error = -ENOSPC;
+    rig.fd->puts_good = rig.fd->puts;
+    for (u32 turn = 0; turn < 50; turn++)
+        archive_do_work(rig.archive, rig.now_ns += 100 * NS_PER_SEC);
+    assert_int_equal(rig.hook.used, 1);
+    assert_int_equal(durable_get(archive_passed(rig.archive)), 0);
+    rig.fd->put_error = 0;
+    archive_rig_settle();
+    assert_true(archive_rig_segments() > 3);
+    assert_int_equal(archive_rig_manifests(), 1);
+    u32 used = rig.hook.used;
+    u32 begun = rig.hook.begun;
+    archive_rig_end();
+    archive_rig_start(); /* the ledger has each of them once */
+    archive_rig_settle();
+    assert_int_equal(rig.hook.used, used);
+    assert_int_equal(rig.hook.begun, begun);
     archive_rig_end();
 }
 
@@ -152,7 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(restart_test),     T(ledger_damage_test), T(unnoted_test),
-        T(ledger_name_test), T(day_noted_test),
+        T(ledger_name_test), T(day_noted_test),     T(no_space_test),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

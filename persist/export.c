@@ -178,6 +178,7 @@ static void lane_opened(struct export_lane *l)
     }
     l->unproven = mark > 0 && l->sink->mark.time_ns > 0;
     l->filled = l->sink->mark;
+    l->skipping = l->sink->is_window && mark > 0 && l->filled.day == 0;
     if (!export_learn_begin(l))
         lane_seek(l);
     sm_move(lane_states, &l->state, LANE_RUNNING);

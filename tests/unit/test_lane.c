@@ -118,6 +118,39 @@ static void test_window_without_a_day(void **state)
     days_free(&d);
 }
 
+/*
+ * The connection goes amid what is passed over, or the process does: what the day is that is still
+ * under way is no better known to whoever comes next.
+ */
+static void test_window_lost_amid_a_day(void **state)
+{
+    (void)state;
+    for (u32 way = 0; way < 2; way++) {
+        struct days d;
+        days_make(&d, 34);
+        d.b.sink.sink.is_window = true;
+        lose_beginning(&d, d.opens[0] - 100);
+        d.j.durable = d.opens[0] - 50;
+        for (u32 i = 0; i < 9000 && d.far.mark.seq != d.j.durable; i++)
+            lane_rig_run(&d.b, &d.now_ns, 1);
+        assert_int_equal(d.far.mark.seq, d.j.durable);
+        assert_int_equal(d.far.used, 0);
+        if (way == 0) {
+            d.far.down = true;
+            lane_rig_run(&d.b, &d.now_ns, 3);
+            d.far.down = false;
+        } else {
+            lane_rig_stop(&d.b);
+            lane_rig_start(&d.b, &d.j, &d.far, 2, d.j.txs);
+            d.b.sink.sink.is_window = true;
+        }
+        d.j.durable = d.j.txs;
+        assert_true(lane_rig_settles(&d.b, &d.now_ns, d.j.txs, 9000));
+        lane_rig_assert_from(&d.far, &d.j, d.opens[0], 34);
+        days_free(&d);
+    }
+}
+
 static u64 nothing_known(void *ctx)
 {
     (void)ctx;
@@ -410,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_window_goes_on),
         cmocka_unit_test(test_window_with_an_old_mark),
         cmocka_unit_test(test_window_on_nothing),
+        cmocka_unit_test(test_window_lost_amid_a_day),
         cmocka_unit_test(test_window_without_a_day),
         cmocka_unit_test(test_the_whole_waits),
         cmocka_unit_test(test_a_batch_waits_for_its_age),

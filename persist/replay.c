@@ -251,7 +251,9 @@ static enum replay_status end_here(struct replay *p, u64 index, const char *what
     int error = replay_tail_look(&p->file, &p->catalog, p->i, index, &t);
 
     if (error)
-        return failed(p, error, "reading the tail");
+        return failed(p, error,
+                      error == -ENOENT ? "a segment was used again while it was read, try once more"
+                                       : "reading the tail");
     r->max_epoch = max_u64(r->max_epoch, t.max_epoch);
     if (t.durable >= r->next_block && !PLANTED(PLANT_IGNORE_WITNESS)) {
         if (came_late(p, index))

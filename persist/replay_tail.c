@@ -28,6 +28,7 @@ static int look_at(struct segment_file *f, u32 shard, u64 index, struct replay_t
 int replay_tail_look(struct segment_file *f, const struct catalog *c, u32 i, u64 index,
                      struct replay_tail *t)
 {
+    const struct segment_entry *bad = &c->entries[i];
     int error = look_at(f, c->shard, index, t);
 
     for (i++; !error && i < c->used; i++) {
@@ -35,5 +36,5 @@ int replay_tail_look(struct segment_file *f, const struct catalog *c, u32 i, u64
         if (!error)
             error = look_at(f, c->shard, 0, t);
     }
-    return error;
+    return error ? error : segment_file_open(f, bad->segment, bad->bytes);
 }

@@ -14,7 +14,8 @@ struct replay_tail {
 
 /*
  * Looks at everything from block `index` of segment `i` of the catalog, which is open in `f`, to
- * the end of the last segment; adds to `*t`. Leaves another segment open. 0 or a negative errno.
+ * the end of the last segment; adds to `*t`. 0 or a negative errno: -ENOENT when a segment has gone
+ * meanwhile, also that one itself: beside a live venue it may have been used again.
  */
 int replay_tail_look(struct segment_file *f, const struct catalog *c, u32 i, u64 index,
                      struct replay_tail *t);

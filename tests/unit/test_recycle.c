@@ -237,6 +237,37 @@ static u64 first_of(u64 segment)
     return b->head.first_seq;
 }
 
+/* While the reader is at the tenth transaction the first segment is used again, up to its end. */
+static const char *read_beside(void *ctx, const struct slot *tx, u32 used)
+{
+    if (((const struct cmd_head *)(const void *)tx)->seq == 10) {
+        passed = first_of(2);
+        grow(600);
+        passed = 0;
+    }
+    return read_one(ctx, tx, used);
+}
+
+/* A tool reads a segment that the venue uses again: that is no damage. */
+static void read_beside_test(void **state)
+{
+    struct readable r = {0};
+    struct replay_conf conf = {
+        .disk = &fd->disk, .shard = SHARD, .apply = read_beside, .ctx = &r, .quiet = true};
+    struct replay_result at;
+
+    (void)state;
+    start(2 * SEGMENT_READ_BLOCKS, 0); /* more than what is read at once */
+    grow(300);
+    assert_int_equal(oldest(), 1);
+    assert_int_equal(replay_run(&conf, &at, &why), REPLAY_FAILED);
+    assert_int_equal(oldest(), 2);
+    assert_true(r.last >= 10 && r.last <= 300);
+    assert_null(strstr(why.text, "damage"));
+    assert_non_null(strstr(why.text, "used again"));
+    end();
+}
+
 /* To the transaction: what begins in a segment that goes has been passed, all of it. */
 static void exactly_test(void **state)
 {
@@ -328,7 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(nothing_is_passed_test), T(used_again_test), T(keep_test), T(earlier_process_test),
-        T(late_write_test),        T(exactly_test),    T(cut_test),
+        T(late_write_test),        T(exactly_test),    T(cut_test),  T(read_beside_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,10 +97,20 @@ bool segments_remove(struct disk *disk, u64 from, struct why *why)
 
 #define REMOVED_MAX 4u /* old segments removed for one that is made */
 
+/* What was brought back from the archive is often for reading only, or somebody else's. */
+static bool is_ours(struct disk *d, const char *name)
+{
+    int file = d->ops->open(d, name, DISK_WRITE);
+
+    if (file >= 0)
+        d->ops->close(d, file);
+    return file >= 0;
+}
+
 /*
  * Gives an old segment the name `name`, or removes old ones that are not fit for it: of another
- * size, or of a process before this one, of which a last write might still be on its way. Returns
- * 0, -ENOENT when there is none, or another error.
+ * size, not to be written, or of a process before this one, of which a last write might still be on
+ * its way. Returns 0, -ENOENT when there is none, or another error.
  */
 static int use_again(struct segments *s, const char *name)
 {
@@ -114,7 +124,7 @@ static int use_again(struct segments *s, const char *name)
         if (segment == 0)
             return -ENOENT;
         segment_name(segment, old);
-        if (segment >= s->live && bytes == s->bytes) {
+        if (segment >= s->live && bytes == s->bytes && is_ours(d, old)) {
             metric_add(&s->recycled, 1);
             error = d->ops->rename(d, old, name);
             CRASH_POINT("segment-recycled");

@@ -176,6 +176,8 @@ static int fake_open(struct disk *d, const char *name, enum disk_open how)
 
     if (!file)
         return -ENOENT;
+    if (file->read_only && how != DISK_READ)
+        return -EACCES;
     file->opens++;
     file->fill = how == DISK_FILL;
     return (int)(file - f->files);

@@ -19,7 +19,8 @@ struct fake_file {
     u8 *data;
     u64 bytes;
     u32 opens;
-    bool fill; /* opened with DISK_FILL */
+    bool fill;      /* opened with DISK_FILL */
+    bool read_only; /* as the archive gives files back: nobody may write it */
 };
 
 struct fake_pending {

@@ -225,6 +225,27 @@ static void earlier_process_test(void **state)
     end();
 }
 
+/* Brought back from the archive while we run, for a far end that fell back: not ours to write. */
+static void brought_back_test(void **state)
+{
+    char name[DISK_NAME_MAX];
+
+    (void)state;
+    start(BLOCKS, 1);
+    grow(60);
+    u64 back = oldest();
+    for (u64 segment = back; segment < back + 3; segment++) {
+        segment_name(segment, name);
+        fake_disk_file(fd, name)->read_only = true;
+    }
+    passed = durable_get(persist_durable(process.persist));
+    grow(60);
+    assert_false(persist_failed(process.persist));
+    assert_true(oldest() >= back + 3);
+    assert_int_equal(metrics_sum("wirebook_journal_segments_removed_total"), 3);
+    end();
+}
+
 /* First transaction that begins in segment `segment`. */
 static u64 first_of(u64 segment)
 {
@@ -359,7 +380,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(nothing_is_passed_test), T(used_again_test), T(keep_test), T(earlier_process_test),
-        T(late_write_test),        T(exactly_test),    T(cut_test),  T(read_beside_test),
+        T(late_write_test),        T(exactly_test),    T(cut_test),  T(brought_back_test),
+        T(read_beside_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,9 @@
  *
  * A trade is looked for once through the day's journal for its two halves, once more for the orders
  * that they belong to (their ClOrdID and firm), SEARCH_TX transactions a call, so that other
- * requests are not kept. A day that opens on the way is where the next search begins.
+ * requests are not kept. An order that names no firm has its account's of when it came, which may
+ * be another one by now: that firm's limits have counted it. A day that opens on the way is where
+ * the next search begins.
  *
  * Failure modes: segments of days that are over have gone since the search before: it goes on at
  * the oldest there is, for those of the open day stay. A journal that cannot be read is no answer:
@@ -84,17 +86,38 @@ static void half_note(struct search *s, struct msg_break *b, const struct msg_ex
     s->fill_seq = x->head.seq;
 }
 
-/* The order of one of the halves. */
-static void terms_note(struct msg_break *b, const struct msg_order *o)
+/* What orders of the account that name no firm have from now on. */
+static void firm_note(struct search *s, const struct msg_break *b, u32 account, const char firm[4])
 {
+    for (u32 i = 0; i < ARRAY_LEN(b->side); i++)
+        if (b->side[i].account == account)
+            memcpy(s->firms[i], firm, sizeof s->firms[i]);
+}
+
+/* The order of one of the halves. */
+static void terms_note(const struct search *s, struct msg_break *b, const struct msg_order *o)
+{
+    bool named = (o->terms.tags & TAG_BIT(2)) && memcmp(o->terms.firm, "    ", 4) != 0;
+
     for (u32 i = 0; i < ARRAY_LEN(b->side); i++) {
         struct broken_side *side = &b->side[i];
         if (side->account != o->head.account || side->user_ref != o->user_ref ||
             side->user_ref_idx != o->user_ref_idx)
             continue;
         memcpy(side->clordid, o->terms.clordid, sizeof side->clordid);
-        memcpy(b->firm[i], o->terms.tags & TAG_BIT(2) ? o->terms.firm : "    ", 4);
+        memcpy(b->firm[i], named ? o->terms.firm : s->firms[i], sizeof b->firm[i]);
     }
+}
+
+/* What the second time through is for. */
+static void order_note(struct search *s, struct msg_break *b, const union msg *m)
+{
+    if (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED)
+        terms_note(s, b, &m->order);
+    else if (m->ev.type == EV_SYSTEM && m->system.code == 'S')
+        firm_note(s, b, m->ev.account, m->system.firm);
+    else if (m->ev.type == EV_ACCOUNT)
+        firm_note(s, b, m->ev.account, m->account.firm);
 }
 
 static void transaction_note(struct search *s, struct msg_break *b, const struct cursor_tx *tx)
@@ -103,8 +126,8 @@ static void transaction_note(struct search *s, struct msg_break *b, const struct
         const union msg *m = (const union msg *)(const void *)&tx->slots[at];
         if (!s->terms && m->ev.type == EV_EXECUTED)
             half_note(s, b, &m->executed);
-        else if (s->terms && (m->ev.type == EV_ACCEPTED || m->ev.type == EV_REPLACED))
-            terms_note(b, &m->order);
+        else if (s->terms)
+            order_note(s, b, m);
     }
 }
 
@@ -117,6 +140,7 @@ enum operate_found search_trade(void *search, struct msg_break *b, bool again)
     if (again) {
         s->halves = 0;
         s->terms = false;
+        memset(s->firms, ' ', sizeof s->firms);
         begin(s);
     }
     for (u32 i = 0; i < SEARCH_TX && (found = next(s, &tx)) == FOUND_NOT_YET; i++) {

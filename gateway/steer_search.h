@@ -15,6 +15,7 @@ struct search {
     u32 halves;            /* of the trade, found so far */
     u64 fill_seq;          /* the transaction that they are in */
     bool terms;            /* the second pass is under way */
+    char firms[2][4];      /* ... the default ones of the halves' accounts, where it stands */
 };
 
 /* Reads what `conf` leads to, from transaction `from` (>= 1) on, at which the open day begins or an

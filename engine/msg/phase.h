@@ -105,7 +105,7 @@ struct msg_break {
     struct broken_side side[2]; /* 48 the two halves, as the journal has them */
     u32 qty;                    /* 96 shares of it; 0: not said, positions stay as they are */
     u32 price;                  /* 100 */
-    char firm[2][4];            /* 104 that the orders name; blank: the account's default firm */
+    char firm[2][4];            /* 104 of the orders when they came; blank: the account's */
     u16 instrument;             /* 112 */
     u8 zero2[14];               /* 114 */
 };

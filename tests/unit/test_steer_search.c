@@ -19,8 +19,11 @@ enum {
     DAY_1 = 1,
     OLD_FILL = 20,
     DAY_2 = 300,
+    STREAM = 305,
+    CAME = 307, /* the seller's account to another firm */
     BOUGHT = 310,
     SOLD,
+    WENT = 350, /* ... and on */
     FILL = 400,
     ASKED = 450,
     TXS = 500
@@ -73,6 +76,23 @@ static void order(struct tx *t, u64 seq)
     put(t, &m, 2);
 }
 
+/* The seller's stream begins, or his account has another firm from now on. */
+static void firm(struct tx *t, u64 seq)
+{
+    struct event_head head = {.flags = MSG_TX_END, .account = 4, .seq = seq};
+    union msg m;
+
+    memset(&m, 0, sizeof m);
+    m.ev = head;
+    m.ev.type = seq == STREAM ? EV_SYSTEM : EV_ACCOUNT;
+    m.system.code = seq == STREAM ? 'S' : 0;
+    if (seq == STREAM)
+        memcpy(m.system.firm, "FRST", 4);
+    else
+        memcpy(m.account.firm, seq == CAME ? "SCND" : "THRD", 4);
+    put(t, &m, msg_type_slots(m.ev.type));
+}
+
 static void make(u64 seq, struct tx *out)
 {
     bool opens = seq == DAY_1 || seq == DAY_2;
@@ -84,6 +104,8 @@ static void make(u64 seq, struct tx *out)
         fill(out, seq, seq == FILL ? MATCH : 1);
     else if (seq == BOUGHT || seq == SOLD)
         order(out, seq);
+    else if (seq == STREAM || seq == CAME || seq == WENT)
+        firm(out, seq);
     else if (seq == ASKED)
         put(out,
             &(union msg){
@@ -160,7 +182,7 @@ static void assert_found(void)
     assert_memory_equal(b.side[0].clordid, "BUYER         ", 14);
     assert_memory_equal(b.side[1].clordid, "SELLER        ", 14);
     assert_memory_equal(b.firm[0], "ACME", 4);
-    assert_memory_equal(b.firm[1], "    ", 4);
+    assert_memory_equal(b.firm[1], "SCND", 4); /* as it was when the order came */
     assert_int_equal(trade_of(MATCH + 1, &b), FOUND_NONE);
     assert_int_equal(request_of(REQUEST, &end), FOUND_IT);
     assert_int_equal(end.first_seq, ASKED);

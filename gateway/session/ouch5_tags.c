@@ -41,7 +41,7 @@ struct tag_rule {
 
 /* clang-format off */
 static const struct tag_rule rules[TAG_MAX + 1] = {
-    [2]  = {TAG_TEXT,    4, E | A,     F(firm),                  OUCH5_OTHER,         NULL},
+    [2]  = {TAG_TEXT,    4, E | A | U, F(firm),                  OUCH5_OTHER,         NULL},
     [3]  = {TAG_NUMBER,  4, ALL,       F(min_qty),               OUCH5_OTHER,         NULL},
     [4]  = {TAG_LETTER,  1, E | A,     F(customer_type),         OUCH5_OTHER,         "RN "},
     [5]  = {TAG_NUMBER,  4, ALL,       F(max_floor),             OUCH5_OTHER,         NULL},

@@ -21,7 +21,7 @@ struct tag_case {
 
 /* CONFORMANCE.md sections 3 to 5, written down a second time. */
 static const struct tag_case tags[] = {
-    {2, 4, true, false, true, false, "46495232", "46495200", 0x0f},
+    {2, 4, true, false, true, true, "46495232", "46495200", 0x0f},
     {3, 4, true, true, true, true, "00000064", NULL, 0},
     {4, 1, true, false, true, false, "52", "41", 0x0f},
     {5, 4, true, true, true, true, "00000064", NULL, 0},

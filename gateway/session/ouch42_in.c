@@ -173,7 +173,8 @@ static enum ouch5_status decode_enter(const u8 *p, u32 n, union msg *out,
     return OUCH5_COMMAND;
 }
 
-/* What 5.0 would inherit, 4.2 says: minimum, post-only and price type are always there. */
+/* What 5.0 would inherit, 4.2 says: minimum, post-only, price type and how it is to be handled are
+ * always there. */
 static enum ouch5_status decode_replace(const u8 *p, u32 n, union msg *out,
                                         struct ouch42_names *names)
 {
@@ -189,8 +190,9 @@ static enum ouch5_status decode_replace(const u8 *p, u32 n, union msg *out,
     m->qty = get_be32(p + 29);
     m->price = price_read(get_be32(p + 33), &late);
     m->tif = tif_read(get_be32(p + 37), &m->terms, &reject);
-    m->terms.tags |= TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(12);
+    m->terms.tags |= TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(12) | TAG_BIT(17);
     m->terms.price_type = 'L';
+    m->terms.handle_inst = ' ';
     m->display = display_read(p[41], &m->terms, &reject);
     if (letter(p[42], "YN", &reject, OUCH5_OTHER) == 'Y')
         m->head.flags = MSG_ISO;

@@ -70,9 +70,10 @@ static void in_others(void **state)
     assert_int_equal(m.replace.tif, '5');
     assert_int_equal(m.replace.display, 'Y');
     assert_memory_equal(m.replace.terms.clordid, TOKEN_2, 14);
-    assert_int_equal(m.replace.terms.tags, TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(12));
+    assert_int_equal(m.replace.terms.tags, TAG_BIT(3) | TAG_BIT(6) | TAG_BIT(12) | TAG_BIT(17));
     assert_int_equal(m.replace.terms.yes, 0);
     assert_int_equal(m.replace.terms.price_type, 'L');
+    assert_int_equal(m.replace.terms.handle_inst, ' '); /* not what the original has */
     assert_int_equal(m.replace.reject, 0);
 
     m = decoded("X");

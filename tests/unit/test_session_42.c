@@ -42,7 +42,8 @@ static void token_put(u8 *at, const char *token)
     memcpy(at, token, strlen(token));
 }
 
-static void enter(const char *token, char side, u32 qty, u32 price, u32 tif)
+static void enter_as(const char *token, char side, u32 qty, u32 price, u32 tif, u8 display,
+                     u8 cross)
 {
     u8 m[49];
 
@@ -55,9 +56,16 @@ static void enter(const char *token, char side, u32 qty, u32 price, u32 tif)
     put_be32(m + 28, price);
     put_be32(m + 32, tif);
     memcpy(m + 40, "YAN", 3);
+    m[40] = display;
     put_be32(m + 43, 0);
     memcpy(m + 47, "NN", 2);
+    m[47] = cross;
     client_message(old, m, sizeof m);
+}
+
+static void enter(const char *token, char side, u32 qty, u32 price, u32 tif)
+{
+    enter_as(token, side, qty, price, tif, 'Y', 'N');
 }
 
 static void replace(const char *token, const char *by, u32 qty, u32 price)
@@ -150,6 +158,20 @@ static void a_conversation(void **state)
 }
 
 /* A token is one order's, however often it comes, live or from a client that was away. */
+/* A Replace says the whole letter of display: it is imbalance-only no more. */
+static void display_is_replaced(void **state)
+{
+    (void)state;
+    begin();
+    enter_as("ONE", 'B', 300, 1500000, 99998, 'I', 'C');
+    assert_int_equal(expect('A', "ONE").payload[48], 'I');
+    replace("ONE", "TWO", 300, 1500000);
+    struct rig_frame f = expect('U', "TWO");
+    assert_int_equal(f.payload[48], 'Y');
+    assert_int_equal(f.payload[63], 'C');
+    rig_close(&rig);
+}
+
 static void repeated_tokens(void **state)
 {
     (void)state;
@@ -392,15 +414,11 @@ static void a_drop_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_conversation),
-        cmocka_unit_test(repeated_tokens),
-        cmocka_unit_test(requests_that_overtake),
-        cmocka_unit_test(unknown_tokens),
-        cmocka_unit_test(a_replay),
-        cmocka_unit_test(no_more_tokens),
-        cmocka_unit_test(learned_again),
-        cmocka_unit_test(another_day),
-        cmocka_unit_test(a_drop_copy),
+        cmocka_unit_test(a_conversation),  cmocka_unit_test(display_is_replaced),
+        cmocka_unit_test(repeated_tokens), cmocka_unit_test(requests_that_overtake),
+        cmocka_unit_test(unknown_tokens),  cmocka_unit_test(a_replay),
+        cmocka_unit_test(no_more_tokens),  cmocka_unit_test(learned_again),
+        cmocka_unit_test(another_day),     cmocka_unit_test(a_drop_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,8 +279,7 @@ static void adopt(struct socket_transport *t, int fd, const struct sockaddr_in *
     c->fd = fd;
     c->hangup = c->broken = c->full = c->asked = c->shut = c->eof = false;
     c->held = 0;
-    c->sent = c->acked = 0;
-    c->progress_ns = t->now_ns;
+    c->sent = c->acked = c->progress_ns = 0;
     ev.data.u64 = c->id;
     bool ok = epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
     if (!ok || !t->head.up->opened(t->head.up_ctx, c->id, &peer)) {
@@ -436,7 +435,7 @@ static u64 op_stalled_ns(struct transport *head, u64 id, u64 now_ns)
         return 0;
     u64 acked = c->sent - min_u64(c->sent, (u64)in_kernel);
     bool waits = in_kernel > 0 || c->queue.used > 0;
-    if (!waits || acked > c->acked)
+    if (!waits || acked > c->acked || c->progress_ns == 0)
         c->progress_ns = now_ns;
     c->acked = acked;
     return waits ? now_ns - min_u64(now_ns, c->progress_ns) : 0;

@@ -39,7 +39,7 @@ struct conn {
     u8 *input;       /* READ_BYTES of its own */
     u64 sent;        /* bytes given to the kernel in all */
     u64 acked;       /* of them acknowledged, as last looked up */
-    u64 progress_ns; /* when that last grew, or nothing waited */
+    u64 progress_ns; /* when that last grew, or nothing waited; 0: never looked up */
     u64 finish_ns;   /* FINISHING: when it is cut */
     struct queue queue;
     struct list readable;

@@ -273,8 +273,10 @@ static void test_slow_reader(void **state)
     (void)state;
 
     TURN_UNTIL(e, e->opened == 1);
+    turn(e, 20 * NS_PER_SEC); /* he is told nothing: that is no stall */
+    e->t->ops->send(e->t, e->conns[0], "", 1);
     assert_int_equal(e->t->ops->stalled_ns(e->t, e->conns[0], e->now_ns), 0);
-    u64 sent = stuff(e, e->conns[0]);
+    u64 sent = 1 + stuff(e, e->conns[0]);
     e->t->ops->stalled_ns(e->t, e->conns[0], e->now_ns);
     u64 before = e->t->ops->stalled_ns(e->t, e->conns[0], e->now_ns);
     turn(e, 5 * NS_PER_SEC);

@@ -92,6 +92,7 @@ static void init_lists(struct net *net)
     list_init(&net->held);
     list_init(&net->starved);
     list_init(&net->time_wait);
+    list_init(&net->orphans);
     list_init(&net->arp_wait);
 }
 

@@ -94,7 +94,8 @@
     X(ACKS_DELAYED, "tcp_delayed_acks_total", "", "Pure ACKs sent by the delay timer")             \
     X(OUT_OF_ORDER, "tcp_out_of_order_total", "", "Segments that arrived ahead of a hole")         \
     X(DUPLICATES, "tcp_duplicates_total", "", "Segments with nothing new")                         \
-    X(TIME_WAIT_CUT, "tcp_time_wait_cut_total", "", "TIME_WAITs ended early for room or reuse")
+    X(TIME_WAIT_CUT, "tcp_time_wait_cut_total", "", "TIME_WAITs ended early for room or reuse")    \
+    X(ORPHANS_CUT, "tcp_orphans_cut_total", "", "Closed connections reset for room")
 
 #define NET_STAT_ENUM(id, name, reason, help) NET_##id,
 enum net_stat {
@@ -160,6 +161,7 @@ struct net {
     struct list held;      /* have data that was not taken */
     struct list starved;   /* want to write and found the pool empty */
     struct list time_wait; /* the oldest first */
+    struct list orphans;   /* closed by us and not through yet; the oldest first */
     struct list arp_wait;  /* SYNs that wait for an Ethernet address */
     struct arp_cache arp;
     u64 cookies_until_ns; /* a SYN cookie that is still good may be out until then */

@@ -222,7 +222,7 @@ struct tcp_conn {
     u32 fin_seq;
     struct space rcv;
     struct tcp_range ranges[TCP_RANGES_MAX]; /* arrived beyond rcv_nxt, in order, apart */
-    struct list node;                        /* in net.held, .time_wait or .arp_wait */
+    struct list node;                        /* in net.held, .time_wait, .orphans or .arp_wait */
     struct list starve_node; /* in net.starved: wants to write, but the pool was empty */
     struct wheel_timer slow;
     u64 slow_at_ns;
@@ -285,7 +285,8 @@ struct tcp_segment {
 
 /*
  * A new connection in state CLOSED with its headers ready and found by tcp_find from now on. NULL:
- * there is none free, even after the oldest in TIME_WAIT gave way. The 4-tuple is not in use.
+ * there is none free, even after the oldest in TIME_WAIT or the oldest orphan gave way. The 4-tuple
+ * is not in use.
  */
 struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port);
 

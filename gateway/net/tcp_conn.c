@@ -5,8 +5,9 @@
  * the hash table, exactly once. The table is open addressing with linear probes and backward-shift
  * deletion under a secret seed, at most half full: O(1) whatever the peers choose as ports.
  *
- * Failure: when no connection is free, the oldest in TIME_WAIT gives way; after that new ones are
- * refused by the caller and counted.
+ * Failure: when no connection is free, the oldest in TIME_WAIT gives way, then the oldest of those
+ * that we have closed and the peer has not; after that new ones are refused by the caller and
+ * counted.
  */
 #include <string.h>
 
@@ -229,9 +230,27 @@ static bool cut_time_wait(struct net *net)
     return true;
 }
 
+/*
+ * The same of those that we have closed: else peers that never finish their side, as many in a
+ * minute as there are connections, would lock everybody out. False: there is none.
+ */
+static bool cut_orphan(struct net *net)
+{
+    struct list *node = list_first(&net->orphans);
+
+    if (node == NULL)
+        return false;
+    struct tcp_conn *c = CONTAINER_OF(node, struct tcp_conn, node);
+    if (c->pinned) /* amid a call up: its place would not be free yet */
+        return false;
+    net_count(net, NET_ORPHANS_CUT);
+    tcp_abort(net, c);
+    return true;
+}
+
 struct tcp_conn *tcp_new(struct net *net, u32 remote_ipv4, u16 remote_port, u16 local_port)
 {
-    if (net->free_used == 0 && !cut_time_wait(net))
+    if (net->free_used == 0 && !cut_time_wait(net) && !cut_orphan(net))
         return NULL;
     ASSERT(tcp_find(net, remote_ipv4, remote_port, local_port) == NULL);
     u32 index = net->free[--net->free_used];

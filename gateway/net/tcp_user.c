@@ -192,6 +192,7 @@ void tcp_finish(struct net *net, struct tcp_conn *c)
     if (!c->fin_queued)
         queue_fin(net, c);
     tcp_slow_arm(net, c, net->now_ns + net->conf.orphan_ns);
+    list_move_tail(&net->orphans, &c->node);
     tcp_end_if_over(net, c);
 }
 

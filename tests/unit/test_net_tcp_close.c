@@ -355,6 +355,57 @@ static void time_wait_is_bounded(void **state)
     script_free(&s);
 }
 
+/* Opens one from `port` through the handshake. False: no answer to its SYN. */
+static bool open_from(struct script *s, u16 port)
+{
+    struct script_seg seg = {.src_port = port, .flags = TCP_SYN, .window = 1000};
+    struct script_seg a;
+
+    script_clear(s);
+    script_in(s, &seg);
+    while (script_out(s, &a))
+        if (a.dst_port == port) {
+            seg.flags = TCP_ACK;
+            seg.seq = 1;
+            seg.ack = a.seq + 1;
+            script_in(s, &seg);
+            s->peer_ack = seg.ack;
+            return true;
+        }
+    return false;
+}
+
+/*
+ * Peers that never finish their side, as many as there are connections (16 here), lock nobody out:
+ * the oldest is reset. Who is open does not give way.
+ */
+static void orphans_give_way(void **state)
+{
+    struct script s;
+
+    (void)state;
+    script_init(&s, NULL);
+    for (u16 i = 0; i < 20; i++) {
+        assert_true(open_from(&s, (u16)(1000 + i)));
+        assert_int_equal(s.opens, i + 1);
+        net_close(s.net, s.conn, NET_FINISH);
+        net_flush(s.net, s.now_ns);
+        struct script_seg acked = {
+            .src_port = (u16)(1000 + i), .flags = TCP_ACK, .seq = 1, .ack = s.peer_ack + 1};
+        script_in(&s, &acked); /* FIN_WAIT_2, for ever */
+    }
+    assert_int_equal(net_conns(s.net), 16);
+    assert_int_equal(stat(&s, NET_ORPHANS_CUT), 4);
+    assert_null(tcp_find(s.net, be32(SCRIPT_PEER_IP), 1003, SCRIPT_PORT));
+    assert_non_null(tcp_find(s.net, be32(SCRIPT_PEER_IP), 1004, SCRIPT_PORT));
+    for (u16 i = 0; i < 16; i++)
+        assert_true(open_from(&s, (u16)(2000 + i)));
+    assert_false(open_from(&s, 3000));
+    assert_int_equal(s.opens, 36);
+    assert_int_equal(stat(&s, NET_DROP_SYN_FULL), 1);
+    script_free(&s);
+}
+
 /* ---- keepalive ---- */
 
 static void keepalive_answered(void **state)
@@ -424,6 +475,7 @@ int main(void)
         cmocka_unit_test(time_wait_reuse),
         cmocka_unit_test(time_wait_reuse_by_timestamp),
         cmocka_unit_test(time_wait_is_bounded),
+        cmocka_unit_test(orphans_give_way),
         cmocka_unit_test(keepalive_answered),
         cmocka_unit_test(keepalive_unanswered),
         cmocka_unit_test(keepalive_of_the_peer),

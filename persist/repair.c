@@ -324,6 +324,27 @@ static enum repair_outcome repair(struct repair *r)
     return ok ? REPAIR_DONE : REPAIR_REFUSED;
 }
 
+/*
+ * The venue's own snapshots mean nothing to this program. One that has seen more than what is left
+ * is either where its start goes on, behind the damage and with nothing lost, or a witness that
+ * something is missing: a cut would be wrong, and no start would take what it leaves.
+ */
+static bool snapshot_speaks(struct repair *r)
+{
+    u64 seq = snapshot_foreign(r->disk);
+
+    if (seq <= r->at.last_seq)
+        return false;
+    if (r->why->text[0])
+        fprintf(r->conf->report, "damaged     %s\n", r->why->text);
+    why_set(r->why,
+            "the snapshot of transaction %" PRIu64 ", which only the program that made it can read,"
+            " has seen more than the %" PRIu64 " that can be read here: start the venue, which may "
+            "go on from it; where it cannot, move the snapshot away and repair again",
+            seq, r->at.last_seq);
+    return true;
+}
+
 static enum repair_outcome locked(struct repair *r)
 {
     char path[REPAIR_PATH_MAX];
@@ -331,14 +352,11 @@ static enum repair_outcome locked(struct repair *r)
     snprintf(path, sizeof path, "%s/lock", r->conf->dir); /* it may be new */
     if (!repair_own(r, path))
         return REPAIR_REFUSED;
-    switch (look(r, r->disk)) {
-    case REPLAY_OK:
-        return nothing(r);
-    case REPLAY_DAMAGED:
-        break;
-    default:
+    enum replay_status s = look(r, r->disk);
+    if ((s != REPLAY_OK && s != REPLAY_DAMAGED) || snapshot_speaks(r))
         return REPAIR_REFUSED;
-    }
+    if (s == REPLAY_OK)
+        return nothing(r);
     if (r->conf->yes)
         return repair(r);
     say(r, "would cut");

@@ -262,6 +262,8 @@ static int open_listed(struct disk *d, u64 seq)
     return d->ops->open(d, name, DISK_READ);
 }
 
+static const char another_build[] = "made by another build of this program";
+
 static const char *head_check(const u8 *buffer, u64 seq, u64 bytes)
 {
     const struct head *h = (const struct head *)(const void *)buffer;
@@ -269,30 +271,49 @@ static const char *head_check(const u8 *buffer, u64 seq, u64 bytes)
     if (h->magic != HEAD_MAGIC || h->crc != crc32c(0, buffer + CRC_FROM, BLOCK_BYTES - CRC_FROM))
         return "its head is damaged";
     if (h->version != SNAPSHOT_VERSION || h->program != engine_program())
-        return "made by another build of this program";
+        return another_build;
     if (h->s.seq != seq)
         return "the number of another one";
     u64 groups = (h->pages + GROUP_PAGES - 1) / GROUP_PAGES;
     return bytes != (1 + groups + h->pages) * BLOCK_BYTES ? "not of its length" : NULL;
 }
 
+/* The head's block of the i-th. NULL or what is wrong with it. */
+static const char *head_read(struct disk *d, const struct snapshot_list *list, u32 i, u8 *buffer)
+{
+    int file = open_listed(d, list->seq[i]);
+    const char *what = file < 0 ? strerror(-file) : NULL;
+
+    if (!what)
+        what = read_exactly(d, file, 0, buffer, BLOCK_BYTES);
+    if (file >= 0)
+        d->ops->close(d, file);
+    return what ? what : head_check(buffer, list->seq[i], list->bytes[i]);
+}
+
 bool snapshot_head(struct disk *d, const struct snapshot_list *list, u32 i, struct snapshot *s,
                    struct why *why)
 {
     u8 *buffer = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
-    int file = open_listed(d, list->seq[i]);
-    const char *what = !buffer ? "no memory" : file < 0 ? strerror(-file) : NULL;
+    const char *what = buffer ? head_read(d, list, i, buffer) : "no memory";
 
     if (!what)
-        what = read_exactly(d, file, 0, buffer, BLOCK_BYTES);
-    if (!what)
-        what = head_check(buffer, list->seq[i], list->bytes[i]);
-    if (!what)
         *s = ((const struct head *)(const void *)buffer)->s;
-    if (file >= 0)
-        d->ops->close(d, file);
     free(buffer);
     return what ? bad(d, list->seq[i], 0, what, why) : true;
+}
+
+u64 snapshot_foreign(struct disk *d)
+{
+    u8 *buffer = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+    struct snapshot_list list = {.used = 0};
+    u64 seq = 0;
+
+    if (buffer && snapshot_list(d, &list) == 0)
+        for (u32 i = 0; i < list.used && seq == 0; i++)
+            seq = head_read(d, &list, i, buffer) == another_build ? list.seq[i] : 0;
+    free(buffer);
+    return seq;
 }
 
 /* One group of `pages` pages at `at` into the arena. NULL or what is wrong. */

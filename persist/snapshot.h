@@ -54,6 +54,12 @@ bool snapshot_head(struct disk *d, const struct snapshot_list *list, u32 i, stru
                    struct why *why);
 
 /*
+ * The last transaction of the newest one that another program made, of which nobody else can read
+ * more than that; 0: there is none.
+ */
+u64 snapshot_foreign(struct disk *d);
+
+/*
  * Its pages into arena `m`, in which engine_new has just made `e` with s->engine, and nothing else.
  * False: `why`; then the arena is to be thrown away. What was loaded has the snapshot's state hash.
  */

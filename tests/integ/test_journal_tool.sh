@@ -280,6 +280,25 @@ dir=$dir_kept
 "$bin/wirebook-journal" repair --yes --reason test "$tmp/nowhere" > "$tmp/out" 2>&1
 check "repair of no directory: code 1" is $? 1
 
+# ---- a snapshot: the venue reads its own, the tool does not ----
+dir=$tmp/snapped
+dev_config -e '$a journal: {snapshot_transactions: 10}'
+venue_start
+trades
+trades
+check "a snapshot is made" wait_for 20 has 'snapshot of transaction ([89]|1[0-9])[0-9] written'
+venue_end KILL
+flip "$dir/$first" 5000
+before=$(cd "$dir" && cksum ./*.journal ./*.snapshot)
+"$bin/wirebook-journal" repair --yes --reason 'bad disk' "$dir" > "$tmp/out" 2>&1
+check "damage before a snapshot is not cut: code 1" is $? 1
+check "  and why" has 'the snapshot of transaction [0-9]+, .*start the venue' "$tmp/out"
+check "  nothing is changed" is "$(cd "$dir" && cksum ./*.journal ./*.snapshot)" "$before"
+venue_start
+check "  the venue goes on from it" has 'goes on from the snapshot of transaction'
+venue_end TERM
+dir=$dir_kept
+
 "$bin/wirebook-journal" verify "$tmp/nowhere" > "$tmp/out" 2>&1
 check "no directory: code 1" is $? 1
 check "  named" has "$tmp/nowhere.*No such file" "$tmp/out"

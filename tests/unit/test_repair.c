@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/crc32c.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "persist/directory.h"
@@ -432,6 +433,36 @@ static void snapshot_test(void **state)
     gone();
 }
 
+/* The snapshots become another program's, as the venue's are to the tool; and ours again. */
+static void flip_program(void)
+{
+    for (struct fake_file *f = fd->files; f < fd->files + FAKE_FILES; f++) {
+        if (!strstr(f->name, ".snapshot"))
+            continue;
+        f->data[16] ^= 1;
+        *(u32 *)(void *)&f->data[4] = crc32c(0, f->data + 8, BLOCK_BYTES - 8);
+    }
+}
+
+/* What another program's snapshot has seen is not cut: its start may go on from there. */
+static void foreign_snapshot_test(void **state)
+{
+    (void)state;
+    for (u32 way = 0; way < 2; way++) {
+        flip_program();
+        out(true);
+        flip_program();
+        if (way == 0)
+            poke(2, 100, 0xA5);
+        else /* what is left looks whole */
+            free(shell("cd %s && ls *.journal | tail -n +4 | xargs rm", dir));
+        assert_true(run(true) == REPAIR_REFUSED && strstr(why.text, "the snapshot of transaction"));
+        free(shell("rm %s/*.snapshot", dir)); /* as it says */
+        assert_int_equal(run(true), way == 0 ? REPAIR_DONE : REPAIR_NOTHING);
+        gone();
+    }
+}
+
 static void refused_test(void **state)
 {
     (void)state;
@@ -457,9 +488,13 @@ static void refused_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_test),    cmocka_unit_test(every_block_test),
-        cmocka_unit_test(length_test),   cmocka_unit_test(missing_test),
-        cmocka_unit_test(snapshot_test), cmocka_unit_test(refused_test),
+        cmocka_unit_test(whole_test),
+        cmocka_unit_test(every_block_test),
+        cmocka_unit_test(length_test),
+        cmocka_unit_test(missing_test),
+        cmocka_unit_test(snapshot_test),
+        cmocka_unit_test(refused_test),
+        cmocka_unit_test(foreign_snapshot_test),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -93,10 +93,32 @@ static void on_resumed(struct bench_session *s, u64 seq)
     s->query_owed = s->query_owed || s->query_asked;
 }
 
+/* The request that is ready was queued, or is one of those that are sent again. */
+static void made_is_sent(struct bench_session *s, u64 now_ns)
+{
+    struct bench_shared *shared = s->shared;
+    u64 due = bench_pace_due(&s->pace);
+
+    s->made_bytes = 0;
+    shared->made--;
+    shared->sent++;
+    if (bench_pace_measured(&s->pace)) {
+        shared->first_due_ns = min_u64(shared->first_due_ns, due);
+        shared->last_due_ns = max_u64(shared->last_due_ns, due);
+        shared->measured++;
+        shared->last_ns = max_u64(shared->last_ns, now_ns);
+        if (now_ns > due)
+            shared->late_max_ns = max_u64(shared->late_max_ns, now_ns - due);
+    }
+    bench_pace_next(&s->pace);
+}
+
 static void on_lost(struct bench_session *s, const char *why, u64 now_ns)
 {
     if (s->state == BENCH_OVER)
         return;
+    if (s->made_bytes > 0)
+        made_is_sent(s, now_ns);
     s->losses += s->state != BENCH_RESUMING;
     if (!s->shared->reconnect || s->next_seq == 0) {
         fail(s, BENCH_LOST, "connection lost", why);
@@ -204,7 +226,9 @@ static void on_message(struct bench_session *s, const struct wb_event *ev, u64 n
         on_query(s, ev);
     if (s->state == BENCH_QUERYING)
         return; /* older than this run */
+    u64 before = s->ledger.waiting;
     const char *wrong = ledger_take(&s->ledger, &ev->msg, &answer);
+    s->shared->waiting -= before - s->ledger.waiting;
     if (wrong != NULL)
         contradiction(s, ev->seq, wrong);
     if (answer.measured)
@@ -320,27 +344,36 @@ u64 bench_session_due(const struct bench_session *s)
     return bench_pace_due(&s->pace);
 }
 
+/* Makes the next request, which is due at `due`. False: too much is unanswered for another one. */
+static bool make_next(struct bench_session *s, u64 due)
+{
+    if (s->made_bytes > 0)
+        return true;
+    u64 before = s->ledger.waiting;
+    s->made_bytes =
+        bench_flow_next(&s->flow, &s->ledger, due, bench_pace_measured(&s->pace), s->made);
+    s->shared->waiting += s->ledger.waiting - before;
+    s->shared->made += s->made_bytes > 0;
+    return s->made_bytes > 0;
+}
+
+void bench_session_prepare(struct bench_session *s)
+{
+    u64 due = bench_session_due(s);
+
+    if (due != UINT64_MAX)
+        make_next(s, due);
+}
+
 void bench_session_send(struct bench_session *s, u64 now_ns)
 {
-    struct bench_shared *shared = s->shared;
-    u8 bytes[WB_REQUEST_MAX];
     for (u64 due = bench_session_due(s); due <= now_ns; due = bench_session_due(s)) {
-        bool measured = bench_pace_measured(&s->pace);
-        u32 n = bench_flow_next(&s->flow, &s->ledger, due, measured, bytes);
-        if (n == 0) {
+        if (!make_next(s, due)) {
             s->full = true; /* what comes then is measured from `due` */
             return;
         }
-        raw(s, bytes, n);
-        bench_pace_next(&s->pace);
-        shared->sent++;
-        if (measured) {
-            shared->first_due_ns = min_u64(shared->first_due_ns, due);
-            shared->last_due_ns = max_u64(shared->last_due_ns, due);
-            shared->measured++;
-            shared->last_ns = max_u64(shared->last_ns, now_ns);
-            shared->late_max_ns = max_u64(shared->late_max_ns, now_ns - due);
-        }
+        raw(s, s->made, s->made_bytes);
+        made_is_sent(s, now_ns);
     }
 }
 
@@ -351,6 +384,7 @@ bool bench_session_cancel_all(struct bench_session *s, u64 now_ns)
         struct ledger_order *o = ledger_find(&s->ledger, s->ledger.open[0]);
         ASSERT(o != NULL);
         ledger_cancel(&s->ledger, o, now_ns, false);
+        s->shared->waiting++;
         raw(s, bytes, wb_encode_cancel(bytes, o->ref, 0, NULL));
     }
     return s->ledger.open_used == 0;

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """wirebook-client and wirebook-bench against a small venue with planted faults: what they must notice, they notice."""
 import os
+import signal
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from clients import TMP, Fake, bench, check, client, messages, run_tests  # noqa: E402
+from clients import TMP, Fake, bench, check, client, messages, program, run_tests, start  # noqa: E402
 
 TWO = {"A": "secret", "B": "Secret"}
 QUICK = ["--symbols", "AAPL:150,MSFT:400", "--rate", "1000", "--seconds", "1", "--warmup", "0.3", "--drain", "1.5"]
@@ -105,9 +108,25 @@ def test_bench_reconnects():
     with Fake("--hang-up", "700") as venue:
         found = bench(venue.port, TWO, *QUICK, "--reconnect", "--verify-replay")
         check(found["bench.losses"] == 2 and found["bench.unanswered"] == 0, found)
+    with Fake("--hang-up", "700") as venue:  # who spins makes requests before they are due
+        found = bench(venue.port, TWO, *QUICK, "--reconnect", "--verify-replay", "--spin")
+        check(found["bench.losses"] == 2 and found["bench.unanswered"] == 0, found)
     with Fake("--hang-up", "700", "--forget", "200") as venue:
         bench(venue.port, TWO, *QUICK, "--reconnect", "--verify-replay", code=4)
 
 
+def test_bench_interrupted():
+    """What was asked is answered and cancelled all the same; half the time a request is ready that is not due yet."""
+    for spin in ([], ["--spin"]):
+        with Fake() as venue:
+            process = start([program("wirebook-bench"), "--port", str(venue.port), "--accounts", "A:secret,B:secret", "--lines", "--any-rate",
+                             *QUICK, "--rate", "25000", "--seconds", "60", *spin], stdout=subprocess.PIPE, text=True)
+            time.sleep(2)
+            process.send_signal(signal.SIGINT)
+            found = dict(line.split()[:2] for line in process.communicate(timeout=60)[0].splitlines())
+            check(process.returncode == 0, f"{spin}: exit code {process.returncode}, {found}")
+            check(found["bench.unanswered"] == "0" and int(found["bench.enters"]) > 1000, found)
+
+
 run_tests(test_conversation, test_resume, test_script_and_terminal, test_exit_codes, test_bench, test_bench_notices,
-          test_bench_reconnects)
+          test_bench_reconnects, test_bench_interrupted)

@@ -257,11 +257,23 @@ static int read_all(struct socket_transport *t)
 
 /* ---- connections ---- */
 
+/* Cuts the oldest of those whose peers do not let them finish, if it is due by `at_ns`. */
+static bool cut_finishing(struct socket_transport *t, u64 at_ns)
+{
+    struct list *node = list_first(&t->finishing); /* they are in the order of their times */
+
+    if (node == NULL || CONTAINER_OF(node, struct conn, finishing)->finish_ns > at_ns)
+        return false;
+    metric_add(&t->metrics.finish_cut, 1);
+    socket_destroy(t, CONTAINER_OF(node, struct conn, finishing), true);
+    return true;
+}
+
 /* Makes a connection of an accepted socket and asks the gateway whether it wants it. */
 static void adopt(struct socket_transport *t, int fd, const struct sockaddr_in *from,
                   const struct listener *l)
 {
-    if (t->free_used == 0) {
+    if (t->free_used == 0 && !cut_finishing(t, UINT64_MAX)) {
         metric_add(&t->metrics.refused, 1);
         reset_fd(fd);
         return;
@@ -378,20 +390,6 @@ static int notify_all(struct socket_transport *t)
     return work;
 }
 
-/* Cuts those whose peers do not let them finish. */
-static void cut_late(struct socket_transport *t)
-{
-    struct list *node;
-
-    while ((node = list_first(&t->finishing)) != NULL) {
-        struct conn *c = CONTAINER_OF(node, struct conn, finishing);
-        if (t->now_ns < c->finish_ns)
-            return; /* they are in the order of their times */
-        metric_add(&t->metrics.finish_cut, 1);
-        socket_destroy(t, c, true);
-    }
-}
-
 static int op_poll(struct transport *head, u64 now_ns)
 {
     struct socket_transport *t = self_of(head);
@@ -401,7 +399,8 @@ static int op_poll(struct transport *head, u64 now_ns)
     work = take_events(t);
     work += notify_all(t);
     work += read_all(t);
-    cut_late(t);
+    while (cut_finishing(t, now_ns)) {
+    }
     return work;
 }
 

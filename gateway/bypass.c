@@ -349,6 +349,7 @@ static void link_make(struct bypass *b, u32 index, const struct bypass_conf *con
     net.time_wait_max = conf->connections_max * TIME_WAIT_PER_CONNS;
     net.conns_max = conf->connections_max + net.half_open_max + net.time_wait_max;
     net.chunks = 2 * conf->connections_max + CHUNKS_SHARED;
+    net.chunks_kept = conf->connections_max; /* three quarters of `chunks` are for sending */
     if (conf->rto_min_ns != 0)
         net.rto_min_ns = conf->rto_min_ns;
     if (conf->tlp_min_ns != 0)

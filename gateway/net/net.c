@@ -77,6 +77,7 @@ static void check_conf(const struct net_conf *conf)
     ASSERT_GE(conf->conns_max, 1);
     ASSERT_LE(conf->conns_max, CONNS_LIMIT);
     ASSERT_GE(conf->chunks, NET_CHUNKS_MIN);
+    ASSERT_LE(conf->chunks_kept, conf->chunks / 2);
     ASSERT(ip_unicast(conf->ipv4));
     ASSERT_EQ(conf->mac[0] & 1, 0);
     ASSERT_GT(conf->rto_min_ns, 0);
@@ -135,6 +136,7 @@ struct net *net_new(struct mem *m, const struct net_conf *conf, const struct pac
     u32 rcv_chunks = conf->chunks / NET_RCV_SHARE;
     chunk_pool_init(&net->rcv_pool, m, rcv_chunks);
     chunk_pool_init(&net->snd_pool, m, conf->chunks - rcv_chunks);
+    net->snd_pool.kept = conf->chunks_kept;
     wheel_init(&net->wheel, NET_TICK_NS, now_ns);
     init_lists(net);
     tcp_headers_init(net);

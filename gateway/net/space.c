@@ -28,6 +28,11 @@ u32 chunk_take(struct chunk_pool *pool)
     return pool->free == 0 ? 0 : pool->stack[--pool->free];
 }
 
+u32 chunk_take_more(struct chunk_pool *pool)
+{
+    return pool->free <= pool->kept ? 0 : chunk_take(pool);
+}
+
 void chunk_put(struct chunk_pool *pool, u32 chunk)
 {
     ASSERT_NE(chunk, 0);
@@ -64,7 +69,7 @@ static bool get_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
     u32 *chunk = entry == 0 ? &s->near : &s->chunk[entry];
 
-    *chunk = chunk_take(pool);
+    *chunk = chunk_take_more(pool);
     return *chunk != 0;
 }
 
@@ -189,10 +194,13 @@ void space_clear(struct space *s, struct chunk_pool *pool)
 
 u64 space_room(const struct space *s, const struct chunk_pool *pool, u32 seq)
 {
-    u64 fresh = (u64)pool->free * NET_CHUNK_BYTES;
+    u32 more = pool->free > pool->kept ? pool->free - pool->kept : 0;
+    u64 fresh = (u64)more * NET_CHUNK_BYTES;
 
-    if (s->near == SPACE_HERE) /* all of it here, or all of it in chunks */
-        return max_u64(fresh, SPACE_FEW) - (seq - s->base);
+    if (s->near == SPACE_HERE) { /* all of it here, or all of it in chunks */
+        u64 first = pool->free > 0 ? NET_CHUNK_BYTES : SPACE_FEW;
+        return max_u64(fresh, first) - (seq - s->base);
+    }
     u64 tail = chunk_of(s, entry_of(s, seq)) != 0 ? NET_CHUNK_BYTES - place_of(s, seq) : 0;
     u64 lost = tail == 0 ? place_of(s, seq) : 0; /* a new chunk's bytes before `seq` */
     return tail + (fresh > lost ? fresh - lost : 0);

@@ -28,6 +28,7 @@ struct chunk_pool {
     u32 *stack; /* the free ones */
     u32 free;
     u32 total;
+    u32 kept; /* of the free ones, as many are only for those who have none */
 };
 
 #define SPACE_FEW  ((u32)(NET_CONN_CHUNKS * sizeof(u32)))
@@ -57,8 +58,9 @@ u32 space_chunks(const struct space *s);
 /* A pool of `chunks` chunks with memory from `m`. */
 void chunk_pool_init(struct chunk_pool *pool, struct mem *m, u32 chunks);
 
-/* A chunk's number, or 0 when none is free; and its way back. */
+/* A chunk's number, or 0 when none is free, or none for who has some already; and its way back. */
 u32 chunk_take(struct chunk_pool *pool);
+u32 chunk_take_more(struct chunk_pool *pool);
 void chunk_put(struct chunk_pool *pool, u32 chunk);
 
 /* The NET_CHUNK_BYTES of a chunk that was taken. */

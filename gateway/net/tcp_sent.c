@@ -43,7 +43,7 @@ static void set_kind(struct sent *s, struct sent_run *runs, u32 una, u32 i, u32 
 
 static void to_chunk(struct sent *s, struct chunk_pool *pool)
 {
-    u32 chunk = chunk_take(pool);
+    u32 chunk = chunk_take_more(pool);
 
     if (chunk == 0)
         return;

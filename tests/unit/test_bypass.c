@@ -11,16 +11,18 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/base/metrics.h"
 #include "gateway/bypass.h"
 #include "gateway/net/net.h"
 #include "tests/lib/bypass_wire.h"
 
-#define WAIT_NS    (10 * NS_PER_SEC)
-#define SERVER_IP  __builtin_bswap32(0x0a4e0001)
-#define CLIENT_IP  __builtin_bswap32(0x0a4e0002)
-#define PORT       9000
-#define BULK_BYTES (1u << 20)
+#define WAIT_NS     (10 * NS_PER_SEC)
+#define SERVER_IP   __builtin_bswap32(0x0a4e0001)
+#define CLIENT_IP   __builtin_bswap32(0x0a4e0002)
+#define PORT        9000
+#define BULK_BYTES  (1u << 20)
+#define CONNECTIONS 16u
 
 /* One side's view of its connection; both sides use the same. */
 struct side {
@@ -302,6 +304,28 @@ static void the_last_bytes_get_through(void **state)
     assert_int_equal(client.in, sizeof bytes);
 }
 
+/* All the others acknowledge nothing and have all that they can get. */
+static void one_always_gets_something(void **state)
+{
+    static u8 bytes[65536];
+    u64 conns[CONNECTIONS];
+    u32 room;
+
+    (void)state;
+    for (u32 i = 0; i < CONNECTIONS; i++) {
+        connect_client();
+        TURN_UNTIL(server.opened && client.opened);
+        conns[i] = server.conn;
+    }
+    for (u32 i = 0; i + 1 < CONNECTIONS; i++)
+        while ((room = t->ops->room(t, conns[i])) > 0)
+            t->ops->send(t, conns[i], bytes, min_u32(room, sizeof bytes));
+    assert_true(t->ops->room(t, conns[CONNECTIONS - 1]) >= SOUP_FRAME_OUT_MAX);
+    for (u32 i = 0; i < CONNECTIONS; i++)
+        t->ops->close(t, conns[i], TRANSPORT_RESET);
+    TURN_UNTIL(client.closed);
+}
+
 /* ---- the two ends ---- */
 
 static void open_net(u64 now_ns)
@@ -317,7 +341,8 @@ static void open_net(u64 now_ns)
 
 static int start(void **state)
 {
-    struct bypass_conf conf = {.listen = {PORT, PORT + 1}, .listen_used = 2, .connections_max = 16};
+    struct bypass_conf conf = {
+        .listen = {PORT, PORT + 1}, .listen_used = 2, .connections_max = CONNECTIONS};
 
     (void)state;
     clock_init();
@@ -350,9 +375,10 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(orders_and_answers),    cmocka_unit_test(much_data_is_exact),
-        cmocka_unit_test(the_gateway_resets),    cmocka_unit_test(the_peer_resets),
-        cmocka_unit_test(not_accepting_refuses), cmocka_unit_test(the_last_bytes_get_through),
+        cmocka_unit_test(orders_and_answers),         cmocka_unit_test(much_data_is_exact),
+        cmocka_unit_test(the_gateway_resets),         cmocka_unit_test(the_peer_resets),
+        cmocka_unit_test(not_accepting_refuses),      cmocka_unit_test(one_always_gets_something),
+        cmocka_unit_test(the_last_bytes_get_through),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -230,6 +230,34 @@ static void space_few_bytes(void **state)
     mem_free_all(&f.mem);
 }
 
+/* What is kept goes to those who have no chunk yet, one each. */
+static void space_keeps_some_for_others(void **state)
+{
+    struct space_fixture f;
+    struct space others[3] = {0};
+    u8 bytes[3 * NET_CHUNK_BYTES] = {0};
+
+    (void)state;
+    space_setup(&f, 4);
+    f.pool.kept = 2;
+    space_start(&f.space, 0);
+    assert_int_equal(space_room(&f.space, &f.pool, 0), 2 * NET_CHUNK_BYTES);
+    assert_int_equal(space_write(&f.space, &f.pool, 0, bytes, sizeof bytes), 2 * NET_CHUNK_BYTES);
+    assert_int_equal(space_room(&f.space, &f.pool, 2 * NET_CHUNK_BYTES), 0);
+    for (u32 i = 0; i < 3; i++) {
+        u32 room = i < 2 ? NET_CHUNK_BYTES : SPACE_FEW;
+        space_start(&others[i], 9);
+        assert_int_equal(space_room(&others[i], &f.pool, 9), room);
+        assert_int_equal(space_write(&others[i], &f.pool, 9, bytes, sizeof bytes), room);
+    }
+    assert_int_equal(f.pool.free, 0);
+    space_clear(&f.space, &f.pool);
+    assert_int_equal(space_room(&others[0], &f.pool, 9 + NET_CHUNK_BYTES), 0);
+    for (u32 i = 0; i < 3; i++)
+        space_clear(&others[i], &f.pool);
+    mem_free_all(&f.mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +270,7 @@ int main(void)
         cmocka_unit_test(space_is_a_queue),
         cmocka_unit_test(space_pool_runs_empty),
         cmocka_unit_test(space_few_bytes),
+        cmocka_unit_test(space_keeps_some_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

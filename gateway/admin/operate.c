@@ -44,6 +44,7 @@ static json_t *finish(struct operate *o, json_t *answer)
     request_free(&o->request);
     json_decref(o->list);
     o->list = NULL;
+    o->sent = false; /* what comes now comes late */
     o->state = OPERATE_IDLE;
     return answer;
 }
@@ -210,8 +211,12 @@ static json_t *late_show(const struct operate *o, const struct operate_late *l)
 {
     const char *text = "the engine has taken it and has not said yet what came of it";
 
-    if (l->ended && is_durable(o, l->operated.head.seq))
-        return operated_show(l->request, &l->operated);
+    if (l->ended && is_durable(o, l->operated.head.seq)) {
+        json_t *end = operated_show(l->request, &l->operated);
+        if (l->begun && l->note == NOTE_SNAPSHOT)
+            json_object_set_new(end, "text", json_string("the log says what comes of it"));
+        return end;
+    }
     if (l->ended)
         text = "it was carried out, but its transaction is not on the disk yet";
     else if (!ring_passed(o->conf.cmds, l->end))
@@ -234,6 +239,22 @@ static bool late_ended(struct operate *o, const struct msg_operated *m)
               (unsigned long long)m->request, outcome_word(m->outcome), request_why(m->why),
               (unsigned long long)m->first_seq);
     return true;
+}
+
+/* What was noted to be done is done, as soon as it is durable. Who asked does not wait any more. */
+static void late_follow(struct operate *o, u64 now_ns)
+{
+    for (u32 i = 0; i < OPERATE_LATE; i++) {
+        struct operate_late *l = &o->late[i];
+        if (!l->note || l->begun || !l->ended || l->operated.outcome != OPERATED_DONE ||
+            !is_durable(o, l->operated.head.seq))
+            continue;
+        l->begun = true;
+        if (l->note == NOTE_DRAIN)
+            o->drain_ns = now_ns + DRAIN_WAIT_NS;
+        else if (!o->aside) /* else one is being made now */
+            o->conf.snapshots.ask(o->conf.snapshots.ctx);
+    }
 }
 
 /* NULL: it is there, or is still looked for. */
@@ -408,6 +429,7 @@ static json_t *late_begin(struct operate *o)
     o->late_used++;
     *l = (struct operate_late){.request = o->number,
                                .end = o->cmd_end,
+                               .note = request_note(&o->request),
                                .ended = o->state == OPERATE_DURABLE,
                                .operated = o->end};
     return late_show(o, l);
@@ -443,6 +465,7 @@ json_t *operate_step(struct operate *o, u64 now_ns)
     refusals_step(&o->refusals, now_ns);
     json_t *answer = answers_take(o);
 
+    late_follow(o, now_ns);
     if (answer || !operate_busy(o))
         return answer;
     if (o->state == OPERATE_LOOK && !o->sent)

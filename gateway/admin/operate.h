@@ -63,6 +63,8 @@ enum operate_state { OPERATE_IDLE, OPERATE_LOOK, OPERATE_SEARCH, OPERATE_ASK, OP
 struct operate_late {
     u64 request; /* 0: none */
     u64 end;     /* of its command in the ring */
+    u8 note;     /* request_note: what follows once it is durable; 0: nothing */
+    bool begun;  /* ... and has followed */
     bool ended;  /* the engine has answered by now: */
     struct msg_operated operated;
 };

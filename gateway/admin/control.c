@@ -275,17 +275,19 @@ static void line_take(struct control *c, struct peer_conn *p, const char *line, 
     p->waits = may(c, p);
 }
 
-/* What has come; at most one line is taken before its answer is out. Returns 1 for some work. */
+/* What has come; at most one line is taken before its answer is out, and the lines before an end
+ * before it. Returns 1 for some work. */
 static int read_some(struct control *c, struct peer_conn *p)
 {
     ssize_t n = read(p->fd, p->in + p->in_used, sizeof p->in - p->in_used);
 
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+    char *end = memchr(p->in, '\n', p->in_used + (n > 0 ? (u32)n : 0));
+
+    if ((n == 0 && !end) || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         drop(p);
         return 1;
     }
     p->in_used += n > 0 ? (u32)n : 0;
-    char *end = memchr(p->in, '\n', p->in_used);
     if (end) {
         u32 bytes = (u32)(end - p->in);
         line_take(c, p, p->in, bytes);

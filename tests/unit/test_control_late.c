@@ -1,4 +1,4 @@
-/* test_control_late.c - operators whose answer comes late. */
+/* test_control_late.c - operators whose answer comes late, and those who go before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -187,11 +187,33 @@ static void test_late_snapshot(void **state)
     assert_int_equal(snapshots, 1);
 }
 
+/* One who has said all that he has to say has an answer to each line, the half one aside. */
+static void test_lines_before_the_end(void **state)
+{
+    int fd = ask("{\"command\":\"day-end\",\"reason\":\"1\"}\n"
+                 "{\"command\":\"day-end\",\"reason\":\"2\"}\n{\"comm");
+
+    (void)state;
+    shutdown(fd, SHUT_WR);
+    durable = 4;
+    for (u32 i = 0; i < 2; i++) {
+        turns();
+        struct msg_operator m = taken();
+        assert_int_equal(m.reason[0], i == 0 ? '1' : '2');
+        say_done(m.request, 4);
+        assert_true(hears(fd, "done"));
+    }
+    turns();
+    assert_int_equal(recv(fd, said, sizeof said, MSG_DONTWAIT), 0); /* let go */
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_late_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late_snapshot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_before_the_end, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

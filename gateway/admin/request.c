@@ -18,7 +18,7 @@ bool request_name(const struct request *r, const char *name, char *out, u32 byte
         return false;
     memset(out, ' ', bytes);
     for (size_t i = 0; i < n; i++) {
-        if (!isalnum((u8)text[i]) && !strchr(".-/", text[i]))
+        if (!isalnum((u8)text[i]) && !strchr(".+-=/", text[i]))
             return false;
         out[i] = (char)toupper((u8)text[i]);
     }

@@ -51,6 +51,10 @@ static void test_commands(void **state)
     assert_int_equal(m.course.instrument, 7);
     assert_int_equal(m.course.phase, 'H');
     assert_int_equal(m.course.reason, COURSE_OPERATOR);
+    /* whatever an instrument may be called can be named */
+    m = built("{\"command\":\"instrument\",\"args\":{\"symbol\":\"A.9+-=/Z\"},\"reason\":\"x\"}",
+              &seen);
+    assert_memory_equal(m.instrument.symbol, "A.9+-=/Z", 8);
     m = built("{\"command\":\"phase\",\"args\":{\"phase\":\"P\",\"late\":true},\"reason\":\"x\"}",
               NULL);
     assert_int_equal(m.course.instrument, 0);

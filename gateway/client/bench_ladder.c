@@ -43,6 +43,7 @@ static double us(u64 ns)
 
 static void print_rung(FILE *out, bool lines, u64 rate, const struct bench_result *r, bool held)
 {
+    const char *verdict = r->interrupted ? "  interrupted" : held ? "" : "  broken";
     static const struct {
         const char *name;
         double percent;
@@ -53,7 +54,7 @@ static void print_rung(FILE *out, bool lines, u64 rate, const struct bench_resul
         fprintf(out, "  %10llu %10.0f", nr, r->achieved);
         for (size_t i = 0; i < ARRAY_LEN(points); i++)
             fprintf(out, " %10.1f", us(histogram_percentile(&r->all, points[i].percent)));
-        fprintf(out, "%s\n", held ? "" : "  broken");
+        fprintf(out, "%s\n", verdict);
     } else {
         fprintf(out, "bench.ladder.%llu.achieved %.1f requests/s\n", nr, r->achieved);
         for (size_t i = 0; i < ARRAY_LEN(points); i++)
@@ -99,15 +100,13 @@ int bench_ladder_run(const struct bench_ladder *l, const struct bench_options *o
             return code;
         }
         u64 p99_ns = histogram_percentile(&r.all, 99);
-        bool held = code == BENCH_OK && p99_ns <= p99_max_ns;
+        bool held = code == BENCH_OK && !r.interrupted && p99_ns <= p99_max_ns;
         print_rung(out, o->lines, rung.rate, &r, held);
         if (!held)
             break;
         knee = rung.rate;
         if (i == 0)
             p99_max_ns = p99_ns * l->knee;
-        if (r.interrupted)
-            break;
     }
     print_knee(out, o->lines, knee, p99_max_ns);
     return knee > 0 ? BENCH_OK : BENCH_TOO_SLOW;

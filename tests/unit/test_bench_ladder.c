@@ -126,6 +126,12 @@ static void test_interrupted(void **state)
     venue.interrupted[1] = true;
     assert_int_equal(climb("1k,10k,20k", 10, true), BENCH_OK);
     assert_int_equal(venue.runs, 2);
+    assert_non_null(strstr(text, "bench.knee 1000 requests/s\n")); /* nobody has seen the other */
+    assert_int_equal(climb("1k,10k,20k", 10, false), BENCH_OK);
+    assert_non_null(strstr(text, "  interrupted\n"));
+    venue.interrupted[0] = true;
+    assert_int_equal(climb("1k,10k,20k", 10, true), BENCH_TOO_SLOW);
+    assert_int_equal(venue.runs, 1);
 }
 
 static void test_parse(void **state)

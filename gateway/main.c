@@ -42,6 +42,7 @@
 #define STATE_LOOK_INTERVAL 50u                /* ms between two looks at the journal's health */
 #define STALL_NS            (10 * NS_PER_SEC)  /* an agent without a turn for so long is stuck */
 #define START_EXTEND_NS     (600 * NS_PER_SEC) /* for a journal that takes long to read */
+#define END_EXTEND_NS       (20 * NS_PER_SEC)  /* for what no key of the config bounds */
 
 static struct conf conf; /* one of each; static because they are large */
 static struct refdata refs;
@@ -280,7 +281,7 @@ static int lead(const char *path)
         rc = wait_for_end(&all);
     }
     health_course_set(&health, HEALTH_DRAINING);
-    service_stopping();
+    service_stopping(steer_drain_notice_ns(steer) + steer_drain_timeout_ns(steer) + END_EXTEND_NS);
     if (rc == 0)
         drain_notice(&topology, &ends, steer_drain_notice_ns(steer), tick);
     threads_stop(&threads);

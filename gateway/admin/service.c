@@ -23,9 +23,10 @@ void service_reloading(void)
     sd_notify(0, "RELOADING=1\nSTATUS=reading the config again");
 }
 
-void service_stopping(void)
+void service_stopping(u64 extend_ns)
 {
-    sd_notify(0, "STOPPING=1\nSTATUS=ending in order");
+    sd_notifyf(0, "STOPPING=1\nSTATUS=ending in order\nEXTEND_TIMEOUT_USEC=%llu",
+               (unsigned long long)(extend_ns / NS_PER_US));
 }
 
 u64 service_watchdog_ns(void)

@@ -15,8 +15,8 @@ void service_ready(const char *status);
 /* The config is read again; service_ready says that this is over. Any thread. */
 void service_reloading(void);
 
-/* The process ends in order. */
-void service_stopping(void);
+/* The process ends in order, which takes so long at most. */
+void service_stopping(u64 extend_ns);
 
 /* How often the watchdog wants a sign of life, ns; 0: not at all. service_alive gives it. */
 u64 service_watchdog_ns(void);

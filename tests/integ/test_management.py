@@ -131,6 +131,10 @@ def test_service_manager():
         manager.bind(path)
         manager.settimeout(20)
         venue = Venue("service")
+        with open(venue.conf, encoding="utf-8") as file:
+            text = file.read().replace("gateway:\n", "gateway:\n  drain_notice_ms: 120000\n  drain_timeout_ms: 60000\n")
+        with open(venue.conf, "w", encoding="utf-8") as file:
+            file.write(text)
         with open(venue.log, "wb") as log:
             env = dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC="600000")
             process = start([program("wirebook"), venue.conf], stdout=log, stderr=log, cwd=ROOT, env=env)
@@ -155,8 +159,12 @@ def test_service_manager():
         process.send_signal(signal.SIGCONT)
         manager.settimeout(20)
         process.send_signal(signal.SIGTERM)
-        wait_for("the process says that it stops", lambda: "STOPPING=1" in manager.recv(4096).decode().split("\n"))
-        check(process.wait(20) == 0, "ends in order")
+        said = []
+        wait_for("the process says that it stops", lambda: said.extend(manager.recv(4096).decode().split("\n")) or "STOPPING=1" in said)
+        extended = [int(line.split("=")[1]) for line in said if line.startswith("EXTEND_TIMEOUT_USEC=")]
+        check(extended and extended[-1] >= 180_000_000, f"as long as the config lets it take: {said}")
+        process.send_signal(signal.SIGTERM)  # nobody waits for that here
+        check(process.wait(20) == 1, "ends at once")
 
 
 run_tests(test_metrics, test_largest_process, test_health, test_tls, test_address_taken, test_service_manager)

@@ -49,8 +49,9 @@ static void test_words(void **state)
     assert_string_equal(heard(fd), "READY=1\nSTATUS=open");
     service_alive();
     assert_string_equal(heard(fd), "WATCHDOG=1");
-    service_stopping();
-    assert_string_equal(heard(fd), "STOPPING=1\nSTATUS=ending in order");
+    service_stopping(70 * NS_PER_SEC);
+    assert_string_equal(heard(fd),
+                        "STOPPING=1\nSTATUS=ending in order\nEXTEND_TIMEOUT_USEC=70000000");
     close(fd);
     unsetenv("NOTIFY_SOCKET");
 }

@@ -42,6 +42,15 @@ check "its config is good" "$root/usr/bin/wirebook" --check-config "$tmp/install
 check "the web console comes with it" test -s "$root/usr/share/wirebook/console/console.js"
 check "its scripts are clean" shellcheck "$root"/DEBIAN/p* scripts/archive scripts/deb scripts/console scripts/man scripts/tune
 
+upgrade() { # of an operator who has his accounts elsewhere: dpkg does not bring the file back that he has removed
+    local tool
+    mkdir -p "$tmp/stubs"
+    for tool in getent useradd systemctl deb-systemd-helper deb-systemd-invoke; do ln -sf /bin/true "$tmp/stubs/$tool"; done
+    PATH=$tmp/stubs:$PATH unshare -rm sh -c 'mount -t tmpfs none /etc && mkdir /etc/wirebook &&
+        echo wirebook:x:990: > /etc/group && exec "$0" configure 0.0.1' "$root/DEBIAN/postinst"
+}
+check "it upgrades where accounts.csv is gone" upgrade
+
 certify() { # until it listens; nobody comes, so nobody has passed: exit code 1
     WB_BIN=$root/usr/bin "$root/usr/lib/wirebook/certify" "$root/usr/share/wirebook/certification.yaml" --port $((20000 + RANDOM % 10000)) \
         --accounts "$root/etc/wirebook/accounts.csv" --instruments "$root/etc/wirebook/instruments.csv" > "$tmp/certify" 2>&1 &

@@ -51,7 +51,6 @@ struct seen {
 struct app {
     const struct client_run *o;
     struct wb_login login;
-
     struct wb_client *client;
     enum phase phase;
     int code; /* exit code, once PHASE_OVER */
@@ -68,7 +67,6 @@ struct app {
     u64 inbox_end; /* messages ever; the last INBOX of them are kept */
     u64 cursor;    /* those before it are consumed */
     struct seen inbox[INBOX];
-
     struct client_lines lines;
     struct command command;
     bool waiting;                 /* `command` is not done yet */
@@ -169,41 +167,6 @@ static void on_lost(struct app *a, const char *why)
         finish(a, CLIENT_OK, NULL);
     else
         finish(a, CLIENT_CONNECTION_LOST, "connection lost: %s", why);
-}
-
-static void on_event(struct app *a, const struct wb_event *ev)
-{
-    char text[96];
-    switch (ev->kind) {
-    case WB_LOGGED_IN:
-        on_logged_in(a, ev);
-        return;
-    case WB_REJECTED:
-        finish(a, CLIENT_LOGIN_REJECTED, "login rejected, %c: %s", ev->reason,
-               wb_login_reject_text(ev->reason));
-        return;
-    case WB_MESSAGE:
-        on_message(a, ev);
-        return;
-    case WB_MALFORMED:
-        finish(a, CLIENT_CONNECTION_LOST, "message %llu is malformed: %s",
-               (unsigned long long)ev->seq, ev->why);
-        return;
-    case WB_UNSEQUENCED:
-    case WB_DEBUG:
-        snprintf(text, sizeof(text), "%u bytes: %.*s", ev->raw_bytes,
-                 (int)min_u32(ev->raw_bytes, 60), (const char *)ev->raw);
-        client_print_line(a->o, "<-", 0, ev->kind == WB_DEBUG ? "debug" : "unsequenced", text);
-        return;
-    case WB_ENDED:
-        client_print_line(a->o, "<-", 0, "end", "the session of the day has ended");
-        a->phase = PHASE_BYE;
-        a->deadline_ns = clock_now_ns() + BYE_NS;
-        return;
-    default:
-        on_lost(a, ev->why);
-        return;
-    }
 }
 
 /* Keeps the resume file behind what was seen. */
@@ -412,7 +375,9 @@ static void run_commands(struct app *a)
             finish(a, CLIENT_USAGE, "\"%s\": %s", a->text, wrong);
             return;
         }
-        while (!run(a) && wb_client_live(a->client)) {
+        while (!run(a)) {
+            if (!wb_client_live(a->client))
+                return; /* what has become of it is told by an event */
             wb_client_flush(a->client, clock_now_ns());
             wb_client_wait(a->client, -1, NS_PER_MS);
         }
@@ -420,6 +385,44 @@ static void run_commands(struct app *a)
     if (a->phase == PHASE_RUN && !a->waiting && a->lines.over) {
         a->phase = PHASE_LINGER;
         a->deadline_ns = clock_now_ns() + a->timeout_ns;
+    }
+}
+
+static void on_event(struct app *a, const struct wb_event *ev)
+{
+    char text[96];
+    switch (ev->kind) {
+    case WB_LOGGED_IN:
+        on_logged_in(a, ev);
+        return;
+    case WB_REJECTED:
+        finish(a, CLIENT_LOGIN_REJECTED, "login rejected, %c: %s", ev->reason,
+               wb_login_reject_text(ev->reason));
+        return;
+    case WB_MESSAGE:
+        on_message(a, ev);
+        return;
+    case WB_MALFORMED:
+        finish(a, CLIENT_CONNECTION_LOST, "message %llu is malformed: %s",
+               (unsigned long long)ev->seq, ev->why);
+        return;
+    case WB_UNSEQUENCED:
+    case WB_DEBUG:
+        snprintf(text, sizeof(text), "%u bytes: %.*s", ev->raw_bytes,
+                 (int)min_u32(ev->raw_bytes, 60), (const char *)ev->raw);
+        client_print_line(a->o, "<-", 0, ev->kind == WB_DEBUG ? "debug" : "unsequenced", text);
+        return;
+    case WB_ENDED:
+        client_print_line(a->o, "<-", 0, "end", "the session of the day has ended");
+        run_commands(a); /* they have seen by then what there is for them to see */
+        if (a->phase == PHASE_LINGER && a->unanswered == 0)
+            say_bye(a);
+        else if (a->phase < PHASE_BYE)
+            finish(a, CLIENT_CONNECTION_LOST, "the session of the day has ended");
+        return;
+    default:
+        on_lost(a, ev->why);
+        return;
     }
 }
 

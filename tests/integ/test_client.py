@@ -71,6 +71,10 @@ def test_exit_codes():
     client(venue.port, "FIRMA", "query", code=3)
     with Fake("--hang-up", "4") as venue:
         client(venue.port, "FIRMA", "buy 1 AAPL 150; wait 1; buy 1 AAPL 150; wait 5", code=3)
+    for end, commands, code in ((3, "buy 100 AAPL 150; expect accepted", 0), (3, "buy 100 AAPL 150; expect accepted; expect executed", 3),
+                                (3, "buy 100 AAPL 150; expect accepted; buy 100 AAPL 150", 3), (1, "buy 100 AAPL 150", 3)):
+        with Fake("--end", str(end)) as venue:  # the day is over: nothing of what was left to do was done
+            client(venue.port, "FIRMA", commands, code=code)
 
 
 def test_bench():

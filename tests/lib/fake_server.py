@@ -12,6 +12,7 @@ connections and is replayed from any number. Planted faults, for clients that mu
     --hang-up N    closes every connection after the Nth message, once
     --dribble      one byte at a time                    --ignore-cancel N  the Nth cancel does nothing
     --slow MS      answers so much later                 --deaf        reads nothing after the login
+    --end N        End of Session behind the Nth message
 """
 import argparse
 import select
@@ -242,6 +243,9 @@ class Server:
             if not (self.faults.forget and conn.next == self.faults.forget and self.hung_up):
                 self.put(conn, b"S", account.stream[conn.next - 1])
             conn.next += 1
+        if self.faults.end and account and not conn.closing and self.venue.messages >= self.faults.end:
+            self.put(conn, b"Z")
+            conn.closing = True
         if not conn.closing and account and time.monotonic() - conn.spoke > 1:
             self.put(conn, b"H")
         try:
@@ -291,7 +295,7 @@ class Server:
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("port", "lose", "double", "forget", "hang-up", "ignore-cancel", "slow"):
+    for name in ("port", "lose", "double", "forget", "hang-up", "ignore-cancel", "slow", "end"):
         parser.add_argument("--" + name, type=int, default=0)
     for name in ("dribble", "deaf"):
         parser.add_argument("--" + name, action="store_true")

@@ -121,9 +121,21 @@ void refdata_free(struct refdata *r);
 /* A command of `type` whose values are all zero. */
 void refdata_command(union msg *m, u8 type);
 
+/* Finds in `refs`, which stay as they are meanwhile, without a look at every row. */
+struct refdata_finder {
+    const struct refdata *refs;
+    u32 *symbols; /* rows of the instruments, by symbol; malloc */
+    u32 *users;   /* ... of the accounts, by user */
+    u64 *before;  /* entries of the lists of the accounts in front of each; malloc */
+};
+
+void refdata_finder_make(struct refdata_finder *f, const struct refdata *refs);
+void refdata_finder_free(struct refdata_finder *f);
+
 /* The row of that padded name; NULL: there is none. */
-const struct refdata_instrument *refdata_instrument(const struct refdata *r, const char symbol[8]);
-const struct refdata_account *refdata_account(const struct refdata *r, const char user[6]);
+const struct refdata_instrument *refdata_instrument(const struct refdata_finder *f,
+                                                    const char symbol[8]);
+const struct refdata_account *refdata_account(const struct refdata_finder *f, const char user[6]);
 
 /* CMD_INSTRUMENT and CMD_ACCOUNT of a row; and of one that the files no longer have: an instrument
  * is halted, an account disabled. */
@@ -138,11 +150,11 @@ bool refdata_limit_command(const struct refdata_account *r, union msg *m);
 /* CMD_PROFILE, and CMD_LISTED number `at`, from 0, of all that the files list. False: there is
  * none. */
 void refdata_profile_command(const struct refdata_profile *r, union msg *m);
-bool refdata_listed_command(const struct refdata *r, u64 at, union msg *m);
+bool refdata_listed_command(const struct refdata_finder *f, u64 at, union msg *m);
 u64 refdata_listed(const struct refdata *r);
 
 /* The files list what `m` names. */
-bool refdata_lists(const struct refdata *r, const struct msg_listed *m);
+bool refdata_lists(const struct refdata_finder *f, const struct msg_listed *m);
 
 /* CMD_CHECKS, and a firm's CMD_LIMIT. */
 void refdata_checks_command(const struct refdata_account *r, union msg *m);

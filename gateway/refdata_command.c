@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/assert.h"
 #include "engine/msg/profile.h"
 #include "gateway/refdata.h"
 
@@ -26,21 +27,96 @@ static void row_command(union msg *m, u8 type, const void *row)
            m->cmd.slots * SLOT_BYTES - sizeof m->cmd);
 }
 
-const struct refdata_instrument *refdata_instrument(const struct refdata *r, const char symbol[8])
+/* ---- rows by their names ---- */
+
+static int by_symbol(const void *a, const void *b, void *refs)
 {
-    for (u32 i = 0; i < r->instruments_used; i++)
-        if (memcmp(r->instruments[i].symbol, symbol, 8) == 0)
-            return &r->instruments[i];
+    const struct refdata_instrument *rows = ((const struct refdata *)refs)->instruments;
+
+    return memcmp(rows[*(const u32 *)a].symbol, rows[*(const u32 *)b].symbol, 8);
+}
+
+static int by_user(const void *a, const void *b, void *refs)
+{
+    const struct refdata_account *rows = ((const struct refdata *)refs)->accounts;
+
+    return memcmp(rows[*(const u32 *)a].user, rows[*(const u32 *)b].user, sizeof rows->user);
+}
+
+/* Rows 0 to n - 1 in that order. */
+static u32 *sorted(const struct refdata *refs, u32 n,
+                   int (*compare)(const void *, const void *, void *))
+{
+    u32 *rows = calloc((size_t)n + 1, sizeof *rows);
+
+    ASSERT(rows != NULL);
+    for (u32 i = 0; i < n; i++)
+        rows[i] = i;
+    qsort_r(rows, n, sizeof *rows, compare, (void *)(uintptr_t)refs);
+    return rows;
+}
+
+void refdata_finder_make(struct refdata_finder *f, const struct refdata *refs)
+{
+    u64 n = 0;
+
+    f->refs = refs;
+    f->symbols = sorted(refs, refs->instruments_used, by_symbol);
+    f->users = sorted(refs, refs->accounts_used, by_user);
+    f->before = calloc((size_t)refs->accounts_used + 1, sizeof *f->before);
+    ASSERT(f->before != NULL);
+    for (u32 i = 0; i < refs->accounts_used; i++) {
+        f->before[i] = n;
+        n += refs->accounts[i].restricted.used + refs->accounts[i].unshorted.used;
+    }
+}
+
+void refdata_finder_free(struct refdata_finder *f)
+{
+    free(f->symbols);
+    free(f->users);
+    free(f->before);
+    *f = (struct refdata_finder){0};
+}
+
+const struct refdata_instrument *refdata_instrument(const struct refdata_finder *f,
+                                                    const char symbol[8])
+{
+    u32 low = 0, high = f->refs->instruments_used;
+
+    while (low < high) {
+        u32 mid = low + (high - low) / 2;
+        const struct refdata_instrument *row = &f->refs->instruments[f->symbols[mid]];
+        int c = memcmp(row->symbol, symbol, sizeof row->symbol);
+        if (c == 0)
+            return row;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
     return NULL;
 }
 
-const struct refdata_account *refdata_account(const struct refdata *r, const char user[6])
+const struct refdata_account *refdata_account(const struct refdata_finder *f, const char user[6])
 {
-    for (u32 i = 0; i < r->accounts_used; i++)
-        if (memcmp(r->accounts[i].user, user, 6) == 0)
-            return &r->accounts[i];
+    u32 low = 0, high = f->refs->accounts_used;
+
+    while (low < high) {
+        u32 mid = low + (high - low) / 2;
+        const struct refdata_account *row = &f->refs->accounts[f->users[mid]];
+        int c = memcmp(row->user, user, sizeof row->user);
+        if (c == 0)
+            return row;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
     return NULL;
 }
+
+/* ---- commands ---- */
 
 void refdata_instrument_command(const struct refdata_instrument *r, union msg *m)
 {
@@ -122,28 +198,44 @@ static bool listed(union msg *m, u8 kind, u8 scope, const char symbol[8])
     return true;
 }
 
-bool refdata_listed_command(const struct refdata *r, u64 at, union msg *m)
+/* The last account with no more than `at` entries in front of it, of those that have any. */
+static u32 account_at(const struct refdata_finder *f, u64 at)
 {
+    u32 low = 0, high = f->refs->accounts_used;
+
+    while (low + 1 < high) {
+        u32 mid = low + (high - low) / 2;
+        if (f->before[mid] <= at)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+bool refdata_listed_command(const struct refdata_finder *f, u64 at, union msg *m)
+{
+    const struct refdata *r = f->refs;
+
     if (at < 2ull * r->instruments_used) { /* two places each, wanted or not */
         const struct refdata_instrument *i = &r->instruments[at / 2];
         bool some = at % 2 ? i->unshorted : i->restricted;
         return some && listed(m, at % 2 ? LIST_SHORT : LIST_RESTRICTED, LIST_VENUE, i->symbol);
     }
     at -= 2ull * r->instruments_used;
-    for (u32 i = 0; i < r->accounts_used; i++) {
-        const struct refdata_account *a = &r->accounts[i];
-        for (u32 k = 0; k < 2; k++) {
-            const struct refdata_list *list = k ? &a->unshorted : &a->restricted;
-            if (at >= list->used) {
-                at -= list->used;
-                continue;
-            }
-            listed(m, k ? LIST_SHORT : LIST_RESTRICTED, LIST_ACCOUNT, list->at[at]);
-            memcpy(m->listed.user, a->user, sizeof a->user);
-            return true;
-        }
-    }
-    return false;
+    if (r->accounts_used == 0)
+        return false;
+    u32 row = account_at(f, at);
+    const struct refdata_account *a = &r->accounts[row];
+    at -= f->before[row];
+    bool unshorted = at >= a->restricted.used;
+    at -= unshorted ? a->restricted.used : 0;
+    const struct refdata_list *list = unshorted ? &a->unshorted : &a->restricted;
+    if (at >= list->used)
+        return false;
+    listed(m, unshorted ? LIST_SHORT : LIST_RESTRICTED, LIST_ACCOUNT, list->at[at]);
+    memcpy(m->listed.user, a->user, sizeof a->user);
+    return true;
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -151,15 +243,15 @@ static int compare_symbols(const void *a, const void *b)
     return memcmp(a, b, 8);
 }
 
-bool refdata_lists(const struct refdata *r, const struct msg_listed *m)
+bool refdata_lists(const struct refdata_finder *f, const struct msg_listed *m)
 {
     bool unshorted = m->kind == LIST_SHORT;
 
     if (m->scope == LIST_VENUE) {
-        const struct refdata_instrument *i = refdata_instrument(r, m->symbol);
+        const struct refdata_instrument *i = refdata_instrument(f, m->symbol);
         return i && (unshorted ? i->unshorted : i->restricted);
     }
-    const struct refdata_account *a = m->scope == LIST_ACCOUNT ? refdata_account(r, m->user) : NULL;
+    const struct refdata_account *a = m->scope == LIST_ACCOUNT ? refdata_account(f, m->user) : NULL;
     if (!a)
         return false;
     const struct refdata_list *list = unshorted ? &a->unshorted : &a->restricted;

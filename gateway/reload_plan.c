@@ -387,10 +387,10 @@ static void profile_steps(struct plan *p)
 }
 
 /* What `from` lists and `other` does not comes off its list, or onto it. */
-static void listed_steps(struct plan *p, const struct refdata *from, const struct refdata *other,
-                         bool listed)
+static void listed_steps(struct plan *p, const struct refdata_finder *from,
+                         const struct refdata_finder *other, bool listed)
 {
-    u64 entries = refdata_listed(from);
+    u64 entries = refdata_listed(from->refs);
     union msg m, undo;
 
     for (u64 at = 0; at < entries; at++) {
@@ -435,6 +435,7 @@ int plan_make(struct plan *p, const struct seen_venue *venue, const struct refda
               FILE *errors)
 {
     int wrong = check_all(p, venue, max, errors);
+    struct refdata_finder was, is;
 
     if (wrong != 0)
         return wrong;
@@ -454,8 +455,12 @@ int plan_make(struct plan *p, const struct seen_venue *venue, const struct refda
         else if (!tick_changes(s))
             instrument_steps(p, s);
     }
-    listed_steps(p, p->was, p->is, false); /* first: the others may need the places */
-    listed_steps(p, p->is, p->was, true);
+    refdata_finder_make(&was, p->was);
+    refdata_finder_make(&is, p->is);
+    listed_steps(p, &was, &is, false); /* first: the others may need the places */
+    listed_steps(p, &is, &was, true);
+    refdata_finder_free(&was);
+    refdata_finder_free(&is);
     p->last = p->steps_used;
     for (u32 i = 0; i < p->subjects_used; i++)
         expel_step(p, &p->subjects[i]);

@@ -16,9 +16,10 @@
 struct opening {
     struct topology *t;
     const struct refdata *refs;
-    u32 step;     /* enum opening_step */
-    u64 at;       /* within the step */
-    u32 accounts; /* known to the recovered engine */
+    struct refdata_finder finder; /* in refs */
+    u32 step;                     /* enum opening_step */
+    u64 at;                       /* within the step */
+    u32 accounts;                 /* known to the recovered engine */
     u32 instruments;
     u32 firms;
     u32 listed;
@@ -41,7 +42,7 @@ enum opening_step {
     STEP_DONE,
 };
 
-static void start_command(struct opening *o, union msg *m)
+static bool start_command(struct opening *o, union msg *m)
 {
     refdata_command(m, CMD_START);
     m->start.epoch = o->t->recovered.max_epoch + 1;
@@ -50,6 +51,7 @@ static void start_command(struct opening *o, union msg *m)
     m->start.accounts_max = o->t->conf.engine.accounts_max;
     m->start.instruments_max = o->t->conf.engine.instruments_max;
     m->start.orders_max = o->t->conf.engine.orders_max;
+    return true;
 }
 
 static bool terms_same(const struct msg_instrument *a, const struct msg_instrument *b)
@@ -59,9 +61,10 @@ static bool terms_same(const struct msg_instrument *a, const struct msg_instrume
 }
 
 /* The terms of the file. False: an operator has set others, which stay until he takes them back. */
-static bool instrument_command(const struct engine *e, const struct refdata_instrument *r,
-                               union msg *m)
+static bool instrument_command(struct opening *o, union msg *m)
 {
+    const struct engine *e = o->t->engine;
+    const struct refdata_instrument *r = &o->refs->instruments[o->at];
     const struct msg_instrument *known = engine_instrument(e, engine_instrument_find(e, r->symbol));
 
     refdata_instrument_command(r, m);
@@ -73,9 +76,15 @@ static bool instrument_gone_command(struct opening *o, union msg *m)
 {
     const struct msg_instrument *known = engine_instrument(o->t->engine, (u16)(o->at + 1));
 
-    if (known->by_operator || refdata_instrument(o->refs, known->symbol))
+    if (known->by_operator || refdata_instrument(&o->finder, known->symbol))
         return false;
     refdata_instrument_gone(known, m);
+    return true;
+}
+
+static bool account_command(struct opening *o, union msg *m)
+{
+    refdata_account_command(&o->refs->accounts[o->at], m);
     return true;
 }
 
@@ -84,14 +93,14 @@ static bool account_gone_command(struct opening *o, union msg *m)
 {
     const struct msg_account *known = engine_account(o->t->engine, (u32)o->at + 1);
 
-    if (refdata_account(o->refs, known->user))
+    if (refdata_account(&o->finder, known->user))
         return false;
     refdata_account_gone(known, m);
     return true;
 }
 
 /* A profile of the file. False: an operator has set others, which stay until he gives it back. */
-static bool profile_command(const struct opening *o, union msg *m)
+static bool profile_command(struct opening *o, union msg *m)
 {
     const struct refdata_profile *r = &o->refs->profiles[o->at];
     const struct msg_profile *known =
@@ -102,19 +111,19 @@ static bool profile_command(const struct opening *o, union msg *m)
 }
 
 /* What the files list. False: nothing here, or an operator holds it. */
-static bool listed_command(const struct opening *o, union msg *m)
+static bool listed_command(struct opening *o, union msg *m)
 {
-    return refdata_listed_command(o->refs, o->at, m) &&
+    return refdata_listed_command(&o->finder, o->at, m) &&
            !(engine_listed_state(o->t->engine, &m->listed) & LISTED_HELD);
 }
 
 /* What they no longer list. False: they do, or it is an operator's. */
-static bool listed_gone_command(const struct opening *o, union msg *m)
+static bool listed_gone_command(struct opening *o, union msg *m)
 {
     struct msg_listed known;
 
     engine_listed_entry(o->t->engine, (u32)o->at + 1, &known);
-    if (!known.listed || known.source == CHECKS_OF_OPERATOR || refdata_lists(o->refs, &known))
+    if (!known.listed || known.source == CHECKS_OF_OPERATOR || refdata_lists(&o->finder, &known))
         return false;
     refdata_command(m, CMD_LISTED);
     known.cmd = m->cmd;
@@ -127,7 +136,7 @@ static bool listed_gone_command(const struct opening *o, union msg *m)
 
 /* An account's limits. False: it has none in the file, and none in the engine; or an operator has
  * set them, which stay until he gives them back. */
-static bool limit_command(const struct opening *o, union msg *m)
+static bool limit_command(struct opening *o, union msg *m)
 {
     const struct refdata_account *a = &o->refs->accounts[o->at];
     struct msg_limit known;
@@ -139,7 +148,7 @@ static bool limit_command(const struct opening *o, union msg *m)
 }
 
 /* A firm's. False: as above. */
-static bool firm_command(const struct opening *o, union msg *m)
+static bool firm_command(struct opening *o, union msg *m)
 {
     struct msg_limit known = o->refs->firms[o->at];
 
@@ -149,7 +158,7 @@ static bool firm_command(const struct opening *o, union msg *m)
 }
 
 /* What the file lets gateways check. False: an operator has set it, or it is so already. */
-static bool checks_command(const struct opening *o, union msg *m)
+static bool checks_command(struct opening *o, union msg *m)
 {
     const struct refdata_account *a = &o->refs->accounts[o->at];
     u32 id = engine_account_find(o->t->engine, a->user);
@@ -159,7 +168,7 @@ static bool checks_command(const struct opening *o, union msg *m)
 }
 
 /* A firm that the file no longer has has no limits any more. False: it is still there. */
-static bool firm_gone_command(const struct opening *o, union msg *m)
+static bool firm_gone_command(struct opening *o, union msg *m)
 {
     struct msg_limit gone = {.scope = LIMIT_FIRM};
 
@@ -195,55 +204,27 @@ static bool next_command(struct opening *o, union msg *m)
         [STEP_LISTED_GONE] = o->listed,
         [STEP_LISTED] = o->wanted,
     };
-    bool some = false;
+    static bool (*const makers[STEP_DONE])(struct opening *, union msg *) = {
+        [STEP_START] = start_command,
+        [STEP_INSTRUMENTS] = instrument_command,
+        [STEP_INSTRUMENTS_GONE] = instrument_gone_command,
+        [STEP_ACCOUNTS] = account_command,
+        [STEP_ACCOUNTS_GONE] = account_gone_command,
+        [STEP_PROFILES] = profile_command,
+        [STEP_CHECKS] = checks_command,
+        [STEP_LIMITS] = limit_command,
+        [STEP_FIRMS] = firm_command,
+        [STEP_FIRMS_GONE] = firm_gone_command,
+        [STEP_LISTED_GONE] = listed_gone_command,
+        [STEP_LISTED] = listed_command,
+    };
 
     if (o->at == counts[o->step]) {
         o->step++;
         o->at = 0;
         return false;
     }
-    switch ((enum opening_step)o->step) {
-    case STEP_START:
-        start_command(o, m);
-        some = true;
-        break;
-    case STEP_INSTRUMENTS:
-        some = instrument_command(o->t->engine, &o->refs->instruments[o->at], m);
-        break;
-    case STEP_INSTRUMENTS_GONE:
-        some = instrument_gone_command(o, m);
-        break;
-    case STEP_ACCOUNTS:
-        refdata_account_command(&o->refs->accounts[o->at], m);
-        some = true;
-        break;
-    case STEP_ACCOUNTS_GONE:
-        some = account_gone_command(o, m);
-        break;
-    case STEP_PROFILES:
-        some = profile_command(o, m);
-        break;
-    case STEP_LISTED:
-        some = listed_command(o, m);
-        break;
-    case STEP_LISTED_GONE:
-        some = listed_gone_command(o, m);
-        break;
-    case STEP_CHECKS:
-        some = checks_command(o, m);
-        break;
-    case STEP_LIMITS:
-        some = limit_command(o, m);
-        break;
-    case STEP_FIRMS:
-        some = firm_command(o, m);
-        break;
-    case STEP_FIRMS_GONE:
-        some = firm_gone_command(o, m);
-        break;
-    case STEP_DONE:
-        break;
-    }
+    bool some = makers[o->step](o, m);
     o->at++;
     return some;
 }
@@ -393,7 +374,7 @@ static bool lists_hold(const struct opening *o)
     union msg m;
 
     for (u64 at = 0; at < o->wanted; at++) {
-        if (!refdata_listed_command(o->refs, at, &m) ||
+        if (!refdata_listed_command(&o->finder, at, &m) ||
             engine_listed_state(e, &m.listed) & (LISTED_ON | LISTED_HELD))
             continue;
         log_error("symbol %.8s cannot be put on a list: more than %u are on lists, operators' "
@@ -402,6 +383,43 @@ static bool lists_hold(const struct opening *o)
         return false;
     }
     return true;
+}
+
+static int open_all(struct opening *o, u64 now_ns)
+{
+    struct topology *t = o->t;
+    union msg m;
+
+    if (!refs_fit(o))
+        return TOPOLOGY_EXIT_CONF;
+    if (engine_time_ns(t->engine) > now_ns)
+        log_warn("the journal's last transaction is %.3f s ahead of the machine's clock: the "
+                 "venue's time stands still until the clock has caught up; is it right?",
+                 (double)(engine_time_ns(t->engine) - now_ns) / NS_PER_SEC);
+    for (u32 g = 0; g < t->conf.gateways; g++) {
+        gateway_learn_recovered(t->gateways[g], t->engine);
+        gateway_learn_refs(t->gateways[g], t->engine, o->refs);
+    }
+    while (o->step != STEP_DONE || !settled(t) || !admin_settled(&t->admin, now_ns)) {
+        while (o->step != STEP_DONE &&
+               ring_room(&t->rings.admin_cmd, MSG_SLOTS_MAX) >= MSG_SLOTS_MAX)
+            if (next_command(o, &m)) {
+                bool pushed = ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
+                ASSERT(pushed); /* there was room for any */
+            }
+        if (o->step == STEP_DONE)
+            admin_do_work(&t->admin, now_ns);
+        if (turn(t, now_ns) == 0)
+            now_ns = t->world.pass_time(t->world.ctx);
+        if (persist_failed(t->persist))
+            return PERSIST_EXIT_FAILED;
+    }
+    if (!lists_hold(o))
+        return TOPOLOGY_EXIT_CONF;
+    compare(t->engine, o->refs);
+    mem_seal(&t->engine_mem);
+    mem_seal(&t->mem);
+    return 0;
 }
 
 int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
@@ -415,38 +433,11 @@ int topology_open(struct topology *t, const struct refdata *refs, u64 now_ns)
         .listed = engine_listed(t->engine),
         .wanted = refdata_listed(refs),
     };
-    union msg m;
 
-    if (!refs_fit(&o))
-        return TOPOLOGY_EXIT_CONF;
-    if (engine_time_ns(t->engine) > now_ns)
-        log_warn("the journal's last transaction is %.3f s ahead of the machine's clock: the "
-                 "venue's time stands still until the clock has caught up; is it right?",
-                 (double)(engine_time_ns(t->engine) - now_ns) / NS_PER_SEC);
-    for (u32 g = 0; g < t->conf.gateways; g++) {
-        gateway_learn_recovered(t->gateways[g], t->engine);
-        gateway_learn_refs(t->gateways[g], t->engine, refs);
-    }
-    while (o.step != STEP_DONE || !settled(t) || !admin_settled(&t->admin, now_ns)) {
-        while (o.step != STEP_DONE &&
-               ring_room(&t->rings.admin_cmd, MSG_SLOTS_MAX) >= MSG_SLOTS_MAX)
-            if (next_command(&o, &m)) {
-                bool pushed = ring_push(&t->rings.admin_cmd, &m, m.cmd.slots);
-                ASSERT(pushed); /* there was room for any */
-            }
-        if (o.step == STEP_DONE)
-            admin_do_work(&t->admin, now_ns);
-        if (turn(t, now_ns) == 0)
-            now_ns = t->world.pass_time(t->world.ctx);
-        if (persist_failed(t->persist))
-            return PERSIST_EXIT_FAILED;
-    }
-    if (!lists_hold(&o))
-        return TOPOLOGY_EXIT_CONF;
-    compare(t->engine, refs);
-    mem_seal(&t->engine_mem);
-    mem_seal(&t->mem);
-    return 0;
+    refdata_finder_make(&o.finder, refs);
+    int rc = open_all(&o, now_ns);
+    refdata_finder_free(&o.finder);
+    return rc;
 }
 
 /* Every gateway has said what it had to say. */

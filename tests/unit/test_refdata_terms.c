@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <string.h>
+#include <time.h>
+
 #include "gateway/refdata.h"
 #include "tests/lib/refdata_rig.h"
 
@@ -203,22 +206,61 @@ static void test_commands_of_lists(void **state)
                  {LIST_SHORT, LIST_VENUE, "MSFT    ", ""},
                  {LIST_RESTRICTED, LIST_ACCOUNT, "AAPL    ", "AB1   "},
                  {LIST_RESTRICTED, LIST_ACCOUNT, "MSFT    ", "AB1   "}};
+    struct refdata_finder finder;
     u32 seen = 0;
     union msg m;
     (void)state;
 
     assert_int_equal(load(all_instruments, all_accounts), 0);
+    refdata_finder_make(&finder, &refs);
     for (u64 at = 0; at < refdata_listed(&refs); at++) {
-        if (!refdata_listed_command(&refs, at, &m))
+        if (!refdata_listed_command(&finder, at, &m))
             continue;
         assert_in_range(seen, 0, ARRAY_LEN(lists) - 1);
         assert_int_equal(m.listed.kind, lists[seen].kind);
         assert_int_equal(m.listed.scope, lists[seen].scope);
         assert_memory_equal(m.listed.symbol, lists[seen].symbol, 8);
         assert_true(lists[seen].user[0] == 0 || !memcmp(m.listed.user, lists[seen].user, 6));
+        assert_true(refdata_lists(&finder, &m.listed));
         seen++;
     }
     assert_int_equal(seen, ARRAY_LEN(lists));
+    refdata_finder_free(&finder);
+}
+
+/* As many accounts as there may be, each with a list: neither start nor reload may look at all of
+ * them for each of them. It took 18 s, in one turn of the admin agent. */
+static void test_lists_of_the_largest_venue(void **state)
+{
+    struct refdata all = {.accounts_used = ACCOUNTS_MAX};
+    static char symbol[1][8] = {"AAPL    "};
+    struct refdata_finder finder;
+    char user[7];
+    union msg m;
+    (void)state;
+
+    all.accounts = calloc(all.accounts_used, sizeof *all.accounts);
+    assert_non_null(all.accounts);
+    for (u32 i = 0; i < all.accounts_used; i++) {
+        snprintf(user, sizeof user, "U%05X", i * 40503u % ACCOUNTS_MAX);
+        memcpy(all.accounts[i].user, user, 6);
+        *(i % 2 ? &all.accounts[i].restricted : &all.accounts[i].unshorted) =
+            (struct refdata_list){symbol, 1};
+    }
+    clock_t began = clock();
+    refdata_finder_make(&finder, &all);
+    for (u32 at = 0; at < ACCOUNTS_MAX; at++) {
+        assert_true(refdata_listed_command(&finder, at, &m));
+        assert_memory_equal(m.listed.user, all.accounts[at].user, 6);
+        assert_int_equal(m.listed.kind, at % 2 ? LIST_RESTRICTED : LIST_SHORT);
+        assert_true(refdata_lists(&finder, &m.listed));
+        assert_ptr_equal(refdata_account(&finder, all.accounts[at].user), &all.accounts[at]);
+    }
+    assert_false(refdata_listed_command(&finder, ACCOUNTS_MAX, &m));
+    assert_null(refdata_account(&finder, "NOBODY"));
+    assert_true((clock() - began) / CLOCKS_PER_SEC < 5);
+    refdata_finder_free(&finder);
+    free(all.accounts);
 }
 
 int main(void)
@@ -231,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_drop_copy),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_commands_of_lists),
+        cmocka_unit_test(test_lists_of_the_largest_venue),
     };
     return cmocka_run_group_tests(tests, refdata_setup, refdata_teardown);
 }

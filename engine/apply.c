@@ -158,7 +158,7 @@ void apply_bound(struct engine *e, const struct msg_bound *ev)
         return;
     a->port_profile = ev->profile_id;
     risk_account(e, ev->head.account);
-    risk_begin(e, 0);
+    risk_begin_account(e, ev->head.account);
 }
 
 void apply_unbound(struct engine *e, const struct msg_unbind *ev)

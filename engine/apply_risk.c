@@ -99,6 +99,13 @@ void risk_begin(struct engine *e, u32 party)
         e->work = (struct work){.kind = WORK_COUNT, .owner = owner_of(first, 0)};
 }
 
+void risk_begin_account(struct engine *e, u32 account)
+{
+    e->risk.party = 0;
+    if (e->risk.accounts[account].begun)
+        e->work = (struct work){.kind = WORK_COUNT, .owner = owner_of(account, 0)};
+}
+
 void apply_limit(struct engine *e, const struct msg_limit *ev)
 {
     u32 party = limit_party(e, ev);
@@ -106,11 +113,13 @@ void apply_limit(struct engine *e, const struct msg_limit *ev)
 
     p->own = limit_values(ev);
     p->source = ev->source;
-    if (party & FIRM_PARTY)
+    if (party & FIRM_PARTY) {
         party_limits(e, p, &p->own);
-    else
+        risk_begin(e, party);
+    } else {
         risk_account(e, party);
-    risk_begin(e, party & FIRM_PARTY ? party : 0);
+        risk_begin_account(e, party);
+    }
 }
 
 /* ---- profiles ---- */
@@ -130,7 +139,7 @@ void apply_checks(struct engine *e, const struct msg_checks *ev)
     if (!other)
         return;
     risk_account(e, ev->account);
-    risk_begin(e, 0);
+    risk_begin_account(e, ev->account);
 }
 
 void apply_profile(struct engine *e, const struct msg_profile *ev)

@@ -131,6 +131,9 @@ void risk_account(struct engine *e, u32 account);
  * work. */
 void risk_begin(struct engine *e, u32 party);
 
+/* The same of one account, when nothing of any other is to be counted. */
+void risk_begin_account(struct engine *e, u32 account);
+
 /* The account behind `account` whose orders are to be looked at; 0: none is left. */
 u32 risk_next_account(const struct engine *e, u32 account);
 void apply_untraded(struct engine *e, const struct msg_untraded *ev);

@@ -37,7 +37,7 @@ static void add_account(struct load *l, const char *user)
 
 void load_init(struct load *l, u32 instruments, u32 orders)
 {
-    struct engine_conf conf = {.accounts_max = 2,
+    struct engine_conf conf = {.accounts_max = min_u32(orders, ACCOUNTS_MAX),
                                .instruments_max = instruments,
                                .orders_max = orders,
                                .gateways = 1,

@@ -353,6 +353,32 @@ static void reserve_probes(u32 n)
     probe_cancel(1, 3);
 }
 
+/* Not orders but accounts: what is said of one of them costs no look at the others. */
+static void accounts_fill(u32 n)
+{
+    rest(1, 'B', 100, MIDDLE);
+    for (u32 i = 0; i < n; i++) {
+        union msg m = {.cmd = {.type = CMD_ACCOUNT, .slots = (u8)msg_type_slots(CMD_ACCOUNT)}};
+        char user[16];
+        snprintf(user, sizeof user, "U%05u", i);
+        memcpy(m.account.user, user, sizeof m.account.user);
+        memcpy(m.account.firm, "FIRM", sizeof m.account.firm);
+        load_send(&l, &m);
+    }
+}
+
+static void accounts_probes(u32 n)
+{
+    (void)n;
+    for (u32 i = 0; i < 16; i++) {
+        union msg m = {.cmd = {.type = CMD_LIMIT, .slots = (u8)msg_type_slots(CMD_LIMIT)}};
+        m.limit.scope = LIMIT_ACCOUNT;
+        m.limit.collar_bps = (u16)(1 + i);
+        memcpy(m.limit.user, i % 2 ? "BOB   " : "U00007", sizeof m.limit.user);
+        probe(&m);
+    }
+}
+
 static const struct scenario {
     const char *name;
     void (*fill)(u32 n);
@@ -369,6 +395,7 @@ static const struct scenario {
     {"pegs with a minimum", picky_fill, picky_probes, false, 3 * PICKY_LOOKS_MAX},
     {"a queue for a cross", cross_fill, cross_probes, false, 0},
     {"orders that end by time", expiry_fill, expiry_probes, false, 0},
+    {"limits of one account among many", accounts_fill, accounts_probes, false, 0},
     {"an opening cross", cross_fill, opening_probes, true, 0},
     {"a sweep and mass cancels", far_fill, sweep_probes, true, 0},
     {"reserves under a sweep", reserve_fill, reserve_probes, true, 0},

@@ -327,6 +327,19 @@ static void draw(const struct top *t)
     refresh();
 }
 
+/* The next key; ERR when there was none for so long. Where nobody can press one any more, because
+ * the input has ended, that is no reason to ask the venue without a pause. */
+static int key_wait(double interval_s)
+{
+    u64 until_ns = clock_now_ns() + (u64)(interval_s * NS_PER_SEC);
+    int key = getch();
+    u64 now_ns = clock_now_ns();
+
+    if (key == ERR && now_ns < until_ns)
+        clock_sleep_ns(until_ns - now_ns);
+    return key;
+}
+
 static int screen(struct top *t, double interval_s)
 {
     if (!freopen("/dev/null", "w", stderr) || !initscr()) /* lines of ctl_ask would tear it */
@@ -336,7 +349,7 @@ static int screen(struct top *t, double interval_s)
     curs_set(0);
     keypad(stdscr, TRUE);
     timeout((int)(interval_s * 1000));
-    for (int key = 0; key != 'q'; key = getch())
+    for (int key = 0; key != 'q'; key = key_wait(interval_s))
         if (key != KEY_RESIZE || t->frame.used == 0) {
             t->frame.room = LINES > 4 ? (u32)LINES - 1 : 3; /* the head is made in any case */
             look(t);

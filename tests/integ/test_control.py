@@ -384,6 +384,14 @@ def test_top():
         os.write(master, b"q")
         wait_for("its end", lambda: top.poll() is not None)
         check(top.returncode == 0, top.returncode)
+        # Nobody can press a key any more: it asks no oftener for that.
+        asked = lambda: int(re.search(r"^wirebook_control_connections_total (\d+)$", v.ctl("metrics"), re.M)[1])
+        before = asked()
+        top = start([program("wirebook-ctl"), "--socket", v.socket, "--interval", "0.5", "top"], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, TERM="xterm"))
+        time.sleep(2)
+        check(3 <= asked() - before <= 20, f"three questions each half a second, not {asked() - before} in two seconds")
+        top.kill()
 
 
 def test_clumsy_command_lines():

@@ -300,6 +300,8 @@ static u32 serve(struct engine *e, u32 i, u64 now_ns, u32 budget)
                 taken = stamp(e, i, taken);
             done += turn_cost(e) - 1;
             hand_out(e);
+        } else if (UNLIKELY(cmd->cmd.type == CMD_LOOK)) {
+            done = budget; /* it may have been at many prices (look.c): one a turn */
         }
         ring_take(r, n);
         e->announced[i].cmds -= e->announced[i].cmds > 0;

@@ -7,7 +7,8 @@
  * admin agent, which has few looks under way at a time, says that it got none.
  *
  * A look at an instrument before a cross is its indication: it pairs orders in thought as the cross
- * will (auction.h), INDICATION_PRICES_MAX prices at most, so that a look is short whatever waits.
+ * will (auction.h), INDICATION_PRICES_MAX prices at most, and a page ends behind so many, so that a
+ * look is short whatever waits: who lists them goes on behind the last one that was answered.
  * The same is what the shadow engine makes of every instrument each second (persist/indicator.h).
  */
 #include "engine/auction.h"
@@ -99,7 +100,8 @@ void engine_indication(const struct engine *e, u16 instrument, u32 *prices, stru
     out->side = p.side;
 }
 
-static void seen_indication(const struct engine *e, u16 id, struct seen_instrument *s)
+/* Returns how many prices it has looked at. */
+static u32 seen_indication(const struct engine *e, u16 id, struct seen_instrument *s)
 {
     u32 prices = INDICATION_PRICES_MAX;
     struct indication i;
@@ -111,9 +113,10 @@ static void seen_indication(const struct engine *e, u16 id, struct seen_instrume
     s->imbalance = i.imbalance;
     s->cross_price = i.price;
     s->side = i.side;
+    return INDICATION_PRICES_MAX - prices;
 }
 
-static void seen_instrument(const struct engine *e, u32 id, struct seen_instrument *s)
+static u32 seen_instrument(const struct engine *e, u32 id, struct seen_instrument *s)
 {
     const struct market *m = &e->markets[id];
     const struct book *b = &e->books.at[id];
@@ -135,11 +138,14 @@ static void seen_instrument(const struct engine *e, u32 id, struct seen_instrume
         .late = m->late,
     };
     memcpy(s->terms, (const u8 *)t + sizeof t->ev, sizeof s->terms);
-    seen_indication(e, (u16)id, s);
+    return seen_indication(e, (u16)id, s);
 }
 
-/* One answer; `id` is 0 when there is nothing to be told. */
-static void answer(struct engine *e, const struct msg_look *c, u32 id, bool last)
+/*
+ * One answer; `id` is 0 when there is nothing to be told. `*prices` were looked at for this look so
+ * far. Returns whether it is the last one, which it also is when they are many.
+ */
+static bool answer(struct engine *e, const struct msg_look *c, u32 id, bool last, u32 *prices)
 {
     union msg m;
 
@@ -149,7 +155,6 @@ static void answer(struct engine *e, const struct msg_look *c, u32 id, bool last
     m.seen.request = c->request;
     m.seen.id = id;
     m.seen.what = c->what;
-    m.seen.last = last;
     if (c->what == LOOK_VENUE)
         seen_venue(e, &m.seen.venue);
     else if (id && c->what == LOOK_ACCOUNT)
@@ -159,19 +164,23 @@ static void answer(struct engine *e, const struct msg_look *c, u32 id, bool last
     else if (id && c->what == LOOK_LISTED)
         seen_listed(e, id, m.seen.listed);
     else if (id)
-        seen_instrument(e, id, &m.seen.instrument);
+        *prices += seen_instrument(e, id, &m.seen.instrument);
+    m.seen.last = last || *prices >= INDICATION_PRICES_MAX;
     engine_answer(e, &m, 4);
+    return m.seen.last;
 }
 
 static void answer_page(struct engine *e, const struct msg_look *c, u32 used)
 {
     u32 from = max_u32(c->from, 1);
     u32 end = from + min_u32(LOOK_PAGE, from <= used ? used + 1 - from : 0);
+    bool over = from == end;
+    u32 prices = 0;
 
-    if (from == end)
-        answer(e, c, 0, true);
-    for (u32 id = from; id < end; id++)
-        answer(e, c, id, id + 1 == end);
+    if (over)
+        answer(e, c, 0, true, &prices);
+    for (u32 id = from; !over; id++)
+        over = answer(e, c, id, id + 1 == end, &prices);
 }
 
 void step_look(struct engine *e, const struct msg_look *c)
@@ -181,14 +190,15 @@ void step_look(struct engine *e, const struct msg_look *c)
                                 : c->what == LOOK_INSTRUMENT ? &e->instruments.names
                                 : c->what == LOOK_PROFILE    ? &e->risk.profile_names
                                                              : &e->listed.keys;
+    u32 prices = 0;
 
     if (c->what == LOOK_VENUE)
-        answer(e, c, 0, true);
+        answer(e, c, 0, true, &prices);
     else if (c->what < LOOK_ACCOUNT || c->what > LOOK_LISTED ||
              (c->what == LOOK_LISTED && c->name[0]))
         request_refuse(e, WHY_TERMS);
     else if (c->name[0])
-        answer(e, c, names_find(names, names_key(c->name, account ? 6 : 8)), true);
+        answer(e, c, names_find(names, names_key(c->name, account ? 6 : 8)), true, &prices);
     else
         answer_page(e, c, names->used);
 }

@@ -67,6 +67,7 @@ struct archive {
 
     u8 job;     /* enum job */
     bool asked; /* the hook is at it */
+    bool gap;   /* segments are gone that the ledger does not know */
     bool piece_done;
     bool stopped;
     bool complained;
@@ -151,10 +152,8 @@ static int ledger_open(struct archive *a)
     return a->ledger < 0 ? a->ledger : ledger_read(a);
 }
 
-/*
- * Notes that `name` is there. The block is written again with what it had: a tear costs nothing.
- * -ENOSPC: nothing was noted, and can be later.
- */
+/* Notes that `name` is there; -ENOSPC: it can be later. The block is written again with what it
+ * had: a tear costs nothing. */
 static int ledger_add(struct archive *a, const char *name, const char *sum)
 {
     const u64 next = a->next, since = a->since;
@@ -231,13 +230,11 @@ static bool begin(struct archive *a)
     if (catalog_load(&a->catalog) != 0 || a->catalog.used == 0)
         return false;
     u64 oldest = a->catalog.entries[0].segment;
-    if (a->next < oldest) {
-        if (a->used > 0)
-            log_error("archive: segments %" PRIx64 " to %" PRIx64
-                      " have been removed before they were archived",
-                      a->next, oldest - 1);
-        a->next = oldest;
-    }
+    a->gap |= a->next < oldest;
+    if (a->next < oldest && a->used > 0)
+        log_error("archive: segments %" PRIx64 " to %" PRIx64 " are gone, and not in the ledger",
+                  a->next, oldest - 1);
+    a->next = max_u64(a->next, oldest);
     e = entry_of(a, a->next);
     if (!e || e->state != SEGMENT_USED)
         return false; /* nothing is written in it yet */
@@ -366,9 +363,14 @@ static int look(struct archive *a, u64 now_ns)
 
     if (rc == 0)
         return 0;
-    if (rc < 0)
+    bool known = rc == -EEXIST && a->gap && a->job == JOB_MANIFEST; /* made when we knew more */
+    if (rc < 0 && !known)
         return put_off(a, now_ns, rc);
     a->asked = false;
+    if (known) {
+        a->day_ended = 0;
+        return 1;
+    }
     CRASH_POINT("archive-put");
     int error = ledger_add(a, a->name, sum);
     CRASH_POINT("archive-noted");

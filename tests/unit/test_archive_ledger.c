@@ -14,6 +14,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/metrics.h"
 #include "persist/archive_record.h"
+#include "persist/journal_format.h"
 #include "tests/lib/archive_rig.h"
 
 /* Killed at any turn and started again, also with the ledger torn or gone. */
@@ -132,6 +133,34 @@ static void no_space_test(void **state)
     archive_rig_end();
 }
 
+/*
+ * The ledger has rotted, and segments that it knew were used again: the manifest of a day that is
+ * still to be read is there, and cannot be made the same again. What comes behind it is archived.
+ */
+static void forgotten_test(void **state)
+{
+    char name[DISK_NAME_MAX];
+
+    (void)state;
+    archive_rig_start();
+    archive_rig_grow(DAY_EVERY + 30);
+    archive_rig_settle();
+    assert_int_equal(archive_rig_manifests(), 1);
+    archive_rig_end();
+    for (u64 segment = 1; segment <= 3; segment++) {
+        segment_name(segment, name);
+        rig.fd->disk.ops->unlink(&rig.fd->disk, name);
+    }
+    fake_disk_file(rig.fd, ARCHIVE_LEDGER)->data[sizeof(struct record) + 5] ^= 1;
+    archive_rig_start();
+    archive_rig_grow(DAY_EVERY);
+    for (u32 turn = 0; turn < 1000; turn++)
+        archive_do_work(rig.archive, rig.now_ns += 100 * NS_PER_SEC);
+    assert_non_null(archive_rig_stored(PREFIX "20260102.manifest"));
+    assert_true(durable_get(archive_passed(rig.archive)) > 2 * DAY_EVERY);
+    archive_rig_end();
+}
+
 /* A ledger whose name a power cut could take is none to begin with. */
 static void ledger_name_test(void **state)
 {
@@ -177,8 +206,8 @@ static void day_noted_test(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(restart_test),     T(ledger_damage_test), T(unnoted_test),
-        T(ledger_name_test), T(day_noted_test),     T(no_space_test),
+        T(restart_test),   T(ledger_damage_test), T(unnoted_test),   T(ledger_name_test),
+        T(day_noted_test), T(no_space_test),      T(forgotten_test),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

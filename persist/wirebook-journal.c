@@ -320,8 +320,11 @@ static int print(const struct options *o, struct disk *d)
         epoch = tx.epoch;
         print_tx(&tx);
     }
-    if (s == CURSOR_GONE || s == CURSOR_ERROR)
+    if (s == CURSOR_ERROR)
         fprintf(stderr, "wirebook-journal: %s; try wirebook-journal verify\n", cursor_why(c));
+    else if (s == CURSOR_GONE)
+        fprintf(stderr, "wirebook-journal: %s: --from %" PRIu64 "\n", cursor_why(c),
+                cursor_oldest(c));
     int rc = s == CURSOR_WAIT ? print_end(o, d, &tx) : s != CURSOR_TX;
     cursor_free(c);
     return rc;
@@ -365,7 +368,10 @@ static int export(const struct options *o, struct disk *d)
         rc = 1;
     }
     if (ok && !dump_end(&dump, &why)) {
-        fprintf(stderr, "wirebook-journal: %s\n", why.text);
+        fprintf(stderr, "wirebook-journal: %s%s\n", why.text,
+                at.first_segment == 1
+                    ? ""
+                    : "; its beginning is gone, and with it names: ask by number");
         rc = 1;
     } else if (!ok) {
         fprintf(stderr, "wirebook-journal: %s\n", why.text);

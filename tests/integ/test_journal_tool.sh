@@ -135,6 +135,15 @@ verify "$tmp/copy"
 check "a missing first segment is found" is $rc 1
 check "  what is left is looked at" has '^blocks +[0-9]+, all whole, from segment 2 on' "$tmp/out"
 check "  and what to do is said" has 'begins with segment 2: .*from the archive' "$tmp/out"
+"$bin/wirebook-journal" print "$tmp/copy" > "$tmp/print" 2>&1
+check "  print says from where on it can be read" is $? 1
+from=$(sed -nE 's/.*oldest segment that is left: --from ([0-9]+)$/\1/p' "$tmp/print")
+"$bin/wirebook-journal" print --from "${from:-0}" "$tmp/copy" > "$tmp/print" 2>&1
+check "  and there it begins" is "$?:$(grep -oE '^seq=[0-9]+' "$tmp/print" | head -1)" "0:seq=$from"
+"$bin/wirebook-journal" export --account ALFA01 "$tmp/copy" > "$tmp/print" 2>&1
+check "  a name that is gone with it is not called unknown alone" is "$?:$(grep -c 'ask by number' "$tmp/print")" 1:1
+"$bin/wirebook-journal" export --account '#1' "$tmp/copy" > "$tmp/print" 2>&1
+check "  by its number the account is found" has EV_ACCEPTED "$tmp/print"
 copy
 truncate -s 1000000 "$tmp/copy/$first"
 verify "$tmp/copy"

@@ -452,5 +452,8 @@ int main(int argc, char **argv)
         o.shard = find_shard(d);
     rc = o.verb->run(&o, d);
     d->ops->free(d);
-    return rc;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return rc;
+    fprintf(stderr, "wirebook-journal: what was to be shown is lost: %s\n", strerror(errno));
+    return rc ? rc : 1;
 }

@@ -29,6 +29,9 @@ check "  events behind it" has '^  seq=1 .*type=EV_STARTED' "$tmp/print"
 check "  fills of an order" has '^  .*type=EV_EXECUTED' "$tmp/print"
 "$bin/wirebook-journal" print --from 3 --to 4 "$dir" > "$tmp/print" 2>&1
 check "print of a range" is "$(grep -oE '^ *seq=[0-9]+' "$tmp/print" | tr -d ' ' | sort -u | tr '\n' ' ')" "seq=3 seq=4 "
+"$bin/wirebook-journal" print "$dir" > /dev/full 2> "$tmp/out"
+check "print onto a full disk is code 1" is $? 1
+check "  and said" has 'No space left' "$tmp/out"
 "$bin/wirebook-journal" print --from 1000000 "$dir" > "$tmp/print" 2>&1
 check "print behind the end prints nothing" is "$?:$(cat "$tmp/print")" "0:"
 

@@ -91,6 +91,7 @@ check "the same again is well" is "$sum" "$(sha256sum < "$first" | cut -c 1-64)"
 # ---- the directory is lost ----
 before=$(state "$dir")
 mv "$dir" "$tmp/lost"
+mkdir -p "$away/lost+found" "$dir/lost+found" # each is a file system of its own
 scripts/archive restore "$away" "$dir" 2> "$tmp/restore"
 check "restore" is $? 0
 after=$(state "$dir")

@@ -137,6 +137,7 @@ struct net *net_new(struct mem *m, const struct net_conf *conf, const struct pac
     chunk_pool_init(&net->rcv_pool, m, rcv_chunks);
     chunk_pool_init(&net->snd_pool, m, conf->chunks - rcv_chunks);
     net->snd_pool.kept = conf->chunks_kept;
+    net->rcv_pool.kept = min_u32(conf->chunks_kept, rcv_chunks) / 2;
     wheel_init(&net->wheel, NET_TICK_NS, now_ns);
     init_lists(net);
     tcp_headers_init(net);

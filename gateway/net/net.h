@@ -124,7 +124,7 @@ struct net_conf {
     u32 half_open_max; /* of these, not yet through the handshake; more SYNs get SYN cookies */
     u32 time_wait_max; /* of these, in TIME_WAIT; the oldest give way */
     u32 chunks;        /* chunks of NET_CHUNK_BYTES in the pool, for all connections together */
-    u32 chunks_kept;   /* of those for sending, only for connections that have none; else 0 */
+    u32 chunks_kept;   /* of those for sending, for connections that have none; receiving: half */
 
     u64 rto_min_ns;      /* floor of the retransmission timeout */
     u64 rto_max_ns;      /* its ceiling, back-off included */

@@ -64,12 +64,24 @@ static u8 *byte_at(const struct space *s, const struct chunk_pool *pool, u32 seq
     return (u8 *)chunk_bytes(pool, chunk_of(s, entry_of(s, seq))) + place_of(s, seq);
 }
 
-/* A chunk for an entry that has none. False: the pool is empty. */
+u32 space_chunks(const struct space *s)
+{
+    u32 chunks = 0;
+
+    if (s->near == SPACE_HERE)
+        return 0;
+    ASSERT_EQ(s->chunk[0], 0);
+    for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
+        chunks += chunk_of(s, i) != 0;
+    return chunks;
+}
+
+/* A chunk for an entry that has none. False: the pool is empty, or the rest is for others. */
 static bool get_chunk(struct space *s, struct chunk_pool *pool, u32 entry)
 {
     u32 *chunk = entry == 0 ? &s->near : &s->chunk[entry];
 
-    *chunk = chunk_take_more(pool);
+    *chunk = pool->free <= pool->kept && space_chunks(s) > 0 ? 0 : chunk_take(pool);
     return *chunk != 0;
 }
 
@@ -100,18 +112,6 @@ static bool move_out(struct space *s, struct chunk_pool *pool)
     memset(s->chunk, 0, sizeof s->chunk);
     s->near = chunk;
     return true;
-}
-
-u32 space_chunks(const struct space *s)
-{
-    u32 chunks = 0;
-
-    if (s->near == SPACE_HERE)
-        return 0;
-    ASSERT_EQ(s->chunk[0], 0);
-    for (u32 i = 0; i < NET_CONN_CHUNKS; i++)
-        chunks += chunk_of(s, i) != 0;
-    return chunks;
 }
 
 u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *bytes, u32 n)

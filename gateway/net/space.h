@@ -72,7 +72,8 @@ static inline void *chunk_bytes(const struct chunk_pool *pool, u32 chunk)
 
 /*
  * Stores `n` bytes at sequence number `seq`, taking chunks as needed. Returns how many were stored:
- * fewer than `n` only when the pool ran empty. The caller keeps within NET_SPACE_BYTES.
+ * fewer than `n` only when the pool ran empty, or what is left is kept for others. The caller keeps
+ * within NET_SPACE_BYTES.
  */
 u32 space_write(struct space *s, struct chunk_pool *pool, u32 seq, const void *bytes, u32 n);
 

@@ -338,6 +338,39 @@ static void holes_do_not_starve(void **state)
     script_free(&s);
 }
 
+/*
+ * Who is not read from can use up half of them, too; what others send has a place all the same.
+ */
+static void unread_bytes_do_not_starve(void **state)
+{
+    struct script_seg syn = {.src_port = 9, .flags = TCP_SYN, .seq = 7, .window = 1000};
+    struct net_conf conf;
+    struct script s;
+    struct script_seg a;
+
+    (void)state;
+    script_conf(&conf);
+    conf.chunks = 64; /* 16 for receiving */
+    conf.chunks_kept = 16;
+    open_1000(&s, &conf);
+    s.take = 0;
+    for (u32 i = 0; i < 60; i++)
+        script_seg(&s, TCP_ACK, s.peer_seq + 1000 * i, s.peer_ack, zeroes, 1000);
+    assert_in_range(net_chunks_used(s.net), 1, 8);
+    script_clear(&s);
+    script_in(&s, &syn);
+    assert_true(script_out(&s, &a));
+    syn = (struct script_seg){
+        .src_port = 9, .flags = TCP_ACK, .seq = 8, .ack = a.seq + 1, .data = zeroes, .len = 1000};
+    script_in(&s, &syn);
+    script_clear(&s);
+    syn.seq += 1000;
+    script_in(&s, &syn);
+    assert_true(script_out(&s, &a)); /* the second full segment's */
+    assert_int_equal(a.ack, 8 + 2000);
+    script_free(&s);
+}
+
 static void reset_within_data(void **state)
 {
     struct script s;
@@ -370,6 +403,7 @@ int main(void)
         cmocka_unit_test(pool_runs_empty),
         cmocka_unit_test(room_that_others_took),
         cmocka_unit_test(holes_do_not_starve),
+        cmocka_unit_test(unread_bytes_do_not_starve),
         cmocka_unit_test(reset_within_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

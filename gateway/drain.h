@@ -3,7 +3,7 @@
  *
  *   SIGTERM ──▶ health ports shut, trading goes on ── gateway.drain_notice_ms ──▶ all ports shut
  *           ──▶ topology_close: what was asked is done and told, connections end, export ──▶ exit
- *   a second signal, at any time: exit at once
+ *   a signal from then on: exit at once. An operator's drain begins the same, and cuts nothing
  */
 #ifndef WIREBOOK_GATEWAY_DRAIN_H
 #define WIREBOOK_GATEWAY_DRAIN_H

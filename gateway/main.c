@@ -228,16 +228,18 @@ static bool tick(u64 now_ns)
     return !persist_failed(topology.persist);
 }
 
-/* Waits for SIGINT or SIGTERM, or until the journal fails; SIGHUP reads the files again. Returns
- * the exit code. */
+/* Waits for SIGINT or SIGTERM, an operator's drain, or until the journal fails; SIGHUP reads the
+ * files again. Returns the exit code. */
 static int wait_for_end(const sigset_t *signals)
 {
     struct timespec interval = {.tv_nsec = STATE_LOOK_INTERVAL * 1000000l};
 
     while (tick(clock_now_ns())) {
         int sig = sigtimedwait(signals, NULL, &interval);
-        if (sig == SIGINT || sig == SIGTERM) {
-            log_info("%s: ending in order", sig == SIGINT ? "SIGINT" : "SIGTERM");
+        if (sig == SIGINT || sig == SIGTERM || steer_drains(steer)) {
+            log_info("%s: ending in order", sig == SIGINT    ? "SIGINT"
+                                            : sig == SIGTERM ? "SIGTERM"
+                                                             : "drain");
             return 0;
         }
         if (sig == SIGHUP)

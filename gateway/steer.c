@@ -6,7 +6,6 @@
  */
 #include "gateway/steer.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@ struct steer {
     struct renew *renew;
     struct control *control; /* NULL: not configured */
     _Atomic bool hangup;     /* SIGHUP came; by main's thread */
+    _Atomic bool draining;   /* an operator wants the end; by admin's */
     struct msg_instrument pausing;
     struct search search;
 };
@@ -40,11 +40,10 @@ static enum operate_found request_find(void *ctx, u64 request, struct msg_operat
     return search_request(&((struct steer *)ctx)->search, request, out, again);
 }
 
-/* The same way out as by the service manager's signal; main waits for it. */
+/* Not by a signal: a second operator's would be a second one, which ends the process at once. */
 static void drain(void *ctx)
 {
-    (void)ctx;
-    kill(getpid(), SIGTERM);
+    atomic_store(&((struct steer *)ctx)->draining, true);
 }
 
 /* ---- reload ---- */
@@ -266,6 +265,11 @@ struct steer *steer_open(const struct conf *conf, const struct renew_parts *part
 void steer_reload(struct steer *s)
 {
     atomic_store(&s->hangup, true);
+}
+
+bool steer_drains(const struct steer *s)
+{
+    return atomic_load(&s->draining);
 }
 
 u64 steer_drain_notice_ns(const struct steer *s)

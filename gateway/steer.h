@@ -18,6 +18,9 @@ struct steer *steer_open(const struct conf *conf, const struct renew_parts *part
 /* The files are to be read again. Any thread; what comes of it is in the log. */
 void steer_reload(struct steer *s);
 
+/* An operator has asked for the end of the process. Any thread. */
+bool steer_drains(const struct steer *s);
+
 /* gateway.drain_notice_ms and gateway.drain_timeout_ms as they are in force, in ns. Any thread. */
 u64 steer_drain_notice_ns(const struct steer *s);
 u64 steer_drain_timeout_ns(const struct steer *s);

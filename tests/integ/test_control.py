@@ -312,6 +312,20 @@ def test_day_end_and_drain():
         check(v.process.wait(20) == 0, "it ends in order")
 
 
+def test_drain_twice():
+    """Two operators, one wish: the second one's must not end at once what the first one's ends in order."""
+    v = Steered("twice")
+    with open(v.conf, encoding="utf-8") as file:
+        text = file.read().replace("gateway:\n", "gateway:\n  drain_notice_ms: 3000\n")
+    with open(v.conf, "w", encoding="utf-8") as file:
+        file.write(text)
+    with v:
+        for _ in range(2):
+            check(v.asked("drain")["outcome"] == "done", "asked for")
+        client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
+        check(v.process.wait(20) == 0, "it ends in order")
+
+
 def test_snapshot():
     with Steered("snapshot") as v:
         client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
@@ -466,4 +480,4 @@ def test_socket_that_cannot_be():
 
 run_tests(test_socket_that_cannot_be, test_clumsy_command_lines, test_groups_of_another_machine, test_bad_input, test_looks, test_accounts, test_risk, test_open_orders, test_disconnect, test_instruments, test_kill_and_restore, test_break,
           test_who_and_why_are_in_the_journal, test_roles, test_two_operators_at_once,
-          test_day_end_and_drain, test_snapshot, test_engine_that_does_not_answer, test_top)
+          test_day_end_and_drain, test_drain_twice, test_snapshot, test_engine_that_does_not_answer, test_top)

@@ -157,7 +157,6 @@ static void a_conversation(void **state)
     rig_close(&rig);
 }
 
-/* A token is one order's, however often it comes, live or from a client that was away. */
 /* A Replace says the whole letter of display: it is imbalance-only no more. */
 static void display_is_replaced(void **state)
 {
@@ -172,6 +171,7 @@ static void display_is_replaced(void **state)
     rig_close(&rig);
 }
 
+/* A token is one order's, however often it comes, live or from a client that was away. */
 static void repeated_tokens(void **state)
 {
     (void)state;

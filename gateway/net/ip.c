@@ -21,6 +21,13 @@ bool ip_unicast(u32 ipv4)
     return first != 0 && first != 127 && first < 224;
 }
 
+bool ip_broadcast(const struct net *net, u32 ipv4)
+{
+    u32 hosts = ~net->conf.netmask;
+
+    return be32(hosts) > 1 && ipv4 == (net->conf.ipv4 | hosts);
+}
+
 /* Good by the device's word, or by our own sum. */
 static bool cksum_good(const struct packet *p, const struct ipv4_hdr *ip)
 {
@@ -47,8 +54,7 @@ static enum net_stat refuse_reason(const struct net *net, const struct packet *p
         return NET_DROP_IP_FRAGMENT;
     if (ip->dst != net->conf.ipv4)
         return NET_DROP_NOT_OURS;
-    if (!ip_unicast(ip->src) || ip->src == net->conf.ipv4 ||
-        ip->src == (net->conf.ipv4 | ~net->conf.netmask))
+    if (!ip_unicast(ip->src) || ip->src == net->conf.ipv4 || ip_broadcast(net, ip->src))
         return NET_DROP_IP_SOURCE;
     return NET_STAT_COUNT;
 }

@@ -25,4 +25,7 @@ void ip_write(const struct net *net, struct packet *p, const u8 *dst_mac, u32 ds
 /* True for an address that one machine can have: not 0, loopback, multicast or broadcast. */
 bool ip_unicast(u32 ipv4);
 
+/* Whether it is the broadcast address of our network, which one of two addresses has not. */
+bool ip_broadcast(const struct net *net, u32 ipv4);
+
 #endif

@@ -113,7 +113,7 @@ struct net_up {
 struct net_conf {
     u8 mac[6];     /* ours */
     u32 ipv4;      /* ours, network order */
-    u32 netmask;   /* network order; only used for our own connects */
+    u32 netmask;   /* network order; for its broadcast address, and our own connects */
     u32 gateway;   /* network order, 0: none; only used for our own connects */
     u16 mtu;       /* bytes of an IPv4 packet, 576..9001 */
     u8 ttl;        /* of what we send, 1..255 */

@@ -32,8 +32,8 @@ u64 net_connect(struct net *net, u32 ipv4, u16 port, u16 local_port, u64 now_ns)
 {
     if (now_ns > net->now_ns)
         net->now_ns = now_ns;
-    if (!ip_unicast(ipv4) || ipv4 == net->conf.ipv4 ||
-        ipv4 == (net->conf.ipv4 | ~net->conf.netmask) || arp_next_hop(net, ipv4) == 0)
+    if (!ip_unicast(ipv4) || ipv4 == net->conf.ipv4 || ip_broadcast(net, ipv4) ||
+        arp_next_hop(net, ipv4) == 0)
         return 0;
     if (local_port == 0)
         local_port = choose_port(net, ipv4, port);

@@ -105,6 +105,30 @@ static void only_unicast(void **state)
     script_free(&s);
 }
 
+/* RFC 3021: a network of two addresses has no broadcast, the second one is a machine's. */
+static void two_addresses(void **state)
+{
+    struct script_seg syn = {.flags = TCP_SYN, .seq = 7, .window = 1000};
+    u8 frame[SCRIPT_FRAME_MAX];
+    struct net_conf conf;
+    struct script s;
+
+    (void)state;
+    script_conf(&conf);
+    conf.ipv4 = be32(SCRIPT_OUR_IP - 1);
+    conf.netmask = be32(0xfffffffe);
+    script_init(&s, &conf);
+    u32 n = script_build(&syn, frame);
+    frame[29] = 1; /* from 10.0.0.1 to 10.0.0.0 */
+    frame[33] = 0;
+    struct packet p = {
+        .data = frame, .len = n, .ip_cksum = PACKET_CKSUM_GOOD, .l4_cksum = PACKET_CKSUM_GOOD};
+    net_input(s.net, &p, s.now_ns);
+    assert_int_equal(net_conns(s.net), 1);
+    assert_int_not_equal(net_connect(s.net, be32(SCRIPT_OUR_IP), 80, 0, s.now_ns), 0);
+    script_free(&s);
+}
+
 /* MUST-20: the router that led to the peer is dead; at R1 we ask, then take the other. */
 static void another_way_at_r1(void **state)
 {
@@ -345,7 +369,7 @@ int main(void)
         cmocka_unit_test(ttl_and_diffserv),  cmocka_unit_test(only_unicast),
         cmocka_unit_test(another_way_at_r1), cmocka_unit_test(one_ack_a_turn),
         cmocka_unit_test(looked_at),         cmocka_unit_test(idle_memory),
-        cmocka_unit_test(nobody_walks),
+        cmocka_unit_test(nobody_walks),      cmocka_unit_test(two_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

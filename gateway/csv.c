@@ -9,6 +9,8 @@
 
 #include "engine/base/assert.h"
 
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* spreadsheets begin a file of UTF-8 with it */
+
 /* Reads one line without its end to c->text. False at the end of the file, and where it cannot be
  * read on: what has come of that line may be half of it. */
 static bool read_line(struct csv *c)
@@ -29,6 +31,8 @@ static bool read_line(struct csv *c)
     if (n > 0 && c->text[n - 1] == '\r')
         n--;
     c->text[n] = 0;
+    if (c->line == 1 && strncmp(c->text, BYTE_ORDER_MARK, 3) == 0)
+        memmove(c->text, c->text + 3, n - 2);
     if (cut)
         report_error(c->report, c->line, NULL, NULL, "line too long; allowed: %u characters",
                      CSV_LINE_BYTES - 1);

@@ -117,14 +117,15 @@ static void test_property_decimal(void **state)
 static void test_good(void **state)
 {
     (void)state;
-    assert_int_equal(load("# comment\n\n restricted , symbol,tick,lot,reference_price\r\n"
-                          "no,AAPL,0.01,100,225.50\r\n"
-                          "  # another\n"
-                          "yes,\"BRK.A\" , 1 ,1,199999\n"
-                          "no,Z,0.0001,10,none",
-                          ACCOUNTS "alfa01,al," HASH ",yes,1000,50000.5,7.25,5000,Z AAPL  Z\n"
-                                   "B,BRAV," HASH ",no,none,none,none,none,\n"),
-                     0);
+    assert_int_equal(
+        load("\xEF\xBB\xBF# comment\n\n restricted , symbol,tick,lot,reference_price\r\n"
+             "no,AAPL,0.01,100,225.50\r\n"
+             "  # another\n"
+             "yes,\"BRK.A\" , 1 ,1,199999\n"
+             "no,Z,0.0001,10,none",
+             ACCOUNTS "alfa01,al," HASH ",yes,1000,50000.5,7.25,5000,Z AAPL  Z\n"
+                      "B,BRAV," HASH ",no,none,none,none,none,\n"),
+        0);
     assert_int_equal(refs.instruments_used, 3);
     assert_memory_equal(refs.instruments[0].symbol, "AAPL    ", 8);
     assert_int_equal(refs.instruments[0].tick, 100);

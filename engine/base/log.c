@@ -107,6 +107,7 @@ static void record_write(const struct log_record *rec)
 /* The seconds that are over in which something was left out. */
 static int left_out_tell(struct log_ring *r, u64 now_ns)
 {
+    char like[LOG_LINE_BYTES];
     int told = 0;
 
     for (u32 i = 0; i < LIMITS_MAX; i++) {
@@ -116,7 +117,8 @@ static int left_out_tell(struct log_ring *r, u64 now_ns)
             now_ns < atomic_load_explicit(&l->since_ns, memory_order_relaxed) + NS_PER_SEC)
             continue;
         tell(now_ns, "suppressed", "lines=%u thread=%s like=\"%s\"", left_out - l->told,
-             r->ring.name, atomic_load_explicit(&l->format, memory_order_relaxed));
+             r->ring.name,
+             log_quoted(like, sizeof like, atomic_load_explicit(&l->format, memory_order_relaxed)));
         l->told = left_out;
         told++;
     }

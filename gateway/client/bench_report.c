@@ -113,11 +113,12 @@ static void print_verdict(FILE *out, const struct bench_result *r)
 {
     static const char *const verdicts[] = {
         [BENCH_OK] = "every order was answered once",
+        [BENCH_USAGE] = "FAILED",
         [BENCH_LOGIN_REJECTED] = "FAILED",
         [BENCH_LOST] = "FAILED",
         [BENCH_WRONG] = "WRONG: something was lost, doubled or contradicts itself",
-        [BENCH_TOO_SLOW] = "REFUSED: the offered rate was not reached, the latencies would mean "
-                           "nothing (--any-rate shows them all the same)",
+        [BENCH_TOO_SLOW] = ("REFUSED: the offered rate was not reached, the latencies would mean "
+                            "nothing (--any-rate shows them all the same)"),
     };
     const char *more = r->first_wrong;
     if (r->code == BENCH_OK && r->counts.rejected > 0 && r->counts.accepted == 0)

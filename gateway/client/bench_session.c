@@ -18,6 +18,7 @@
  */
 #include "gateway/client/bench_session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,8 +314,9 @@ void bench_session_poll(struct bench_session *s, u64 now_ns)
         bench_session_connect(s, now_ns);
     while (wb_client_poll(s->client, now_ns, &ev) != WB_NOTHING)
         on_event(s, &ev, now_ns);
-    if (s->shared->ack_log != NULL)
-        fflush(s->shared->ack_log); /* what counts as seen is in the file */
+    FILE *log = s->shared->ack_log; /* what counts as seen is in the file */
+    if (log != NULL && (fflush(log) != 0 || ferror(log)) && s->state != BENCH_OVER)
+        fail(s, BENCH_USAGE, "--ack-log cannot be written", strerror(errno));
     send_owed(s);
 }
 

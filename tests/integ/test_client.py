@@ -104,6 +104,8 @@ def test_bench_notices():
             bench(venue.port, TWO, *QUICK, "--mix", "50,40,10,0", code=code)
     with Fake() as venue:
         bench(venue.port, {"A": "secret", "B": "wrong"}, *QUICK, code=2)
+    with Fake() as venue:  # what cannot be noted has not been seen
+        bench(venue.port, TWO, *QUICK, "--ack-log", "/dev/full", code=1)
     bench(venue.port, TWO, *QUICK, code=3)
     bench(venue.port, TWO, "--mix", "50,50,50,50", code=1)
 

@@ -18,7 +18,7 @@
  * the last second before a power cut, and then rots, still looks like a torn tail. A second copy
  * (quorum) is the answer to that.
  *
- * A segment of another format version is neither torn nor damaged: refused, and said so.
+ * What has another format version, or is another shard's, is neither torn nor damaged: refused.
  *
  * A transaction for which the state has no room (a pool was configured smaller) is not damage: the
  * start is refused as well, but with another remedy (REPLAY_UNFIT).
@@ -251,9 +251,7 @@ static enum replay_status end_here(struct replay *p, u64 index, const char *what
     int error = replay_tail_look(&p->file, &p->catalog, p->i, index, &t);
 
     if (error)
-        return failed(p, error,
-                      error == -ENOENT ? "a segment was used again while it was read, try once more"
-                                       : "reading the tail");
+        return failed(p, error, "reading the tail (or was a segment used again meanwhile?)");
     r->max_epoch = max_u64(r->max_epoch, t.max_epoch);
     if (t.durable >= r->next_block && !PLANTED(PLANT_IGNORE_WITNESS)) {
         if (came_late(p, index))
@@ -262,6 +260,8 @@ static enum replay_status end_here(struct replay *p, u64 index, const char *what
                  t.durable_at);
         return damaged(p, index, r->next_block, text);
     }
+    if (replay_tail_strange(&t, p->conf->disk, p->conf->shard, p->why))
+        return REPLAY_FAILED;
     if (r->last_seq < r->mark_seq)
         return ends_early(p, index, what);
     *ended = true;

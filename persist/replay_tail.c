@@ -14,6 +14,10 @@ static int look_at(struct segment_file *f, u32 shard, u64 index, struct replay_t
         if (block_is_zero(b) || (whole && b->head.segment != f->segment))
             continue; /* never written, in this file's present life */
         t->written++;
+        if (!whole && b->head.segment == f->segment && !block_check(b, b->head.shard)) {
+            t->strange = true;
+            t->shard = b->head.shard;
+        }
         if (!whole)
             continue; /* torn too */
         t->max_epoch = max_u64(t->max_epoch, b->head.epoch);
@@ -37,4 +41,15 @@ int replay_tail_look(struct segment_file *f, const struct catalog *c, u32 i, u64
             error = look_at(f, c->shard, 0, t);
     }
     return error ? error : segment_file_open(f, bad->segment, bad->bytes);
+}
+
+bool replay_tail_strange(const struct replay_tail *t, const struct disk *d, u32 shard,
+                         struct why *why)
+{
+    if (t->strange)
+        why_set(why,
+                "journal %s is of shard %u, and this is shard %u; nothing was changed: is it the "
+                "right shard, and the right directory?",
+                d->where, t->shard, shard);
+    return t->strange;
 }

@@ -10,6 +10,8 @@ struct replay_tail {
     u64 durable;    /* highest durable_block of a whole one */
     u64 durable_at; /* the block that says so */
     u64 max_epoch;  /* of the whole ones; 0: there is none */
+    bool strange;   /* one is whole, but another shard's: `shard` */
+    u32 shard;
 };
 
 /*
@@ -19,5 +21,9 @@ struct replay_tail {
  */
 int replay_tail_look(struct segment_file *f, const struct catalog *c, u32 i, u64 index,
                      struct replay_tail *t);
+
+/* True when another shard has written there, and not `shard`: then `why` says so. */
+bool replay_tail_strange(const struct replay_tail *t, const struct disk *d, u32 shard,
+                         struct why *why);
 
 #endif

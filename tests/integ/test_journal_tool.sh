@@ -77,6 +77,17 @@ check "the venue refuses to start on it with code 10" is $? 10
 check "  says where" has 'offset 4096, block 2' "$tmp/damaged.log"
 check "  and touches nothing" is "$(cksum "$tmp/copy"/*.journal)" "$before"
 
+copy
+before=$(cd "$tmp/copy" && cksum ./*.journal durable.mark)
+sed -e "s#^data_dir:.*#data_dir: $tmp/copy#" -e 's/^shard: 1/shard: 2/' "$tmp/venue.yaml" > "$tmp/other.yaml"
+timeout 20 "$bin/wirebook" "$tmp/other.yaml" > "$tmp/damaged.log" 2>&1
+check "a venue of another shard does not begin where this one stands: code 13" is $? 13
+check "  says why" has 'is of shard 1, and this is shard 2' "$tmp/damaged.log"
+check "  and touches nothing" is "$(cd "$tmp/copy" && cksum ./*.journal durable.mark)" "$before"
+"$bin/wirebook-journal" verify --shard 2 "$tmp/copy" > "$tmp/out" 2>&1
+check "verify as another shard's is code 1" is $? 1
+check "  and why" has 'is of shard 1, and this is shard 2' "$tmp/out"
+
 # One byte of an event is changed and all checksums behind it are made right again: only running the commands finds it.
 copy
 python3 - "$tmp/copy" << 'END'

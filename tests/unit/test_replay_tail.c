@@ -101,11 +101,27 @@ static void late_blocks_test(void **state)
     assert_false(at.cut);
 }
 
+/* A journal of another shard is not one that ends before its first block. */
+static void other_shard_test(void **state)
+{
+    struct replay_conf conf = {
+        .disk = &fd->disk, .shard = 8, .apply = fake_tx_apply, .ctx = &count, .quiet = true};
+
+    (void)state;
+    for (u32 way = 0; way < 2; way++) { /* also where its beginning has rotted */
+        assert_int_equal(replay_run(&conf, &at, &why), REPLAY_FAILED);
+        assert_non_null(strstr(why.text, "of shard 7, and this is shard 8"));
+        assert_int_equal(count, 0);
+        fake_disk_file(fd, "0000000000000001.journal")->data[100] ^= 1;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tail_test, setup, teardown),
         cmocka_unit_test_setup_teardown(late_blocks_test, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_shard_test, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,12 @@
  * one line for the operator, and everything taken so far is given back.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -225,6 +229,20 @@ static int on_event(u16 device, enum rte_eth_event_type event, void *arg_port, v
     return 0;
 }
 
+/* The MTU of the kernel's interface under a virtual device, whose driver says 1500 whatever it is.
+ * 0: there is no such interface. */
+static u32 kernel_mtu(u32 if_index)
+{
+    struct ifreq request = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool known = fd >= 0 && if_index != 0 && if_indextoname(if_index, request.ifr_name) != NULL &&
+                 ioctl(fd, SIOCGIFMTU, &request) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return known ? (u32)request.ifr_mtu : 0;
+}
+
 /* What the device says about itself once it is probed. */
 static int learn(struct port *p, const struct port_conf *conf)
 {
@@ -242,8 +260,13 @@ static int learn(struct port *p, const struct port_conf *conf)
     p->mtu_chosen = conf->mtu != 0;
     if (p->mtu_chosen)
         p->mtu = conf->mtu;
+    u32 under = p->mtu_chosen ? 0 : kernel_mtu(info.if_index);
+    if (under != 0 && under < p->mtu)
+        p->mtu = (u16)under;
     if (p->mtu > 9001)
         p->mtu = 9001;
+    if (p->mtu < PACKET_MTU_MIN)
+        return -EINVAL;
     if (conf->queues > info.max_rx_queues || conf->queues > info.max_tx_queues)
         return -ERANGE;
     return 0;

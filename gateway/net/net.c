@@ -70,7 +70,7 @@ u64 net_bytes(const struct net_conf *conf)
 
 static void check_conf(const struct net_conf *conf)
 {
-    ASSERT_GE(conf->mtu, 576);
+    ASSERT_GE(conf->mtu, PACKET_MTU_MIN);
     ASSERT_LE(conf->mtu, 9001);
     ASSERT_GE(conf->ttl, 1);
     ASSERT_LE(conf->dscp, 63);

@@ -33,6 +33,8 @@ enum packet_tx_cksum {
     PACKET_TX_CKSUM_TCP = 2, /* TCP's; its field then holds the sum of the pseudo header */
 };
 
+#define PACKET_MTU_MIN 576u /* every IPv4 network takes so much, RFC 791 */
+
 /* Bytes of the largest frame for a given MTU: Ethernet header, no VLAN tag, no FCS. */
 #define PACKET_ETH_BYTES        14u
 #define PACKET_FRAME_BYTES(mtu) (PACKET_ETH_BYTES + (mtu))

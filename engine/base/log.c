@@ -238,7 +238,7 @@ const char *log_word(char *out, u32 bytes, const char *from, u32 n)
         n--;
     n = min_u32(n, bytes - 1);
     for (u32 i = 0; i < n; i++)
-        out[i] = isalnum((u8)from[i]) || (from[i] && strchr(".-_/", from[i])) ? from[i] : '?';
+        out[i] = isalnum((u8)from[i]) || (from[i] && strchr(".+-=_/", from[i])) ? from[i] : '?';
     out[n] = '\0';
     return n > 0 ? out : "-";
 }

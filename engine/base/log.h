@@ -69,7 +69,7 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* `n` bytes from outside as a value, to `out`: spaces and zeros at the end go, what is not a
- * letter, a digit or one of .-_/ becomes '?'; nothing left: "-". Returns out. */
+ * letter, a digit or one of .+-=_/ becomes '?'; nothing left: "-". Returns out. */
 const char *log_word(char *out, u32 bytes, const char *from, u32 n);
 
 /* Text from outside for a quoted value, to `out`: its quotes become apostrophes. Returns out. */

@@ -179,7 +179,7 @@ static void write_events(void)
 {
     char word[8];
 
-    log_event(LOG_WARN, "login", "user=%s n=%d", log_word(word, sizeof word, "A\"=B  ", 6), 5);
+    log_event(LOG_WARN, "login", "user=%s n=%d", log_word(word, sizeof word, "A\"=B+ ", 6), 5);
     log_event(LOG_INFO, "why", "reason=\"%s\"", "two words");
     log_event(LOG_INFO, "odd", "text=\"%s\"", "a\xffz");
     log_info("plain \"words\"");
@@ -192,7 +192,7 @@ static void test_events_as_text(void **state)
     (void)state;
     capture(write_events);
     assert_int_equal(lines(), 4);
-    assert_non_null(strstr(text, "warn  login: user=A??B n=5\n"));
+    assert_non_null(strstr(text, "warn  login: user=A?=B+ n=5\n"));
     assert_non_null(strstr(text, "info  why: reason=\"two words\"\n"));
     assert_string_equal(log_word(word, 4, "      ", 6), "-");
     assert_string_equal(log_word(word, 4, "abcdef", 6), "abc");
@@ -206,7 +206,7 @@ static void test_events_as_json(void **state)
     log_write_close();
     assert_int_equal(lines(), 4);
     assert_non_null(
-        strstr(text, "\"level\":\"warn\",\"event\":\"login\",\"user\":\"A??B\",\"n\":\"5\"}"));
+        strstr(text, "\"level\":\"warn\",\"event\":\"login\",\"user\":\"A?=B+\",\"n\":\"5\"}"));
     assert_non_null(strstr(text, "\"reason\":\"two words\""));
     assert_non_null(strstr(text, "\"text\":\"a?z\""));
     assert_non_null(strstr(text, "\"message\":\"plain \\\"words\\\"\""));
@@ -231,8 +231,8 @@ static void test_events_for_journald(void **state)
     assert_true(n > 0);
     got[n] = 0;
     assert_string_equal(got,
-                        "PRIORITY=4\nSYSLOG_IDENTIFIER=wirebook\nMESSAGE=login: user=A??B n=5\n"
-                        "WIREBOOK_EVENT=login\nWIREBOOK_USER=A??B\nWIREBOOK_N=5\n");
+                        "PRIORITY=4\nSYSLOG_IDENTIFIER=wirebook\nMESSAGE=login: user=A?=B+ n=5\n"
+                        "WIREBOOK_EVENT=login\nWIREBOOK_USER=A?=B+\nWIREBOOK_N=5\n");
     n = recv(fd, got, sizeof got - 1, MSG_DONTWAIT);
     got[max_u64((u64)n, 1) - 1] = 0;
     assert_non_null(strstr(got, "WIREBOOK_REASON=two words"));

@@ -4,6 +4,7 @@
 #include "gateway/client/bench_keep.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "gateway/client/bench_files.h"
 
@@ -34,12 +35,15 @@ const char *bench_keep_check(const struct bench_keep *k, const char **path)
     const char *paths[] = {k->hgrm, k->hlog, k->csv};
 
     for (u32 i = 0; i < ARRAY_LEN(paths); i++) {
+        bool there = paths[i] != NULL && access(paths[i], F_OK) == 0;
         FILE *f = paths[i] != NULL ? fopen(paths[i], "a") : NULL;
         *path = paths[i];
         if (paths[i] != NULL && f == NULL)
             return "cannot be written";
         if (f != NULL)
             fclose(f);
+        if (f != NULL && !there) /* the run may come to nothing */
+            unlink(paths[i]);
     }
     return NULL;
 }

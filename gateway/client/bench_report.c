@@ -177,6 +177,20 @@ void bench_latency_lines(FILE *out, const char *name, const struct histogram *h)
     fprintf(out, "%s.max_us %.3f us\n", name, (double)h->max / 1000);
 }
 
+static void print_latency_lines(FILE *out, const struct bench_options *o,
+                                const struct bench_result *r)
+{
+    fprintf(out, "bench.late_max_us %.3f us\n", (double)r->late_max_ns / 1000);
+    bench_latency_lines(out, "bench.all", &r->all);
+    for (u32 k = 0; k < BENCH_KINDS; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "bench.%s", kind_names[k]);
+        bench_latency_lines(out, name, &r->latency[k]);
+    }
+    if (o->on_core)
+        bench_latency_lines(out, "bench.on_core", &r->on_core);
+}
+
 static void print_lines(FILE *out, const struct bench_options *o, const struct bench_result *r)
 {
     const struct ledger_counts *c = &r->counts;
@@ -204,15 +218,8 @@ static void print_lines(FILE *out, const struct bench_options *o, const struct b
     };
     fprintf(out, "bench.offered %.1f requests/s\n", r->offered);
     fprintf(out, "bench.achieved %.1f requests/s\n", r->achieved);
-    fprintf(out, "bench.late_max_us %.3f us\n", (double)r->late_max_ns / 1000);
-    bench_latency_lines(out, "bench.all", &r->all);
-    for (u32 k = 0; k < BENCH_KINDS; k++) {
-        char name[32];
-        snprintf(name, sizeof name, "bench.%s", kind_names[k]);
-        bench_latency_lines(out, name, &r->latency[k]);
-    }
-    if (o->on_core)
-        bench_latency_lines(out, "bench.on_core", &r->on_core);
+    if (r->code != BENCH_TOO_SLOW)
+        print_latency_lines(out, o, r);
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         fprintf(out, "bench.%s %llu count\n", counts[i].name, (unsigned long long)counts[i].value);
     fprintf(out, "bench.exit_code %d code\n", r->code);

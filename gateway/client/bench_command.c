@@ -33,6 +33,9 @@ static const char help[] =
     "  --shape SHAPE          constant; poisson: as independent clients would; burst:N, so many "
     "at\n"
     "                         once; default constant\n"
+    "  --catch-up N           after a delay of this program's own what is owed goes out at most N\n"
+    "                         times as fast as the rate, one after the other, not at once; it is\n"
+    "                         measured from when it was due all the same\n"
     "  --ladder N,N,...       one run after the other at these rates (1k, 10k, 1M), until the p99 "
     "breaks\n"
     "  --knee N               it breaks above N times the first run's; default 10\n"
@@ -83,6 +86,7 @@ enum {
     OPT_ACCOUNTS,
     OPT_RATE,
     OPT_SHAPE,
+    OPT_CATCH_UP,
     OPT_LADDER,
     OPT_KNEE,
     OPT_SECONDS,
@@ -118,6 +122,7 @@ static const struct option option_list[] = {
     {"accounts", required_argument, NULL, OPT_ACCOUNTS},
     {"rate", required_argument, NULL, OPT_RATE},
     {"shape", required_argument, NULL, OPT_SHAPE},
+    {"catch-up", required_argument, NULL, OPT_CATCH_UP},
     {"ladder", required_argument, NULL, OPT_LADDER},
     {"knee", required_argument, NULL, OPT_KNEE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
@@ -259,6 +264,9 @@ static bool take_load_option(struct bench_command *c, int option)
         return true;
     case OPT_SHAPE:
         take_shape(o);
+        return true;
+    case OPT_CATCH_UP:
+        o->catch_up = wanted_number("--catch-up is 2..1000", 2, 1000);
         return true;
     case OPT_LADDER:
         take_ladder(&c->ladder);
@@ -409,6 +417,8 @@ void bench_command_take(struct bench_command *c, int argc, char **argv)
         bench_usage("an account is there twice: it would take over from itself", twice);
     if (c->ladder.rungs > 0 && bench_keep_any(&c->keep))
         bench_usage("--hgrm, --hlog and --csv are for one run, not for a --ladder", "");
+    if (o->catch_up > 0 && o->shape == BENCH_BURST)
+        bench_usage("--catch-up spreads what is due at once, which --shape burst:N wants", "");
     if (c->bypass.device != NULL && c->venue_config != NULL)
         bench_usage("--vdev and --in-process: one of them", "");
 }

@@ -234,15 +234,35 @@ static void begin_run(struct run *r, u64 now)
 
     bench_schedule_init(&r->shared.schedule, o->shape, o->burst, now + LEAD_NS, o->rate,
                         o->warmup_ms, o->run_ms);
+    if (o->catch_up > 0)
+        r->shared.gap_ns = NS_PER_SEC / (o->rate * o->catch_up);
     for (u32 i = 0; i < o->sessions; i++)
         bench_session_begin(&r->sessions[i], o->seed + i);
     enter_phase(r, PHASE_RUN, now);
 }
 
+/* The one that has been due for the longest time, of those that may go. */
+static void send_oldest(struct run *r, u64 now)
+{
+    struct bench_session *oldest = NULL;
+
+    for (u32 i = 0; i < r->o->sessions; i++) {
+        struct bench_session *s = &r->sessions[i];
+        if (bench_session_due(s) <= now &&
+            (oldest == NULL || bench_pace_due(&s->pace) < bench_pace_due(&oldest->pace)))
+            oldest = s;
+    }
+    if (oldest != NULL)
+        bench_session_send(oldest, now);
+}
+
 static void send_due(struct run *r, u64 now)
 {
-    for (u32 i = 0; i < r->o->sessions; i++)
-        bench_session_send(&r->sessions[i], now);
+    if (r->shared.gap_ns > 0)
+        send_oldest(r, now);
+    else
+        for (u32 i = 0; i < r->o->sessions; i++)
+            bench_session_send(&r->sessions[i], now);
     bool stop = stop_wanted != 0 && r->shared.made == 0;
     if (!stop && r->shared.sent < r->shared.schedule.total)
         return;

@@ -24,7 +24,8 @@ struct bench_options {
     u32 sessions;
     u64 rate; /* requests per second of all sessions together */
     enum bench_shape shape;
-    u64 burst; /* BENCH_BURST: requests of one burst */
+    u64 burst;    /* BENCH_BURST: requests of one burst */
+    u64 catch_up; /* what is owed goes at most so many times as fast as the rate; 0: at once */
     u64 warmup_ms;
     u64 run_ms;
     u64 drain_ms; /* how long answers may take at the end */

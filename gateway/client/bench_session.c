@@ -103,6 +103,7 @@ static void made_is_sent(struct bench_session *s, u64 now_ns)
     s->made_bytes = 0;
     shared->made--;
     shared->sent++;
+    shared->next_ns = shared->gap_ns > 0 ? now_ns + shared->gap_ns : 0;
     if (bench_pace_measured(&s->pace)) {
         shared->first_due_ns = min_u64(shared->first_due_ns, due);
         shared->last_due_ns = max_u64(shared->last_due_ns, due);
@@ -343,17 +344,17 @@ u64 bench_session_due(const struct bench_session *s)
 {
     if (!has_room(s) || s->full || s->again_ref < s->again_end)
         return UINT64_MAX;
-    return bench_pace_due(&s->pace);
+    return max_u64(bench_pace_due(&s->pace), s->shared->next_ns);
 }
 
-/* Makes the next request, which is due at `due`. False: too much is unanswered for another one. */
-static bool make_next(struct bench_session *s, u64 due)
+/* Makes the next request. False: too much is unanswered for another one. */
+static bool make_next(struct bench_session *s)
 {
     if (s->made_bytes > 0)
         return true;
     u64 before = s->ledger.waiting;
-    s->made_bytes =
-        bench_flow_next(&s->flow, &s->ledger, due, bench_pace_measured(&s->pace), s->made);
+    s->made_bytes = bench_flow_next(&s->flow, &s->ledger, bench_pace_due(&s->pace),
+                                    bench_pace_measured(&s->pace), s->made);
     s->shared->waiting += s->ledger.waiting - before;
     s->shared->made += s->made_bytes > 0;
     return s->made_bytes > 0;
@@ -361,17 +362,15 @@ static bool make_next(struct bench_session *s, u64 due)
 
 void bench_session_prepare(struct bench_session *s)
 {
-    u64 due = bench_session_due(s);
-
-    if (due != UINT64_MAX)
-        make_next(s, due);
+    if (bench_session_due(s) != UINT64_MAX)
+        make_next(s);
 }
 
 void bench_session_send(struct bench_session *s, u64 now_ns)
 {
-    for (u64 due = bench_session_due(s); due <= now_ns; due = bench_session_due(s)) {
-        if (!make_next(s, due)) {
-            s->full = true; /* what comes then is measured from `due` */
+    while (bench_session_due(s) <= now_ns) {
+        if (!make_next(s)) {
+            s->full = true; /* what comes then is measured from when it was due */
             return;
         }
         raw(s, s->made, s->made_bytes);

@@ -38,6 +38,8 @@ struct bench_shared {
     u64 late_max_ns; /* how late the latest one was sent */
     u64 sent;        /* requests of the schedule */
     u32 made;        /* requests that are ready before they are due, and not yet sent */
+    u64 gap_ns;      /* between two requests at least; 0: what is due goes at once */
+    u64 next_ns;     /* when the next one may go */
     u64 waiting;     /* of all ledgers: requests that are made and not answered */
 };
 

@@ -169,6 +169,8 @@ def test_in_process():
     check("REFUSED" in text and "achieved" in text and "p99" not in text and not os.path.exists(kept), text)
     text = inside("--rate", "9000000", "--seconds", "0.05", "--warmup", "0", "--lines", code=5, judge=True)
     check("bench.achieved" in text and "p99" not in text, text)
+    check("answered once" in inside("--catch-up", "3"), "what is owed goes one by one")
+    check("burst" in inside("--catch-up", "3", "--shape", "burst:5", code=1), "not both")
     two = "gateway: {count: 2}\nthreads: [{name: hot, agents: [gateway, gateway1, engine, persist]}]"
     check("gateway.count" in inside(code=1, more=two), "one gateway only")
     check("one of them" in inside("--vdev", "net_null0", code=1), "no device beside it")

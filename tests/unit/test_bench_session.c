@@ -217,6 +217,29 @@ static void test_prepared(void **state)
     rig_free(r);
 }
 
+/* Who has been away sends what he owes one by one, each measured from when it was due. */
+static void test_catch_up(void **state)
+{
+    struct rig *r = rig_new();
+    u64 now = T0 + 10 * GAP + GAP / 2; /* ten are due */
+    u64 gap = GAP / 4;
+    (void)state;
+
+    r->shared.gap_ns = gap;
+    for (u32 i = 1; i <= 10; i++, now += gap) {
+        send_at(r, now);
+        send_at(r, now + gap - 1);
+        assert_int_equal(r->shared.sent, i);
+        assert_int_equal(entered(i), 1);
+        if (i < 10)
+            assert_true(bench_session_due(&r->s) == now + gap);
+    }
+    assert_true(r->shared.last_due_ns == T0 + 10 * GAP);
+    assert_true(r->shared.late_max_ns == 10 * GAP + GAP / 2 - GAP);
+    assert_true(bench_session_due(&r->s) == max_u64(T0 + 11 * GAP, now));
+    rig_free(r);
+}
+
 /* What was ready when the connection was lost is sent again with what was sent: once. */
 static void test_prepared_and_lost(void **state)
 {
@@ -252,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_prepared_and_lost),
+        cmocka_unit_test(test_catch_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

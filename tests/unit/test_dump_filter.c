@@ -11,12 +11,13 @@
 #include "persist/dump.h"
 #include "tests/lib/dumped.h"
 
+/* Not by strchr, which strict sanitizers have look at all that is left each time. */
 static u32 lines(const char *text)
 {
     u32 n = 0;
 
-    for (; (text = strchr(text, '\n')) != NULL; text++)
-        n++;
+    for (; *text; text++)
+        n += *text == '\n';
     return n;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "gateway/drain.h"
 
+#include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
@@ -12,24 +14,48 @@
 
 #define TICK_NS (50 * NS_PER_MS)
 
-/* Only what a signal handler may do. The kernel resets the connections. */
-static void end_at_once(int signal)
-{
-    static const char line[] = "wirebook: a second signal: ending at once\n";
-    ssize_t n = write(STDERR_FILENO, line, sizeof line - 1);
+static struct {
+    sigset_t signals;
+    bool let_pass; /* the next one asks for what is under way already */
+} ends;
 
-    (void)signal, (void)n;
+static void say(const char *line)
+{
+    ssize_t n = write(STDERR_FILENO, line, strlen(line));
+
+    (void)n;
+}
+
+/*
+ * A thread that does nothing but wait for signals, which all others keep blocked: so none comes
+ * amid a call of theirs. The kernel resets the connections.
+ */
+static void *await_signals(void *unused)
+{
+    int signal;
+
+    (void)unused;
+    int rc = sigwait(&ends.signals, &signal);
+    if (ends.let_pass) {
+        say("wirebook: a signal: it is ending in order already, one more ends it at once\n");
+        rc |= sigwait(&ends.signals, &signal);
+    }
+    ASSERT_EQ(rc, 0); /* of signals that there are */
+    say("wirebook: a second signal: ending at once\n");
     _exit(DRAIN_EXIT_AT_ONCE);
 }
 
-/* The agents' threads keep the signals blocked; this thread takes the next one. */
-static void second_signal_ends(const sigset_t *signals)
+static void second_signal_ends(const sigset_t *signals, bool asked_by_signal)
 {
-    struct sigaction action = {.sa_handler = end_at_once};
+    pthread_t thread;
 
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    ends.signals = *signals;
+    ends.let_pass = !asked_by_signal;
+    int rc = pthread_create(&thread, NULL, await_signals, NULL);
+    if (rc != 0)
+        log_warn("no thread to wait for a second signal: %s", strerror(rc));
+    else
+        pthread_detach(thread);
 }
 
 static void stage_all(struct topology *t, enum gateway_stage stage)
@@ -38,13 +64,13 @@ static void stage_all(struct topology *t, enum gateway_stage stage)
         gateway_stage_set(t->gateways[g], stage);
 }
 
-void drain_notice(struct topology *t, const sigset_t *signals, u64 notice_ns,
+void drain_notice(struct topology *t, const sigset_t *signals, bool asked_by_signal, u64 notice_ns,
                   bool (*tick)(u64 now_ns))
 {
     u64 now_ns = clock_now_ns();
     u64 end_ns = now_ns + notice_ns;
 
-    second_signal_ends(signals);
+    second_signal_ends(signals, asked_by_signal);
     stage_all(t, GATEWAY_LEAVING);
     while (now_ns < end_ns && tick(now_ns)) {
         clock_sleep_ns(min_u64(TICK_NS, end_ns - now_ns));

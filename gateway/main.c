@@ -229,14 +229,15 @@ static bool tick(u64 now_ns)
 }
 
 /* Waits for SIGINT or SIGTERM, an operator's drain, or until the journal fails; SIGHUP reads the
- * files again. Returns the exit code. */
-static int wait_for_end(const sigset_t *signals)
+ * files again. Returns the exit code, and whether it was a signal. */
+static int wait_for_end(const sigset_t *signals, bool *signalled)
 {
     struct timespec interval = {.tv_nsec = STATE_LOOK_INTERVAL * 1000000l};
 
     while (tick(clock_now_ns())) {
         int sig = sigtimedwait(signals, NULL, &interval);
-        if (sig == SIGINT || sig == SIGTERM || steer_drains(steer)) {
+        *signalled = sig == SIGINT || sig == SIGTERM;
+        if (*signalled || steer_drains(steer)) {
             log_info("%s: ending in order", sig == SIGINT    ? "SIGINT"
                                             : sig == SIGTERM ? "SIGTERM"
                                                              : "drain");
@@ -261,6 +262,7 @@ static void signals_block(sigset_t *ends, sigset_t *all)
 
 static int lead(const char *path)
 {
+    bool signalled = false;
     sigset_t ends, all;
     int rc = topology_open(&topology, &refs, clock_now_ns());
     struct renew_parts parts = {path, &refs, &topology, world.auth};
@@ -280,12 +282,12 @@ static int lead(const char *path)
     if (rc == 0) {
         health_course_set(&health, HEALTH_OPEN);
         service_ready("open");
-        rc = wait_for_end(&all);
+        rc = wait_for_end(&all, &signalled);
     }
     health_course_set(&health, HEALTH_DRAINING);
     service_stopping(steer_drain_notice_ns(steer) + steer_drain_timeout_ns(steer) + END_EXTEND_NS);
     if (rc == 0)
-        drain_notice(&topology, &ends, steer_drain_notice_ns(steer), tick);
+        drain_notice(&topology, &ends, signalled, steer_drain_notice_ns(steer), tick);
     threads_stop(&threads);
     stamps_write(topology.stamps, conf.stages_file);
     if (rc == 0) {

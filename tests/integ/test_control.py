@@ -8,6 +8,7 @@ import pty
 import pwd
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -322,6 +323,7 @@ def test_drain_twice():
     with v:
         for _ in range(2):
             check(v.asked("drain")["outcome"] == "done", "asked for")
+        v.process.send_signal(signal.SIGTERM)  # nor does whoever stops the service meanwhile
         client(v.port, "ALFA01", "buy 100 AAPL 220; expect accepted")
         check(v.process.wait(20) == 0, "it ends in order")
 

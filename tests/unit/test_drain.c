@@ -49,7 +49,7 @@ static void notice_of_120_ms(void)
     block(&signals);
     ticks_max = 100;
     u64 from_ns = clock_now_ns();
-    drain_notice(&topology, &signals, 120 * NS_PER_MS, tick);
+    drain_notice(&topology, &signals, true, 120 * NS_PER_MS, tick);
     if (clock_now_ns() - from_ns < 120 * NS_PER_MS || ticks < 2 || ticks > 4)
         _exit(99);
 }
@@ -60,7 +60,7 @@ static void the_journal_fails(void)
 
     block(&signals);
     ticks_max = 2;
-    drain_notice(&topology, &signals, 3600 * NS_PER_SEC, tick);
+    drain_notice(&topology, &signals, true, 3600 * NS_PER_SEC, tick);
 }
 
 static void no_notice(void)
@@ -68,7 +68,7 @@ static void no_notice(void)
     sigset_t signals;
 
     block(&signals);
-    drain_notice(&topology, &signals, 0, tick);
+    drain_notice(&topology, &signals, true, 0, tick);
     if (ticks != 0)
         _exit(99);
 }
@@ -81,13 +81,40 @@ static void second_during_the_notice(void)
     ticks_max = UINT32_MAX;
     alarm(20);               /* if it is not heard */
     kill(getpid(), SIGTERM); /* blocked until the notice begins */
-    drain_notice(&topology, &signals, 3600 * NS_PER_SEC, tick);
+    drain_notice(&topology, &signals, true, 3600 * NS_PER_SEC, tick);
 }
 
 static void second_after_it(void)
 {
     no_notice();
     kill(getpid(), SIGINT);
+    sleep(20); /* if it is not heard */
+}
+
+/* A signal behind an operator's drain asks for what is under way; one more is a second one. */
+static void signals_behind_a_drain(bool twice)
+{
+    sigset_t signals;
+
+    block(&signals);
+    ticks_max = UINT32_MAX;
+    drain_notice(&topology, &signals, false, 0, tick);
+    kill(getpid(), SIGTERM);
+    clock_sleep_ns(200 * NS_PER_MS);
+    if (!twice)
+        _exit(42);
+    kill(getpid(), SIGTERM);
+    sleep(20);
+}
+
+static void one_behind_a_drain(void)
+{
+    signals_behind_a_drain(false);
+}
+
+static void two_behind_a_drain(void)
+{
+    signals_behind_a_drain(true);
 }
 
 static void all_of_it(void **state)
@@ -98,6 +125,8 @@ static void all_of_it(void **state)
     assert_int_equal(in_child(no_notice), 0);
     assert_int_equal(in_child(second_during_the_notice), DRAIN_EXIT_AT_ONCE);
     assert_int_equal(in_child(second_after_it), DRAIN_EXIT_AT_ONCE);
+    assert_int_equal(in_child(one_behind_a_drain), 42);
+    assert_int_equal(in_child(two_behind_a_drain), DRAIN_EXIT_AT_ONCE);
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 """Death of the process: at random moments, and at every named crash point of persist/, by SIGKILL and by a power cut."""
+import glob
 import signal
+import time
 
 from case import case
 from clock import DAY_S, Clock, to_midnight
@@ -67,12 +69,25 @@ def strike(t, rig, point, environment):
     t.did(f"died at {point} for the {number}. time, {rig.seen() - before} messages after its start")
 
 
+def wait_for_leftovers(rig):
+    """Until both segments ahead are there, for the next start to remove: on a slow disk the second one may be long in coming."""
+    patience = Patience(60, "two segments stand ahead")
+    while True:
+        begins = [open(path, "rb").read(4096) for path in glob.glob(f"{rig.data}/*.journal")]
+        if sum(not any(begin) for begin in begins) >= 2:
+            return
+        time.sleep(0.02)
+        patience.check()
+
+
 def at_point(point, cut):
     def run(t):
         disk = t.disk(mb=512) if cut else None  # a point at a slow far end may take a minute of trading
         rig = rig_of(t, disk, POINTS[point][2], program=PLANTED)
         rig.up()
         rig.trade(t.dice.uniform(0.1, 1.0), True)
+        if point == "leftover-removed":
+            wait_for_leftovers(rig)
         rig.end(signal.SIGKILL)
         rig.drain()
         strike(t, rig, point, {"WB_CRASH_CUT": disk.where} if cut else {})

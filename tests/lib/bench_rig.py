@@ -160,13 +160,23 @@ def inside_run(folder, name, accounts, durability, rate, seconds, *args, more=""
     return client_run(name, ["--in-process", venue.conf, "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds), *args])[0]
 
 
+def listens(port):
+    """Somebody does, on IPv4."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
 def baseline_run(folder, accounts, durability, rate, seconds, *args):
     """wirebook-bench against what one would otherwise write (tests/bench/bench_baseline.c) on the same two cores, with the same
     durability. Returns the benchmark's lines as {name: value}."""
     plain = subprocess.Popen([f"{BIN}/bench-baseline", str(PORT), durability, f"{folder}/baseline.journal", str(cores()[0])],
                              cwd=ROOT, start_new_session=True)
     try:
-        time.sleep(1.5)
+        for _ in range(600):  # it takes its memory first, which may take seconds
+            if plain.poll() is not None or listens(PORT):
+                break
+            time.sleep(0.05)
         return client_run("baseline", ["--port", str(PORT), "--accounts", accounts, "--rate", str(rate), "--seconds", str(seconds),
                                        *args])[0]
     finally:

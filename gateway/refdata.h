@@ -124,9 +124,9 @@ void refdata_command(union msg *m, u8 type);
 /* Finds in `refs`, which stay as they are meanwhile, without a look at every row. */
 struct refdata_finder {
     const struct refdata *refs;
-    u32 *symbols; /* rows of the instruments, by symbol; malloc */
-    u32 *users;   /* ... of the accounts, by user */
-    u64 *before;  /* entries of the lists of the accounts in front of each; malloc */
+    const struct refdata_instrument **symbols; /* rows, by symbol; malloc */
+    const struct refdata_account **users;      /* ... by user */
+    u64 *before; /* entries of the lists of the accounts in front of each; malloc */
 };
 
 void refdata_finder_make(struct refdata_finder *f, const struct refdata *refs);

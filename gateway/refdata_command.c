@@ -29,31 +29,24 @@ static void row_command(union msg *m, u8 type, const void *row)
 
 /* ---- rows by their names ---- */
 
-static int by_symbol(const void *a, const void *b, void *refs)
+static int symbol_compare(const void *symbol, const void *row)
 {
-    const struct refdata_instrument *rows = ((const struct refdata *)refs)->instruments;
-
-    return memcmp(rows[*(const u32 *)a].symbol, rows[*(const u32 *)b].symbol, 8);
+    return memcmp(symbol, (*(const struct refdata_instrument *const *)row)->symbol, 8);
 }
 
-static int by_user(const void *a, const void *b, void *refs)
+static int by_symbol(const void *a, const void *b)
 {
-    const struct refdata_account *rows = ((const struct refdata *)refs)->accounts;
-
-    return memcmp(rows[*(const u32 *)a].user, rows[*(const u32 *)b].user, sizeof rows->user);
+    return symbol_compare((*(const struct refdata_instrument *const *)a)->symbol, b);
 }
 
-/* Rows 0 to n - 1 in that order. */
-static u32 *sorted(const struct refdata *refs, u32 n,
-                   int (*compare)(const void *, const void *, void *))
+static int user_compare(const void *user, const void *row)
 {
-    u32 *rows = calloc((size_t)n + 1, sizeof *rows);
+    return memcmp(user, (*(const struct refdata_account *const *)row)->user, 6);
+}
 
-    ASSERT(rows != NULL);
-    for (u32 i = 0; i < n; i++)
-        rows[i] = i;
-    qsort_r(rows, n, sizeof *rows, compare, (void *)(uintptr_t)refs);
-    return rows;
+static int by_user(const void *a, const void *b)
+{
+    return user_compare((*(const struct refdata_account *const *)a)->user, b);
 }
 
 void refdata_finder_make(struct refdata_finder *f, const struct refdata *refs)
@@ -61,14 +54,19 @@ void refdata_finder_make(struct refdata_finder *f, const struct refdata *refs)
     u64 n = 0;
 
     f->refs = refs;
-    f->symbols = sorted(refs, refs->instruments_used, by_symbol);
-    f->users = sorted(refs, refs->accounts_used, by_user);
+    f->symbols = calloc((size_t)refs->instruments_used + 1, sizeof *f->symbols);
+    f->users = calloc((size_t)refs->accounts_used + 1, sizeof *f->users);
     f->before = calloc((size_t)refs->accounts_used + 1, sizeof *f->before);
-    ASSERT(f->before != NULL);
+    ASSERT(f->symbols != NULL && f->users != NULL && f->before != NULL);
+    for (u32 i = 0; i < refs->instruments_used; i++)
+        f->symbols[i] = &refs->instruments[i];
     for (u32 i = 0; i < refs->accounts_used; i++) {
+        f->users[i] = &refs->accounts[i];
         f->before[i] = n;
         n += refs->accounts[i].restricted.used + refs->accounts[i].unshorted.used;
     }
+    qsort(f->symbols, refs->instruments_used, sizeof *f->symbols, by_symbol);
+    qsort(f->users, refs->accounts_used, sizeof *f->users, by_user);
 }
 
 void refdata_finder_free(struct refdata_finder *f)
@@ -82,38 +80,18 @@ void refdata_finder_free(struct refdata_finder *f)
 const struct refdata_instrument *refdata_instrument(const struct refdata_finder *f,
                                                     const char symbol[8])
 {
-    u32 low = 0, high = f->refs->instruments_used;
+    const struct refdata_instrument **row = bsearch(symbol, f->symbols, f->refs->instruments_used,
+                                                    sizeof *f->symbols, symbol_compare);
 
-    while (low < high) {
-        u32 mid = low + (high - low) / 2;
-        const struct refdata_instrument *row = &f->refs->instruments[f->symbols[mid]];
-        int c = memcmp(row->symbol, symbol, sizeof row->symbol);
-        if (c == 0)
-            return row;
-        if (c < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
+    return row ? *row : NULL;
 }
 
 const struct refdata_account *refdata_account(const struct refdata_finder *f, const char user[6])
 {
-    u32 low = 0, high = f->refs->accounts_used;
+    const struct refdata_account **row =
+        bsearch(user, f->users, f->refs->accounts_used, sizeof *f->users, user_compare);
 
-    while (low < high) {
-        u32 mid = low + (high - low) / 2;
-        const struct refdata_account *row = &f->refs->accounts[f->users[mid]];
-        int c = memcmp(row->user, user, sizeof row->user);
-        if (c == 0)
-            return row;
-        if (c < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
+    return row ? *row : NULL;
 }
 
 /* ---- commands ---- */

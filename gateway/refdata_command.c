@@ -80,8 +80,8 @@ void refdata_finder_free(struct refdata_finder *f)
 const struct refdata_instrument *refdata_instrument(const struct refdata_finder *f,
                                                     const char symbol[8])
 {
-    const struct refdata_instrument **row = bsearch(symbol, f->symbols, f->refs->instruments_used,
-                                                    sizeof *f->symbols, symbol_compare);
+    const struct refdata_instrument **row =
+        bsearch(symbol, f->symbols, f->refs->instruments_used, sizeof *f->symbols, symbol_compare);
 
     return row ? *row : NULL;
 }

@@ -94,11 +94,12 @@ struct ahead {
     u32 found[AHEAD_FOUND]; /* by the number's last bits; 0: none */
 };
 
+struct engine;
+
 /*
  * What engine_ahead makes of a command, also for the book alone (tests/lib/own_book.c). With each
  * announcement, before what it is about: walks and scouts under way go on.
  */
-struct engine;
 void ahead_on(struct engine *e);
 
 /*

@@ -14,6 +14,7 @@
 
 #define TICK_NS (50 * NS_PER_MS)
 
+/* Main's, until it has made the thread that waits; then that thread's. */
 static struct {
     sigset_t signals;
     bool let_pass; /* the next one asks for what is under way already */

@@ -1,149 +1,11 @@
 /* test_control.c - the control socket before an engine that the test plays; answers as text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/lib/control_rig.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "engine/base/mem.h"
-#include "gateway/admin/control.h"
 #include "gateway/admin/ctl.h"
-#include "gateway/admin/operate.h"
 #include "gateway/admin/roles.h"
-
-static struct mem mem;
-static struct ring cmds, answers;
-static _Atomic u64 durable;
-static struct operate operate;
-static struct control *control;
-static char path[64];
-static u64 now_ns;
-static u32 drains;
-
-static void on_drain(void *ctx)
-{
-    (void)ctx;
-    drains++;
-}
-
-static const char *hindered;
-static u32 snapshots; /* asked for */
-static bool snapshot_there;
-
-static const char *on_hindered(void *ctx)
-{
-    (void)ctx;
-    return hindered;
-}
-
-static u64 on_ask(void *ctx)
-{
-    (void)ctx;
-    return ++snapshots;
-}
-
-static bool on_answer(void *ctx, u64 asked, json_t *answer)
-{
-    (void)ctx;
-    assert_int_equal(asked, snapshots);
-    if (snapshot_there)
-        json_object_set_new(answer, "outcome", json_string("made"));
-    return snapshot_there;
-}
-
-/* A journal that has nothing, and takes a look more to say so. */
-static enum operate_found on_find(void *ctx, u64 request, struct msg_operated *out, bool again)
-{
-    (void)ctx, (void)request, (void)out;
-    return again ? FOUND_NOT_YET : FOUND_NONE;
-}
-
-static int set_up(void **state)
-{
-    struct operate_conf oc = {.cmds = &cmds,
-                              .answers = &answers,
-                              .durable_seq = &durable,
-                              .request_find = on_find,
-                              .drain = on_drain,
-                              .snapshots = {on_hindered, on_ask, on_answer, NULL}};
-    struct control_conf cc = {.path = path, .group = ""};
-    (void)state;
-
-    mem_init(&mem, 0);
-    ring_init(&cmds, &mem, "cmds", 64);
-    ring_init(&answers, &mem, "answers", 256);
-    snprintf(path, sizeof path, "/tmp/wb-control-%d.sock", getpid());
-    now_ns = 1000 * NS_PER_SEC;
-    durable = 0;
-    drains = 0;
-    operate_init(&operate, &oc, 100);
-    control = control_new(&cc, &operate);
-    assert_non_null(control);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    control_free(control);
-    assert_int_not_equal(access(path, F_OK), 0);
-    mem_free_all(&mem);
-    return 0;
-}
-
-static int ask(const char *line)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(write(fd, line, strlen(line)), strlen(line));
-    for (u32 i = 0; i < 4; i++)
-        control_do_work(control, now_ns);
-    return fd;
-}
-
-/* The outcome that has come, or "" while there is none. Closes `fd` when there is one. */
-static char said[1024]; /* the whole line */
-
-static const char *outcome(int fd)
-{
-    static char word[32];
-    char line[1024];
-    ssize_t n;
-
-    for (u32 i = 0; i < 4; i++)
-        control_do_work(control, now_ns);
-    n = recv(fd, line, sizeof line, MSG_DONTWAIT);
-    word[0] = '\0';
-    if (n <= 0)
-        return word;
-    json_t *answer = json_loadb(line, (size_t)n, 0, NULL);
-    snprintf(said, sizeof said, "%.*s", (int)n, line);
-    snprintf(word, sizeof word, "%s", json_string_value(json_object_get(answer, "outcome")));
-    json_decref(answer);
-    close(fd);
-    return word;
-}
-
-static union msg taken(void)
-{
-    union msg copy, m;
-    const union msg *at = msg_peek(&cmds, &copy);
-
-    assert_non_null(at);
-    memcpy(&m, at, at->cmd.slots * (size_t)SLOT_BYTES);
-    ring_take(&cmds, m.cmd.slots);
-    return m;
-}
 
 /* The next command notes a refusal. Returns how many others had none. */
 static u32 noted(u8 why, const char *command, const char *of, const char *text)
@@ -161,16 +23,6 @@ static u32 noted(u8 why, const char *command, const char *of, const char *text)
     assert_int_equal(strncmp(n.note.of, of, sizeof n.note.of), 0);
     assert_int_equal(strncmp(n.note.text, text, sizeof n.note.text), 0);
     return n.note.unnoted;
-}
-
-static void say_operated(u64 request, u64 seq, u8 how)
-{
-    union msg m = {.operated = {.head = {.type = EV_OPERATED, .slots = 1, .seq = seq},
-                                .request = request,
-                                .first_seq = seq,
-                                .outcome = how}};
-
-    assert_true(ring_push(&answers, &m, 1));
 }
 
 /* Nothing is said before the engine has, and before that is durable. */
@@ -192,16 +44,6 @@ static void test_answer_waits_for_the_disk(void **state)
     assert_string_equal(outcome(fd), "");
     durable = 7;
     assert_string_equal(outcome(fd), "done");
-}
-
-/* What a request for that number answers. */
-static const char *looked_up(u64 number)
-{
-    char line[128];
-
-    snprintf(line, sizeof line, "{\"command\":\"request\",\"args\":{\"number\":%llu}}\n",
-             (unsigned long long)number);
-    return outcome(ask(line));
 }
 
 /* Where a request is that had no answer in time: the ring, the engine, the disk. */

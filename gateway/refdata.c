@@ -88,10 +88,15 @@ bool refdata_symbol(const char *text, char out[8])
 
 /* ---- names that must be there once ---- */
 
+static int name_compare(const void *name, const void *other)
+{
+    return memcmp(name, ((const struct refdata_name *)other)->name, 8);
+}
+
 static int compare_names(const void *a, const void *b)
 {
     const struct refdata_name *x = a, *y = b;
-    int c = memcmp(x->name, y->name, sizeof x->name);
+    int c = name_compare(x->name, y);
     if (c != 0)
         return c;
     return x->line < y->line ? -1 : x->line > y->line;
@@ -114,19 +119,7 @@ void refdata_names_sort(struct refdata_name *names, u32 n, const char *column, s
 
 bool refdata_names_have(const struct refdata_name *names, u32 n, const char name[8])
 {
-    u32 low = 0, high = n;
-
-    while (low < high) {
-        u32 mid = low + (high - low) / 2;
-        int c = memcmp(names[mid].name, name, 8);
-        if (c == 0)
-            return true;
-        if (c < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return false;
+    return n > 0 && bsearch(name, names, n, sizeof names[0], name_compare) != NULL;
 }
 
 /* ---- instruments ---- */

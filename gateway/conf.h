@@ -185,6 +185,7 @@ struct conf_engine {
 struct conf_journal {
     u64 segment_mb;
     u64 segments_ahead;
+    u64 buffer_mb;
     u64 low_space_mb;
     u64 hard_space_mb;
     u64 snapshot_transactions;

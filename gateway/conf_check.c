@@ -356,6 +356,11 @@ void conf_check(const struct conf *c, const struct conf_lines *lines, struct rep
         report_error(e, lines->key[conf_key_row("gateway.store_slots")], "gateway.store_slots",
                      value, "not a multiple of %u; allowed: multiples of it", STORE_CHUNK_SLOTS);
     }
+    if ((c->journal.buffer_mb & (c->journal.buffer_mb - 1)) != 0) {
+        snprintf(value, sizeof value, "%llu", (unsigned long long)c->journal.buffer_mb);
+        report_error(e, lines->key[conf_key_row("journal.buffer_mb")], "journal.buffer_mb", value,
+                     "not a power of two; allowed: 4, 8, 16, 32, 64, 128, 256");
+    }
     if (lines->key[conf_key_row("venue.timezone")] == 0 && !conf_zone_exists(c->timezone))
         report_error(e, 0, "venue.timezone", c->timezone,
                      "the default is no time zone on this machine; install tzdata or name another");

@@ -289,6 +289,10 @@ INT("journal.segment_mb", journal.segment_mb, 1, 4096, "MiB", "64",
     "Size of one file. Larger ones are made less often and keep more of what is no longer needed."),
 INT("journal.segments_ahead", journal.segments_ahead, 1, 8, "files", "2",
     "Zero-filled files kept ready. Costs their space; too few let a burst wait for the disk."),
+INT("journal.buffer_mb", journal.buffer_mb, 4, 256, "MiB", "4",
+    "What may wait in memory for a disk that stands still; then everything before it waits. A "
+    "power of two. With durability none no answer waits for what is in here. Each gateway has room "
+    "for twice as much."),
 INT("journal.low_space_mb", journal.low_space_mb, 2, 1048576, "MiB", "1024",
     "Free space below which new orders are rejected while cancels are still taken."),
 INT("journal.hard_space_mb", journal.hard_space_mb, 1, 1048575, "MiB", "256",

@@ -94,6 +94,7 @@ void load_topology(struct topology_conf *t, const struct conf *c, const struct s
         c->durability == CONF_DURABILITY_DISK ? DURABILITY_DISK : DURABILITY_NONE;
     t->persist.segment_bytes = c->journal.segment_mb << 20;
     t->persist.segments_ahead = (u32)c->journal.segments_ahead;
+    t->persist.buffer_blocks = (u32)((c->journal.buffer_mb << 20) / BLOCK_BYTES);
     t->persist.space_low_bytes = c->journal.low_space_mb << 20;
     t->persist.space_hard_bytes = c->journal.hard_space_mb << 20;
     t->export.seed = clock_now_ns();

@@ -197,7 +197,8 @@ static u64 journal_passed(void *ctx)
 static void gateways_make(struct topology *t)
 {
     store_memory_init(&t->stores, &t->mem, t->conf.gateway.accounts_max,
-                      t->conf.gateway.store_chunks, t->conf.gateways);
+                      t->conf.gateway.store_chunks, t->conf.gateways,
+                      UNDURABLE_SLOTS(t->conf.persist.buffer_blocks));
     rates_memory_init(&t->rates, &t->mem, t->conf.gateway.accounts_max, t->conf.gateway.rates_each,
                       t->conf.gateway.seed + 5);
     for (u32 g = 0; g < t->conf.gateways; g++) {

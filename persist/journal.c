@@ -29,7 +29,6 @@
 #include "engine/base/sm.h"
 #include "persist/plant.h"
 
-#define BUFFER_MASK (JOURNAL_BUFFER_BLOCKS - 1)
 _Static_assert((JOURNAL_INFLIGHT_MAX & (JOURNAL_INFLIGHT_MAX - 1)) == 0, "masked, not divided");
 
 static const struct sm_state states[] = {
@@ -39,7 +38,7 @@ static const struct sm_state states[] = {
 
 static struct block *block_at(struct journal *j, u64 block)
 {
-    return &j->blocks[block & BUFFER_MASK];
+    return &j->blocks[block & j->buffer_mask];
 }
 
 static struct journal_write *write_at(struct journal *j, u64 number)
@@ -56,7 +55,7 @@ void journal_invariant(const struct journal *j)
 {
     ASSERT_LT(j->durable, j->unsubmitted);
     ASSERT_LE(j->unsubmitted, j->forming);
-    ASSERT_LE(j->forming - j->durable, JOURNAL_BUFFER_BLOCKS);
+    ASSERT_LE(j->forming - j->durable, j->buffer_mask + 1);
     ASSERT_LE(in_flight(j), JOURNAL_INFLIGHT_MAX);
     ASSERT_LE(j->segment_next - j->segment_oldest, JOURNAL_SEGMENTS_MAX);
     ASSERT_LT(j->fill, BLOCK_SLOTS);
@@ -68,35 +67,38 @@ void journal_invariant(const struct journal *j)
 static void form(struct journal *j, u64 seq_end)
 {
     memset(&block_at(j, j->forming)->head, 0, sizeof(struct block_head));
-    j->seq_end[j->forming & BUFFER_MASK] = seq_end;
+    j->seq_end[j->forming & j->buffer_mask] = seq_end;
     j->fill = 0;
 }
 
 void journal_init(struct journal *j, struct disk *disk, u32 shard, u64 epoch,
-                  const struct journal_at *at, struct ring *ready, struct ring *retired,
-                  struct mem *m)
+                  const struct journal_at *at, u32 buffer_blocks, struct ring *ready,
+                  struct ring *retired, struct mem *m)
 {
     ASSERT(at->block >= 1 && epoch >= 1);
+    ASSERT_GE(buffer_blocks, JOURNAL_BUFFER_BLOCKS_MIN);
+    ASSERT_EQ(buffer_blocks & (buffer_blocks - 1), 0); /* masked, not divided */
     memset(j, 0, sizeof *j);
     j->disk = disk;
     j->shard = shard;
     j->epoch = epoch;
     j->ready = ready;
     j->retired = retired;
-    j->blocks = mem_alloc(m, JOURNAL_BUFFER_BLOCKS * sizeof *j->blocks, BLOCK_BYTES);
-    j->seq_end = mem_alloc(m, JOURNAL_BUFFER_BLOCKS * sizeof *j->seq_end, CACHE_LINE);
+    j->buffer_mask = buffer_blocks - 1;
+    j->blocks = mem_alloc(m, buffer_blocks * sizeof *j->blocks, BLOCK_BYTES);
+    j->seq_end = mem_alloc(m, buffer_blocks * sizeof *j->seq_end, CACHE_LINE);
     j->durable = at->block - 1;
     j->unsubmitted = at->block;
     j->forming = at->block;
     j->crc = at->last_crc;
-    j->seq_end[j->durable & BUFFER_MASK] = at->last_seq;
+    j->seq_end[j->durable & j->buffer_mask] = at->last_seq;
     form(j, at->last_seq);
     journal_invariant(j);
 }
 
 u64 journal_room(const struct journal *j)
 {
-    u64 blocks = JOURNAL_BUFFER_BLOCKS - (j->forming - j->durable);
+    u64 blocks = j->buffer_mask + 1 - (j->forming - j->durable);
 
     return blocks * BLOCK_SLOTS; /* beside the forming one, which must be able to move on */
 }
@@ -147,8 +149,8 @@ void journal_tx_end(struct journal *j, u64 seq)
     j->in_tx = false;
     /* when its last slot filled a block, that block ended it and the forming one is empty */
     if (j->fill == 0)
-        j->seq_end[(j->forming - 1) & BUFFER_MASK] = seq;
-    j->seq_end[j->forming & BUFFER_MASK] = seq;
+        j->seq_end[(j->forming - 1) & j->buffer_mask] = seq;
+    j->seq_end[j->forming & j->buffer_mask] = seq;
     journal_invariant(j);
 }
 
@@ -201,7 +203,7 @@ static bool bring_up_to_date(struct journal *j, const struct journal_segment *s)
     struct block *b = block_at(j, j->unsubmitted - 1);
 
     if (in_flight(j) > 0 || j->unsubmitted == s->first_block ||
-        (j->unsubmitted & BUFFER_MASK) == 0 || b->head.slots_used == BLOCK_SLOTS)
+        (j->unsubmitted & j->buffer_mask) == 0 || b->head.slots_used == BLOCK_SLOTS)
         return false;
     b->slots[BLOCK_SLOTS - 1].w[0] = j->durable;
     b->head.crc = block_crc(b);
@@ -255,7 +257,7 @@ static bool submit_one(struct journal *j)
     }
     u64 n = min_u64(full, JOURNAL_WRITE_BLOCKS);
     n = min_u64(n, s->first_block + s->blocks - j->unsubmitted);
-    n = min_u64(n, JOURNAL_BUFFER_BLOCKS - (j->unsubmitted & BUFFER_MASK));
+    n = min_u64(n, j->buffer_mask + 1 - (j->unsubmitted & j->buffer_mask));
     if (n == 0)
         return false;
     bool again = PLANTED(PLANT_REWRITE_BLOCK) && bring_up_to_date(j, s);

@@ -44,8 +44,9 @@ struct journal {
     u64 epoch;
     struct ring *ready;   /* prepared segments in */
     struct ring *retired; /* written segments out */
-    struct block *blocks; /* JOURNAL_BUFFER_BLOCKS, by number and mask */
-    u64 *seq_end;         /* last transaction that ends in that block or before */
+    u64 buffer_mask;      /* of a block's number: where it lies */
+    struct block *blocks;
+    u64 *seq_end; /* last transaction that ends in that block or before */
 
     /* durable < unsubmitted <= forming; all block numbers */
     u64 durable;     /* last block of those that are durable in order */
@@ -78,10 +79,13 @@ struct journal_at {
     u64 last_seq; /* last transaction before */
 };
 
-/* A journal that goes on at `at` in fresh segments from `ready`. Memory from `m`. */
+/*
+ * A journal that goes on at `at` in fresh segments from `ready`. `buffer_blocks`, a power of two
+ * and JOURNAL_BUFFER_BLOCKS_MIN or more, have memory of `m`.
+ */
 void journal_init(struct journal *j, struct disk *disk, u32 shard, u64 epoch,
-                  const struct journal_at *at, struct ring *ready, struct ring *retired,
-                  struct mem *m);
+                  const struct journal_at *at, u32 buffer_blocks, struct ring *ready,
+                  struct ring *retired, struct mem *m);
 
 /* Slots that can be put in now, at least; for whole transactions ask for TX_SLOTS_MAX. */
 u64 journal_room(const struct journal *j);
@@ -105,13 +109,13 @@ u64 journal_reap(struct journal *j);
 
 static inline const struct block *journal_block(const struct journal *j, u64 block)
 {
-    return &j->blocks[block & (JOURNAL_BUFFER_BLOCKS - 1)];
+    return &j->blocks[block & j->buffer_mask];
 }
 
 /* Last transaction that lies wholly in blocks up to `block`, which is still in memory. */
 static inline u64 journal_seq_end(const struct journal *j, u64 block)
 {
-    return j->seq_end[block & (JOURNAL_BUFFER_BLOCKS - 1)];
+    return j->seq_end[block & j->buffer_mask];
 }
 
 /* True when nothing is waiting or under way. */

@@ -11,7 +11,8 @@
  * covers a transaction of which a slot lies in a block that is not durable.
  *
  * Failure modes: a failed write or segment: `failed`, the mark stands still for ever, nothing more
- * is taken. No segment ready, or a slow disk: the ring fills and what stands before it waits.
+ * is taken. No segment ready, or a disk that stands still: the buffer (conf.buffer_blocks) fills,
+ * then the ring, then what stands before it waits.
  */
 #include "persist/persist.h"
 
@@ -57,6 +58,7 @@ struct persist {
     struct metric blocks;
     struct metric padded;
     struct metric waits_segment;
+    struct metric waits_buffer;
 
     CACHE_ALIGNED struct segments segments; /* the cold agent's */
     struct durable_mark mark;               /* ... too */
@@ -68,6 +70,7 @@ void persist_conf_defaults(struct persist_conf *conf)
         .durability = DURABILITY_DISK,
         .segment_bytes = 64ull << 20,
         .segments_ahead = 2,
+        .buffer_blocks = JOURNAL_BUFFER_BLOCKS_MIN,
         .space_low_bytes = 1ull << 30,
         .space_hard_bytes = 256ull << 20,
         .mark_ns = NS_PER_SEC,
@@ -89,6 +92,9 @@ static void register_metrics(struct persist *p)
     metrics_register("wirebook_journal_segment_waits_total", "",
                      "Times that a write had to wait for a prepared segment.", METRIC_COUNTER,
                      &p->waits_segment);
+    metrics_register("wirebook_journal_buffer_waits_total", "",
+                     "Turns in which transactions found the buffer full (journal.buffer_mb).",
+                     METRIC_COUNTER, &p->waits_buffer);
     metrics_register("wirebook_journal_free_bytes", "", "Free bytes of the journal's file system.",
                      METRIC_GAUGE, &p->segments.free_bytes);
     metrics_register("wirebook_journal_segments_recycled_total", "",
@@ -126,8 +132,8 @@ struct persist *persist_new(const struct persist_conf *conf, struct disk *disk, 
     }
     durable_mark_open(&p->mark, disk, conf->shard, at->last_seq, conf->mark_ns, m);
     struct journal_at from = {at->next_block, at->last_crc, at->last_seq};
-    journal_init(&p->journal, disk, conf->shard, epoch, &from, &p->segments.ready,
-                 &p->segments.retired, m);
+    journal_init(&p->journal, disk, conf->shard, epoch, &from, conf->buffer_blocks,
+                 &p->segments.ready, &p->segments.retired, m);
     durable_move(&p->released, at->last_seq);
     durable_move(&p->stored, at->last_seq);
     register_metrics(p);
@@ -247,7 +253,11 @@ static int take(struct persist *p)
     u64 i = 0;
     int n = 0;
 
-    while (i < avail && i < PERSIST_SLOTS_PER_TURN && journal_room(&p->journal) >= TX_SLOTS_MAX) {
+    while (i < avail && i < PERSIST_SLOTS_PER_TURN) {
+        if (journal_room(&p->journal) < TX_SLOTS_MAX) {
+            metric_add(&p->waits_buffer, 1);
+            break;
+        }
         i = take_tx(p, i, avail);
         n++;
     }

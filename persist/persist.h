@@ -32,6 +32,7 @@ struct persist_conf {
     enum durability durability;
     u64 segment_bytes;    /* multiple of BLOCK_BYTES, at least SEGMENT_BLOCKS_MIN blocks; 64 MiB */
     u32 segments_ahead;   /* zero-filled ones kept ready, at least 1; 2 */
+    u32 buffer_blocks;    /* that may wait for the disk, see journal_init; 4 MiB */
     u64 space_low_bytes;  /* free space below which new orders are to be rejected */
     u64 space_hard_bytes; /* ... and below which nothing more is to be taken */
     u64 mark_ns;          /* between two notes of durable.mark; 1 s */

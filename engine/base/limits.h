@@ -58,20 +58,20 @@ _Static_assert(TX_RING_SLOTS >= 4 * TX_SLOTS_MAX, "the engine can run ahead of t
 #define PERSIST_SLOTS_PER_TURN  16384u
 
 /* ---- journal (persist/journal_format.h) ---- */
-#define BLOCK_BYTES           4096u
-#define BLOCK_SLOTS           63u          /* message slots of a block; one more is its header */
-#define JOURNAL_INFLIGHT_MAX  4u           /* writes under way at once */
-#define JOURNAL_WRITE_BLOCKS  64u          /* blocks in one write at most: 256 KiB */
-#define SEGMENT_FILL_BYTES    (256u << 10) /* of zeros at once: journal gets in between */
-#define JOURNAL_BUFFER_BLOCKS 1024u        /* block buffers in memory: 4 MiB */
+#define BLOCK_BYTES               4096u
+#define BLOCK_SLOTS               63u /* message slots of a block; one more is its header */
+#define JOURNAL_INFLIGHT_MAX      4u  /* writes under way at once */
+#define JOURNAL_WRITE_BLOCKS      64u /* blocks in one write at most: 256 KiB */
+#define SEGMENT_FILL_BYTES        (256u << 10) /* of zeros at once: journal gets in between */
+#define JOURNAL_BUFFER_BLOCKS_MIN 1024u /* block buffers in memory: 4 MiB, and more by config */
 _Static_assert(BLOCK_BYTES == (BLOCK_SLOTS + 1) * SLOT_BYTES, "a block is 64 slots");
-_Static_assert(JOURNAL_BUFFER_BLOCKS >= (JOURNAL_INFLIGHT_MAX + 1) * JOURNAL_WRITE_BLOCKS,
+_Static_assert(JOURNAL_BUFFER_BLOCKS_MIN >= (JOURNAL_INFLIGHT_MAX + 1) * JOURNAL_WRITE_BLOCKS,
                "all writes in flight and the next one have buffers");
-_Static_assert((JOURNAL_BUFFER_BLOCKS & (JOURNAL_BUFFER_BLOCKS - 1)) == 0, "masked, not divided");
 
 /* Slots that may exist without being durable: in the ring, in blocks being filled or written. The
  * session stores keep room for all of them beyond their quotas, so that they never drop one. */
-#define UNDURABLE_SLOTS_MAX (TX_RING_SLOTS + JOURNAL_BUFFER_BLOCKS * BLOCK_SLOTS + TX_SLOTS_MAX)
+#define UNDURABLE_SLOTS(buffer_blocks) (TX_RING_SLOTS + (buffer_blocks)*BLOCK_SLOTS + TX_SLOTS_MAX)
+#define UNDURABLE_SLOTS_MIN            UNDURABLE_SLOTS(JOURNAL_BUFFER_BLOCKS_MIN)
 
 /* ---- SoupBinTCP and OUCH (gateway/session) ---- */
 #define SOUP_FRAME_IN_MAX  512u /* the longest legal inbound frame is under 250 bytes */

@@ -9,10 +9,13 @@
  */
 #include "gateway/session/store.h"
 
-/* Chunks that one gateway's stores may have borrowed at once, see store.h. */
-static u32 pool_chunks(const struct store_memory *sm)
+/* The bound of store.h's proof. */
+static u32 borrowed_max(const struct store_memory *sm, u32 undurable_slots)
 {
-    return STORE_CHUNKS_OVER + (sm->gateways > 1 ? sm->accounts * STORE_CHUNKS_MIN : 0);
+    u32 slots = undurable_slots + GATEWAY_EVENTS_PER_TURN + MSG_SLOTS_MAX;
+    u32 moving = sm->gateways > 1 ? sm->accounts * STORE_CHUNKS_MIN : 0;
+
+    return 2 * (slots / (STORE_CHUNK_SLOTS + 1)) + 2 + moving;
 }
 
 /* Makes `n` chunks from `first` on a chain. */
@@ -23,14 +26,15 @@ static void chain(struct store_memory *sm, u32 first, u32 n)
 }
 
 void store_memory_init(struct store_memory *sm, struct mem *m, u32 accounts, u32 quota,
-                       u32 gateways)
+                       u32 gateways, u32 undurable_slots)
 {
     ASSERT_GE(quota, STORE_CHUNKS_MIN);
     ASSERT(gateways >= 1 && gateways <= GATEWAYS_MAX);
     sm->accounts = accounts;
     sm->quota = quota;
     sm->gateways = gateways;
-    u64 total = (u64)accounts * quota + (u64)gateways * pool_chunks(sm);
+    sm->borrowed_max = borrowed_max(sm, undurable_slots);
+    u64 total = (u64)accounts * quota + (u64)gateways * sm->borrowed_max;
     ASSERT_LT(total, STORE_NO_CHUNK);
     sm->chunks = mem_alloc(m, total * sizeof sm->chunks[0], CACHE_LINE);
     sm->slots = mem_alloc(m, total * STORE_CHUNK_SLOTS * SLOT_BYTES, CACHE_LINE);
@@ -43,7 +47,7 @@ void store_pool_init(struct store_pool *p, struct store_memory *sm, u32 index)
     p->memory = sm;
     p->chunks = sm->chunks;
     p->slots = sm->slots;
-    p->total = pool_chunks(sm);
+    p->total = sm->borrowed_max;
     p->free = sm->accounts * sm->quota + index * p->total;
     p->free_count = p->total;
     p->free_min = p->total;

@@ -30,7 +30,7 @@
  * oldest chunk first, as long as that chunk's last message is durable. So a store with k > 0 chunks
  * more begins with one whose last message is not durable; the others, at least k + 1, hold nothing
  * but undurable messages, at least (k + 1) / 2 pairs of them. Undurable messages are in sum at most
- * UNDURABLE_SLOTS_MAX slots, plus what arrived since the mark was last read
+ * `undurable_slots`, plus what arrived since the mark was last read
  * (GATEWAY_EVENTS_PER_TURN), plus one message; two for each STORE_CHUNK_SLOTS + 1 of them bound the
  * sum of all k. The pool has so many chunks, and where accounts can move STORE_CHUNKS_MIN for each.
  */
@@ -44,10 +44,6 @@
 #include "engine/base/mem.h"
 #include "engine/msg/msg.h"
 
-#define STORE_CHUNKS_OVER                                                   \
-    (2 * ((UNDURABLE_SLOTS_MAX + GATEWAY_EVENTS_PER_TURN + MSG_SLOTS_MAX) / \
-          (STORE_CHUNK_SLOTS + 1)) +                                        \
-     2)
 _Static_assert(STORE_CHUNKS_MIN >= 2, "the proof above needs it");
 
 #define STORE_NO_CHUNK 0xFFFFFFFFu
@@ -88,6 +84,7 @@ struct store_memory {
     u32 accounts;
     u32 quota;
     u32 gateways;
+    u32 borrowed_max; /* chunks that the stores of one gateway may have borrowed at once */
 };
 
 /* The chunks that the stores of one gateway may borrow. Owner: its thread. */
@@ -111,10 +108,11 @@ struct store_cursor {
 
 /*
  * Memory for the stores of `accounts` accounts, `quota` (STORE_CHUNKS_MIN..) chunks each, at
- * `gateways` gateways, from `m`.
+ * `gateways` gateways, from `m`. Of all messages at most `undurable_slots` are not yet durable
+ * (UNDURABLE_SLOTS).
  */
 void store_memory_init(struct store_memory *sm, struct mem *m, u32 accounts, u32 quota,
-                       u32 gateways);
+                       u32 gateways, u32 undurable_slots);
 
 /* The pool of gateway `index`. */
 void store_pool_init(struct store_pool *p, struct store_memory *sm, u32 index);

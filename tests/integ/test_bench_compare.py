@@ -10,6 +10,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from bench_rig import waits_above  # noqa: E402
 from clients import ROOT, TMP, check, run_tests  # noqa: E402
 
 SCRIPT = os.path.join(ROOT, "scripts", "bench")
@@ -91,6 +92,12 @@ def test_cost():
         pass
 
 
+def test_disk_waits():
+    """Writes that take long weigh by their time: more of those who come meet them."""
+    for took, share, wanted in (([1] * 4, 0.5, 0.5), ([1] * 99 + [100], 0.01, 98.01), ([3, 1], 0.5, 1.0), ([8, 2, 2], 0.25, 5.0), ([2], 1, 0)):
+        check(abs(waits_above(took, share) - wanted) < 1e-9, f"{took}, {share}: {waits_above(took, share)}, not {wanted}")
+
+
 def test_short():
     """Each measurement of scripts/bench-cost and -burst gives its lines."""
     if os.environ.get("WB_FULL") != "1":
@@ -102,4 +109,4 @@ def test_short():
         check(done.returncode == 0 and all(found[name][0] > 0 for name in wanted), f"{command}: {done}")
 
 
-run_tests(test_lines, test_medians, test_names, test_compare, test_refused, test_cost, test_short)
+run_tests(test_lines, test_medians, test_names, test_compare, test_refused, test_cost, test_disk_waits, test_short)

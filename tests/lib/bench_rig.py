@@ -4,6 +4,7 @@ Past the kernel (`dpdk`: our own TCP on both ends, shared memory between them) o
 venue's hot thread has the gateway, the engine and the journal; everything else of it stays off that core.
 """
 import contextlib
+import mmap
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ BIN = os.environ.get("WB_BIN") or os.path.join(ROOT, "build", "bin")
 PORT = 9471
 HOST = {"dpdk": "10.9.0.1", "sockets": "127.0.0.1"}
 PASSWORD = "SWARMPASS"
+DISK_WAIT_BYTES = 64 << 20
 AUTOGROUPS = "/proc/sys/kernel/sched_autogroup_enabled"
 
 CONFIG = """
@@ -26,7 +28,7 @@ data_dir: {folder}/{name}
 durability: {durability}
 gateway: {{transport: {transport}, listen: [{{address: 127.0.0.1, port: {port}}}]{gateway}}}
 dpdk: {{ports: [{{device: 'net_memif0,role=server,id=0,socket={folder}/memif.sock,socket-abstract=no,rsize={ring_bits}', ipv4: 10.9.0.1}}]}}
-journal: {{segment_mb: {segment_mb}, segments_ahead: {segments_ahead}, snapshot_transactions: 0, low_space_mb: 64, hard_space_mb: 32}}
+journal: {{segment_mb: {segment_mb}, segments_ahead: {segments_ahead}, buffer_mb: {buffer_mb}, snapshot_transactions: 0, low_space_mb: 64, hard_space_mb: 32}}
 threads: [{{name: hot, cpu: {cpu}, idle: {idle}, agents: [gateway, engine, persist]}}]
 log: {{level: error}}
 """
@@ -72,6 +74,37 @@ def waited_ns(folder):
         return int(file.read().split()[1])
 
 
+def disk_wait_p99_us(folder, seconds):
+    """How long one who comes at any moment waits for a write under way, at the 99th percentile: a bare writer of 4 KiB, O_DIRECT|O_DSYNC, one
+    at a time, is all that uses the disk. What no journal can do anything about."""
+    path, took = f"{folder}/disk-wait", []
+    zeros = mmap.mmap(-1, 1 << 20)  # aligned, as O_DIRECT wants it
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT | os.O_DSYNC, 0o600)
+    try:
+        for at in range(0, DISK_WAIT_BYTES, len(zeros)):
+            os.pwrite(file, zeros, at)
+        block, end = memoryview(zeros)[:4096], time.monotonic() + seconds
+        while not took or time.monotonic() < end:
+            begun = time.perf_counter()
+            os.pwrite(file, block, len(took) * len(block) % DISK_WAIT_BYTES)
+            took.append(time.perf_counter() - begun)
+    finally:
+        os.close(file)
+        os.unlink(path)
+    return 1e6 * waits_above(took, 0.01)
+
+
+def waits_above(took, share):
+    """The length above which that share of all the time in `took` still has to be waited for."""
+    took, rest = sorted(took, reverse=True), share * sum(took)
+    longest = 0.0
+    for count, length in enumerate(took, 1):
+        longest += length
+        if count == len(took) or (longest - rest) / count >= took[count]:
+            return max((longest - rest) / count, 0.0)
+    raise ValueError("nothing was written")
+
+
 def write_accounts(folder, groups):
     """A file of accounts without limits of their own, and of each group {name: how many} a list for wirebook-bench.
     Returns the first one's path and {group: list's path}."""
@@ -93,7 +126,7 @@ class RigVenue:
     2^ring_bits frames: few stay in the caches, many hold what comes while a thread has no core."""
 
     def __init__(self, folder, name, transport="dpdk", durability="none", more="", gateway="", segment_mb=64, segments_ahead=2,
-                 metrics_ms=0, ring_bits=10):
+                 buffer_mb=4, metrics_ms=0, ring_bits=10):
         self.folder, self.name, self.transport, self.metrics_ms, self.ring_bits = folder, name, transport, metrics_ms, ring_bits
         self.metrics_file = f"{folder}/{name}.metrics"
         self.conf = f"{folder}/{name}.yaml"
@@ -101,7 +134,7 @@ class RigVenue:
         with open(self.conf, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=folder, name=name, transport=transport, durability=durability, port=PORT,
                                      gateway=gateway and f", {gateway}", cpu=cores()[0], idle="spin" if spins else "backoff",
-                                     segment_mb=segment_mb, segments_ahead=segments_ahead, ring_bits=ring_bits) +
+                                     segment_mb=segment_mb, segments_ahead=segments_ahead, buffer_mb=buffer_mb, ring_bits=ring_bits) +
                        (f"metrics: {{file: {self.metrics_file}, interval_ms: {metrics_ms}}}\n" if metrics_ms else "") + more)
 
     def __enter__(self):

@@ -188,7 +188,8 @@ static void make_gateway(struct rig *r, const struct rig_conf *conf)
     gc.balancers[1] = (struct lobby_network){.ipv4 = 0x00004e0a, .mask = 0x0000ffff};
     gc.balancers_used = 2;
     gc.drain_says_end = conf->says_end;
-    store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1);
+    store_memory_init(&r->stores, &r->mem, gc.accounts_max, conf->store_chunks, 1,
+                      UNDURABLE_SLOTS_MIN);
     rates_memory_init(&r->rates, &r->mem, gc.accounts_max, RIG_WATCHED, 5);
     gc.slow_timeout_ns = conf->slow_timeout_ns;
     if (conf->limits) {

@@ -332,6 +332,9 @@ static void test_relations(void **state)
     assert_error("gateway: {store_slots: 300}\n",
                  "f.yaml:1: gateway.store_slots: 300: not a multiple of 32; allowed: multiples of "
                  "it\n");
+    assert_error("journal: {buffer_mb: 12}\n",
+                 "f.yaml:1: journal.buffer_mb: 12: not a power of two; allowed: 4, 8, 16, 32, 64, "
+                 "128, 256\n");
     assert_error("export:\n  postgres:\n    enabled: yes\n",
                  "f.yaml:3: export.postgres.conninfo: missing although the export is enabled; "
                  "allowed: libpq's connection string\n");

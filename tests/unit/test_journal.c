@@ -367,6 +367,47 @@ static void durability_none_in_the_end_test(void **state)
     expect_journal(f, f->p.sent);
 }
 
+/* The disk stands still: so many transactions go on all the same, and then nothing does. */
+static u64 released_without_disk(struct fixture *f, u32 buffer_blocks)
+{
+    u32 room = 0, turns_left = 1000000;
+
+    f->fd->automatic = false;
+    f->p.conf.durability = DURABILITY_NONE;
+    f->p.conf.buffer_blocks = buffer_blocks;
+    f->p.conf.segment_bytes = 2ull * buffer_blocks * BLOCK_BYTES;
+    start(f);
+    while (room < 2 && --turns_left > 0) { /* two turns that took nothing */
+        u64 before = durable(f);
+        fake_process_send(&f->p, ring_room(&f->p.tx, TX_SLOTS_MAX) >= TX_SLOTS_MAX);
+        persist_do_work(f->p.persist, 0);
+        room = durable(f) == before ? room + 1 : 0;
+    }
+    assert_int_equal(room, 2);
+    assert_true(metrics_sum("wirebook_journal_buffer_waits_total") > 0);
+    u64 released = durable(f);
+    f->fd->automatic = true;
+    while (fake_disk_under_way(f->fd) > 0)
+        fake_disk_end(f->fd, 0, 0);
+    fake_process_run(&f->p);
+    assert_int_equal(durable(f), f->p.sent);
+    expect_journal(f, f->p.sent);
+    return released;
+}
+
+static void buffer_test(void **state)
+{
+    struct fixture *f = *state;
+    u64 one = released_without_disk(f, JOURNAL_BUFFER_BLOCKS_MIN);
+
+    fake_process_end(&f->p);
+    fake_disk_free(f->fd);
+    f->fd = fake_disk_new();
+    fake_process_init(&f->p, 8);
+    u64 four = released_without_disk(f, 4 * JOURNAL_BUFFER_BLOCKS_MIN);
+    assert_in_range(four, 39 * one / 10, 41 * one / 10);
+}
+
 /* Taps get every block in order while they have room, and say how many they skipped. */
 static void taps_test(void **state)
 {
@@ -435,6 +476,7 @@ int main(void)
         T(durability_none_test),
         T(durability_none_is_lazy_test),
         T(durability_none_in_the_end_test),
+        T(buffer_test),
         T(taps_test),
         T(restart_test),
     };

@@ -248,7 +248,7 @@ static void two_make(void)
     memset(&two, 0, sizeof two);
     ring_init(&two.cmd, &mem, "cmd", 1024);
     ring_init(&two.auth, &mem, "auth", 64);
-    store_memory_init(&two.stores, &mem, 1, STORE_CHUNKS_MIN, GATEWAYS);
+    store_memory_init(&two.stores, &mem, 1, STORE_CHUNKS_MIN, GATEWAYS, UNDURABLE_SLOTS_MIN);
     rates_memory_init(&two.rates, &mem, 1, EACH, 7);
     for (u16 g = 0; g < GATEWAYS; g++) {
         conf.gateway = g;

@@ -251,7 +251,8 @@ static void make(struct wire *wire, u32 replays)
     gateway_conf_defaults(&conf);
     conf.accounts_max = 8;
     conf.instruments_max = 8;
-    store_memory_init(&r.stores, &r.mem, conf.accounts_max, conf.store_chunks, 1);
+    store_memory_init(&r.stores, &r.mem, conf.accounts_max, conf.store_chunks, 1,
+                      UNDURABLE_SLOTS_MIN);
     rates_memory_init(&r.rates, &r.mem, conf.accounts_max, RATES_EACH_MIN, 5);
     r.gateway = gateway_new(&conf, &rings, wire->transport, &r.mem);
     for (u32 id = 1; id <= TRADER; id++)

@@ -38,7 +38,7 @@ static void one_store(struct mem *mem, struct store_memory *sm, struct store_poo
                       struct store *s, u32 quota)
 {
     mem_init(mem, 0);
-    store_memory_init(sm, mem, 1, quota, 1);
+    store_memory_init(sm, mem, 1, quota, 1, UNDURABLE_SLOTS_MIN);
     store_pool_init(p, sm, 0);
     store_init(s, 1);
     store_own(p, s);
@@ -116,7 +116,7 @@ static void test_cursor_of_a_chunk_that_moved(void **state)
     (void)state;
 
     mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 2, 2, 1);
+    store_memory_init(&sm, &mem, 2, 2, 1, UNDURABLE_SLOTS_MIN);
     store_pool_init(&p, &sm, 0);
     store_init(&a, 1);
     store_init(&b, 2);
@@ -167,11 +167,36 @@ static void test_read_again(void **state)
     mem_free_all(&mem);
 }
 
+/* A larger buffer of the journal's lets more be undurable: there are chunks for all of that. */
+static void test_room_for_a_larger_buffer(void **state)
+{
+    const u32 undurable = UNDURABLE_SLOTS(4 * JOURNAL_BUFFER_BLOCKS_MIN);
+    struct mem mem;
+    struct store_memory sm;
+    struct store_pool p;
+    struct store s;
+    u32 slots = 0;
+    (void)state;
+
+    mem_init(&mem, 0);
+    store_memory_init(&sm, &mem, 1, STORE_CHUNKS_MIN, 1, undurable);
+    store_pool_init(&p, &sm, 0);
+    store_init(&s, 1);
+    store_own(&p, &s);
+    for (u64 seq = 1; slots < undurable; seq++) {
+        union msg m = message(1, seq, seq);
+        store_append(&p, &s, &m, 0); /* aborts without a chunk */
+        slots += m.ev.slots;
+    }
+    assert_int_equal(s.first_seq, 1);
+    mem_free_all(&mem);
+}
+
 #define STORES 40u
 
 /*
  * Random appends by many accounts while the durable mark follows at a random distance of at most
- * UNDURABLE_SLOTS_MAX slots: no append ever fails (store_append would abort), and what is read is
+ * UNDURABLE_SLOTS slots: no append ever fails (store_append would abort), and what is read is
  * what was written.
  */
 static void run_random(u64 seed, u64 steps, u32 hot)
@@ -188,7 +213,7 @@ static void run_random(u64 seed, u64 steps, u32 hot)
     static u32 slots_of[1 << 18];
 
     mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, STORES, STORE_CHUNKS_MIN, 1);
+    store_memory_init(&sm, &mem, STORES, STORE_CHUNKS_MIN, 1, UNDURABLE_SLOTS_MIN);
     store_pool_init(&p, &sm, 0);
     for (u32 i = 0; i < STORES; i++) {
         store_init(&s[i], i + 1);
@@ -200,7 +225,7 @@ static void run_random(u64 seed, u64 steps, u32 hot)
         slots_of[tx % ARRAY_LEN(slots_of)] = m.ev.slots;
         undurable += m.ev.slots;
         store_append(&p, &s[i], &m, durable);
-        bool far = undurable > UNDURABLE_SLOTS_MAX;
+        bool far = undurable > UNDURABLE_SLOTS_MIN;
         if (far || rng_below(&rng, 40000) == 0) {
             u64 to = durable + 1 + rng_below(&rng, tx - durable);
             while (durable < to)
@@ -236,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_undurable_stays_durable_goes),
         cmocka_unit_test(test_cursor_of_a_chunk_that_moved),
         cmocka_unit_test(test_read_again),
+        cmocka_unit_test(test_room_for_a_larger_buffer),
         cmocka_unit_test(test_against_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static int fresh(void **state)
 {
     (void)state;
     mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 8, QUOTA, GATEWAYS);
+    store_memory_init(&sm, &mem, 8, QUOTA, GATEWAYS, UNDURABLE_SLOTS_MIN);
     for (u32 g = 0; g < GATEWAYS; g++)
         store_pool_init(&pools[g], &sm, g);
     return 0;
@@ -276,7 +276,7 @@ static void test_at_random(void **state)
         slots_of[tx % ARRAY_LEN(slots_of)] = msg.ev.slots;
         undurable += msg.ev.slots;
         store_append(&pools[m->at], &m->s, &msg, durable);
-        if (undurable > UNDURABLE_SLOTS_MAX || rng_below(&rng, 20000) == 0) {
+        if (undurable > UNDURABLE_SLOTS_MIN || rng_below(&rng, 20000) == 0) {
             u64 to = durable + 1 + rng_below(&rng, tx - durable);
             while (durable < to)
                 undurable -= slots_of[++durable % ARRAY_LEN(slots_of)];

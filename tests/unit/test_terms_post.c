@@ -30,7 +30,7 @@ static void test_given_and_taken(void **state)
 
     mem_init(&mem, 0);
     ring_init(&cmds, &mem, "cmds", 256);
-    store_memory_init(&stores, &mem, 128, 2, 1);
+    store_memory_init(&stores, &mem, 128, 2, 1, UNDURABLE_SLOTS_MIN);
     rings.stores = &stores;
     rates_memory_init(&rates, &mem, 128, RATES_EACH_MIN, 5);
     rings.rates = &rates;

@@ -8,6 +8,6 @@ cd "$(dirname "$0")/../.."
 out=$(scripts/bench-load --seconds 3 --warmup 0.5 --any-rate)
 echo "$out"
 for wanted in '4 sessions, 3.0 s' 'every order was answered once' 'export to postgres: .* had caught up' \
-    'export to redis: .* had caught up' 'sides of fills: [1-9]'; do
+    'export to redis: .* had caught up' 'machine.wait_p99_us [1-9]' 'sides of fills: [1-9]'; do
     grep -q "$wanted" <<< "$out" || { echo "FAIL: it does not say: $wanted"; exit 1; }
 done

@@ -79,7 +79,10 @@ def disk_wait_p99_us(folder, seconds):
     at a time, is all that uses the disk. What no journal can do anything about."""
     path, took = f"{folder}/disk-wait", []
     zeros = mmap.mmap(-1, 1 << 20)  # aligned, as O_DIRECT wants it
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT | os.O_DSYNC, 0o600)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT | os.O_DSYNC, 0o600)
+    except OSError as error:  # a journal has no place there either
+        sys.exit(f"{path}: cannot be written past the page cache: {error.strerror}; choose a directory on a disk (TMPDIR, WB_TMP)")
     try:
         for at in range(0, DISK_WAIT_BYTES, len(zeros)):
             os.pwrite(file, zeros, at)

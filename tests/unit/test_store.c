@@ -35,10 +35,10 @@ static void check_read(const struct store_pool *p, const struct store *s, struct
 
 /* The store of the only account, with `quota` chunks of its own. */
 static void one_store(struct mem *mem, struct store_memory *sm, struct store_pool *p,
-                      struct store *s, u32 quota)
+                      struct store *s, u32 quota, u32 undurable_slots)
 {
     mem_init(mem, 0);
-    store_memory_init(sm, mem, 1, quota, 1, UNDURABLE_SLOTS_MIN);
+    store_memory_init(sm, mem, 1, quota, 1, undurable_slots);
     store_pool_init(p, sm, 0);
     store_init(s, 1);
     store_own(p, s);
@@ -53,7 +53,7 @@ static void test_window_begins_where_it_is_told(void **state)
     struct store_cursor c = {0};
     (void)state;
 
-    one_store(&mem, &sm, &p, &s, 2);
+    one_store(&mem, &sm, &p, &s, 2, UNDURABLE_SLOTS_MIN);
     assert_int_equal(s.next_seq, 0);
     store_begin(&s, 100);
     store_begin(&s, 100);
@@ -83,7 +83,7 @@ static void test_undurable_stays_durable_goes(void **state)
     struct store s;
     (void)state;
 
-    one_store(&mem, &sm, &p, &s, 3);
+    one_store(&mem, &sm, &p, &s, 3, UNDURABLE_SLOTS_MIN);
     for (u64 seq = 1; seq <= 1000; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0);
@@ -149,7 +149,7 @@ static void test_read_again(void **state)
     struct store_cursor c = {0};
     (void)state;
 
-    one_store(&mem, &sm, &p, &s, 8);
+    one_store(&mem, &sm, &p, &s, 8, UNDURABLE_SLOTS_MIN);
     for (u64 seq = 1; seq <= 100; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0);
@@ -178,11 +178,7 @@ static void test_room_for_a_larger_buffer(void **state)
     u32 slots = 0;
     (void)state;
 
-    mem_init(&mem, 0);
-    store_memory_init(&sm, &mem, 1, STORE_CHUNKS_MIN, 1, undurable);
-    store_pool_init(&p, &sm, 0);
-    store_init(&s, 1);
-    store_own(&p, &s);
+    one_store(&mem, &sm, &p, &s, STORE_CHUNKS_MIN, undurable);
     for (u64 seq = 1; slots < undurable; seq++) {
         union msg m = message(1, seq, seq);
         store_append(&p, &s, &m, 0); /* aborts without a chunk */
